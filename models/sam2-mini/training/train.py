@@ -1,0 +1,306 @@
+"""Trains sam2-mini on made scenes, as SAM 2 trains on images (Ravi et al. 2024, appendix D.2).
+
+Each prompt starts as a click or a box; later clicks go where the prediction is wrong, with the
+previous logits as mask input. One click is answered by three masks of which the best is trained;
+token 0 answers the rest. Losses: dice, cross-entropy, focal, and predicted IoU.
+
+    python train.py CACHE_FOLDER OUT_FOLDER --hours 2 [--size 256] [--batch 8]
+
+Stops at the given time with the learning rate brought down; `OUT_FOLDER/state.pt` resumes.
+"""
+
+import argparse
+import copy
+import math
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, IterableDataset
+from transformers import Sam2Model
+from transformers.models.sam2.modeling_sam2 import Sam2Attention
+
+import architecture
+from scenes import SceneMaker
+
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+TRAINING_SEED = 1
+
+
+def inner_point(mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+    """(x, y) in the mask: its innermost point or any of its pixels, evenly often."""
+    if rng.random() < 0.5:
+        padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+        depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+        index = int((depth * rng.uniform(0.9, 1, depth.shape)).argmax())
+    else:
+        index = int(rng.choice(np.flatnonzero(mask)))
+    return index % mask.shape[1], index // mask.shape[1]
+
+
+def jittered_box(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """XYXY of the mask, each side moved by up to a tenth of the box."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+    extent = np.tile(box[2:] - box[:2], 2)
+    box = box + np.clip(rng.normal(0, 0.04, 4), -0.1, 0.1) * extent
+    return np.clip(box, 0, mask.shape[0])
+
+
+class Batches(IterableDataset):
+    """Endless batches: pictures, masks at a quarter of the size, first prompts."""
+
+    def __init__(self, cache: Path, size: int, batch: int, prompts: int, start: int):
+        self.cache, self.size, self.batch, self.prompts, self.start = cache, size, batch, prompts, start
+
+    def __iter__(self):
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        maker = SceneMaker(self.cache)
+        step = self.start + number
+        while True:
+            yield self.make(maker, step)
+            step += workers
+
+    def make(self, maker: SceneMaker, step: int):
+        rng = np.random.default_rng((TRAINING_SEED, step))
+        with_box = rng.random() < 0.4
+        pictures, targets, weights, coords = [], [], [], []
+        for item in range(self.batch):
+            scene = maker.make((TRAINING_SEED, step, item), self.size)
+            # objects of every size get their turn: large masks are few, small ones many
+            share = scene.masks.mean((1, 2))
+            odds = share**0.25 * scene.weight
+            chosen = rng.choice(len(odds), self.prompts, p=odds / odds.sum())
+            pictures.append(scene.picture)
+            for index in chosen:
+                mask = scene.masks[index]
+                quarter = self.size // 4
+                targets.append(cv2.resize(mask.astype(np.float32), (quarter, quarter), interpolation=cv2.INTER_AREA))
+                weights.append(scene.weight[index])
+                point = jittered_box(mask, rng).reshape(2, 2) if with_box else np.array([inner_point(mask, rng)])
+                coords.append(point.astype(np.float32))
+        shape = (self.batch, self.prompts)
+        return dict(
+            pictures=torch.from_numpy(np.stack(pictures)),
+            targets=torch.from_numpy(np.stack(targets)).view(*shape, quarter, quarter),
+            weights=torch.tensor(np.array(weights)).view(shape),
+            coords=torch.from_numpy(np.stack(coords)).view(*shape, -1, 2),
+            labels=torch.tensor([2, 3] if with_box else [1]).expand(*shape, -1).clone(),
+        )
+
+
+def encode(model: Sam2Model, pictures: torch.Tensor) -> list[torch.Tensor]:
+    """uint8 [B,S,S,3] → the three feature maps, high resolution first."""
+    pixels = (pictures.permute(0, 3, 1, 2).float() / 255 - MEAN) / STD
+    features = model.get_image_features(pixels, return_dict=True).fpn_hidden_states
+    features[-1] = features[-1] + model.no_memory_embedding
+    sizes = model.backbone_feature_sizes
+    return [f.permute(1, 2, 0).reshape(len(pictures), -1, *s) for f, s in zip(features, sizes)]
+
+
+def decode(model: Sam2Model, features, coords, labels, mask_input=None):
+    """All four masks [B,P,4,h,w] and their predicted IoU [B,P,4], from one pass of the decoder."""
+    batch, prompts = coords.shape[:2]
+    sparse, dense = model.prompt_encoder(coords, labels, None, mask_input)
+    if mask_input is not None:
+        sizes = [s.shape[-1] for s in features]
+        dense = dense.view(batch, prompts, -1, sizes[2], sizes[2])
+    decoder = model.mask_decoder
+    position = model.get_image_wide_positional_embeddings().repeat(batch, 1, 1, 1)
+    tokens = torch.cat([decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([tokens.expand(batch, prompts, -1, -1), sparse], 2)
+    image = features[2]
+    if mask_input is None:
+        image = (image + dense).repeat_interleave(prompts, 0)
+    else:
+        image = (image[:, None] + dense).flatten(0, 1)
+    size = image.shape[-1]
+    tokens, image = decoder.transformer(
+        point_embeddings=tokens.flatten(0, 1)[:, None],
+        image_embeddings=image,
+        image_positional_embeddings=position[:1].expand(batch * prompts, -1, -1, -1),
+        attention_similarity=None,
+    )
+    tokens = tokens.view(batch, prompts, -1, tokens.shape[-1])
+    image = image.transpose(2, 3).reshape(batch * prompts, -1, size, size)
+    upscaled = decoder.upscale_conv1(image) + features[1].repeat_interleave(prompts, 0)
+    upscaled = decoder.activation(decoder.upscale_layer_norm(upscaled))
+    upscaled = decoder.activation(decoder.upscale_conv2(upscaled) + features[0].repeat_interleave(prompts, 0))
+    hyper = torch.stack([mlp(tokens[:, :, 2 + i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)], 2)
+    masks = hyper @ upscaled.view(batch, prompts, upscaled.shape[1], -1)
+    masks = masks.view(batch, prompts, -1, 4 * size, 4 * size)
+    return masks, decoder.iou_prediction_head(tokens[:, :, 1])
+
+
+def overlap(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """IoU of thresholded masks [B,P,M,h,w] with targets [B,P,h,w]."""
+    guess, truth = masks > 0, (targets > 0.5)[:, :, None]
+    union = (guess | truth).sum((-1, -2))
+    return (guess & truth).sum((-1, -2)) / union.clamp(min=1)
+
+
+def mask_losses(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Dice, and cross-entropy with a focal part balanced by the mask's share, for each mask: [B,P,M].
+
+    SAM 2's own mix (20 focal with alpha 0.25, and dice) stays at empty masks for the first
+    thousands of steps at this batch size; balance gets it off the ground.
+    """
+    targets = targets[:, :, None].expand_as(masks)
+    entropy = F.binary_cross_entropy_with_logits(masks, targets, reduction="none")
+    chance = masks.sigmoid()
+    missed = (chance - targets).abs()
+    share = targets.mean((-1, -2), keepdim=True).clamp(0.002, 0.998)
+    balance = targets * (0.25 / share) ** 0.5 + (1 - targets) * (0.75 / (1 - share)) ** 0.5
+    pixelwise = (balance * (1 + 3 * missed**2) * entropy).mean((-1, -2))
+    both = (chance * targets).sum((-1, -2))
+    dice = 1 - (2 * both + 1) / (chance.sum((-1, -2)) + targets.sum((-1, -2)) + 1)
+    return pixelwise + dice
+
+
+def corrective_clicks(logits: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator):
+    """One click a prompt in the region where `logits` [B,P,h,w] is wrong: coords [B,P,1,2], labels [B,P,1]."""
+    guess, truth = (logits > 0).numpy(), (targets > 0.5).numpy()
+    batch, prompts, quarter, _ = guess.shape
+    coords = torch.zeros(batch, prompts, 1, 2)
+    labels = torch.zeros(batch, prompts, 1, dtype=torch.long)
+    for b in range(batch):
+        for p in range(prompts):
+            wrong = guess[b, p] != truth[b, p]
+            region = wrong if wrong.any() else (truth[b, p] if truth[b, p].any() else ~truth[b, p])
+            x, y = inner_point(region, rng)
+            coords[b, p, 0] = torch.tensor([4 * x + 1.5, 4 * y + 1.5])
+            labels[b, p, 0] = int(truth[b, p, y, x])
+    return coords, labels
+
+
+def loss_of(model: Sam2Model, batch: dict, rng: np.random.Generator) -> tuple[torch.Tensor, float, float]:
+    """The training loss of a batch over one to three rounds of prompts, and first-round IoU top and best."""
+    features = encode(model, batch["pictures"])
+    coords, labels, targets, weights = (batch[k] for k in ("coords", "labels", "targets", "weights"))
+    rounds = int(rng.choice([1, 2, 3], p=[0.3, 0.4, 0.3]))
+    previous, total, shown = None, 0.0, (0.0, 0.0)
+    for turn in range(rounds):
+        masks, scores = decode(model, features, coords, labels, previous)
+        losses = mask_losses(masks, targets)
+        truth = overlap(masks.detach(), targets)
+        best = losses[..., 1:].min(-1).values
+        ambiguous = turn == 0 and labels.shape[-1] == 1
+        mask_loss = best if ambiguous else losses[..., 0] + 0.5 * best
+        score_loss = F.l1_loss(scores[..., 1:], truth[..., 1:], reduction="none").mean(-1)
+        if not ambiguous:
+            score_loss = score_loss + (scores[..., 0] - truth[..., 0]).abs()
+        total = total + ((mask_loss + score_loss) * weights).sum() / weights.sum()
+        top = scores[..., 1:].argmax(-1, keepdim=True)
+        if turn == 0:
+            shown = (truth[..., 1:].gather(-1, top).mean().item(), truth[..., 1:].max(-1).values.mean().item())
+        if turn + 1 < rounds:
+            index = 1 + top[..., None, None].expand(*masks.shape[:2], 1, *masks.shape[3:])
+            logits = masks.gather(2, index)[:, :, 0] if ambiguous else masks[:, :, 0]
+            logits = logits.detach().clamp(-32, 32)
+            more_coords, more_labels = corrective_clicks(logits, targets, rng)
+            coords, labels = torch.cat([coords, more_coords], 2), torch.cat([labels, more_labels], 2)
+            previous = logits.flatten(0, 1)[:, None] if rng.random() < 0.8 else None
+    return total / rounds, *shown
+
+
+@torch.no_grad()
+def initialise(model: Sam2Model) -> None:
+    """A start from which training takes off at once.
+
+    Points and image share one positional encoding, as in the published checkpoints. Its dot product
+    is a Gaussian of the distance, so a cross-attention whose query and key projections start equal
+    begins by looking around the prompt; from the library's small random start that takes days to learn.
+    """
+    shared = model.shared_image_embedding.positional_embedding
+    model.prompt_encoder.shared_embedding.positional_embedding.copy_(shared)
+    for module in [*model.mask_decoder.modules(), *model.vision_encoder.neck.modules()]:
+        if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            module.reset_parameters()
+    for name, module in model.mask_decoder.named_modules():
+        if isinstance(module, Sam2Attention) and "self_attn" not in name:
+            torch.nn.init.normal_(module.q_proj.weight, std=1.5 / module.q_proj.in_features**0.5)
+            module.k_proj.weight.copy_(module.q_proj.weight)
+            module.k_proj.bias.zero_()
+            module.q_proj.bias.zero_()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cache", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--hours", type=float, default=2)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--prompts", type=int, default=6)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--warmup", type=int, default=150)
+    parser.add_argument("--workers", type=int, default=1)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+
+    model = Sam2Model(architecture.config()).train()
+    initialise(model)
+    average = copy.deepcopy(model).eval()
+    optimizer = torch.optim.AdamW(model.parameters(), arguments.rate, betas=(0.9, 0.98), weight_decay=0.05)
+    step = 0
+    state_file = arguments.out / "state.pt"
+    if state_file.exists():
+        state = torch.load(state_file)
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    architecture.set_image_size(model, arguments.size)
+
+    data = Batches(arguments.cache, arguments.size, arguments.batch, arguments.prompts, step)
+    loader = iter(DataLoader(data, batch_size=None, num_workers=arguments.workers, prefetch_factor=4))
+    begin, saved, first, shown = time.time(), time.time(), step, []
+    while True:
+        share = (time.time() - begin) / (3600 * arguments.hours)
+        if share >= 1:
+            break
+        fall = 1 if share < 0.3 else 0.5 * (1 + math.cos(math.pi * (share - 0.3) / 0.7))
+        for group in optimizer.param_groups:
+            group["lr"] = arguments.rate * min(1, (step - first + 1) / arguments.warmup) * max(fall, 0.01)
+        rng = np.random.default_rng((TRAINING_SEED, step, 99))
+        loss, top, best = loss_of(model, next(loader), rng)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        decay = min(0.9985, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for kept, now in zip(average.state_dict().values(), model.state_dict().values()):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(now, 1 - decay)
+        shown.append((loss.item(), top, best))
+        if step % 50 == 0:
+            figures = " ".join(f"{v:.3f}" for v in np.mean(shown, 0))
+            rate = arguments.batch * (step - first) / (time.time() - begin)
+            print(f"step {step} loss/top/best {figures} lr {optimizer.param_groups[0]['lr']:.1e} {rate:.1f} images/s", flush=True)
+            shown = []
+        if time.time() - saved > 180:
+            save(state_file, model, average, optimizer, step)
+            saved = time.time()
+    save(state_file, model, average, optimizer, step)
+
+
+def save(file: Path, model, average, optimizer, step: int) -> None:
+    """Writes the state to resume from beside `file`, then renames, and the averaged weights as a checkpoint."""
+    aside = file.with_suffix(".tmp")
+    torch.save(dict(model=model.state_dict(), average=average.state_dict(), optimizer=optimizer.state_dict(), step=step), aside)
+    aside.rename(file)
+    copy.deepcopy(average).half().save_pretrained(file.parent / "checkpoint")
+
+
+if __name__ == "__main__":
+    main()

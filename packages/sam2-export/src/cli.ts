@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/** The command line of the exporter. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { ExportError } from "./errors.ts";
+import type { AttentionForm } from "./graph.ts";
+import type { Dtype } from "./manifest.ts";
+import { exportFolder } from "./node.ts";
+
+interface CliOptions {
+  out: string;
+  dtype: Dtype;
+  imageSize?: number;
+  attention: AttentionForm;
+  id?: string;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value <= 0) throw new InvalidArgumentError("expected a whole number over 0");
+  return value;
+}
+
+const program = new Command("sam2-export")
+  .description("Converts a SAM 2 checkpoint (config.json, *.safetensors) to encoder.onnx, decoder.onnx and model.json")
+  .argument("<checkpoint-folder>")
+  .requiredOption("--out <folder>", "where the model goes; replaced as a whole")
+  .addOption(new Option("--dtype <dtype>", "stored precision").choices(["fp32", "fp16"]).default("fp32"))
+  .addOption(new Option("--attention <form>", "form of the attention").choices(["fused", "decomposed"]).default("decomposed"))
+  .option("--image-size <pixels>", "side of the model input, a multiple of 32", wholeNumber)
+  .option("--id <id>", "model id; the folder's name by default");
+
+program.action(async (folder: string, options: CliOptions) => {
+  try {
+    const { dtype, attention, imageSize, id } = options;
+    const manifest = await exportFolder(folder, options.out, { dtype, attention, imageSize, ...(id === undefined ? {} : { id }) });
+    const { encoder, decoder } = manifest.files;
+    const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+    process.stdout.write(
+      `${manifest.id}: ${(manifest.parameters / 1e6).toFixed(1)} M parameters, ${manifest.imageSize} px, ${manifest.dtype} → ${options.out}\n` +
+        `  ${encoder.name} ${size(encoder.bytes)}, ${encoder.nodes} nodes\n  ${decoder.name} ${size(decoder.bytes)}, ${decoder.nodes} nodes\n`);
+  } catch (error) {
+    if (!(error instanceof ExportError)) throw error;
+    process.stderr.write(`${error.name}: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+});
+
+await program.parseAsync();

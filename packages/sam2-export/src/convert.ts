@@ -1,0 +1,132 @@
+/** From a checkpoint's files to the three files of a model; no file system, no DOM, no runtime. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { parseConfig, type Sam2Config } from "./config.ts";
+import { ExportError } from "./errors.ts";
+import type { AttentionForm, Graph, GraphOptions } from "./graph.ts";
+import { buildImageEncoder } from "./image-encoder.ts";
+import { CONTRACT_VERSION, type Dtype, IMAGE_MEAN, IMAGE_STD, type ModelFile, type ModelManifest } from "./manifest.ts";
+import { buildMaskDecoder } from "./mask-decoder.ts";
+import { serialize } from "./onnx.ts";
+import { type ByteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";
+import { Checkpoint } from "./weights.ts";
+
+/** A Hugging Face checkpoint: the parsed config.json and its safetensors files (several when sharded). */
+export interface CheckpointFiles {
+  readonly config: unknown;
+  readonly weights: readonly ByteSource[];
+  /** The parsed model.safetensors.index.json of a sharded checkpoint: which tensors there must be. */
+  readonly index?: unknown;
+}
+
+/** What may be chosen about an export. */
+export interface ExportOptions {
+  /** Model id written to model.json. */
+  readonly id: string;
+  /** Name of the checkpoint; the id by default. */
+  readonly source?: string | undefined;
+  /** Stored precision of the weight matrices; `fp32` by default. */
+  readonly dtype?: Dtype | undefined;
+  /** Side of the model input in pixels, a multiple of 32; the checkpoint's own by default. */
+  readonly imageSize?: number | undefined;
+  /** `decomposed` by default, which is right on every backend; see the README for figures. */
+  readonly attention?: AttentionForm | undefined;
+}
+
+/** Takes the pieces of one file, in order. */
+export type FileWriter = (name: string, pieces: AsyncIterable<Uint8Array>) => Promise<void>;
+
+/** The names of the written files. */
+export const FILE_NAMES = { encoder: "encoder.onnx", decoder: "decoder.onnx", manifest: "model.json" } as const;
+
+async function readTensors({ weights, index }: CheckpointFiles): Promise<Map<string, TensorEntry>> {
+  const tensors = new Map<string, TensorEntry>();
+  for (const source of weights) {
+    for (const [name, entry] of await readSafetensors(source)) {
+      if (tensors.has(name)) throw new ExportError("InvalidSafetensorsError", `tensor "${name}" is in more than one file`);
+      tensors.set(name, entry);
+    }
+  }
+  const listed = (index as { weight_map?: unknown } | undefined)?.weight_map;
+  if (index !== undefined && (typeof listed !== "object" || listed === null)) {
+    throw new ExportError("InvalidConfigError", "model.safetensors.index.json: expected an object weight_map");
+  }
+  const missing = Object.keys(listed ?? {}).find((name) => !tensors.has(name));
+  if (missing !== undefined) {
+    throw new ExportError("MissingTensorError", `tensor "${missing}" is listed in the index, but in none of the ${weights.length} files`);
+  }
+  return tensors;
+}
+
+/** Hashes and counts the pieces on their way to the writer. */
+async function writeGraph(name: string, graph: Graph, write: FileWriter): Promise<ModelFile> {
+  const hash = sha256.create();
+  let bytes = 0;
+  async function* observed(): AsyncGenerator<Uint8Array> {
+    for await (const piece of serialize(graph)) {
+      hash.update(piece);
+      bytes += piece.byteLength;
+      yield piece;
+    }
+  }
+  await write(name, observed());
+  return { name, bytes, sha256: bytesToHex(hash.digest()), nodes: graph.nodes.length };
+}
+
+/**
+ * Converts a checkpoint.
+ *
+ * Files are handed to `write` one after the other, the manifest last; pieces are read from the
+ * checkpoint as the writer asks for them.
+ *
+ * @returns the manifest, as written to model.json
+ * @throws ExportError
+ */
+export async function exportModel(files: CheckpointFiles, options: ExportOptions, write: FileWriter): Promise<ModelManifest> {
+  const config: Sam2Config = parseConfig(files.config, options.imageSize);
+  const checkpoint = new Checkpoint(await readTensors(files));
+  const dtype = options.dtype ?? "fp32";
+  const attention = options.attention ?? "decomposed";
+  const graphOptions: GraphOptions = { attention, storage: dtype === "fp16" ? "half" : "float" };
+  // both are built before anything is written: a missing tensor leaves no file behind
+  const encoder = buildImageEncoder(checkpoint, config, graphOptions);
+  const decoder = buildMaskDecoder(checkpoint, config, graphOptions);
+  const manifest: ModelManifest = {
+    contract: CONTRACT_VERSION,
+    id: options.id,
+    source: options.source ?? options.id,
+    imageSize: config.imageSize,
+    hiddenSize: config.hiddenSize,
+    maskSize: config.imageSize / 4,
+    maskTokens: config.multimaskOutputs + 1,
+    dynamicMultimask: config.dynamicMultimask,
+    mean: IMAGE_MEAN,
+    std: IMAGE_STD,
+    dtype,
+    attention,
+    parameters: checkpoint.parameterCount,
+    files: {
+      encoder: await writeGraph(FILE_NAMES.encoder, encoder, write),
+      decoder: await writeGraph(FILE_NAMES.decoder, decoder, write),
+    },
+  };
+  const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
+  await write(FILE_NAMES.manifest, (async function* () {
+    yield text;
+  })());
+  return manifest;
+}
+
+/** Collects an export in memory: the files by name. */
+export async function exportToMemory(
+  files: CheckpointFiles,
+  options: ExportOptions,
+): Promise<{ manifest: ModelManifest; files: Map<string, Blob> }> {
+  const written = new Map<string, Blob>();
+  const manifest = await exportModel(files, options, async (name, pieces) => {
+    const parts: BlobPart[] = [];
+    for await (const piece of pieces) parts.push(piece as Uint8Array<ArrayBuffer>);
+    written.set(name, new Blob(parts));
+  });
+  return { manifest, files: written };
+}

@@ -1,0 +1,226 @@
+/**
+ * Builds an ONNX graph node by node. A value knows its shape, so a mismatch is found here, at
+ * export, and not by a runtime. Sizes that are free at run time are strings ("B", "T").
+ */
+import { elements, type Linear, type Storage, type Weight } from "./weights.ts";
+
+/** A size: known at export, or the name of a free one. */
+export type Dim = number | string;
+
+/** A tensor in the graph. */
+export interface Value {
+  readonly name: string;
+  readonly dims: readonly Dim[];
+}
+
+/** An attribute: a float is given as `{ float }`, since JavaScript does not tell 1 from 1.0. */
+export type Attribute = number | readonly number[] | string | { readonly float: number };
+
+/** One operation. */
+export interface Node {
+  readonly type: string;
+  readonly domain: "" | "com.microsoft";
+  readonly inputs: readonly (Value | null)[];
+  readonly outputs: readonly Value[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+/** A constant tensor, float or int64. */
+export type Initializer =
+  | { readonly kind: "weight"; readonly name: string; readonly weight: Weight; readonly storage: Storage }
+  | { readonly kind: "int64"; readonly name: string; readonly values: readonly number[] };
+
+/** How attention is written; see `AttentionForm` in index.ts. */
+export type AttentionForm = "fused" | "decomposed";
+
+/** What the exporter's caller chose. */
+export interface GraphOptions {
+  readonly attention: AttentionForm;
+  /** Storage of the weight matrices. */
+  readonly storage: Storage;
+}
+
+/** The operator set: the first with Gelu. */
+export const OPSET = 20;
+
+function sameDim(a: Dim | undefined, b: Dim | undefined): boolean {
+  return a === b;
+}
+
+/** A graph under construction. */
+export class Graph {
+  readonly name: string;
+  readonly options: GraphOptions;
+  readonly inputs: Value[] = [];
+  readonly outputs: Value[] = [];
+  readonly nodes: Node[] = [];
+  readonly initializers: Initializer[] = [];
+  readonly #named = new Map<string, Value>();
+  #counter = 0;
+
+  constructor(name: string, options: GraphOptions) {
+    this.name = name;
+    this.options = options;
+  }
+
+  /** Declares an input. */
+  input(name: string, dims: readonly Dim[]): Value {
+    const value = { name, dims };
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** Declares `value`, which must be the result of a node, as the output `name`. */
+  output(name: string, value: Value): void {
+    (value as { name: string }).name = name;
+    this.outputs.push(value);
+  }
+
+  /** A float constant. Only matrices are stored in half, and only where the caller asked for it. */
+  constant(weight: Weight, storage: Storage = "float"): Value {
+    const chosen = storage === "half" && weight.dims.length > 1 ? this.options.storage : "float";
+    const key = `${weight.name}:[${weight.dims}]`;
+    const known = this.#named.get(key);
+    if (known) return known;
+    const name = this.initializers.some((item) => item.name === weight.name) ? key : weight.name;
+    this.initializers.push({ kind: "weight", name, weight, storage: chosen });
+    let value: Value = { name, dims: weight.dims };
+    // the runtime folds this cast once, when it creates the session
+    if (chosen === "half") value = this.node("Cast", [value], weight.dims, { to: 1 });
+    this.#named.set(key, value);
+    return value;
+  }
+
+  /** A weight matrix: stored in half where the caller asked for it. */
+  matrix(weight: Weight): Value {
+    return this.constant(weight, "half");
+  }
+
+  /** A constant of the given values: a scalar, a vector, or of shape `dims`. */
+  floats(values: readonly number[], dims: readonly number[] = values.length === 1 ? [] : [values.length]): Value {
+    if (elements(dims) !== values.length) throw new RangeError(`${values.length} values for [${dims}]`);
+    const name = `const[${dims}](${values.join()})`;
+    return this.constant({ name, dims, load: async () => Float32Array.from(values) });
+  }
+
+  /** An int64 vector: shapes, axes and slice bounds, never data. */
+  integers(values: readonly number[]): Value {
+    const name = `int64(${values.join()})`;
+    const known = this.#named.get(name);
+    if (known) return known;
+    const value = { name, dims: [values.length] };
+    this.initializers.push({ kind: "int64", name, values });
+    this.#named.set(name, value);
+    return value;
+  }
+
+  /** Any operation with one output. */
+  node(
+    type: string,
+    inputs: readonly (Value | null)[],
+    dims: readonly Dim[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain: Node["domain"] = "",
+  ): Value {
+    const value = { name: `${type}_${this.#counter++}`, dims };
+    this.nodes.push({ type, domain, inputs, outputs: [value], attributes });
+    return value;
+  }
+
+  /** Elementwise `Add`, `Sub`, `Mul`, … with the shape of `left`, unless `dims` says otherwise. */
+  binary(type: string, left: Value, right: Value, dims: readonly Dim[] = left.dims): Value {
+    return this.node(type, [left, right], dims);
+  }
+
+  /** Elementwise function of one tensor. */
+  unary(type: string, value: Value, attributes: Readonly<Record<string, Attribute>> = {}): Value {
+    return this.node(type, [value], value.dims, attributes);
+  }
+
+  add(left: Value, right: Value, dims?: readonly Dim[]): Value {
+    return this.binary("Add", left, right, dims);
+  }
+
+  /**
+   * Another shape. `pattern` holds ONNX's 0 (copy) and −1 (infer) where sizes are free; it is
+   * `dims` itself where all are known.
+   */
+  reshape(value: Value, dims: readonly Dim[], pattern?: readonly number[]): Value {
+    if (dims.length === value.dims.length && dims.every((dim, i) => sameDim(dim, value.dims[i]))) return value;
+    const target = pattern ?? dims.map((dim) => {
+      if (typeof dim === "string") throw new RangeError(`reshape to [${dims}] needs a pattern`);
+      return dim;
+    });
+    const known = [...value.dims, ...dims].every((dim) => typeof dim === "number");
+    if (known && elements(value.dims as number[]) !== elements(dims as number[])) {
+      throw new RangeError(`reshape [${value.dims}] to [${dims}]`);
+    }
+    return this.node("Reshape", [value, this.integers(target)], dims);
+  }
+
+  transpose(value: Value, permutation: readonly number[]): Value {
+    if (permutation.length !== value.dims.length) throw new RangeError(`transpose [${value.dims}] by [${permutation}]`);
+    if (permutation.every((axis, index) => axis === index)) return value;
+    return this.node("Transpose", [value], permutation.map((axis) => value.dims[axis] as Dim), { perm: permutation });
+  }
+
+  /** Matrix product over the last two axes; leading axes broadcast as NumPy's. */
+  matmul(left: Value, right: Value): Value {
+    const [a, b] = [left.dims, right.dims];
+    if (!sameDim(a.at(-1), b.at(-2))) throw new RangeError(`matmul [${a}] by [${b}]`);
+    const batch = a.length >= b.length ? a.slice(0, -2) : b.slice(0, -2);
+    return this.node("MatMul", [left, right], [...batch, a.at(-2) as Dim, b.at(-1) as Dim]);
+  }
+
+  /** `x` [n,in] → [n,out]; the weight [out,in] stays as it lies in the checkpoint. */
+  linear(x: Value, { weight, bias }: Linear): Value {
+    const [outputs = 0, inputs] = weight.dims;
+    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs)) throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+    return this.node("Gemm", [x, this.matrix(weight), this.constant(bias)], [x.dims[0] as Dim, outputs], { transB: 1 });
+  }
+
+  /** `x` [n,in] → [out,n]: a linear layer whose result is channels first, without a transposition. */
+  linearChannelsFirst(x: Value, { weight, bias }: Linear): Value {
+    const [outputs = 0, inputs] = weight.dims;
+    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs)) throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+    const column = this.constant({ name: bias.name, dims: [outputs, 1], load: () => bias.load() });
+    return this.node("Gemm", [this.matrix(weight), x, column], [outputs, x.dims[0] as Dim], { transB: 1 });
+  }
+
+  /** Layer normalisation over the last axis. */
+  norm(x: Value, { weight, bias }: Linear, epsilon: number): Value {
+    return this.node("LayerNormalization", [x, this.constant(weight), this.constant(bias)], x.dims, {
+      axis: -1,
+      epsilon: { float: epsilon },
+    });
+  }
+
+  gelu(x: Value): Value {
+    return this.unary("Gelu", x);
+  }
+
+  softmax(x: Value): Value {
+    return this.unary("Softmax", x, { axis: -1 });
+  }
+
+  /** `[start, end)` of one axis. */
+  slice(x: Value, axis: number, start: number, end: number): Value {
+    const dims = x.dims.map((dim, index) => (index === axis ? end - start : dim));
+    const bounds = [[start], [end], [axis]].map((list) => this.integers(list));
+    return this.node("Slice", [x, ...bounds], dims);
+  }
+
+  /** Joins along `axis`; `size` is the joined size where a free one is among them. */
+  concat(values: readonly Value[], axis: number, size?: Dim): Value {
+    const first = values[0] as Value;
+    const joined = size ?? values.reduce((total, value) => total + (value.dims[axis] as number), 0);
+    return this.node("Concat", values, first.dims.map((dim, index) => (index === axis ? joined : dim)), { axis });
+  }
+
+  /** Zeros after the end of the axes: `after[i]` for axis i. */
+  padEnd(x: Value, after: readonly number[]): Value {
+    if (after.every((count) => count === 0)) return x;
+    const dims = x.dims.map((dim, index) => (dim as number) + (after[index] as number));
+    return this.node("Pad", [x, this.integers([...after.map(() => 0), ...after])], dims);
+  }
+}

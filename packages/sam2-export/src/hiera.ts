@@ -1,0 +1,290 @@
+/**
+ * The Hiera backbone (Ryali et al. 2023, https://arxiv.org/abs/2306.00989) as SAM 2 uses it.
+ *
+ * Tokens are rows of a matrix [tokens, channels]. Everything but window attention treats each row
+ * alone, so rows may lie in any order: they stay grouped by windows from block to block, and are
+ * moved only where the windows change. Pooling 8×8 windows by two gives the 4×4 windows of the
+ * next stage in place.
+ *
+ * Where windows do not divide the grid, the reference pads the grid with zeros before q, k and v,
+ * so that a padded key is the key bias and a padded value the value bias. Here neither exists: a
+ * key bias adds the same to every score of a query and drops out of the softmax, and a value bias
+ * passes the attention unchanged, as its weights sum to one, and is added to the output's bias.
+ * Padding is then with zeros, after q, k and v, and costs no matrix product.
+ */
+import type { HieraConfig, Sam2Config } from "./config.ts";
+import { ExportError } from "./errors.ts";
+import type { Graph, Value } from "./graph.ts";
+import { attention } from "./attention.ts";
+import { type Checkpoint, computed, elements, product, reshaped, rows, scaled, sum, type Weight } from "./weights.ts";
+
+const PREFIX = "vision_encoder.backbone";
+
+/** Where the tokens of a stage lie: a square grid, grouped by windows of a side (`grid` when raster). */
+export interface Tokens {
+  /** [grid², channels] */
+  readonly value: Value;
+  readonly grid: number;
+  readonly window: number;
+}
+
+function channelsOf(tokens: Tokens): number {
+  return tokens.value.dims[1] as number;
+}
+
+/** Groups the rows by windows of another side, which must divide the grid. */
+export function arrange(graph: Graph, tokens: Tokens, window: number): Tokens {
+  if (window === tokens.window) return tokens;
+  const channels = channelsOf(tokens);
+  const { grid } = tokens;
+  let value = tokens.value;
+  if (tokens.window !== grid) {
+    const count = grid / tokens.window;
+    value = graph.reshape(value, [count, count, tokens.window, tokens.window * channels]);
+    value = graph.reshape(graph.transpose(value, [0, 2, 1, 3]), [grid * grid, channels]);
+  }
+  if (window !== grid) {
+    const count = grid / window;
+    value = graph.reshape(value, [count, window, count, window * channels]);
+    value = graph.reshape(graph.transpose(value, [0, 2, 1, 3]), [grid * grid, channels]);
+  }
+  return { value, grid, window };
+}
+
+/** 2×2 max pooling inside each window. */
+function maxPool(graph: Graph, tokens: Tokens): Tokens {
+  const channels = channelsOf(tokens);
+  const { grid, window } = tokens;
+  const half = window / 2;
+  const groups = (grid / window) ** 2 * half;
+  const pool = (value: Value, axis: number): Value => {
+    const dims = value.dims.filter((_, index) => index !== axis);
+    return graph.node("ReduceMax", [value, graph.integers([axis])], dims, { keepdims: 0 });
+  };
+  const byRows = pool(graph.reshape(tokens.value, [groups, 2, window * channels]), 1);
+  const pooled = pool(graph.reshape(byRows, [groups * half, 2, channels]), 1);
+  return { value: pooled, grid: grid / 2, window: half };
+}
+
+/**
+ * Tokens → [windows, heads, window², channels/heads], padded with zeros where `window` does not
+ * divide the grid (the tokens are raster then).
+ */
+function splitHeads(graph: Graph, tokens: Tokens, window: number, heads: number): Value {
+  const width = channelsOf(tokens) / heads;
+  const { grid } = tokens;
+  if (window === tokens.window) {
+    const count = (grid / window) ** 2;
+    return graph.transpose(graph.reshape(tokens.value, [count, window * window, heads, width]), [0, 2, 1, 3]);
+  }
+  const count = Math.ceil(grid / window);
+  const padding = count * window - grid;
+  let value = graph.reshape(tokens.value, [grid, grid, heads * width]);
+  value = graph.padEnd(value, [padding, padding, 0]);
+  value = graph.reshape(value, [count, window, count, window, heads, width]);
+  value = graph.transpose(value, [0, 2, 4, 1, 3, 5]);
+  return graph.reshape(value, [count * count, heads, window * window, width]);
+}
+
+/** The inverse of `splitHeads`: back to tokens, without the padding. */
+function joinHeads(graph: Graph, value: Value, like: Tokens, window: number): Tokens {
+  const [count = 0, heads = 0, , width = 0] = value.dims as number[];
+  const { grid } = like;
+  const channels = heads * width;
+  if (window === like.window) {
+    return { ...like, value: graph.reshape(graph.transpose(value, [0, 2, 1, 3]), [grid * grid, channels]) };
+  }
+  const side = Math.sqrt(count);
+  let joined = graph.reshape(value, [side, side, heads, window, window, width]);
+  joined = graph.reshape(graph.transpose(joined, [0, 3, 1, 4, 2, 5]), [side * window, side * window, channels]);
+  joined = graph.slice(graph.slice(joined, 0, 0, grid), 1, 0, grid);
+  return { ...like, value: graph.reshape(joined, [grid * grid, channels]) };
+}
+
+interface Block {
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly heads: number;
+  /** Side of the attention windows on the incoming grid; 0 for the whole image. */
+  readonly window: number;
+  readonly pools: boolean;
+}
+
+/** The blocks of all stages in order, as the reference numbers them. */
+function blocksOf(hiera: HieraConfig): { block: Block; endsStage: boolean }[] {
+  const stageOf = hiera.blocksPerStage.flatMap((count, stage) => Array<number>(count).fill(stage));
+  return stageOf.map((stage, index) => {
+    const first = stage > 0 && stageOf[index - 1] !== stage;
+    const before = first ? stage - 1 : stage;
+    const block: Block = {
+      name: `${PREFIX}.blocks.${index}`,
+      inputs: hiera.widths[before] as number,
+      outputs: hiera.widths[stage] as number,
+      heads: hiera.heads[stage] as number,
+      window: hiera.globalBlocks.includes(index) ? 0 : (hiera.windows[before] as number),
+      pools: first,
+    };
+    return { block, endsStage: stageOf[index + 1] !== stage };
+  });
+}
+
+/** The arrangement a block needs: its own windows where they divide the grid, raster where not. */
+function arrangementFor(block: Block, tokens: Tokens): number {
+  if (block.window === 0) return block.pools && tokens.window % 2 !== 0 ? tokens.grid : tokens.window;
+  return tokens.grid % block.window === 0 ? block.window : tokens.grid;
+}
+
+function attentionBlock(graph: Graph, checkpoint: Checkpoint, hiera: HieraConfig, block: Block, incoming: Tokens): Tokens {
+  const { name, inputs, outputs, heads } = block;
+  const tokens = arrange(graph, incoming, arrangementFor(block, incoming));
+  const normed = graph.norm(tokens.value, checkpoint.norm(`${name}.layer_norm1`, inputs), hiera.layerNormEps);
+
+  const qkv = checkpoint.linear(`${name}.attn.qkv`, inputs, 3 * outputs);
+  const part = (index: number): Weight => rows(qkv.weight, index * outputs, (index + 1) * outputs);
+  const bias = (index: number): Weight => rows(qkv.bias, index * outputs, (index + 1) * outputs);
+  const none = computed(`zeros[${outputs}]`, [outputs], () => new Float32Array(outputs));
+  const scale = (outputs / heads) ** -0.5;
+  const q = graph.linear(normed, { weight: scaled(part(0), scale), bias: scaled(bias(0), scale) });
+  const k = graph.linear(normed, { weight: part(1), bias: none });
+  const v = graph.linear(normed, { weight: part(2), bias: none });
+  const queries = block.pools ? maxPool(graph, { ...tokens, value: q }) : { ...tokens, value: q };
+
+  const proj = checkpoint.linear(`${name}.attn.proj`, outputs, outputs);
+  const carried = product(`${name}.attn.v_bias`, proj.weight, reshaped(bias(2), [outputs, 1]));
+  const output = { weight: proj.weight, bias: sum(`${name}.attn.proj.bias+v`, proj.bias, carried) };
+
+  let attended: Tokens;
+  if (block.window === 0) {
+    const whole = (value: Value, count: number): Value =>
+      graph.transpose(graph.reshape(value, [1, count, heads, outputs / heads]), [0, 2, 1, 3]);
+    const result = attention(graph, whole(queries.value, queries.grid ** 2), whole(k, tokens.grid ** 2), whole(v, tokens.grid ** 2));
+    attended = { ...queries, value: graph.reshape(graph.transpose(result, [0, 2, 1, 3]), [queries.grid ** 2, outputs]) };
+  } else {
+    const window = block.pools ? block.window / 2 : block.window;
+    const result = attention(
+      graph,
+      splitHeads(graph, queries, window, heads),
+      splitHeads(graph, { ...tokens, value: k }, block.window, heads),
+      splitHeads(graph, { ...tokens, value: v }, block.window, heads),
+    );
+    attended = joinHeads(graph, result, queries, window);
+  }
+
+  let residual = tokens.value;
+  if (inputs !== outputs) {
+    const projected = graph.linear(normed, checkpoint.linear(`${name}.proj`, inputs, outputs));
+    residual = block.pools ? maxPool(graph, { ...tokens, value: projected }).value : projected;
+  }
+  const summed = graph.add(residual, graph.linear(attended.value, output));
+
+  const hidden = Math.trunc(outputs * hiera.mlpRatio);
+  const second = graph.norm(summed, checkpoint.norm(`${name}.layer_norm2`, outputs), hiera.layerNormEps);
+  const inner = graph.gelu(graph.linear(second, checkpoint.linear(`${name}.mlp.proj_in`, outputs, hidden)));
+  const mlp = graph.linear(inner, checkpoint.linear(`${name}.mlp.proj_out`, hidden, outputs));
+  return { ...attended, value: graph.add(summed, mlp) };
+}
+
+/** The position embedding for a grid, in the arrangement of the first stage: [grid², channels]. */
+function positionEmbedding(checkpoint: Checkpoint, hiera: HieraConfig, grid: number): Weight {
+  const channels = hiera.widths[0] as number;
+  const window = hiera.windows[0] as number;
+  const [height, width] = hiera.backgroundSize;
+  const background = checkpoint.get(`${PREFIX}.pos_embed`, [1, channels, height, width]);
+  const local = checkpoint.get(`${PREFIX}.pos_embed_window`, [1, channels, window, window]);
+  return computed("position_embedding", [grid * grid, channels], async () => {
+    const stretched = resizeBicubic(await background.load(), channels, height, width, grid);
+    const tile = await local.load();
+    const result = new Float32Array(grid * grid * channels);
+    let row = 0;
+    for (let top = 0; top < grid; top += window) {
+      for (let left = 0; left < grid; left += window) {
+        for (let i = 0; i < window; i++) {
+          for (let j = 0; j < window; j++, row++) {
+            for (let c = 0; c < channels; c++) {
+              result[row * channels + c] =
+                (stretched[(c * grid + top + i) * grid + left + j] as number) +
+                (tile[(c * window + i) * window + j] as number);
+            }
+          }
+        }
+      }
+    }
+    return result;
+  });
+}
+
+/**
+ * Bicubic resize of [channels,height,width] to [channels,size,size] as PyTorch's
+ * `interpolate(mode="bicubic", align_corners=False)`: Keys' kernel with a = −0.75, edges repeated.
+ */
+export function resizeBicubic(source: Float32Array, channels: number, height: number, width: number, size: number): Float32Array {
+  if (source.length !== elements([channels, height, width])) throw new RangeError(`${source.length} values for [${channels},${height},${width}]`);
+  const taps = (from: number): { index: number[]; weight: number[] }[] =>
+    Array.from({ length: size }, (_, position) => {
+      const centre = ((position + 0.5) * from) / size - 0.5;
+      const base = Math.floor(centre);
+      const t = centre - base;
+      const index = [-1, 0, 1, 2].map((step) => Math.min(Math.max(base + step, 0), from - 1));
+      return { index, weight: [1 + t, t, 1 - t, 2 - t].map(keysKernel) };
+    });
+  const [vertical, horizontal] = [taps(height), taps(width)];
+  const result = new Float32Array(channels * size * size);
+  const line = new Float64Array(width);
+  for (let c = 0; c < channels; c++) {
+    for (const [y, { index, weight }] of vertical.entries()) {
+      for (let x = 0; x < width; x++) {
+        line[x] = index.reduce((total, i, tap) => total + (weight[tap] as number) * (source[(c * height + i) * width + x] as number), 0);
+      }
+      for (const [x, across] of horizontal.entries()) {
+        result[(c * size + y) * size + x] = across.index.reduce(
+          (total, i, tap) => total + (across.weight[tap] as number) * (line[i] as number), 0);
+      }
+    }
+  }
+  return result;
+}
+
+function keysKernel(distance: number): number {
+  const a = -0.75;
+  return distance <= 1
+    ? ((a + 2) * distance - (a + 3)) * distance * distance + 1
+    : ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a;
+}
+
+/** Patches of the image as tokens, grouped by the windows of the first stage. */
+function patchEmbedding(graph: Graph, checkpoint: Checkpoint, config: Sam2Config, image: Value): Tokens {
+  const { hiera } = config;
+  const channels = hiera.widths[0] as number;
+  const window = hiera.windows[0] as number;
+  const kernel = hiera.patchKernel;
+  const grid = config.imageSize / hiera.patchStride;
+  const covered = Math.floor((config.imageSize + 2 * hiera.patchPadding - kernel) / hiera.patchStride) + 1;
+  if (covered !== grid) {
+    throw new ExportError("InvalidConfigError", `patch embedding: expected a grid of ${grid}, kernel ${kernel} with padding ${hiera.patchPadding} gives ${covered}`);
+  }
+  const name = `${PREFIX}.patch_embed.projection`;
+  const weight = graph.matrix(checkpoint.get(`${name}.weight`, [channels, 3, kernel, kernel]));
+  const bias = graph.constant(checkpoint.get(`${name}.bias`, [channels]));
+  const patches = graph.node("Conv", [image, weight, bias], [1, channels, grid, grid], {
+    kernel_shape: [kernel, kernel],
+    strides: [hiera.patchStride, hiera.patchStride],
+    pads: Array<number>(4).fill(hiera.patchPadding),
+  });
+  const count = grid / window;
+  const windows = graph.transpose(graph.reshape(patches, [channels, count, window, count, window]), [1, 3, 2, 4, 0]);
+  const rowsOfWindows = graph.reshape(windows, [grid * grid, channels]);
+  const position = graph.constant(positionEmbedding(checkpoint, hiera, grid), "half");
+  return { value: graph.add(rowsOfWindows, position), grid, window };
+}
+
+/** The outputs of the four stages, from stride 4 to stride 32. */
+export function buildHiera(graph: Graph, checkpoint: Checkpoint, config: Sam2Config, image: Value): Tokens[] {
+  const stages: Tokens[] = [];
+  let tokens = patchEmbedding(graph, checkpoint, config, image);
+  for (const { block, endsStage } of blocksOf(config.hiera)) {
+    tokens = attentionBlock(graph, checkpoint, config.hiera, block, tokens);
+    if (endsStage) stages.push(tokens);
+  }
+  return stages;
+}

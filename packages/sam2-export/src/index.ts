@@ -1,0 +1,23 @@
+/**
+ * Any SAM 2 checkpoint to ONNX, in TypeScript.
+ *
+ * ```ts
+ * import { byteSource, exportToMemory } from "sam2-export";
+ *
+ * const config = await (await fetch("/sam2.1-hiera-tiny/config.json")).json();
+ * const weights = await (await fetch("/sam2.1-hiera-tiny/model.safetensors")).blob();
+ * const { manifest, files } = await exportToMemory(
+ *   { config, weights: [byteSource(weights)] },
+ *   { id: "sam2.1-tiny" },
+ * );
+ * files.get("encoder.onnx"); // a Blob for onnxruntime
+ * ```
+ *
+ * @module
+ */
+export { parseConfig, type HieraConfig, type Sam2Config } from "./config.ts";
+export { type CheckpointFiles, exportModel, type ExportOptions, exportToMemory, FILE_NAMES, type FileWriter } from "./convert.ts";
+export { ExportError, type ExportErrorName } from "./errors.ts";
+export type { AttentionForm } from "./graph.ts";
+export { CONTRACT_VERSION, type Dtype, IMAGE_MEAN, IMAGE_STD, type ModelFile, type ModelManifest } from "./manifest.ts";
+export { type ByteSource, byteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";

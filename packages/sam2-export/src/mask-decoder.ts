@@ -1,0 +1,135 @@
+/**
+ * The prompt decoder: prompt encoder, two-way transformer, upscaling with the high-resolution
+ * features, hypernetworks, predicted IoU and object score.
+ *
+ * Upscaling works on tokens, channels last: a 2×2 transposed convolution of stride 2 gives each
+ * token four children side by side, so it is one matrix product, and layer normalisation needs no
+ * transposition. Only the four finished masks are put back into rows and columns.
+ */
+import type { Sam2Config } from "./config.ts";
+import { Graph, type GraphOptions, type Value } from "./graph.ts";
+import { embedMask, embedPoints, imagePositions, outputTokens } from "./prompt-encoder.ts";
+import { buildTransformer, feedForward, feedForwardLayers } from "./transformer.ts";
+import { type Checkpoint, computed, type Linear, stacked, transposed } from "./weights.ts";
+
+const PREFIX = "mask_decoder";
+
+/** The reference's own default for channels-first normalisation. */
+const UPSCALE_NORM_EPS = 1e-6;
+
+/** A 2×2 transposed convolution of stride 2 over tokens: [B,M,in] → [B,M·4,out], children row by row. */
+function upscale(graph: Graph, checkpoint: Checkpoint, name: string, x: Value, outputs: number): Value {
+  const [, tokens, inputs] = x.dims as [string, number, number];
+  const weight = checkpoint.get(`${name}.weight`, [inputs, outputs, 2, 2]);
+  const bias = checkpoint.get(`${name}.bias`, [outputs]);
+  const matrix = computed(`${name}.children`, [inputs, 4 * outputs], async () => {
+    const source = await weight.load();
+    const target = new Float32Array(source.length);
+    for (let i = 0; i < inputs; i++) {
+      for (let o = 0; o < outputs; o++) {
+        for (let child = 0; child < 4; child++) {
+          target[(i * 4 + child) * outputs + o] = source[(i * outputs + o) * 4 + child] as number;
+        }
+      }
+    }
+    return target;
+  });
+  const grown = graph.matmul(x, graph.matrix(matrix));
+  const children = graph.reshape(grown, ["B", tokens * 4, outputs], [0, tokens * 4, outputs]);
+  return graph.add(children, graph.constant(bias));
+}
+
+/**
+ * A map [1,channels,side,side] in the order of tokens split twice or once: [1,side²,channels].
+ *
+ * Channels go last first, so that no transposition has more than six axes (a limit of WebGPU).
+ */
+function toChildren(graph: Graph, map: Value, levels: 1 | 2): Value {
+  const [, channels, side] = map.dims as [number, number, number, number];
+  const splits = [side / 2 ** levels, ...Array<number>(levels).fill(2)];
+  const pixels = graph.transpose(graph.reshape(map, [channels, side * side]), [1, 0]);
+  const last = splits.at(-1) as number;
+  const grouped = graph.reshape(pixels, [...splits, ...splits.slice(0, -1), last * channels]);
+  const order = splits.flatMap((_, index) => [index, index + splits.length]);
+  return graph.reshape(graph.transpose(grouped, order), [1, side * side, channels]);
+}
+
+/** The inverse of two splits for [B,masks,side²]: [B,masks,side,side]. */
+function toRows(graph: Graph, masks: Value, side: number): Value {
+  const count = masks.dims[1] as number;
+  const coarse = side / 4;
+  // axes: mask and row, column, then row and column inside the first split, and inside the second
+  const split = graph.reshape(masks, ["BM", coarse, 2, 2, 2, 2], [-1, coarse, 2, 2, 2, 2]);
+  const joined = graph.transpose(split, [0, 2, 4, 1, 3, 5]);
+  return graph.reshape(joined, ["B", count, side, side], [-1, count, side, side]);
+}
+
+/** Token `index` of [B,T,C] to `index + count`. */
+function pick(graph: Graph, tokens: Value, index: number, count: number): Value {
+  return graph.slice(tokens, 1, index, index + count);
+}
+
+/**
+ * `image_embed`, `high_res_feats_0`, `high_res_feats_1` as the encoder gives them;
+ * `point_coords` [B,N,2], `point_labels` [B,N], `mask_input` [B,1,S/4,S/4], `has_mask_input` [B]
+ * → `masks` [B,K,S/4,S/4] logits, `iou_predictions` [B,K], `object_score_logits` [B,1].
+ */
+export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, options: GraphOptions): Graph {
+  const graph = new Graph("sam2_mask_decoder", options);
+  const { hiddenSize, imageSize, multimaskOutputs } = config;
+  const masks = multimaskOutputs + 1;
+  const grid = imageSize / 16;
+  const side = imageSize / 4;
+
+  const imageEmbed = graph.input("image_embed", [1, hiddenSize, grid, grid]);
+  const features0 = graph.input("high_res_feats_0", [1, hiddenSize / 8, side, side]);
+  const features1 = graph.input("high_res_feats_1", [1, hiddenSize / 4, side / 2, side / 2]);
+  const coords = graph.input("point_coords", ["B", "N", 2]);
+  const labels = graph.input("point_labels", ["B", "N"]);
+  const maskInput = graph.input("mask_input", ["B", 1, side, side]);
+  const hasMask = graph.input("has_mask_input", ["B"]);
+
+  const zero = graph.binary("Mul", graph.reshape(hasMask, ["B", 1, 1], [-1, 1, 1]), graph.floats([0]));
+  const tokenCount = multimaskOutputs + 3;
+  const fixed = graph.add(zero, graph.constant(outputTokens(checkpoint, config)), ["B", tokenCount, hiddenSize]);
+  const sparse = embedPoints(graph, checkpoint, config, coords, labels, zero);
+  const tokens = graph.concat([fixed, sparse], 1, "T");
+
+  const rows = graph.reshape(graph.transpose(graph.reshape(imageEmbed, [1, hiddenSize, grid * grid]), [0, 2, 1]), [1, grid * grid, hiddenSize]);
+  const image = graph.add(embedMask(graph, checkpoint, config, maskInput, hasMask), rows);
+  const position = graph.constant(imagePositions(checkpoint, config));
+  const seen = buildTransformer(graph, checkpoint, config, tokens, image, position);
+
+  const first = upscale(graph, checkpoint, `${PREFIX}.upscale_conv1`, seen.image, hiddenSize / 4);
+  const norm = checkpoint.norm(`${PREFIX}.upscale_layer_norm`, hiddenSize / 4);
+  const middle = graph.gelu(graph.norm(graph.add(first, toChildren(graph, features1, 1)), norm, UPSCALE_NORM_EPS));
+  const second = upscale(graph, checkpoint, `${PREFIX}.upscale_conv2`, middle, hiddenSize / 8);
+  const upscaled = graph.gelu(graph.add(second, toChildren(graph, features0, 2)));
+
+  // the hypernetworks of all mask tokens at once: [B,K,1,C] by matrices [K,C,·]
+  const heads = Array.from({ length: masks }, (_, index) =>
+    feedForwardLayers(checkpoint, `${PREFIX}.output_hypernetworks_mlps.${index}`, hiddenSize, hiddenSize, hiddenSize / 8, 3));
+  const maskTokens = pick(graph, seen.tokens, 2, masks);
+  let hyper = graph.reshape(maskTokens, ["B", masks, 1, hiddenSize], [0, masks, 1, hiddenSize]);
+  for (const layer of [0, 1, 2]) {
+    const parts = heads.map((head) => head[layer] as Linear);
+    const outputs = parts[0]?.bias.dims[0] as number;
+    const weights = stacked(`hypernetworks.${layer}.weight`, parts.map((part) => transposed(part.weight)));
+    const biases = stacked(`hypernetworks.${layer}.bias`, parts.map((part) => part.bias));
+    const bias = graph.constant({ ...biases, dims: [masks, 1, outputs] });
+    hyper = graph.add(graph.matmul(hyper, graph.matrix(weights)), bias);
+    if (layer < 2) hyper = graph.unary("Relu", hyper);
+  }
+  const kernels = graph.reshape(hyper, ["B", masks, hiddenSize / 8], [0, masks, hiddenSize / 8]);
+  const flat = graph.matmul(kernels, graph.transpose(upscaled, [0, 2, 1]));
+  graph.output("masks", toRows(graph, flat, side));
+
+  const iouLayers = feedForwardLayers(checkpoint, `${PREFIX}.iou_prediction_head`, hiddenSize, config.iouHeadHiddenDim, masks, config.iouHeadDepth);
+  const iou = graph.unary("Sigmoid", feedForward(graph, pick(graph, seen.tokens, 1, 1), iouLayers));
+  graph.output("iou_predictions", graph.reshape(iou, ["B", masks], [0, masks]));
+
+  const objectLayers = feedForwardLayers(checkpoint, `${PREFIX}.pred_obj_score_head`, hiddenSize, hiddenSize, 1, 3);
+  const object = feedForward(graph, pick(graph, seen.tokens, 0, 1), objectLayers);
+  graph.output("object_score_logits", graph.reshape(object, ["B", 1], [0, 1]));
+  return graph;
+}

@@ -1,0 +1,118 @@
+/** Checkpoint folders and model folders on disk: the only part that knows a file system. */
+import { randomUUID } from "node:crypto";
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { exportModel, type ExportOptions } from "./convert.ts";
+import { ExportError } from "./errors.ts";
+import type { ModelManifest } from "./manifest.ts";
+import type { ByteSource } from "./safetensors.ts";
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new ExportError("InvalidConfigError", `${path}: expected a readable JSON file`, { cause });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(() => true, () => false);
+}
+
+/** A file as a byte source: ranges are read from disk, nothing is kept. */
+async function fileSource(handle: FileHandle): Promise<ByteSource> {
+  const { size } = await handle.stat();
+  return {
+    size,
+    read: async (start, end) => {
+      const bytes = new Uint8Array(Math.max(0, end - start));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
+      return bytes.subarray(0, bytesRead);
+    },
+  };
+}
+
+/** Opens the safetensors files of a folder, and the index where it is sharded. */
+async function openWeights(folder: string): Promise<{ handles: FileHandle[]; index?: unknown }> {
+  const indexPath = join(folder, "model.safetensors.index.json");
+  const index = (await exists(indexPath)) ? await readJson(indexPath) : undefined;
+  const map = (index as { weight_map?: Record<string, string> } | undefined)?.weight_map;
+  const names = map ? [...new Set(Object.values(map))].map((name) => basename(name)) : ["model.safetensors"];
+  const handles: FileHandle[] = [];
+  for (const name of names) {
+    try {
+      handles.push(await open(join(folder, name)));
+    } catch (cause) {
+      await Promise.all(handles.map((handle) => handle.close()));
+      throw new ExportError("InvalidSafetensorsError", `${join(folder, name)}: expected a readable file`, { cause });
+    }
+  }
+  return index === undefined ? { handles } : { handles, index };
+}
+
+/**
+ * Converts the checkpoint in `checkpointFolder` to `encoder.onnx`, `decoder.onnx` and `model.json` in
+ * `outFolder`.
+ *
+ * The files are written to a folder aside, which then takes the place of `outFolder`: there is
+ * never half a model, and a model that was there before stays when the export fails.
+ *
+ * @throws ExportError
+ */
+export async function exportFolder(
+  checkpointFolder: string,
+  outFolder: string,
+  options: Partial<ExportOptions> = {},
+): Promise<ModelManifest> {
+  const config = await readJson(join(checkpointFolder, "config.json"));
+  const { handles, index } = await openWeights(checkpointFolder);
+  const target = resolve(outFolder);
+  const aside = join(dirname(target), `.${basename(target)}.${randomUUID()}`);
+  const name = basename(resolve(checkpointFolder));
+  try {
+    const weights = await Promise.all(handles.map(fileSource));
+    await output(`${aside}: cannot be made`, () => mkdir(aside, { recursive: true }));
+    const manifest = await exportModel({ config, weights, index }, { id: name, ...options }, (file, pieces) =>
+      writeFile(join(aside, file), pieces));
+    await output(`${target}: cannot be replaced`, () => replaceFolder(aside, target));
+    return manifest;
+  } finally {
+    await Promise.all(handles.map((handle) => handle.close()));
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+/** Turns a failed write into an OutputError. */
+async function output<T>(what: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new ExportError("OutputError", `${what}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function writeFile(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const handle = await output(`${path}: cannot be written`, () => open(path, "w"));
+  try {
+    for await (const piece of pieces) await output(`${path}: cannot be written`, () => writeAll(handle, piece));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let done = 0; done < piece.length; ) done += (await handle.write(piece, done)).bytesWritten;
+}
+
+async function replaceFolder(from: string, to: string): Promise<void> {
+  if (!(await exists(to))) return rename(from, to);
+  const old = `${from}.old`;
+  await rename(to, old);
+  try {
+    await rename(from, to);
+  } catch (error) {
+    await rename(old, to);
+    throw error;
+  }
+  await rm(old, { recursive: true });
+}

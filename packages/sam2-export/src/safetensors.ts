@@ -1,0 +1,233 @@
+/**
+ * Reads safetensors (https://github.com/huggingface/safetensors#format): 8 bytes of header length,
+ * a JSON header of dtype, shape and offsets, then the tensors' bytes. Only the header is read at
+ * first; a tensor's bytes are fetched when asked for.
+ */
+import { ExportError } from "./errors.ts";
+
+/** Bytes that can be read in ranges: a file, a Blob, an ArrayBuffer. */
+export interface ByteSource {
+  readonly size: number;
+  /** Bytes `start` (included) to `end` (excluded); may be a view of shared memory. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** The tensor kinds that can hold SAM 2 weights. */
+export type WeightDtype = "F32" | "F16" | "BF16";
+
+/** One tensor of a safetensors file; its bytes are not read yet. */
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Absolute byte range in `source`. */
+  readonly start: number;
+  readonly end: number;
+  readonly source: ByteSource;
+}
+
+/** The header may not be larger: the format's own limit. */
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** Bytes per element of every dtype the format knows. */
+const DTYPE_BYTES: Readonly<Record<string, number>> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+};
+
+function invalid(message: string, options?: ErrorOptions): ExportError {
+  return new ExportError("InvalidSafetensorsError", message, options);
+}
+
+/** Wraps an ArrayBuffer, a view or a Blob (which is read slice by slice, never as a whole). */
+export function byteSource(data: ArrayBuffer | Uint8Array | Blob): ByteSource {
+  if (data instanceof Blob) {
+    return {
+      size: data.size,
+      read: async (start, end) => new Uint8Array(await data.slice(start, end).arrayBuffer()),
+    };
+  }
+  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
+  return { size: bytes.byteLength, read: async (start, end) => bytes.subarray(start, end) };
+}
+
+/**
+ * Reads and checks the header.
+ *
+ * @returns the tensors by name
+ * @throws InvalidSafetensorsError when the length or the JSON is wrong, an offset lies outside the
+ *   file, two tensors overlap, a dtype is unknown, or a byte range does not fit dtype and shape
+ */
+export async function readSafetensors(source: ByteSource): Promise<Map<string, TensorEntry>> {
+  if (source.size < 8) throw invalid(`expected at least 8 bytes, got ${source.size}`);
+  const prefix = await source.read(0, 8);
+  const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    throw invalid(`header length ${length} is over the limit of ${MAX_HEADER_BYTES} bytes`);
+  }
+  const dataStart = 8 + Number(length);
+  if (dataStart > source.size) {
+    throw invalid(`header ends at byte ${dataStart}, but the file has ${source.size} bytes`);
+  }
+  const header = parseHeader(await source.read(8, dataStart));
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== "__metadata__")
+    .map(([name, value]) => parseEntry(name, value, dataStart, source));
+  checkOverlap(entries);
+  return new Map(entries.map((entry) => [entry.name, entry]));
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw invalid("the header is not JSON", { cause });
+  }
+  if (!isRecord(header)) throw invalid("the header is not a JSON object");
+  return header;
+}
+
+function parseEntry(name: string, value: unknown, dataStart: number, source: ByteSource): TensorEntry {
+  if (!isRecord(value)) throw invalid(`tensor "${name}": expected an object, got ${JSON.stringify(value)}`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  const bytes = typeof dtype === "string" && Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined;
+  if (typeof dtype !== "string" || bytes === undefined) {
+    throw invalid(`tensor "${name}": unknown dtype ${JSON.stringify(dtype)}`);
+  }
+  if (!isNaturalArray(shape)) throw invalid(`tensor "${name}": shape ${JSON.stringify(shape)} is no list of sizes`);
+  if (!isNaturalArray(offsets) || offsets.length !== 2) {
+    throw invalid(`tensor "${name}": data_offsets ${JSON.stringify(offsets)} are no pair of offsets`);
+  }
+  const [begin, end] = offsets as [number, number];
+  const available = source.size - dataStart;
+  if (begin > end || end > available) {
+    throw invalid(`tensor "${name}": offsets ${begin}–${end} lie outside the file's ${available} bytes of data`);
+  }
+  const expected = shape.reduce((product, size) => product * size, bytes);
+  if (end - begin !== expected) {
+    throw invalid(`tensor "${name}": ${dtype} [${shape}] takes ${expected} bytes, its offsets span ${end - begin}`);
+  }
+  return { name, dtype, shape, start: dataStart + begin, end: dataStart + end, source };
+}
+
+function checkOverlap(entries: readonly TensorEntry[]): void {
+  const sorted = entries.filter((entry) => entry.end > entry.start).sort((a, b) => a.start - b.start);
+  for (const [index, entry] of sorted.entries()) {
+    const next = sorted[index + 1];
+    if (next && next.start < entry.end) {
+      throw invalid(`tensors "${entry.name}" and "${next.name}" overlap`);
+    }
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isNaturalArray(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+/**
+ * Reads a tensor's values as float32.
+ *
+ * F32 that is aligned in memory comes back as a view; F16 and BF16 are widened into a new array.
+ *
+ * @throws InvalidSafetensorsError for a dtype that is no float
+ * @throws TensorValueError when a value is NaN or infinite
+ */
+export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
+  const bytes = await entry.source.read(entry.start, entry.end);
+  if (bytes.byteLength !== entry.end - entry.start) {
+    throw invalid(`tensor "${entry.name}": expected ${entry.end - entry.start} bytes, got ${bytes.byteLength}`);
+  }
+  const values = widen(entry, bytes);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value - value !== 0) {
+      throw new ExportError("TensorValueError", `tensor "${entry.name}": element ${i} is ${value}, expected a finite number`);
+    }
+  }
+  return values;
+}
+
+function widen(entry: TensorEntry, bytes: Uint8Array): Float32Array {
+  const size = DTYPE_BYTES[entry.dtype] as number;
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const count = aligned.byteLength / size;
+  switch (entry.dtype) {
+    case "F32":
+      return new Float32Array(aligned.buffer, aligned.byteOffset, count);
+    case "BF16": {
+      const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, count);
+      const words = new Uint32Array(count);
+      for (let i = 0; i < count; i++) words[i] = (halves[i] as number) << 16;
+      return new Float32Array(words.buffer);
+    }
+    case "F16": {
+      const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, count);
+      const words = new Uint32Array(count);
+      for (let i = 0; i < count; i++) words[i] = floatBitsOfHalf(halves[i] as number);
+      return new Float32Array(words.buffer);
+    }
+    default:
+      throw invalid(`tensor "${entry.name}": dtype ${entry.dtype} holds no weights, expected F32, F16 or BF16`);
+  }
+}
+
+/** IEEE 754 binary16 → the bits of the same number in binary32. */
+function floatBitsOfHalf(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 0x1f;
+  let fraction = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  const shift = Math.clz32(fraction) - 21; // subnormal: bring the leading one to bit 10
+  fraction = (fraction << shift) & 0x3ff;
+  return sign | ((113 - shift) << 23) | (fraction << 13);
+}
+
+/**
+ * float32 → binary16, rounding to nearest even; what is over 65504 becomes infinite.
+ *
+ * @returns the halves' bits
+ */
+export function halvesOfFloats(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    const sign = (word >>> 16) & 0x8000;
+    const magnitude = word & 0x7fffffff;
+    if (magnitude >= 0x47800000) {
+      halves[i] = sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
+    } else if (magnitude >= 0x38800000) {
+      halves[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+    } else if (magnitude >= 0x33000000) {
+      const shift = 126 - (magnitude >>> 23);
+      const fraction = (magnitude & 0x7fffff) | 0x800000;
+      const kept = fraction >>> shift;
+      const rest = fraction & ((1 << shift) - 1);
+      const half = 1 << (shift - 1);
+      halves[i] = sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0));
+    } else {
+      halves[i] = sign;
+    }
+  }
+  return halves;
+}

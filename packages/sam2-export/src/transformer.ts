@@ -1,0 +1,208 @@
+/**
+ * The two-way transformer between prompt tokens and image tokens.
+ *
+ * There are few prompt tokens and thousands of image tokens, so the projections of the image side
+ * are moved to the prompt side: with keys X W_k, a head's scores q·(X W_k)ᵀ are (q W_kᵀ)·Xᵀ, and its
+ * output a·(X W_v) is (a X) W_v. The 4,096 image tokens are then multiplied by one row for each
+ * token and head instead of by a square matrix; for one click that halves the decoder's work.
+ * A key bias drops out of the softmax over image tokens; a value bias passes through it.
+ */
+import type { Sam2Config } from "./config.ts";
+import type { Graph, Value } from "./graph.ts";
+import { type Checkpoint, computed, type Linear, product, reshaped, scaled, sum, transposed, type Weight } from "./weights.ts";
+
+const PREFIX = "mask_decoder.transformer";
+
+/** PyTorch's default, which the reference leaves in place here. */
+const LAYER_NORM_EPS = 1e-5;
+
+interface Projections {
+  readonly heads: number;
+  readonly width: number;
+  readonly hidden: number;
+  readonly q: Linear;
+  readonly k: Linear;
+  readonly v: Linear;
+  readonly o: Linear;
+}
+
+function projections(checkpoint: Checkpoint, config: Sam2Config, name: string, downsampleRate: number): Projections {
+  const hidden = config.hiddenSize;
+  const inner = Math.trunc(hidden / downsampleRate);
+  const into = (part: string): Linear => checkpoint.linear(`${PREFIX}.${name}.${part}`, hidden, inner);
+  return {
+    heads: config.decoderHeads,
+    width: inner / config.decoderHeads,
+    hidden,
+    q: into("q_proj"),
+    k: into("k_proj"),
+    v: into("v_proj"),
+    o: checkpoint.linear(`${PREFIX}.${name}.o_proj`, inner, hidden),
+  };
+}
+
+/** A linear layer over [B,T,in]. */
+function dense(graph: Graph, x: Value, { weight, bias }: Linear): Value {
+  return graph.add(graph.matmul(x, graph.matrix(transposed(weight))), graph.constant(bias));
+}
+
+/** [B,T,heads·width] → [B,heads,T,width]. */
+function split(graph: Graph, x: Value, { heads, width }: Projections): Value {
+  const grouped = graph.reshape(x, ["B", x.dims[1] as string, heads, width], [0, 0, heads, width]);
+  return graph.transpose(grouped, [0, 2, 1, 3]);
+}
+
+/** A weight [heads·width, hidden] by heads: [heads, width, hidden]. */
+function byHead(weight: Weight, { heads, width, hidden }: Projections): Weight {
+  return reshaped(weight, [heads, width, hidden]);
+}
+
+/** A weight [hidden, heads·width] by heads: [heads, width, hidden]. */
+function outputByHead(weight: Weight, p: Projections): Weight {
+  return byHead(transposed(weight), p);
+}
+
+/** A value bias passes an attention unchanged: the output bias with it added, o(b_v) + b_o. */
+function carriedBias(p: Projections): Weight {
+  const carried = product(`${p.o.weight.name}·v_bias`, p.o.weight, reshaped(p.v.bias, [p.heads * p.width, 1]));
+  return sum(`${p.o.bias.name}+v`, p.o.bias, carried);
+}
+
+function scaledQuery(p: Projections): Linear {
+  const factor = p.width ** -0.5;
+  return { weight: scaled(p.q.weight, factor), bias: scaled(p.q.bias, factor) };
+}
+
+/** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. */
+function selfAttention(graph: Graph, p: Projections, query: Value, value: Value): Value {
+  const q = split(graph, dense(graph, query, scaledQuery(p)), p);
+  const k = split(graph, dense(graph, query, p.k), p);
+  const v = split(graph, dense(graph, value, p.v), p);
+  const scores = graph.softmax(graph.matmul(q, graph.transpose(k, [0, 1, 3, 2])));
+  return dense(graph, joinHeads(graph, graph.matmul(scores, v), p.heads * p.width), p.o);
+}
+
+/** [B,heads,T,width] → [B,T,heads·width]. */
+function joinHeads(graph: Graph, x: Value, channels: number): Value {
+  return graph.reshape(graph.transpose(x, [0, 2, 1, 3]), ["B", x.dims[2] as string, channels], [0, 0, channels]);
+}
+
+/**
+ * Prompt tokens attend to image tokens.
+ *
+ * @param query [B,T,C]
+ * @param keys image tokens with position, [B,M,C]
+ * @param values image tokens, [B,M,C]
+ */
+function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, values: Value): Value {
+  const { heads, width, hidden } = p;
+  const q = split(graph, dense(graph, query, scaledQuery(p)), p);
+  const absorbed = graph.matmul(q, graph.matrix(byHead(p.k.weight, p)));
+  const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
+  const scores = graph.softmax(graph.matmul(flat, graph.transpose(keys, [0, 2, 1])));
+  const gathered = graph.matmul(scores, values);
+  const perHead = graph.reshape(gathered, ["B", heads, "T", hidden], [0, heads, -1, hidden]);
+  const valueByHead = computed(`${p.v.weight.name}.byHead`, [heads, hidden, width], async () => {
+    const source = await p.v.weight.load();
+    const target = new Float32Array(source.length);
+    for (let h = 0; h < heads; h++) {
+      for (let d = 0; d < width; d++) {
+        for (let c = 0; c < hidden; c++) target[(h * hidden + c) * width + d] = source[(h * width + d) * hidden + c] as number;
+      }
+    }
+    return target;
+  });
+  const mixed = joinHeads(graph, graph.matmul(perHead, graph.matrix(valueByHead)), heads * width);
+  return dense(graph, mixed, { weight: p.o.weight, bias: carriedBias(p) });
+}
+
+/**
+ * Image tokens attend to prompt tokens.
+ *
+ * Here the query bias is what drops out of neither side: q = W_q x + b gives x·(W_qᵀ k) + b·k, and
+ * b·k differs from prompt token to prompt token, so it stays as a term of the scores.
+ *
+ * @param query image tokens with position, [B,M,C]
+ * @param keys prompt tokens with position, [B,T,C]
+ * @param values prompt tokens, [B,T,C]
+ * @returns [B,M,C]
+ */
+function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, values: Value): Value {
+  const { heads, width, hidden } = p;
+  const image = query.dims[1] as number;
+  const k = split(graph, dense(graph, keys, p.k), p);
+  const q = scaledQuery(p);
+  const absorbed = graph.matmul(k, graph.matrix(byHead(q.weight, p)));
+  const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
+  const offset = graph.matmul(k, graph.constant(reshaped(q.bias, [heads, width, 1])));
+  const offsets = graph.reshape(offset, ["B", 1, "HT"], [0, 1, -1]);
+  const scores = graph.add(graph.matmul(query, graph.transpose(flat, [0, 2, 1])), offsets);
+  const perHead = graph.reshape(scores, ["B", image, heads, "T"], [0, image, heads, -1]);
+  const weights = graph.reshape(graph.softmax(perHead), ["B", image, "HT"], [0, image, -1]);
+
+  const v = split(graph, graph.matmul(values, graph.matrix(transposed(p.v.weight))), p);
+  const projected = graph.matmul(v, graph.matrix(outputByHead(p.o.weight, p)));
+  const table = graph.reshape(projected, ["B", "HT", hidden], [0, -1, hidden]);
+  return graph.add(graph.matmul(weights, table), graph.constant(carriedBias(p)));
+}
+
+/** A stack of linear layers with relu between: `proj_in`, `layers.0` …, `proj_out`. */
+export function feedForward(graph: Graph, x: Value, layers: readonly Linear[]): Value {
+  return layers.reduce((value, layer, index) => {
+    const result = dense(graph, value, layer);
+    return index === layers.length - 1 ? result : graph.unary("Relu", result);
+  }, x);
+}
+
+/** The layers of a `Sam2FeedForward` of `depth` layers. */
+export function feedForwardLayers(checkpoint: Checkpoint, name: string, inputs: number, hidden: number, outputs: number, depth: number): Linear[] {
+  const inner = Array.from({ length: depth - 2 }, (_, index) => checkpoint.linear(`${name}.layers.${index}`, hidden, hidden));
+  return [checkpoint.linear(`${name}.proj_in`, inputs, hidden), ...inner, checkpoint.linear(`${name}.proj_out`, hidden, outputs)];
+}
+
+/**
+ * Runs the transformer.
+ *
+ * @param tokens [B,T,C]
+ * @param image image tokens with the dense prompt added, [B,M,C]
+ * @param position positional encoding of the image tokens, [1,M,C]
+ * @returns both sides after the last layer
+ */
+export function buildTransformer(
+  graph: Graph,
+  checkpoint: Checkpoint,
+  config: Sam2Config,
+  tokens: Value,
+  image: Value,
+  position: Value,
+): { tokens: Value; image: Value } {
+  const { hiddenSize, decoderLayers, decoderMlpDim, attentionDownsampleRate } = config;
+  const norm = (x: Value, name: string): Value => graph.norm(x, checkpoint.norm(`${PREFIX}.${name}`, hiddenSize), LAYER_NORM_EPS);
+  const across = (name: string): Projections => projections(checkpoint, config, name, attentionDownsampleRate);
+
+  let queries = tokens;
+  let keys = image;
+  let placed = graph.add(keys, position);
+  for (let index = 0; index < decoderLayers; index++) {
+    const name = `layers.${index}`;
+    const self = projections(checkpoint, config, `${name}.self_attn`, 1);
+    if (index === 0) {
+      queries = selfAttention(graph, self, queries, queries);
+    } else {
+      queries = graph.add(queries, selfAttention(graph, self, graph.add(queries, tokens), queries));
+    }
+    queries = norm(queries, `${name}.layer_norm1`);
+
+    const attended = tokenToImage(graph, across(`${name}.cross_attn_token_to_image`), graph.add(queries, tokens), placed, keys);
+    queries = norm(graph.add(queries, attended), `${name}.layer_norm2`);
+
+    const mlp = feedForwardLayers(checkpoint, `${PREFIX}.${name}.mlp`, hiddenSize, decoderMlpDim, hiddenSize, decoderLayers);
+    queries = norm(graph.add(queries, feedForward(graph, queries, mlp)), `${name}.layer_norm3`);
+
+    const back = imageToToken(graph, across(`${name}.cross_attn_image_to_token`), placed, graph.add(queries, tokens), queries);
+    keys = norm(graph.add(keys, back), `${name}.layer_norm4`);
+    placed = graph.add(keys, position);
+  }
+  const final = tokenToImage(graph, across("final_attn_token_to_image"), graph.add(queries, tokens), placed, keys);
+  return { tokens: norm(graph.add(queries, final), "layer_norm_final_attn"), image: keys };
+}

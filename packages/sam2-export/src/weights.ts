@@ -1,0 +1,159 @@
+/**
+ * Lazy weights: named views into a checkpoint, checked for shape when the graph is built and read
+ * only when they are written, so that exporting needs little more memory than its largest tensor.
+ */
+import { ExportError } from "./errors.ts";
+import { readFloats, type TensorEntry } from "./safetensors.ts";
+
+/** How a weight is stored: `half` only where the graph tolerates it and the caller asked for fp16. */
+export type Storage = "float" | "half";
+
+/** A constant of the graph whose values are made on demand. */
+export interface Weight {
+  readonly name: string;
+  readonly dims: readonly number[];
+  load(): Promise<Float32Array>;
+}
+
+/** Number of elements. */
+export function elements(dims: readonly number[]): number {
+  return dims.reduce((product, size) => product * size, 1);
+}
+
+/** A weight computed at export, from other weights or from nothing. */
+export function computed(name: string, dims: readonly number[], load: () => Promise<Float32Array> | Float32Array): Weight {
+  return { name, dims, load: async () => load() };
+}
+
+/** Rows `start` to `end` of the first axis. */
+export function rows(weight: Weight, start: number, end: number): Weight {
+  const [count = 0, ...rest] = weight.dims;
+  if (start < 0 || end > count) throw new RangeError(`rows ${start}–${end} of ${count}`);
+  const stride = elements(rest);
+  return computed(`${weight.name}[${start}:${end}]`, [end - start, ...rest], async () =>
+    (await weight.load()).subarray(start * stride, end * stride));
+}
+
+/** The same values under another shape. */
+export function reshaped(weight: Weight, dims: readonly number[]): Weight {
+  if (elements(dims) !== elements(weight.dims)) throw new RangeError(`${weight.name}: [${weight.dims}] is not [${dims}]`);
+  return { name: weight.name, dims, load: () => weight.load() };
+}
+
+/** Every value times `factor`. */
+export function scaled(weight: Weight, factor: number): Weight {
+  return computed(`${weight.name}*${factor}`, weight.dims, async () => (await weight.load()).map((value) => value * factor));
+}
+
+/** A matrix [rows,columns] transposed. */
+export function transposed(weight: Weight): Weight {
+  const [height = 0, width = 0] = weight.dims;
+  return computed(`${weight.name}.T`, [width, height], async () => {
+    const source = await weight.load();
+    const target = new Float32Array(source.length);
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) target[j * height + i] = source[i * width + j] as number;
+    }
+    return target;
+  });
+}
+
+/** Weights of equal shape under one new leading axis. */
+export function stacked(name: string, weights: readonly Weight[]): Weight {
+  const first = weights[0] as Weight;
+  return computed(name, [weights.length, ...first.dims], async () => {
+    const size = elements(first.dims);
+    const target = new Float32Array(weights.length * size);
+    for (const [index, weight] of weights.entries()) target.set(await weight.load(), index * size);
+    return target;
+  });
+}
+
+/** Product of two matrices [m,k]·[k,n], summed in double precision. */
+export function product(name: string, left: Weight, right: Weight): Weight {
+  const [m = 0, k = 0] = left.dims;
+  const [inner = 0, n = 0] = right.dims;
+  if (k !== inner) throw new RangeError(`${name}: [${left.dims}] times [${right.dims}]`);
+  return computed(name, [m, n], async () => {
+    const [a, b] = [await left.load(), await right.load()];
+    const target = new Float32Array(m * n);
+    const row = new Float64Array(n);
+    for (let i = 0; i < m; i++) {
+      row.fill(0);
+      for (let j = 0; j < k; j++) {
+        const factor = a[i * k + j] as number;
+        for (let l = 0; l < n; l++) row[l] = (row[l] as number) + factor * (b[j * n + l] as number);
+      }
+      target.set(row, i * n);
+    }
+    return target;
+  });
+}
+
+/** Elementwise sum of weights of equal size, under the shape of the first. */
+export function sum(name: string, ...weights: readonly Weight[]): Weight {
+  const first = weights[0] as Weight;
+  return computed(name, first.dims, async () => {
+    const target = Float32Array.from(await first.load());
+    for (const weight of weights.slice(1)) {
+      const values = await weight.load();
+      for (let i = 0; i < target.length; i++) target[i] = (target[i] as number) + (values[i] as number);
+    }
+    return target;
+  });
+}
+
+/** The tensors of a checkpoint, by the names that `transformers` gives them. */
+export class Checkpoint {
+  readonly #tensors: ReadonlyMap<string, TensorEntry>;
+  readonly #used = new Map<string, number>();
+
+  constructor(tensors: ReadonlyMap<string, TensorEntry>) {
+    this.#tensors = tensors;
+  }
+
+  /** Parameters that graphs have asked for so far, each tensor counted once. */
+  get parameterCount(): number {
+    return [...this.#used.values()].reduce((total, count) => total + count, 0);
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  /**
+   * The tensor `name`.
+   *
+   * @throws MissingTensorError, TensorShapeError
+   */
+  get(name: string, dims: readonly number[]): Weight {
+    const entry = this.#tensors.get(name);
+    if (!entry) {
+      throw new ExportError("MissingTensorError", `tensor "${name}" [${dims}] is not in the checkpoint`);
+    }
+    if (entry.shape.join() !== dims.join()) {
+      throw new ExportError("TensorShapeError", `tensor "${name}": expected shape [${dims}], got [${entry.shape}]`);
+    }
+    this.#used.set(name, elements(dims));
+    return { name, dims, load: () => readFloats(entry) };
+  }
+
+  /** `weight` [out,in] and `bias` [out] of a linear layer. */
+  linear(name: string, inputs: number, outputs: number): Linear {
+    return {
+      weight: this.get(`${name}.weight`, [outputs, inputs]),
+      bias: this.get(`${name}.bias`, [outputs]),
+    };
+  }
+
+  /** `weight` and `bias` of a layer normalisation. */
+  norm(name: string, width: number): Linear {
+    return { weight: this.get(`${name}.weight`, [width]), bias: this.get(`${name}.bias`, [width]) };
+  }
+}
+
+/** Weight and bias of one layer. */
+export interface Linear {
+  readonly weight: Weight;
+  readonly bias: Weight;
+}

@@ -2,33 +2,63 @@
 import type { Graph, Value } from "./graph.ts";
 
 /**
- * A score matrix may not be larger: half of what one GPU buffer binding commonly holds (128 MiB),
- * and small enough that on a CPU it need not travel to memory and back more often than it must.
+ * No score matrix is larger than this, by splitting over the queries: well under the 128 MiB that
+ * a GPU buffer binding commonly holds, and small enough to stay in a CPU's cache for the softmax.
  */
 const MAX_SCORE_BYTES = 32 * 2 ** 20;
 
-/** MultiHeadAttention fails in WASM over more query rows than this against 4,096 keys. */
+/** MultiHeadAttention fails in WASM ("Integer overflow") over 4,096 query rows against 4,096 keys. */
 const MAX_FUSED_QUERIES = 1024;
 
-/**
- * softmax(q·kᵀ)·v.
- *
- * @param q [batch, heads, queries, width], already scaled by width^−½
- * @param k [batch, heads, keys, width]
- * @param v [batch, heads, keys, width]
- * @returns [batch, heads, queries, width]
- */
-export function attention(graph: Graph, q: Value, k: Value, v: Value): Value {
-  const [batch = 0, heads = 0, queries = 0] = q.dims as number[];
-  const keys = k.dims[2] as number;
-  const fits = Math.max(1, Math.floor(MAX_SCORE_BYTES / (4 * batch * heads * keys)));
-  const limit = graph.options.attention === "fused" ? MAX_FUSED_QUERIES : fits;
+/** [batch,T,heads·width] → [batch,heads,T,width]. */
+function splitHeads(graph: Graph, x: Value, heads: number): Value {
+  const [batch = 0, tokens = 0, channels = 0] = x.dims as number[];
+  return graph.transpose(graph.reshape(x, [batch, tokens, heads, channels / heads]), [0, 2, 1, 3]);
+}
+
+function joinHeads(graph: Graph, x: Value): Value {
+  const [batch = 0, heads = 0, tokens = 0, width = 0] = x.dims as number[];
+  return graph.reshape(graph.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]);
+}
+
+/** Runs `attend` over at most `limit` queries at a time and joins the results. */
+function byQueries(graph: Graph, q: Value, axis: number, limit: number, attend: (some: Value) => Value): Value {
+  const queries = q.dims[axis] as number;
+  if (queries <= limit) return attend(q);
   const step = Math.ceil(queries / Math.ceil(queries / limit));
-  const across = graph.transpose(k, [0, 1, 3, 2]);
   const parts: Value[] = [];
   for (let start = 0; start < queries; start += step) {
-    const some = step >= queries ? q : graph.slice(q, 2, start, Math.min(start + step, queries));
-    parts.push(graph.matmul(graph.softmax(graph.matmul(some, across)), v));
+    parts.push(attend(graph.slice(q, axis, start, Math.min(start + step, queries))));
   }
-  return parts.length === 1 ? (parts[0] as Value) : graph.concat(parts, 2, queries);
+  return graph.concat(parts, axis);
+}
+
+/**
+ * softmax(q·kᵀ)·v for every head.
+ *
+ * @param q [batch, queries, heads·width], already scaled by width^−½
+ * @param k [batch, keys, heads·width]
+ * @param v [batch, keys, heads·width]
+ * @returns [batch, queries, heads·width]
+ */
+export function attention(graph: Graph, q: Value, k: Value, v: Value, heads: number): Value {
+  const [batch = 0, keys = 0] = k.dims as number[];
+  if (graph.options.attention === "fused") {
+    return byQueries(graph, q, 1, MAX_FUSED_QUERIES, (some) =>
+      graph.node(
+        "MultiHeadAttention",
+        [some, k, v],
+        some.dims,
+        { num_heads: heads, scale: { float: 1 } },
+        "com.microsoft",
+      ),
+    );
+  }
+  const across = graph.transpose(splitHeads(graph, k, heads), [0, 1, 3, 2]);
+  const values = splitHeads(graph, v, heads);
+  const limit = Math.max(1, Math.floor(MAX_SCORE_BYTES / (4 * batch * heads * keys)));
+  const mixed = byQueries(graph, splitHeads(graph, q, heads), 2, limit, (some) =>
+    graph.matmul(graph.softmax(graph.matmul(some, across)), values),
+  );
+  return joinHeads(graph, mixed);
 }

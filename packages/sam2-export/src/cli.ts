@@ -25,19 +25,27 @@ const program = new Command("sam2-export")
   .argument("<checkpoint-folder>")
   .requiredOption("--out <folder>", "where the model goes; replaced as a whole")
   .addOption(new Option("--dtype <dtype>", "stored precision").choices(["fp32", "fp16"]).default("fp32"))
-  .addOption(new Option("--attention <form>", "form of the attention").choices(["fused", "decomposed"]).default("decomposed"))
+  .addOption(
+    new Option("--attention <form>", "form of the attention").choices(["fused", "decomposed"]).default("decomposed"),
+  )
   .option("--image-size <pixels>", "side of the model input, a multiple of 32", wholeNumber)
   .option("--id <id>", "model id; the folder's name by default");
 
 program.action(async (folder: string, options: CliOptions) => {
   try {
     const { dtype, attention, imageSize, id } = options;
-    const manifest = await exportFolder(folder, options.out, { dtype, attention, imageSize, ...(id === undefined ? {} : { id }) });
+    const manifest = await exportFolder(folder, options.out, {
+      dtype,
+      attention,
+      imageSize,
+      ...(id === undefined ? {} : { id }),
+    });
     const { encoder, decoder } = manifest.files;
     const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
     process.stdout.write(
       `${manifest.id}: ${(manifest.parameters / 1e6).toFixed(1)} M parameters, ${manifest.imageSize} px, ${manifest.dtype} → ${options.out}\n` +
-        `  ${encoder.name} ${size(encoder.bytes)}, ${encoder.nodes} nodes\n  ${decoder.name} ${size(decoder.bytes)}, ${decoder.nodes} nodes\n`);
+        `  ${encoder.name} ${size(encoder.bytes)}, ${encoder.nodes} nodes\n  ${decoder.name} ${size(decoder.bytes)}, ${decoder.nodes} nodes\n`,
+    );
   } catch (error) {
     if (!(error instanceof ExportError)) throw error;
     process.stderr.write(`${error.name}: ${error.message}\n`);

@@ -79,7 +79,12 @@ class Section {
   }
 
   natural(key: string, fallback: number): number {
-    return this.#read(key, fallback, "a whole number over 0", (value) => Number.isSafeInteger(value) && (value as number) > 0);
+    return this.#read(
+      key,
+      fallback,
+      "a whole number over 0",
+      (value) => Number.isSafeInteger(value) && (value as number) > 0,
+    );
   }
 
   positive(key: string, fallback: number): number {
@@ -91,8 +96,12 @@ class Section {
   }
 
   naturals(key: string, fallback: readonly number[], minimum = 1): readonly number[] {
-    return this.#read(key, fallback, `a list of whole numbers from ${minimum}`, (value) =>
-      Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= minimum));
+    return this.#read(
+      key,
+      fallback,
+      `a list of whole numbers from ${minimum}`,
+      (value) => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= minimum),
+    );
   }
 
   /** A number, or a list of equal numbers: the square form of a size. */
@@ -198,21 +207,30 @@ function checkConsistency(config: Sam2Config, hiddenSizes: Readonly<Record<strin
     throw invalid("image size", `a multiple of ${IMAGE_SIZE_MULTIPLE}`, imageSize);
   }
   for (const [field, size] of Object.entries(hiddenSizes)) {
-    if (size !== hiddenSize) throw invalid(`config.json.${field}`, `prompt_encoder_config.hidden_size ${hiddenSize}`, size);
+    if (size !== hiddenSize)
+      throw invalid(`config.json.${field}`, `prompt_encoder_config.hidden_size ${hiddenSize}`, size);
   }
-  const stages = { blocks_per_stage: hiera.blocksPerStage, embed_dim_per_stage: hiera.widths,
-    num_attention_heads_per_stage: hiera.heads, window_size_per_stage: hiera.windows };
+  const stages = {
+    blocks_per_stage: hiera.blocksPerStage,
+    embed_dim_per_stage: hiera.widths,
+    num_attention_heads_per_stage: hiera.heads,
+    window_size_per_stage: hiera.windows,
+  };
   for (const [field, list] of Object.entries(stages)) {
     if (list.length !== 4) throw invalid(`backbone_config.${field}`, "four stages", list);
   }
-  const fixed = { patch_stride: [hiera.patchStride, 4], query_stride: [hiera.queryStride, 2],
-    num_query_pool_stages: [hiera.queryPoolStages, 3] } as const;
+  const fixed = {
+    patch_stride: [hiera.patchStride, 4],
+    query_stride: [hiera.queryStride, 2],
+    num_query_pool_stages: [hiera.queryPoolStages, 3],
+  } as const;
   for (const [field, [came, expected]] of Object.entries(fixed)) {
     if (came !== expected) throw invalid(`backbone_config.${field}`, `${expected}`, came);
   }
   for (const [stage, width] of hiera.widths.entries()) {
     const heads = hiera.heads[stage] as number;
-    if (width % heads !== 0) throw invalid("backbone_config.embed_dim_per_stage", `a multiple of ${heads} heads`, width);
+    if (width % heads !== 0)
+      throw invalid("backbone_config.embed_dim_per_stage", `a multiple of ${heads} heads`, width);
     if (stage < 3 && (hiera.windows[stage] as number) % 2 !== 0) {
       throw invalid("backbone_config.window_size_per_stage", "even windows before a stage that pools", hiera.windows);
     }

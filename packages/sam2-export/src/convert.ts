@@ -43,7 +43,8 @@ async function readTensors({ weights, index }: CheckpointFiles): Promise<Map<str
   const tensors = new Map<string, TensorEntry>();
   for (const source of weights) {
     for (const [name, entry] of await readSafetensors(source)) {
-      if (tensors.has(name)) throw new ExportError("InvalidSafetensorsError", `tensor "${name}" is in more than one file`);
+      if (tensors.has(name))
+        throw new ExportError("InvalidSafetensorsError", `tensor "${name}" is in more than one file`);
       tensors.set(name, entry);
     }
   }
@@ -53,7 +54,10 @@ async function readTensors({ weights, index }: CheckpointFiles): Promise<Map<str
   }
   const missing = Object.keys(listed ?? {}).find((name) => !tensors.has(name));
   if (missing !== undefined) {
-    throw new ExportError("MissingTensorError", `tensor "${missing}" is listed in the index, but in none of the ${weights.length} files`);
+    throw new ExportError(
+      "MissingTensorError",
+      `tensor "${missing}" is listed in the index, but in none of the ${weights.length} files`,
+    );
   }
   return tensors;
 }
@@ -82,7 +86,11 @@ async function writeGraph(name: string, graph: Graph, write: FileWriter): Promis
  * @returns the manifest, as written to model.json
  * @throws ExportError
  */
-export async function exportModel(files: CheckpointFiles, options: ExportOptions, write: FileWriter): Promise<ModelManifest> {
+export async function exportModel(
+  files: CheckpointFiles,
+  options: ExportOptions,
+  write: FileWriter,
+): Promise<ModelManifest> {
   const config: Sam2Config = parseConfig(files.config, options.imageSize);
   const checkpoint = new Checkpoint(await readTensors(files));
   const dtype = options.dtype ?? "fp32";
@@ -111,9 +119,12 @@ export async function exportModel(files: CheckpointFiles, options: ExportOptions
     },
   };
   const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
-  await write(FILE_NAMES.manifest, (async function* () {
-    yield text;
-  })());
+  await write(
+    FILE_NAMES.manifest,
+    (async function* () {
+      yield text;
+    })(),
+  );
   return manifest;
 }
 

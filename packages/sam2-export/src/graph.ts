@@ -147,10 +147,12 @@ export class Graph {
    */
   reshape(value: Value, dims: readonly Dim[], pattern?: readonly number[]): Value {
     if (dims.length === value.dims.length && dims.every((dim, i) => sameDim(dim, value.dims[i]))) return value;
-    const target = pattern ?? dims.map((dim) => {
-      if (typeof dim === "string") throw new RangeError(`reshape to [${dims}] needs a pattern`);
-      return dim;
-    });
+    const target =
+      pattern ??
+      dims.map((dim) => {
+        if (typeof dim === "string") throw new RangeError(`reshape to [${dims}] needs a pattern`);
+        return dim;
+      });
     const known = [...value.dims, ...dims].every((dim) => typeof dim === "number");
     if (known && elements(value.dims as number[]) !== elements(dims as number[])) {
       throw new RangeError(`reshape [${value.dims}] to [${dims}]`);
@@ -161,7 +163,12 @@ export class Graph {
   transpose(value: Value, permutation: readonly number[]): Value {
     if (permutation.length !== value.dims.length) throw new RangeError(`transpose [${value.dims}] by [${permutation}]`);
     if (permutation.every((axis, index) => axis === index)) return value;
-    return this.node("Transpose", [value], permutation.map((axis) => value.dims[axis] as Dim), { perm: permutation });
+    return this.node(
+      "Transpose",
+      [value],
+      permutation.map((axis) => value.dims[axis] as Dim),
+      { perm: permutation },
+    );
   }
 
   /** Matrix product over the last two axes; leading axes broadcast as NumPy's. */
@@ -175,14 +182,16 @@ export class Graph {
   /** `x` [n,in] → [n,out]; the weight [out,in] stays as it lies in the checkpoint. */
   linear(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
-    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs)) throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
+      throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
     return this.node("Gemm", [x, this.matrix(weight), this.constant(bias)], [x.dims[0] as Dim, outputs], { transB: 1 });
   }
 
   /** `x` [n,in] → [out,n]: a linear layer whose result is channels first, without a transposition. */
   linearChannelsFirst(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
-    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs)) throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
+      throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
     const column = this.constant({ name: bias.name, dims: [outputs, 1], load: () => bias.load() });
     return this.node("Gemm", [this.matrix(weight), x, column], [outputs, x.dims[0] as Dim], { transB: 1 });
   }
@@ -214,7 +223,12 @@ export class Graph {
   concat(values: readonly Value[], axis: number, size?: Dim): Value {
     const first = values[0] as Value;
     const joined = size ?? values.reduce((total, value) => total + (value.dims[axis] as number), 0);
-    return this.node("Concat", values, first.dims.map((dim, index) => (index === axis ? joined : dim)), { axis });
+    return this.node(
+      "Concat",
+      values,
+      first.dims.map((dim, index) => (index === axis ? joined : dim)),
+      { axis },
+    );
   }
 
   /** Zeros after the end of the axes: `after[i]` for axis i. */

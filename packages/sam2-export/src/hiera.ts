@@ -12,10 +12,11 @@
  * passes the attention unchanged, as its weights sum to one, and is added to the output's bias.
  * Padding is then with zeros, after q, k and v, and costs no matrix product.
  */
+
+import { attention } from "./attention.ts";
 import type { HieraConfig, Sam2Config } from "./config.ts";
 import { ExportError } from "./errors.ts";
 import type { Graph, Value } from "./graph.ts";
-import { attention } from "./attention.ts";
 import { type Checkpoint, computed, elements, product, reshaped, rows, scaled, sum, type Weight } from "./weights.ts";
 
 const PREFIX = "vision_encoder.backbone";
@@ -66,39 +67,30 @@ function maxPool(graph: Graph, tokens: Tokens): Tokens {
   return { value: pooled, grid: grid / 2, window: half };
 }
 
-/**
- * Tokens → [windows, heads, window², channels/heads], padded with zeros where `window` does not
- * divide the grid (the tokens are raster then).
- */
-function splitHeads(graph: Graph, tokens: Tokens, window: number, heads: number): Value {
-  const width = channelsOf(tokens) / heads;
+/** Tokens → [windows, window², channels], padded with zeros where `window` does not divide the (raster) grid. */
+function toWindows(graph: Graph, tokens: Tokens, window: number): Value {
+  const channels = channelsOf(tokens);
   const { grid } = tokens;
   if (window === tokens.window) {
-    const count = (grid / window) ** 2;
-    return graph.transpose(graph.reshape(tokens.value, [count, window * window, heads, width]), [0, 2, 1, 3]);
+    return graph.reshape(tokens.value, [(grid / window) ** 2, window * window, channels]);
   }
   const count = Math.ceil(grid / window);
   const padding = count * window - grid;
-  let value = graph.reshape(tokens.value, [grid, grid, heads * width]);
-  value = graph.padEnd(value, [padding, padding, 0]);
-  value = graph.reshape(value, [count, window, count, window, heads, width]);
-  value = graph.transpose(value, [0, 2, 4, 1, 3, 5]);
-  return graph.reshape(value, [count * count, heads, window * window, width]);
+  const padded = graph.padEnd(graph.reshape(tokens.value, [grid, grid, channels]), [padding, padding, 0]);
+  const windows = graph.transpose(graph.reshape(padded, [count, window, count, window * channels]), [0, 2, 1, 3]);
+  return graph.reshape(windows, [count * count, window * window, channels]);
 }
 
-/** The inverse of `splitHeads`: back to tokens, without the padding. */
-function joinHeads(graph: Graph, value: Value, like: Tokens, window: number): Tokens {
-  const [count = 0, heads = 0, , width = 0] = value.dims as number[];
+/** The inverse of `toWindows`: back to tokens arranged as `like`, without the padding. */
+function fromWindows(graph: Graph, value: Value, like: Tokens, window: number): Tokens {
+  const channels = value.dims[2] as number;
   const { grid } = like;
-  const channels = heads * width;
-  if (window === like.window) {
-    return { ...like, value: graph.reshape(graph.transpose(value, [0, 2, 1, 3]), [grid * grid, channels]) };
-  }
-  const side = Math.sqrt(count);
-  let joined = graph.reshape(value, [side, side, heads, window, window, width]);
-  joined = graph.reshape(graph.transpose(joined, [0, 3, 1, 4, 2, 5]), [side * window, side * window, channels]);
-  joined = graph.slice(graph.slice(joined, 0, 0, grid), 1, 0, grid);
-  return { ...like, value: graph.reshape(joined, [grid * grid, channels]) };
+  if (window === like.window) return { ...like, value: graph.reshape(value, [grid * grid, channels]) };
+  const count = Math.ceil(grid / window);
+  const windows = graph.reshape(value, [count, count, window, window * channels]);
+  let map = graph.reshape(graph.transpose(windows, [0, 2, 1, 3]), [count * window, count * window, channels]);
+  map = graph.slice(graph.slice(map, 0, 0, grid), 1, 0, grid);
+  return { ...like, value: graph.reshape(map, [grid * grid, channels]) };
 }
 
 interface Block {
@@ -135,7 +127,13 @@ function arrangementFor(block: Block, tokens: Tokens): number {
   return tokens.grid % block.window === 0 ? block.window : tokens.grid;
 }
 
-function attentionBlock(graph: Graph, checkpoint: Checkpoint, hiera: HieraConfig, block: Block, incoming: Tokens): Tokens {
+function attentionBlock(
+  graph: Graph,
+  checkpoint: Checkpoint,
+  hiera: HieraConfig,
+  block: Block,
+  incoming: Tokens,
+): Tokens {
   const { name, inputs, outputs, heads } = block;
   const tokens = arrange(graph, incoming, arrangementFor(block, incoming));
   const normed = graph.norm(tokens.value, checkpoint.norm(`${name}.layer_norm1`, inputs), hiera.layerNormEps);
@@ -154,22 +152,21 @@ function attentionBlock(graph: Graph, checkpoint: Checkpoint, hiera: HieraConfig
   const carried = product(`${name}.attn.v_bias`, proj.weight, reshaped(bias(2), [outputs, 1]));
   const output = { weight: proj.weight, bias: sum(`${name}.attn.proj.bias+v`, proj.bias, carried) };
 
-  let attended: Tokens;
-  if (block.window === 0) {
-    const whole = (value: Value, count: number): Value =>
-      graph.transpose(graph.reshape(value, [1, count, heads, outputs / heads]), [0, 2, 1, 3]);
-    const result = attention(graph, whole(queries.value, queries.grid ** 2), whole(k, tokens.grid ** 2), whole(v, tokens.grid ** 2));
-    attended = { ...queries, value: graph.reshape(graph.transpose(result, [0, 2, 1, 3]), [queries.grid ** 2, outputs]) };
-  } else {
-    const window = block.pools ? block.window / 2 : block.window;
-    const result = attention(
-      graph,
-      splitHeads(graph, queries, window, heads),
-      splitHeads(graph, { ...tokens, value: k }, block.window, heads),
-      splitHeads(graph, { ...tokens, value: v }, block.window, heads),
-    );
-    attended = joinHeads(graph, result, queries, window);
-  }
+  // a whole image is one window, in whatever order its tokens lie
+  const whole = block.window === 0;
+  const windows = (from: Tokens, window: number): Value =>
+    whole ? graph.reshape(from.value, [1, from.grid ** 2, outputs]) : toWindows(graph, from, window);
+  const pooledWindow = block.pools ? block.window / 2 : block.window;
+  const result = attention(
+    graph,
+    windows(queries, pooledWindow),
+    windows({ ...tokens, value: k }, block.window),
+    windows({ ...tokens, value: v }, block.window),
+    heads,
+  );
+  const attended = whole
+    ? { ...queries, value: graph.reshape(result, [queries.grid ** 2, outputs]) }
+    : fromWindows(graph, result, queries, pooledWindow);
 
   let residual = tokens.value;
   if (inputs !== outputs) {
@@ -218,8 +215,15 @@ function positionEmbedding(checkpoint: Checkpoint, hiera: HieraConfig, grid: num
  * Bicubic resize of [channels,height,width] to [channels,size,size] as PyTorch's
  * `interpolate(mode="bicubic", align_corners=False)`: Keys' kernel with a = −0.75, edges repeated.
  */
-export function resizeBicubic(source: Float32Array, channels: number, height: number, width: number, size: number): Float32Array {
-  if (source.length !== elements([channels, height, width])) throw new RangeError(`${source.length} values for [${channels},${height},${width}]`);
+export function resizeBicubic(
+  source: Float32Array,
+  channels: number,
+  height: number,
+  width: number,
+  size: number,
+): Float32Array {
+  if (source.length !== elements([channels, height, width]))
+    throw new RangeError(`${source.length} values for [${channels},${height},${width}]`);
   const taps = (from: number): { index: number[]; weight: number[] }[] =>
     Array.from({ length: size }, (_, position) => {
       const centre = ((position + 0.5) * from) / size - 0.5;
@@ -234,11 +238,16 @@ export function resizeBicubic(source: Float32Array, channels: number, height: nu
   for (let c = 0; c < channels; c++) {
     for (const [y, { index, weight }] of vertical.entries()) {
       for (let x = 0; x < width; x++) {
-        line[x] = index.reduce((total, i, tap) => total + (weight[tap] as number) * (source[(c * height + i) * width + x] as number), 0);
+        line[x] = index.reduce(
+          (total, i, tap) => total + (weight[tap] as number) * (source[(c * height + i) * width + x] as number),
+          0,
+        );
       }
       for (const [x, across] of horizontal.entries()) {
         result[(c * size + y) * size + x] = across.index.reduce(
-          (total, i, tap) => total + (across.weight[tap] as number) * (line[i] as number), 0);
+          (total, i, tap) => total + (across.weight[tap] as number) * (line[i] as number),
+          0,
+        );
       }
     }
   }
@@ -261,7 +270,10 @@ function patchEmbedding(graph: Graph, checkpoint: Checkpoint, config: Sam2Config
   const grid = config.imageSize / hiera.patchStride;
   const covered = Math.floor((config.imageSize + 2 * hiera.patchPadding - kernel) / hiera.patchStride) + 1;
   if (covered !== grid) {
-    throw new ExportError("InvalidConfigError", `patch embedding: expected a grid of ${grid}, kernel ${kernel} with padding ${hiera.patchPadding} gives ${covered}`);
+    throw new ExportError(
+      "InvalidConfigError",
+      `patch embedding: expected a grid of ${grid}, kernel ${kernel} with padding ${hiera.patchPadding} gives ${covered}`,
+    );
   }
   const name = `${PREFIX}.patch_embed.projection`;
   const weight = graph.matrix(checkpoint.get(`${name}.weight`, [channels, 3, kernel, kernel]));

@@ -15,8 +15,15 @@
  *
  * @module
  */
-export { parseConfig, type HieraConfig, type Sam2Config } from "./config.ts";
-export { type CheckpointFiles, exportModel, type ExportOptions, exportToMemory, FILE_NAMES, type FileWriter } from "./convert.ts";
+export { type HieraConfig, parseConfig, type Sam2Config } from "./config.ts";
+export {
+  type CheckpointFiles,
+  type ExportOptions,
+  exportModel,
+  exportToMemory,
+  FILE_NAMES,
+  type FileWriter,
+} from "./convert.ts";
 export { ExportError, type ExportErrorName } from "./errors.ts";
 export type { AttentionForm } from "./graph.ts";
 export { CONTRACT_VERSION, type Dtype, IMAGE_MEAN, IMAGE_STD, type ModelFile, type ModelManifest } from "./manifest.ts";

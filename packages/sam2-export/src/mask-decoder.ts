@@ -95,7 +95,11 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const sparse = embedPoints(graph, checkpoint, config, coords, labels, zero);
   const tokens = graph.concat([fixed, sparse], 1, "T");
 
-  const rows = graph.reshape(graph.transpose(graph.reshape(imageEmbed, [1, hiddenSize, grid * grid]), [0, 2, 1]), [1, grid * grid, hiddenSize]);
+  const rows = graph.reshape(graph.transpose(graph.reshape(imageEmbed, [1, hiddenSize, grid * grid]), [0, 2, 1]), [
+    1,
+    grid * grid,
+    hiddenSize,
+  ]);
   const image = graph.add(embedMask(graph, checkpoint, config, maskInput, hasMask), rows);
   const position = graph.constant(imagePositions(checkpoint, config));
   const seen = buildTransformer(graph, checkpoint, config, tokens, image, position);
@@ -108,14 +112,28 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
 
   // the hypernetworks of all mask tokens at once: [B,K,1,C] by matrices [K,C,·]
   const heads = Array.from({ length: masks }, (_, index) =>
-    feedForwardLayers(checkpoint, `${PREFIX}.output_hypernetworks_mlps.${index}`, hiddenSize, hiddenSize, hiddenSize / 8, 3));
+    feedForwardLayers(
+      checkpoint,
+      `${PREFIX}.output_hypernetworks_mlps.${index}`,
+      hiddenSize,
+      hiddenSize,
+      hiddenSize / 8,
+      3,
+    ),
+  );
   const maskTokens = pick(graph, seen.tokens, 2, masks);
   let hyper = graph.reshape(maskTokens, ["B", masks, 1, hiddenSize], [0, masks, 1, hiddenSize]);
   for (const layer of [0, 1, 2]) {
     const parts = heads.map((head) => head[layer] as Linear);
     const outputs = parts[0]?.bias.dims[0] as number;
-    const weights = stacked(`hypernetworks.${layer}.weight`, parts.map((part) => transposed(part.weight)));
-    const biases = stacked(`hypernetworks.${layer}.bias`, parts.map((part) => part.bias));
+    const weights = stacked(
+      `hypernetworks.${layer}.weight`,
+      parts.map((part) => transposed(part.weight)),
+    );
+    const biases = stacked(
+      `hypernetworks.${layer}.bias`,
+      parts.map((part) => part.bias),
+    );
     const bias = graph.constant({ ...biases, dims: [masks, 1, outputs] });
     hyper = graph.add(graph.matmul(hyper, graph.matrix(weights)), bias);
     if (layer < 2) hyper = graph.unary("Relu", hyper);
@@ -124,7 +142,14 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const flat = graph.matmul(kernels, graph.transpose(upscaled, [0, 2, 1]));
   graph.output("masks", toRows(graph, flat, side));
 
-  const iouLayers = feedForwardLayers(checkpoint, `${PREFIX}.iou_prediction_head`, hiddenSize, config.iouHeadHiddenDim, masks, config.iouHeadDepth);
+  const iouLayers = feedForwardLayers(
+    checkpoint,
+    `${PREFIX}.iou_prediction_head`,
+    hiddenSize,
+    config.iouHeadHiddenDim,
+    masks,
+    config.iouHeadDepth,
+  );
   const iou = graph.unary("Sigmoid", feedForward(graph, pick(graph, seen.tokens, 1, 1), iouLayers));
   graph.output("iou_predictions", graph.reshape(iou, ["B", masks], [0, masks]));
 

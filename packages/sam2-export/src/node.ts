@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { exportModel, type ExportOptions } from "./convert.ts";
+import { type ExportOptions, exportModel } from "./convert.ts";
 import { ExportError } from "./errors.ts";
 import type { ModelManifest } from "./manifest.ts";
 import type { ByteSource } from "./safetensors.ts";
@@ -16,7 +16,10 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(() => true, () => false);
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A file as a byte source: ranges are read from disk, nothing is kept. */
@@ -71,14 +74,15 @@ export async function exportFolder(
   const name = basename(resolve(checkpointFolder));
   try {
     const weights = await Promise.all(handles.map(fileSource));
-    await output(`${aside}: cannot be made`, () => mkdir(aside, { recursive: true }));
+    await output(`${target}: cannot be made`, () => mkdir(aside, { recursive: true }));
     const manifest = await exportModel({ config, weights, index }, { id: name, ...options }, (file, pieces) =>
-      writeFile(join(aside, file), pieces));
+      writeFile(join(aside, file), pieces),
+    );
     await output(`${target}: cannot be replaced`, () => replaceFolder(aside, target));
     return manifest;
   } finally {
     await Promise.all(handles.map((handle) => handle.close()));
-    await rm(aside, { recursive: true, force: true });
+    if (await exists(aside)) await rm(aside, { recursive: true });
   }
 }
 

@@ -74,7 +74,8 @@ function writeValueInfo(writer: BinaryWriter, value: Value): void {
       message(tensor, 2, (shape) => {
         for (const dim of value.dims) message(shape, 1, (inner) => writeDim(inner, dim));
       });
-    }));
+    }),
+  );
 }
 
 /** TensorProto up to its raw data, and the size of that data. */
@@ -100,8 +101,10 @@ async function tensorBytes(item: Initializer): Promise<Uint8Array> {
   const halves = halvesOfFloats(values);
   const lost = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
   if (lost >= 0) {
-    throw new ExportError("TensorValueError",
-      `tensor "${item.name}": element ${lost} is ${values[lost]}, over the largest half-precision number, 65504; export as fp32`);
+    throw new ExportError(
+      "TensorValueError",
+      `tensor "${item.name}": element ${lost} is ${values[lost]}, over the largest half-precision number, 65504; export as fp32`,
+    );
   }
   return new Uint8Array(halves.buffer);
 }
@@ -114,7 +117,10 @@ async function tensorBytes(item: Initializer): Promise<Uint8Array> {
 export async function* serialize(graph: Graph): AsyncGenerator<Uint8Array> {
   const tensors = graph.initializers.map((item) => {
     const { head, bytes } = tensorHead(item);
-    const frame = new BinaryWriter().tag(5, WireType.LengthDelimited).uint32(head.length + bytes).finish();
+    const frame = new BinaryWriter()
+      .tag(5, WireType.LengthDelimited)
+      .uint32(head.length + bytes)
+      .finish();
     return { item, prefix: [frame, head], size: frame.length + head.length + bytes };
   });
   const structure = new BinaryWriter();
@@ -125,13 +131,19 @@ export async function* serialize(graph: Graph): AsyncGenerator<Uint8Array> {
   const body = structure.finish();
   const graphBytes = tensors.reduce((total, tensor) => total + tensor.size, body.length);
   if (graphBytes > MAX_MODEL_BYTES) {
-    throw new ExportError("OutputError", `${graph.name}: ${graphBytes} bytes are over ONNX's limit of 2 GB; export as fp16`);
+    throw new ExportError(
+      "OutputError",
+      `${graph.name}: ${graphBytes} bytes are over ONNX's limit of 2 GB; export as fp16`,
+    );
   }
 
   const head = new BinaryWriter();
   integer(head, 1, IR_VERSION);
   text(head, 2, "sam2-export");
-  for (const [domain, version] of [["", OPSET], ["com.microsoft", 1]] as const) {
+  for (const [domain, version] of [
+    ["", OPSET],
+    ["com.microsoft", 1],
+  ] as const) {
     message(head, 8, (inner) => {
       if (domain !== "") text(inner, 1, domain);
       integer(inner, 2, version);

@@ -12,9 +12,10 @@ const PREFIX = "prompt_encoder";
 
 /** The points' random Fourier features, [2, C/2]; older files hold the shared one only. */
 function frequencies(checkpoint: Checkpoint, name: string, config: Sam2Config): Weight {
-  const [own, other] = name === "points"
-    ? [`${PREFIX}.shared_embedding.positional_embedding`, "shared_image_embedding.positional_embedding"]
-    : ["shared_image_embedding.positional_embedding", `${PREFIX}.shared_embedding.positional_embedding`];
+  const [own, other] =
+    name === "points"
+      ? [`${PREFIX}.shared_embedding.positional_embedding`, "shared_image_embedding.positional_embedding"]
+      : ["shared_image_embedding.positional_embedding", `${PREFIX}.shared_embedding.positional_embedding`];
   return checkpoint.get(checkpoint.has(own) ? own : other, [2, config.hiddenSize / 2]);
 }
 
@@ -24,7 +25,14 @@ function frequencies(checkpoint: Checkpoint, name: string, config: Sam2Config): 
  *
  * @param zero [B,1,1] of zeros, from which constants take the free batch size
  */
-export function embedPoints(graph: Graph, checkpoint: Checkpoint, config: Sam2Config, coords: Value, labels: Value, zero: Value): Value {
+export function embedPoints(
+  graph: Graph,
+  checkpoint: Checkpoint,
+  config: Sam2Config,
+  coords: Value,
+  labels: Value,
+  zero: Value,
+): Value {
   const { hiddenSize, imageSize } = config;
   const gaussian = graph.constant(frequencies(checkpoint, "points", config));
   // pixel centres, then [0, S] → [−1, 1]: 2 (p + 0.5) / S − 1
@@ -43,7 +51,8 @@ export function embedPoints(graph: Graph, checkpoint: Checkpoint, config: Sam2Co
   const points = checkpoint.get(`${PREFIX}.point_embed.weight`, [4, hiddenSize]);
   const notAPoint = checkpoint.get(`${PREFIX}.not_a_point_embed.weight`, [1, hiddenSize]);
   const table = computed("label_embeddings", [kinds.length, hiddenSize], async () =>
-    Float32Array.from([...(await points.load()), ...(await notAPoint.load())]));
+    Float32Array.from([...(await points.load()), ...(await notAPoint.load())]),
+  );
   const embedded = graph.add(graph.binary("Mul", encoded, isPoint), graph.matmul(oneHot, graph.constant(table)));
 
   const padding = graph.add(zero, graph.constant(reshaped(notAPoint, [1, 1, hiddenSize])), ["B", 1, hiddenSize]);
@@ -69,14 +78,22 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
       const target = new Float32Array(source.length);
       for (let o = 0; o < outputs; o++) {
         for (let i = 0; i < inputs; i++) {
-          for (let p = 0; p < 4; p++) target[(p * inputs + i) * outputs + o] = source[(o * inputs + i) * 4 + p] as number;
+          for (let p = 0; p < 4; p++)
+            target[(p * inputs + i) * outputs + o] = source[(o * inputs + i) * 4 + p] as number;
         }
       }
       return target;
     });
     const grouped = graph.reshape(tokens, ["B", side, 2, side, 2 * inputs], [0, side, 2, side, 2 * inputs]);
-    const patches = graph.reshape(graph.transpose(grouped, [0, 1, 3, 2, 4]), ["B", side * side, 4 * inputs], [0, side * side, 4 * inputs]);
-    return graph.add(graph.matmul(patches, graph.matrix(matrix)), graph.constant(checkpoint.get(`${name}.bias`, [outputs])));
+    const patches = graph.reshape(
+      graph.transpose(grouped, [0, 1, 3, 2, 4]),
+      ["B", side * side, 4 * inputs],
+      [0, side * side, 4 * inputs],
+    );
+    return graph.add(
+      graph.matmul(patches, graph.matrix(matrix)),
+      graph.constant(checkpoint.get(`${name}.bias`, [outputs])),
+    );
   };
   const first = shrink(mask, half, 1, narrow, `${prefix}.conv1`);
   const firstNormed = graph.gelu(graph.norm(first, checkpoint.norm(`${prefix}.layer_norm1`, narrow), epsilon));
@@ -90,7 +107,10 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
   const present = graph.reshape(has, ["B", 1, 1], [-1, 1, 1]);
   const matrix = computed(`${last.name}.T`, [wide, hiddenSize], async () => {
     const source = await last.load();
-    return Float32Array.from({ length: source.length }, (_, index) => source[(index % hiddenSize) * wide + Math.floor(index / hiddenSize)] as number);
+    return Float32Array.from(
+      { length: source.length },
+      (_, index) => source[(index % hiddenSize) * wide + Math.floor(index / hiddenSize)] as number,
+    );
   });
   const difference = computed("mask_bias-no_mask", [1, 1, hiddenSize], async () => {
     const none = await noMask.load();
@@ -128,9 +148,11 @@ export function imagePositions(checkpoint: Checkpoint, config: Sam2Config): Weig
 /** The tokens that stand before the prompt: object score, IoU, and one for each mask; [1,K,C]. */
 export function outputTokens(checkpoint: Checkpoint, config: Sam2Config): Weight {
   const { hiddenSize, multimaskOutputs } = config;
-  const embedding = (name: string, count: number): Weight => checkpoint.get(`mask_decoder.${name}.weight`, [count, hiddenSize]);
+  const embedding = (name: string, count: number): Weight =>
+    checkpoint.get(`mask_decoder.${name}.weight`, [count, hiddenSize]);
   const masks = embedding("mask_tokens", multimaskOutputs + 1);
   const single = stacked("score_tokens", [embedding("obj_score_token", 1), embedding("iou_token", 1)]);
   return computed("output_tokens", [1, multimaskOutputs + 3, hiddenSize], async () =>
-    Float32Array.from([...(await single.load()), ...(await masks.load())]));
+    Float32Array.from([...(await single.load()), ...(await masks.load())]),
+  );
 }

@@ -159,7 +159,10 @@ export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (value - value !== 0) {
-      throw new ExportError("TensorValueError", `tensor "${entry.name}": element ${i} is ${value}, expected a finite number`);
+      throw new ExportError(
+        "TensorValueError",
+        `tensor "${entry.name}": element ${i} is ${value}, expected a finite number`,
+      );
     }
   }
   return values;

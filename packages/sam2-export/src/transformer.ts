@@ -9,7 +9,17 @@
  */
 import type { Sam2Config } from "./config.ts";
 import type { Graph, Value } from "./graph.ts";
-import { type Checkpoint, computed, type Linear, product, reshaped, scaled, sum, transposed, type Weight } from "./weights.ts";
+import {
+  type Checkpoint,
+  computed,
+  type Linear,
+  product,
+  reshaped,
+  scaled,
+  sum,
+  transposed,
+  type Weight,
+} from "./weights.ts";
 
 const PREFIX = "mask_decoder.transformer";
 
@@ -107,7 +117,8 @@ function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, v
     const target = new Float32Array(source.length);
     for (let h = 0; h < heads; h++) {
       for (let d = 0; d < width; d++) {
-        for (let c = 0; c < hidden; c++) target[(h * hidden + c) * width + d] = source[(h * width + d) * hidden + c] as number;
+        for (let c = 0; c < hidden; c++)
+          target[(h * hidden + c) * width + d] = source[(h * width + d) * hidden + c] as number;
       }
     }
     return target;
@@ -155,9 +166,22 @@ export function feedForward(graph: Graph, x: Value, layers: readonly Linear[]): 
 }
 
 /** The layers of a `Sam2FeedForward` of `depth` layers. */
-export function feedForwardLayers(checkpoint: Checkpoint, name: string, inputs: number, hidden: number, outputs: number, depth: number): Linear[] {
-  const inner = Array.from({ length: depth - 2 }, (_, index) => checkpoint.linear(`${name}.layers.${index}`, hidden, hidden));
-  return [checkpoint.linear(`${name}.proj_in`, inputs, hidden), ...inner, checkpoint.linear(`${name}.proj_out`, hidden, outputs)];
+export function feedForwardLayers(
+  checkpoint: Checkpoint,
+  name: string,
+  inputs: number,
+  hidden: number,
+  outputs: number,
+  depth: number,
+): Linear[] {
+  const inner = Array.from({ length: depth - 2 }, (_, index) =>
+    checkpoint.linear(`${name}.layers.${index}`, hidden, hidden),
+  );
+  return [
+    checkpoint.linear(`${name}.proj_in`, inputs, hidden),
+    ...inner,
+    checkpoint.linear(`${name}.proj_out`, hidden, outputs),
+  ];
 }
 
 /**
@@ -177,7 +201,8 @@ export function buildTransformer(
   position: Value,
 ): { tokens: Value; image: Value } {
   const { hiddenSize, decoderLayers, decoderMlpDim, attentionDownsampleRate } = config;
-  const norm = (x: Value, name: string): Value => graph.norm(x, checkpoint.norm(`${PREFIX}.${name}`, hiddenSize), LAYER_NORM_EPS);
+  const norm = (x: Value, name: string): Value =>
+    graph.norm(x, checkpoint.norm(`${PREFIX}.${name}`, hiddenSize), LAYER_NORM_EPS);
   const across = (name: string): Projections => projections(checkpoint, config, name, attentionDownsampleRate);
 
   let queries = tokens;
@@ -193,13 +218,32 @@ export function buildTransformer(
     }
     queries = norm(queries, `${name}.layer_norm1`);
 
-    const attended = tokenToImage(graph, across(`${name}.cross_attn_token_to_image`), graph.add(queries, tokens), placed, keys);
+    const attended = tokenToImage(
+      graph,
+      across(`${name}.cross_attn_token_to_image`),
+      graph.add(queries, tokens),
+      placed,
+      keys,
+    );
     queries = norm(graph.add(queries, attended), `${name}.layer_norm2`);
 
-    const mlp = feedForwardLayers(checkpoint, `${PREFIX}.${name}.mlp`, hiddenSize, decoderMlpDim, hiddenSize, decoderLayers);
+    const mlp = feedForwardLayers(
+      checkpoint,
+      `${PREFIX}.${name}.mlp`,
+      hiddenSize,
+      decoderMlpDim,
+      hiddenSize,
+      decoderLayers,
+    );
     queries = norm(graph.add(queries, feedForward(graph, queries, mlp)), `${name}.layer_norm3`);
 
-    const back = imageToToken(graph, across(`${name}.cross_attn_image_to_token`), placed, graph.add(queries, tokens), queries);
+    const back = imageToToken(
+      graph,
+      across(`${name}.cross_attn_image_to_token`),
+      placed,
+      graph.add(queries, tokens),
+      queries,
+    );
     keys = norm(graph.add(keys, back), `${name}.layer_norm4`);
     placed = graph.add(keys, position);
   }

@@ -21,7 +21,11 @@ export function elements(dims: readonly number[]): number {
 }
 
 /** A weight computed at export, from other weights or from nothing. */
-export function computed(name: string, dims: readonly number[], load: () => Promise<Float32Array> | Float32Array): Weight {
+export function computed(
+  name: string,
+  dims: readonly number[],
+  load: () => Promise<Float32Array> | Float32Array,
+): Weight {
   return { name, dims, load: async () => load() };
 }
 
@@ -31,18 +35,22 @@ export function rows(weight: Weight, start: number, end: number): Weight {
   if (start < 0 || end > count) throw new RangeError(`rows ${start}–${end} of ${count}`);
   const stride = elements(rest);
   return computed(`${weight.name}[${start}:${end}]`, [end - start, ...rest], async () =>
-    (await weight.load()).subarray(start * stride, end * stride));
+    (await weight.load()).subarray(start * stride, end * stride),
+  );
 }
 
 /** The same values under another shape. */
 export function reshaped(weight: Weight, dims: readonly number[]): Weight {
-  if (elements(dims) !== elements(weight.dims)) throw new RangeError(`${weight.name}: [${weight.dims}] is not [${dims}]`);
+  if (elements(dims) !== elements(weight.dims))
+    throw new RangeError(`${weight.name}: [${weight.dims}] is not [${dims}]`);
   return { name: weight.name, dims, load: () => weight.load() };
 }
 
 /** Every value times `factor`. */
 export function scaled(weight: Weight, factor: number): Weight {
-  return computed(`${weight.name}*${factor}`, weight.dims, async () => (await weight.load()).map((value) => value * factor));
+  return computed(`${weight.name}*${factor}`, weight.dims, async () =>
+    (await weight.load()).map((value) => value * factor),
+  );
 }
 
 /** A matrix [rows,columns] transposed. */

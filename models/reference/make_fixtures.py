@@ -1,0 +1,114 @@
+"""Makes the fixtures of the exporter's tests from the reference, Hugging Face `transformers`.
+
+    python make_fixtures.py
+
+Each folder of `fixtures` holds a checkpoint in the hub's form with random weights, and
+`expected.safetensors`: what the reference answers to the inputs that are written there or given by
+a formula (see `wave`).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+import checkpoints
+
+FOLDER = Path(__file__).parent / "fixtures"
+
+
+def wave(shape: tuple[int, ...], step: float, height: float) -> torch.Tensor:
+    """height · sin(step · i): an input that every language can make again."""
+    count = int(np.prod(shape))
+    return torch.from_numpy((height * np.sin(step * np.arange(count))).astype(np.float32).reshape(shape))
+
+
+def prompts(size: int) -> dict[str, dict]:
+    """Coordinates in pixels of the model input; labels 2 and 3 are box corners."""
+    u = size / 128
+    point, box = [[40 * u, 52.5 * u]], [[12 * u, 20 * u], [90 * u, 101 * u]]
+    several = [[40 * u, 52.5 * u], [90 * u, 30 * u], [3 * u, 120 * u]]
+    return {
+        "point": dict(coords=[point], labels=[[1]]),
+        "points": dict(coords=[several], labels=[[1, 0, 1]]),
+        "box": dict(coords=[box], labels=[[2, 3]]),
+        "box_points": dict(coords=[box + several], labels=[[2, 3, 1, 0, 0]]),
+        "mask": dict(coords=[[[0.0, 0.0]]], labels=[[-1]], mask=True),
+        "all": dict(coords=[box + several], labels=[[2, 3, 1, 0, 1]], mask=True),
+        "batch": dict(coords=[several[:2], box, [[64 * u, 64 * u], [0.0, 0.0]]], labels=[[1, 0], [2, 3], [1, -1]]),
+    }
+
+
+@torch.no_grad()
+def answers(model, size: int) -> dict[str, torch.Tensor]:
+    pixels = wave((1, 3, size, size), 0.0137, 1.8)
+    maps = list(model.get_image_features(pixels, return_dict=True).fpn_hidden_states)
+    maps[-1] = maps[-1] + model.no_memory_embedding
+    high, middle, low = (
+        m.permute(1, 2, 0).reshape(1, -1, side, side) for m, side in zip(maps, (size // 4, size // 8, size // 16))
+    )
+    found = {"image_embed": low, "high_res_feats_0": high, "high_res_feats_1": middle}
+    model.mask_decoder.dynamic_multimask_via_stability = False
+    for name, prompt in prompts(size).items():
+        coords, labels = torch.tensor(prompt["coords"]), torch.tensor(prompt["labels"])
+        mask = wave((1, 1, size // 4, size // 4), 0.021, 9.0) if prompt.get("mask") else None
+        sparse, dense = model.prompt_encoder(coords[None], labels[None], None, mask)
+        per_head = [
+            model.mask_decoder(
+                image_embeddings=low,
+                image_positional_embeddings=model.get_image_wide_positional_embeddings(),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
+                multimask_output=several,
+                high_resolution_features=[high, middle],
+            )
+            for several in (False, True)
+        ]
+        masks, scores, objects = (torch.cat([h[i] for h in per_head], 2)[0] for i in (0, 1, 3))
+        found |= {
+            f"{name}.point_coords": coords.float(),
+            f"{name}.point_labels": labels.float(),
+            f"{name}.has_mask_input": torch.full((len(coords),), float(mask is not None)),
+            f"{name}.masks": masks,
+            f"{name}.iou_predictions": scores,
+            f"{name}.object_score_logits": objects[:, :1],
+        }
+    return found
+
+
+def resized(config, size: int):
+    """The same model configured for another image size."""
+    other = type(config).from_dict(config.to_dict())
+    other.prompt_encoder_config.image_size = size
+    other.vision_config.backbone_feature_sizes = [[size // stride] * 2 for stride in (4, 8, 16)]
+    other.vision_config.backbone_config.image_size = [size, size]
+    return other
+
+
+def make(name: str, config, size: int, dtype: torch.dtype, other_size: int | None = None, **saving) -> None:
+    folder = FOLDER / name
+    # what is stored is rounded to `dtype`, and the reference answers with the rounded weights
+    model = checkpoints.random_model(config, seed=len(name)).to(dtype)
+    model.save_pretrained(folder, **saving)
+    stored = model.float().state_dict()
+    for target, file in ((size, "expected"), (other_size, f"expected-{other_size}")):
+        if target is None:
+            continue
+        answering = checkpoints.random_model(config if target == size else resized(config, target))
+        answering.load_state_dict(stored)
+        save_file({k: v.contiguous() for k, v in answers(answering, target).items()}, folder / f"{file}.safetensors")
+
+
+if __name__ == "__main__":
+    from transformers import Sam2Config
+
+    make("toy", Sam2Config(**checkpoints.toy_parts(128)), 128, torch.float32, other_size=192)
+    make(
+        "toy-sharded",
+        Sam2Config(**checkpoints.toy_parts(96, windows=(8, 4, 4, 2), top_down=(0, 1, 2, 3))),
+        96,
+        torch.bfloat16,
+        max_shard_size="100KB",
+    )
+    make("toy-video", checkpoints.toy_video_config(64), 64, torch.float16)

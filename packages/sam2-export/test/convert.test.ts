@@ -1,0 +1,227 @@
+/** Converting as a whole: bad checkpoints, folders, the manifest, memory. */
+import { createHash } from "node:crypto";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { byteSource, exportModel, exportToMemory, type ModelFile } from "../src/index.ts";
+import { exportFolder } from "../src/node.ts";
+import { fixtureFolder } from "./fixtures.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sam2-export-"));
+  await cp(fixtureFolder("toy"), join(folder, "checkpoint"), { recursive: true });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const checkpoint = (): string => join(folder, "checkpoint");
+const out = (): string => join(folder, "out");
+const weightsPath = (): string => join(checkpoint(), "model.safetensors");
+
+async function editConfig(edit: (config: Record<string, any>) => void): Promise<void> {
+  const path = join(checkpoint(), "config.json");
+  const config = JSON.parse(await readFile(path, "utf8"));
+  edit(config);
+  await writeFile(path, JSON.stringify(config));
+}
+
+/** Rewrites the header of the weights; the data stay. */
+async function editHeader(edit: (header: Record<string, any>) => void): Promise<void> {
+  const bytes = await readFile(weightsPath());
+  const end = 8 + Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.subarray(8, end).toString());
+  edit(header);
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  await writeFile(weightsPath(), Buffer.concat([length, text, bytes.subarray(end)]));
+}
+
+async function poison(name: string, value: number): Promise<void> {
+  const bytes = await readFile(weightsPath());
+  const end = 8 + Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.subarray(8, end).toString());
+  bytes.writeFloatLE(value, end + header[name].data_offsets[0]);
+  await writeFile(weightsPath(), bytes);
+}
+
+const QKV = "vision_encoder.backbone.blocks.0.attn.qkv.weight";
+
+describe("bad checkpoints leave the model that was there", () => {
+  test.each<[string, () => Promise<unknown>, string, RegExp]>([
+    [
+      "unknown model_type",
+      () =>
+        editConfig((c) => {
+          c.model_type = "sam";
+        }),
+      "InvalidConfigError",
+      /model_type: expected "sam2" or "sam2_video", got "sam"/,
+    ],
+    ["config no JSON", () => writeFile(join(checkpoint(), "config.json"), "{"), "InvalidConfigError", /config.json/],
+    [
+      "another activation",
+      () =>
+        editConfig((c) => {
+          c.vision_config.backbone_config.hidden_act = "relu";
+        }),
+      "InvalidConfigError",
+      /hidden_act: expected "gelu", got "relu"/,
+    ],
+    [
+      "text where a number belongs",
+      () =>
+        editConfig((c) => {
+          c.mask_decoder_config.mlp_dim = "64";
+        }),
+      "InvalidConfigError",
+      /mlp_dim: expected a whole number/,
+    ],
+    [
+      "three stages",
+      () =>
+        editConfig((c) => {
+          c.vision_config.backbone_config.blocks_per_stage = [1, 2, 3];
+        }),
+      "InvalidConfigError",
+      /four stages/,
+    ],
+    [
+      "hidden sizes differ",
+      () =>
+        editConfig((c) => {
+          c.mask_decoder_config.hidden_size = 64;
+        }),
+      "InvalidConfigError",
+      /hidden_size 32, got 64/,
+    ],
+    ["no weights", () => rm(weightsPath()), "InvalidSafetensorsError", /readable file/],
+    [
+      "truncated weights",
+      async () => writeFile(weightsPath(), (await readFile(weightsPath())).subarray(0, 500_000)),
+      "InvalidSafetensorsError",
+      /lie outside/,
+    ],
+    [
+      "missing tensor",
+      () =>
+        editHeader((h) => {
+          delete h[QKV];
+        }),
+      "MissingTensorError",
+      new RegExp(`"${QKV}" \\[24,8\\]`),
+    ],
+    [
+      "wrong shape",
+      () =>
+        editHeader((h) => {
+          h[QKV].shape = [8, 24];
+        }),
+      "TensorShapeError",
+      /expected shape \[24,8\], got \[8,24\]/,
+    ],
+    ["NaN", () => poison(QKV, Number.NaN), "TensorValueError", new RegExp(`"${QKV}": element 0 is NaN`)],
+    [
+      "infinity",
+      () => poison("no_memory_embedding", Number.NEGATIVE_INFINITY),
+      "TensorValueError",
+      /element 0 is -Infinity/,
+    ],
+  ])("%s", async (_, spoil, name, message) => {
+    await exportFolder(checkpoint(), out());
+    const before = await readFile(join(out(), "model.json"), "utf8");
+    await spoil();
+    await expect(exportFolder(checkpoint(), out())).rejects.toMatchObject({
+      name,
+      message: expect.stringMatching(message),
+    });
+    expect((await readdir(folder)).sort()).toEqual(["checkpoint", "out"]);
+    expect(await readFile(join(out(), "model.json"), "utf8")).toBe(before);
+  });
+
+  test("a weight over the range of half precision", async () => {
+    await poison(QKV, 1e6);
+    await expect(exportFolder(checkpoint(), out(), { dtype: "fp16" })).rejects.toMatchObject({
+      name: "TensorValueError",
+      message: expect.stringMatching(/over the largest half-precision number/),
+    });
+    expect(await readdir(folder)).toEqual(["checkpoint"]);
+  });
+
+  test("a tensor that the index lists and no file holds", async () => {
+    const sharded = fixtureFolder("toy-sharded");
+    const config = JSON.parse(await readFile(join(sharded, "config.json"), "utf8"));
+    const index = JSON.parse(await readFile(join(sharded, "model.safetensors.index.json"), "utf8"));
+    const first = byteSource(new Uint8Array(await readFile(join(sharded, "model-00001-of-00003.safetensors"))));
+    await expect(exportToMemory({ config, weights: [first], index }, { id: "x" })).rejects.toMatchObject({
+      name: "MissingTensorError",
+    });
+  });
+
+  test.each([100, 0, 1.5])("image size %s", async (imageSize) => {
+    await expect(exportFolder(checkpoint(), out(), { imageSize })).rejects.toMatchObject({
+      name: "InvalidConfigError",
+      message: expect.stringContaining(`a multiple of 32, got ${imageSize}`),
+    });
+  });
+});
+
+test("an output folder that cannot be written", async () => {
+  await writeFile(join(folder, "file"), "");
+  await expect(exportFolder(checkpoint(), join(folder, "file", "out"))).rejects.toMatchObject({ name: "OutputError" });
+});
+
+test("a folder that is replaced is replaced as a whole", async () => {
+  await mkdir(out());
+  await writeFile(join(out(), "old.onnx"), "");
+  await chmod(out(), 0o755);
+  await exportFolder(checkpoint(), out());
+  expect((await readdir(out())).sort()).toEqual(["decoder.onnx", "encoder.onnx", "model.json"]);
+});
+
+test("model.json says what was written", async () => {
+  const manifest = await exportFolder(checkpoint(), out(), { imageSize: 96 * 2, dtype: "fp16" });
+  expect(JSON.parse(await readFile(join(out(), "model.json"), "utf8"))).toEqual(manifest);
+  expect(manifest).toMatchObject({
+    contract: 1,
+    id: "checkpoint",
+    imageSize: 192,
+    hiddenSize: 32,
+    maskSize: 48,
+    maskTokens: 4,
+    dtype: "fp16",
+  });
+  for (const file of Object.values(manifest.files) as ModelFile[]) {
+    const bytes = await readFile(join(out(), file.name));
+    expect(file.bytes).toBe(bytes.length);
+    expect(file.sha256).toBe(createHash("sha256").update(bytes).digest("hex"));
+  }
+});
+
+test("half precision halves the weights", async () => {
+  const [full, half] = [
+    await exportFolder(checkpoint(), out()),
+    await exportFolder(checkpoint(), out(), { dtype: "fp16" }),
+  ];
+  expect(half.files.encoder.bytes).toBeLessThan(0.75 * full.files.encoder.bytes);
+});
+
+test("tensors are read one at a time, when they are written", async () => {
+  const bytes = new Uint8Array(await readFile(weightsPath()));
+  const config = JSON.parse(await readFile(join(checkpoint(), "config.json"), "utf8"));
+  const inner = byteSource(bytes);
+  let reads = 0;
+  const read = (start: number, end: number): Promise<Uint8Array> => {
+    reads++;
+    return inner.read(start, end);
+  };
+  const weights = [{ size: inner.size, read }];
+  const seen: number[] = [];
+  await exportModel({ config, weights }, { id: "x" }, async (_, pieces) => {
+    seen.push(reads);
+    for await (const piece of pieces) void piece;
+  });
+  expect(seen[0]).toBe(2); // length and header: nothing else before the first file is written
+  expect(seen[1]).toBeGreaterThan(50);
+});

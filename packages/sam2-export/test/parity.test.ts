@@ -1,0 +1,97 @@
+/** Exported graphs against the reference, under the CPU provider and in WASM. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as native from "onnxruntime-node";
+import * as wasm from "onnxruntime-web";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ExportOptions } from "../src/index.ts";
+import { exportFolder } from "../src/node.ts";
+import { fixtureFolder, maskIou, type Numbers, PROMPTS, readExpected, relativeError, wave } from "./fixtures.ts";
+
+wasm.env.wasm.numThreads = 1;
+
+type Outputs = Record<string, { data: unknown }>;
+type Run = (feeds: Record<string, Numbers>) => Promise<Outputs>;
+
+const RUNTIMES = {
+  "onnxruntime-node": async (bytes: Uint8Array): Promise<Run> => {
+    const session = await native.InferenceSession.create(bytes, { logSeverityLevel: 3 });
+    return async (feeds) => session.run(tensors(feeds, native.Tensor)) as Promise<Outputs>;
+  },
+  "onnxruntime-web": async (bytes: Uint8Array): Promise<Run> => {
+    const session = await wasm.InferenceSession.create(bytes, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+    return async (feeds) => session.run(tensors(feeds, wasm.Tensor)) as Promise<Outputs>;
+  },
+} as const;
+
+function tensors<T>(
+  feeds: Record<string, Numbers>,
+  Tensor: new (type: "float32", data: Float32Array, dims: number[]) => T,
+): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, { data, dims }]) => [name, new Tensor("float32", data, [...dims])]),
+  );
+}
+
+const CASES: { fixture: string; expected?: string; size: number; options: Partial<ExportOptions> }[] = [
+  { fixture: "toy", size: 128, options: { attention: "decomposed" } },
+  { fixture: "toy", size: 128, options: { attention: "fused" } },
+  { fixture: "toy", size: 128, options: { dtype: "fp16" } },
+  { fixture: "toy", expected: "expected-192", size: 192, options: { imageSize: 192 } },
+  { fixture: "toy-sharded", size: 96, options: {} },
+  { fixture: "toy-sharded", size: 96, options: { attention: "fused" } },
+  { fixture: "toy-video", size: 64, options: {} },
+];
+
+const OUTPUTS = ["masks", "iou_predictions", "object_score_logits"] as const;
+const EMBEDDINGS = ["image_embed", "high_res_feats_0", "high_res_feats_1"] as const;
+
+describe.each(Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[])("%s", (runtime) => {
+  describe.each(CASES)("$fixture $options", ({ fixture, expected: file, size, options }) => {
+    let folder: string;
+    let expected: Map<string, Numbers>;
+    let encode: Run;
+    let decode: Run;
+    const limit = options.dtype === "fp16" ? 2e-2 : 1e-4;
+    const wanted = (name: string): Numbers => expected.get(name) as Numbers;
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "sam2-export-"));
+      await exportFolder(fixtureFolder(fixture), join(folder, "model"), options);
+      expected = await readExpected(fixture, file);
+      const open = async (name: string): Promise<Run> =>
+        RUNTIMES[runtime](new Uint8Array(await readFile(join(folder, "model", name))));
+      encode = await open("encoder.onnx");
+      decode = await open("decoder.onnx");
+    });
+    afterAll(() => rm(folder, { recursive: true }));
+
+    test("encoder", async () => {
+      const outputs = await encode({ image: wave([1, 3, size, size], 0.0137, 1.8) });
+      for (const name of EMBEDDINGS) {
+        expect(relativeError(outputs[name]?.data as Float32Array, wanted(name).data), name).toBeLessThanOrEqual(limit);
+      }
+    });
+
+    test.each(PROMPTS)("decoder: %s", async (prompt) => {
+      const input = (name: string): Numbers => wanted(`${prompt}.${name}`);
+      const batch = input("point_coords").dims[0] as number;
+      const has = input("has_mask_input");
+      const mask = wave([batch, 1, size / 4, size / 4], 0.021, 9);
+      const outputs = await decode({
+        ...Object.fromEntries(EMBEDDINGS.map((name) => [name, wanted(name)])),
+        point_coords: input("point_coords"),
+        point_labels: input("point_labels"),
+        // where there is no mask the content must not matter
+        mask_input: mask,
+        has_mask_input: has,
+      });
+      for (const name of OUTPUTS) {
+        expect(relativeError(outputs[name]?.data as Float32Array, input(name).data), name).toBeLessThanOrEqual(limit);
+      }
+      const logits = outputs.masks?.data as Float32Array;
+      expect(maskIou(logits, input("masks").data)).toBeGreaterThanOrEqual(0.995);
+    });
+  });
+});

@@ -1,0 +1,131 @@
+/** The safetensors reader: what it takes, what it refuses, and that no bytes can make it crash otherwise. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ExportError } from "../src/errors.ts";
+import { byteSource, halvesOfFloats, readFloats, readSafetensors, type TensorEntry } from "../src/safetensors.ts";
+
+/** A file of the given header (text or object) and data. */
+function file(header: unknown, data: readonly number[] = []): Uint8Array {
+  const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const bytes = new Uint8Array(8 + text.length + data.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  bytes.set(data, 8 + text.length);
+  return bytes;
+}
+
+const tensor = (dtype: unknown, shape: unknown, offsets: unknown): unknown => ({ dtype, shape, data_offsets: offsets });
+const read = (bytes: Uint8Array): Promise<Map<string, TensorEntry>> => readSafetensors(byteSource(bytes));
+
+async function floats(dtype: string, bytes: readonly number[], count: number): Promise<number[]> {
+  const entries = await read(file({ w: tensor(dtype, [count], [0, bytes.length]) }, bytes));
+  return Array.from(await readFloats(entries.get("w") as TensorEntry));
+}
+
+describe("values", () => {
+  test.each([
+    ["F32", [0, 0, 128, 63, 0, 0, 0, 192], [1, -2]],
+    ["BF16", [128, 63, 0, 192], [1, -2]],
+    ["F16", [0, 60, 0, 192, 1, 0, 0, 4, 255, 123], [1, -2, 2 ** -24, 2 ** -14, 65504]],
+  ])("%s %j", async (dtype, bytes, expected) => {
+    expect(await floats(dtype, bytes, expected.length)).toEqual(expected);
+  });
+
+  test("half precision round trip is exact for every finite half", async () => {
+    const halves = Uint16Array.from({ length: 65536 }, (_, bits) => bits).filter((bits) => (bits & 0x7c00) !== 0x7c00);
+    const widened = await floats("F16", Array.from(new Uint8Array(halves.buffer)), halves.length);
+    expect(halvesOfFloats(Float32Array.from(widened))).toEqual(halves);
+  });
+
+  test("rounding to half is to the nearest, ties to even", () => {
+    fc.assert(
+      fc.property(fc.float({ min: -65000, max: 65000, noNaN: true }), (value) => {
+        const [bits = 0] = halvesOfFloats(Float32Array.of(value));
+        const magnitude = (half: number): number => {
+          const exponent = half >> 10;
+          return exponent === 0 ? (half & 0x3ff) * 2 ** -24 : (1 + (half & 0x3ff) / 1024) * 2 ** (exponent - 15);
+        };
+        const half = bits & 0x7fff;
+        const error = Math.abs(magnitude(half) - Math.abs(value));
+        for (const other of [half - 1, half + 1].filter((bits) => bits >= 0 && bits < 0x7c00)) {
+          const distance = Math.abs(magnitude(other) - Math.abs(value));
+          expect(error < distance || (error === distance && half % 2 === 0)).toBe(true);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("refusals", () => {
+  const good = { a: tensor("F32", [1], [0, 4]) };
+  test.each<[string, Uint8Array, RegExp]>([
+    ["too short", new Uint8Array(7), /at least 8 bytes, got 7/],
+    [
+      "header beyond the file",
+      file(good, [0, 0, 0, 0]).subarray(0, 20),
+      /header ends at byte \d+, but the file has 20/,
+    ],
+    ["header over 100 MB", Uint8Array.of(1, 0xe1, 0xf5, 5, 0, 0, 0, 0), /100000001 is over the limit/],
+    ["header no JSON", file("{"), /not JSON/],
+    ["header no object", file("[]"), /not a JSON object/],
+    ["tensor no object", file({ a: 1 }), /"a": expected an object/],
+    ["unknown dtype", file({ a: tensor("F12", [1], [0, 4]) }, [0, 0, 0, 0]), /"a": unknown dtype "F12"/],
+    ["dtype from the prototype", file({ a: tensor("toString", [1], [0, 4]) }), /unknown dtype "toString"/],
+    ["negative shape", file({ a: tensor("F32", [-1], [0, 4]) }), /shape \[-1\]/],
+    ["one offset", file({ a: tensor("F32", [1], [0]) }), /no pair/],
+    ["offsets swapped", file({ a: tensor("F32", [1], [4, 0]) }, [0, 0, 0, 0]), /4–0 lie outside/],
+    ["truncated data", file(good, [0, 0, 0]), /lie outside the file's 3 bytes/],
+    [
+      "size and shape differ",
+      file({ a: tensor("F32", [2], [0, 4]) }, [0, 0, 0, 0]),
+      /takes 8 bytes, its offsets span 4/,
+    ],
+    [
+      "overlap",
+      file({ a: tensor("F32", [1], [0, 4]), b: tensor("F16", [1], [2, 4]) }, [0, 0, 0, 0]),
+      /"a" and "b" overlap/,
+    ],
+  ])("%s", async (_, bytes, message) => {
+    await expect(read(bytes)).rejects.toMatchObject({
+      name: "InvalidSafetensorsError",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test.each([
+    ["NaN", "F32", [0, 0, 192, 127]],
+    ["infinity", "F16", [0, 124]],
+    ["infinity", "BF16", [128, 255]],
+  ])("%s in %s", async (_, dtype, bytes) => {
+    await expect(floats(dtype, bytes, 1)).rejects.toMatchObject({ name: "TensorValueError" });
+  });
+
+  test("integers are no weights", async () => {
+    await expect(floats("I64", [1, 0, 0, 0, 0, 0, 0, 0], 1)).rejects.toThrow(/I64 holds no weights/);
+  });
+});
+
+test("any bytes are read or refused by name", async () => {
+  const valid = file({ a: tensor("F32", [2], [0, 8]), b: tensor("F16", [1, 2], [8, 12]) }, Array(12).fill(1));
+  const mutation = fc.record({ at: fc.nat(valid.length - 1), to: fc.nat(255), cut: fc.nat(valid.length) });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(fc.uint8Array({ maxLength: 64 }), fc.array(mutation, { minLength: 1, maxLength: 4 })),
+      async (input) => {
+        let bytes = input as Uint8Array;
+        if (Array.isArray(input)) {
+          bytes = Uint8Array.from(valid);
+          for (const { at, to } of input) bytes[at] = to;
+          if (input.length > 3) bytes = bytes.subarray(0, input[0]?.cut);
+        }
+        try {
+          for (const entry of (await read(bytes)).values()) await readFloats(entry);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ExportError);
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});

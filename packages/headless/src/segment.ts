@@ -1,0 +1,98 @@
+/** The segment command: the library itself, in a headless browser. */
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { SegmentJob } from "../page/main.ts";
+import { launchBrowser } from "./browser.ts";
+import { serve } from "./server.ts";
+
+type Point = SegmentJob["points"][number];
+type Box = NonNullable<SegmentJob["box"]>;
+
+interface CliOptions {
+  point: Point[];
+  negative: Point[];
+  box?: Box;
+  model: string;
+  device: SegmentJob["device"];
+  multimask: boolean;
+  out: string;
+  json?: string;
+}
+
+function numbers(text: string, count: number): number[] {
+  const values = text.split(",").map(Number);
+  if (values.length !== count || values.some((value) => !Number.isFinite(value))) {
+    throw new InvalidArgumentError(`expected ${count} numbers with commas between`);
+  }
+  return values;
+}
+
+function collectPoint(positive: boolean): (text: string, before: Point[]) => Point[] {
+  return (text, before) => {
+    const [x = 0, y = 0] = numbers(text, 2);
+    return [...before, { x, y, positive }];
+  };
+}
+
+const program = new Command("segment")
+  .description("Segments a picture with sam2-web in a headless browser")
+  .argument("<image>")
+  .option("--point <x,y>", "a point on the object; may be repeated", collectPoint(true), [])
+  .option("--negative <x,y>", "a point beside the object; may be repeated", collectPoint(false), [])
+  .option("--box <x1,y1,x2,y2>", "a box around the object", (text) => numbers(text, 4) as Box)
+  .option("--model <id>", "a model of the catalogue, the address of a model.json, or an exported folder", "sam2-mini")
+  .addOption(new Option("--device <device>", "where to run").choices(["auto", "webgpu", "wasm"]).default("auto"))
+  .option("--multimask", "three masks instead of the single best", false)
+  .requiredOption("--out <file>", "overlay, PNG")
+  .option("--json <file>", "masks as COCO RLE, scores and timings");
+
+program.action(async (image: string, options: CliOptions) => {
+  const points = [...options.point, ...options.negative];
+  if (points.length === 0 && !options.box) program.error("error: give at least one --point, --negative or --box");
+  if (!existsSync(image)) program.error(`error: ${image}: no such file`);
+  const builtIn = fileURLToPath(new URL("../../../models/sam2-mini/onnx/", import.meta.url));
+  const isFolder = existsSync(join(options.model, "model.json"));
+  const server = await serve({
+    folders: {
+      "input/": dirname(resolve(image)),
+      "models/sam2-mini/": builtIn,
+      ...(isFolder ? { "models/local/": resolve(options.model) } : {}),
+    },
+  });
+  // software WebGPU only where it is asked for: `auto` would not take it
+  const browser = await launchBrowser({ softwareWebGpu: options.device === "webgpu" });
+  try {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    await page.waitForFunction(() => "segmentJob" in window);
+    const job: SegmentJob = {
+      image: `input/${encodeURIComponent(basename(image))}`,
+      model: isFolder ? "models/local/model.json" : options.model,
+      device: options.device,
+      points,
+      box: options.box ?? null,
+      multimask: options.multimask,
+    };
+    const { report, overlay } = await page.evaluate((request) => window.segmentJob(request), job);
+    await writeFile(options.out, Buffer.from(overlay, "base64"));
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    const { load, encode, decode } = report.timings_ms;
+    const best = report.masks[0];
+    process.stdout.write(
+      `${report.model} on ${report.device.encoder} (${report.device.reason}): ` +
+        `load ${load.toFixed(0)} ms, encode ${encode.toFixed(0)} ms, decode ${decode.toFixed(0)} ms; ` +
+        `score ${best?.score.toFixed(3)}, ${best?.area} pixels → ${options.out}\n`,
+    );
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+});
+
+await program.parseAsync();

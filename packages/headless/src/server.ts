@@ -1,0 +1,81 @@
+/** Builds the headless page and serves it, cross-origin isolated, with chosen files beside it. */
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, preview } from "vite";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const PAGE = fileURLToPath(new URL("../page", import.meta.url));
+
+/** A running server. */
+export interface Server {
+  /** Address of the page, ending in a slash. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** What to serve beside the page, and how. */
+export interface ServerOptions {
+  /** Folders by the path they are served under, such as `models/sam2-mini/`. */
+  readonly folders?: Readonly<Record<string, string>>;
+  /** Response headers; cross-origin isolation by default. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What makes a page cross-origin isolated, so that WASM may use threads. */
+export const ISOLATION: Readonly<Record<string, string>> = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+const TYPES: Readonly<Record<string, string>> = { json: "application/json", onnx: "application/octet-stream" };
+
+/** Builds and serves; the port is chosen by the system. */
+export async function serve({ folders = {}, headers = ISOLATION }: ServerOptions = {}): Promise<Server> {
+  const outDir = join(ROOT, ".cache", "headless");
+  await build({
+    configFile: false,
+    root: PAGE,
+    base: "./",
+    logLevel: "error",
+    resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+    worker: { format: "es" },
+    build: { outDir, emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 4000 },
+  });
+  const server = await preview({
+    configFile: false,
+    root: PAGE,
+    logLevel: "error",
+    build: { outDir },
+    preview: { port: 0, host: "127.0.0.1", headers: { ...headers } },
+    plugins: [
+      {
+        name: "files",
+        configurePreviewServer({ middlewares }) {
+          middlewares.use((request, response, next) => {
+            const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname).slice(1);
+            const prefix = Object.keys(folders).find((folder) => path.startsWith(folder));
+            if (prefix === undefined || path.includes("..")) return next();
+            const file = join(folders[prefix] as string, path.slice(prefix.length));
+            stat(file).then(
+              ({ size }) => {
+                for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+                response.setHeader("Content-Type", TYPES[file.split(".").at(-1) ?? ""] ?? "application/octet-stream");
+                response.setHeader("Content-Length", size);
+                createReadStream(file).pipe(response);
+              },
+              () => {
+                response.statusCode = 404;
+                response.end();
+              },
+            );
+          });
+        },
+      },
+    ],
+  });
+  const url = server.resolvedUrls?.local[0];
+  if (url === undefined) throw new Error("the server has no address");
+  return { url, close: () => server.close() };
+}

@@ -1,0 +1,267 @@
+/**
+ * Downloads that are kept: in the origin's private file system, or in the Cache API where there is
+ * none. A file is kept only when its size and SHA-256 are what was promised.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { Sam2Error } from "./errors.ts";
+
+/** A file to fetch. `key` names it in the cache and must change with its content. */
+export interface RemoteFile {
+  readonly key: string;
+  readonly url: string;
+  readonly bytes?: number | undefined;
+  readonly sha256?: string | undefined;
+}
+
+/** How far a download is; `total` is null where nobody told. */
+export interface DownloadProgress {
+  readonly url: string;
+  readonly loaded: number;
+  readonly total: number | null;
+}
+
+/** A cached file. */
+export interface CachedFile {
+  readonly key: string;
+  readonly bytes: number;
+}
+
+const FOLDER = "sam2-web";
+/** What is being downloaded ends in this, and is resumed. */
+const PART = ".part";
+
+/** Where finished files and unfinished parts lie. */
+interface Store {
+  read(key: string): Promise<Uint8Array | null>;
+  write(key: string, bytes: Uint8Array): Promise<void>;
+  remove(key: string): Promise<void>;
+  list(): Promise<CachedFile[]>;
+}
+
+class FileSystemStore implements Store {
+  readonly #folder: FileSystemDirectoryHandle;
+
+  constructor(folder: FileSystemDirectoryHandle) {
+    this.#folder = folder;
+  }
+
+  static async open(): Promise<FileSystemStore> {
+    const root = await navigator.storage.getDirectory();
+    return new FileSystemStore(await root.getDirectoryHandle(FOLDER, { create: true }));
+  }
+
+  async read(key: string): Promise<Uint8Array | null> {
+    try {
+      const handle = await this.#folder.getFileHandle(encodeURIComponent(key));
+      return new Uint8Array(await (await handle.getFile()).arrayBuffer());
+    } catch (error) {
+      if ((error as Error).name === "NotFoundError") return null;
+      throw error;
+    }
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    const handle = await this.#folder.getFileHandle(encodeURIComponent(key), { create: true });
+    // a writable stream replaces the file only when it is closed
+    const stream = await handle.createWritable();
+    await stream.write(bytes as Uint8Array<ArrayBuffer>);
+    await stream.close();
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#folder.removeEntry(encodeURIComponent(key)).catch((error: Error) => {
+      if (error.name !== "NotFoundError") throw error;
+    });
+  }
+
+  async list(): Promise<CachedFile[]> {
+    const files: CachedFile[] = [];
+    for await (const [name, handle] of this.#folder.entries()) {
+      if (handle.kind === "file") {
+        files.push({ key: decodeURIComponent(name), bytes: (await (handle as FileSystemFileHandle).getFile()).size });
+      }
+    }
+    return files;
+  }
+}
+
+class CacheApiStore implements Store {
+  readonly #cache: Cache;
+
+  constructor(cache: Cache) {
+    this.#cache = cache;
+  }
+
+  #address(key: string): string {
+    return `/${FOLDER}/${encodeURIComponent(key)}`;
+  }
+
+  async read(key: string): Promise<Uint8Array | null> {
+    const response = await this.#cache.match(this.#address(key));
+    return response ? new Uint8Array(await response.arrayBuffer()) : null;
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#cache.put(this.#address(key), new Response(bytes as Uint8Array<ArrayBuffer>));
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#cache.delete(this.#address(key));
+  }
+
+  async list(): Promise<CachedFile[]> {
+    return Promise.all(
+      (await this.#cache.keys()).map(async (request) => {
+        const response = await this.#cache.match(request);
+        const key = decodeURIComponent(new URL(request.url).pathname.slice(FOLDER.length + 2));
+        return { key, bytes: (await response?.blob())?.size ?? 0 };
+      }),
+    );
+  }
+}
+
+let opened: Promise<Store> | undefined;
+
+function store(): Promise<Store> {
+  opened ??= FileSystemStore.open().catch(async () => new CacheApiStore(await caches.open(FOLDER)));
+  return opened;
+}
+
+function verify(file: RemoteFile, bytes: Uint8Array): void {
+  if (file.bytes !== undefined && bytes.length !== file.bytes) {
+    throw new Sam2Error("IntegrityError", `${file.url}: expected ${file.bytes} bytes, got ${bytes.length}`);
+  }
+  const hash = file.sha256 === undefined ? undefined : bytesToHex(sha256(bytes));
+  if (hash !== file.sha256) {
+    throw new Sam2Error("IntegrityError", `${file.url}: expected SHA-256 ${file.sha256}, got ${hash}`);
+  }
+}
+
+/**
+ * Reads a file from the cache, or downloads and keeps it.
+ *
+ * A download that breaks off is kept aside and resumed by the next call. What is not as promised
+ * is thrown away.
+ *
+ * @throws DownloadError when the network fails or answers with an error or a web page,
+ *   IntegrityError for a wrong size or hash, the signal's reason when aborted
+ */
+export async function fetchCached(
+  file: RemoteFile,
+  onProgress: (progress: DownloadProgress) => void,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const files = await store();
+  const kept = await files.read(file.key);
+  if (kept) {
+    onProgress({ url: file.url, loaded: kept.length, total: kept.length });
+    return kept;
+  }
+  const part = file.key + PART;
+  const begun = await files.read(part);
+  let bytes: Uint8Array;
+  try {
+    bytes = await download(file, begun, onProgress, signal);
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      if (error.received.length > 0) await files.write(part, error.received);
+      throw error.reason;
+    }
+    throw error;
+  }
+  await files.remove(part);
+  verify(file, bytes);
+  await files.write(file.key, bytes);
+  return bytes;
+}
+
+/** A download that broke off, with what had arrived. */
+class Interrupted extends Error {
+  readonly received: Uint8Array;
+  readonly reason: unknown;
+
+  constructor(received: Uint8Array, reason: unknown) {
+    super("interrupted");
+    this.received = received;
+    this.reason = reason;
+  }
+}
+
+async function download(
+  file: RemoteFile,
+  begun: Uint8Array | null,
+  onProgress: (progress: DownloadProgress) => void,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const failed = (message: string, cause?: unknown): Sam2Error =>
+    new Sam2Error("DownloadError", `${file.url}: ${message}`, cause === undefined ? undefined : { cause });
+  const resumes = begun !== null && begun.length > 0 && (file.bytes === undefined || begun.length < file.bytes);
+  const response = await fetch(file.url, {
+    ...(signal ? { signal } : {}),
+    headers: resumes ? { Range: `bytes=${begun.length}-` } : {},
+  }).catch((cause: unknown) => {
+    if (signal?.aborted) throw signal.reason;
+    throw failed("the network failed", cause);
+  });
+  if (!response.ok) throw failed(`got status ${response.status}`);
+  if (response.headers.get("content-type")?.startsWith("text/html")) throw failed("expected a model file, got a web page");
+  const partial = resumes && response.status === 206;
+  const chunks: Uint8Array[] = partial ? [begun] : [];
+  let loaded = partial ? begun.length : 0;
+  const length = Number(response.headers.get("content-length") ?? Number.NaN);
+  // a compressed answer tells the compressed length
+  const encoded = response.headers.get("content-encoding") !== null;
+  const total = file.bytes ?? (encoded || Number.isNaN(length) ? null : loaded + length);
+  const reader = response.body?.getReader();
+  if (!reader) throw failed("the answer has no body");
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      chunks.push(value);
+      loaded += value.length;
+      onProgress({ url: file.url, loaded, total });
+    }
+  } catch (cause) {
+    const reason = signal?.aborted ? signal.reason : failed(`broke off after ${loaded} bytes`, cause);
+    throw new Interrupted(joined(chunks, loaded), reason);
+  }
+  if (total !== null && loaded < total) {
+    throw new Interrupted(joined(chunks, loaded), failed(`broke off after ${loaded} of ${total} bytes`));
+  }
+  return joined(chunks, loaded);
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const result = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    result.set(chunk, at);
+    at += chunk.length;
+  }
+  return result;
+}
+
+/** Keeps bytes that were made here, such as a converted model. */
+export async function keep(key: string, bytes: Uint8Array): Promise<void> {
+  await (await store()).write(key, bytes);
+}
+
+/** Reads a kept file, or null. */
+export async function readKept(key: string): Promise<Uint8Array | null> {
+  return (await store()).read(key);
+}
+
+/** The finished files in the cache. */
+export async function listCached(): Promise<CachedFile[]> {
+  return (await (await store()).list()).filter(({ key }) => !key.endsWith(PART));
+}
+
+/** Deletes the files whose key begins with `prefix`; all without one. */
+export async function deleteCached(prefix = ""): Promise<void> {
+  const files = await store();
+  for (const { key } of await files.list()) {
+    if (key.startsWith(prefix)) await files.remove(key);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Segments images inside the browser: a worker encodes each image once, then answers points, boxes
+ * and masks. Nothing leaves the device.
+ *
+ * ```ts
+ * import { createSegmenter } from "sam2-web";
+ *
+ * const segmenter = await createSegmenter({ model: "sam2-mini" });
+ * const image = await segmenter.setImage(file);
+ * const result = await segmenter.segment({ image, point_coords: [[500, 375]], point_labels: [1] });
+ * const { data, width, height } = result.mask(); // 0 and 1, the best mask
+ * ```
+ *
+ * @module
+ */
+export type { CachedFile, DownloadProgress } from "./cache.ts";
+export { CATALOGUE, type CatalogueEntry, type CatalogueFile } from "./catalogue.ts";
+export {
+  type CallOptions,
+  createSegmenter,
+  type Segmenter,
+  type SegmenterImage,
+  type SegmenterOptions,
+  type SegmentRequest,
+  SegmentResult,
+} from "./client.ts";
+export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "./errors.ts";
+export type { ImageSource } from "./image.ts";
+export { type LivepeerJson, toLivepeerJSON } from "./livepeer.ts";
+export type { ModelFiles, ModelSource } from "./load.ts";
+export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask.ts";
+export type { ModelSpec } from "./model.ts";
+export type { EncodeTimings } from "./predictor.ts";
+export { drawOverlay, maskColour, type Overlay } from "./overlay.ts";
+export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt.ts";
+export { decodeRle, encodeRle, type Rle } from "./rle.ts";
+export type { Backend, DeviceChoice, DeviceInfo } from "./session.ts";
+export type { OpenProgress } from "./worker.ts";

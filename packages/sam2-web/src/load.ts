@@ -1,0 +1,106 @@
+/** From a model's name, address or files to the bytes that sessions are opened with. */
+import { byteSource, exportToMemory, FILE_NAMES, type ModelManifest } from "sam2-export";
+import { type DownloadProgress, fetchCached, keep, readKept } from "./cache.ts";
+import { findModel } from "./catalogue.ts";
+import { Sam2Error } from "./errors.ts";
+import { type ModelSpec, publishedSpec, readManifest } from "./model.ts";
+import type { ModelBytes } from "./session.ts";
+
+/** Files that the caller has at hand. */
+export type ModelFiles =
+  /** The three files of an export. */
+  | { readonly manifest: Blob; readonly encoder: Blob; readonly decoder: Blob }
+  /** An encoder and a decoder of another exporter; `imageSize` is 1024 where it is not given. */
+  | { readonly encoder: Blob; readonly decoder: Blob; readonly imageSize?: number }
+  /** A checkpoint of the hub, converted here. */
+  | { readonly config: Blob; readonly weights: readonly Blob[]; readonly id?: string; readonly imageSize?: number };
+
+/** A model: a name from the catalogue, the address of a model.json, or files. */
+export type ModelSource = string | URL | ModelFiles;
+
+/** What a model is and its graphs. */
+export interface LoadedModel {
+  readonly spec: ModelSpec;
+  readonly bytes: ModelBytes;
+}
+
+async function readJson(blob: Blob, name: string): Promise<unknown> {
+  try {
+    return JSON.parse(await blob.text());
+  } catch (cause) {
+    throw new Sam2Error("InvalidModelError", `${name}: expected JSON`, { cause });
+  }
+}
+
+async function bytesOf(blob: Blob): Promise<Uint8Array> {
+  return new Uint8Array(await blob.arrayBuffer());
+}
+
+async function loadFiles(files: ModelFiles): Promise<LoadedModel> {
+  if ("config" in files) {
+    const id = files.id ?? "converted";
+    const config = await readJson(files.config, "config.json");
+    const weights = files.weights.map((blob) => byteSource(blob));
+    const converted = await exportToMemory({ config, weights }, { id, imageSize: files.imageSize });
+    const part = (name: string): Promise<Uint8Array> => bytesOf(converted.files.get(name) as Blob);
+    return {
+      spec: converted.manifest,
+      bytes: { encoder: await part(FILE_NAMES.encoder), decoder: await part(FILE_NAMES.decoder) },
+    };
+  }
+  const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
+  if ("manifest" in files) return { spec: readManifest(await readJson(files.manifest, "model.json"), "model.json"), bytes };
+  return { spec: publishedSpec("files", files.imageSize), bytes };
+}
+
+/**
+ * Loads a model, from the cache where it is there.
+ *
+ * @param base address that relative ones are resolved against
+ * @throws UnknownModelError, InvalidModelError, DownloadError, IntegrityError
+ */
+export async function loadModel(
+  source: ModelSource,
+  base: string,
+  onProgress: (progress: DownloadProgress) => void,
+  signal?: AbortSignal,
+): Promise<LoadedModel> {
+  if (typeof source === "object" && !(source instanceof URL)) return loadFiles(source);
+  const name = String(source);
+  const entry = findModel(name);
+  if (!entry && !/\.json($|\?)/.test(name)) {
+    throw new Sam2Error("UnknownModelError", `expected a model of the catalogue or the address of a model.json, got "${name}"`);
+  }
+  if (entry && !("manifest" in entry.source)) {
+    const { spec, encoder, decoder } = entry.source;
+    const part = (file: typeof encoder, label: string): Promise<Uint8Array> =>
+      fetchCached({ ...file, key: `${entry.id}/${label}/${file.sha256 ?? file.url}` }, onProgress, signal);
+    return { spec, bytes: { encoder: await part(encoder, "encoder"), decoder: await part(decoder, "decoder") } };
+  }
+  const address = new URL(entry && "manifest" in entry.source ? entry.source.manifest : name, base).href;
+  const manifest = await fetchManifest(address, signal);
+  const part = (label: "encoder" | "decoder"): Promise<Uint8Array> => {
+    const { name: file, bytes, sha256 } = manifest.files[label];
+    const key = `${manifest.id}/${manifest.dtype}/${label}/${sha256}`;
+    return fetchCached({ key, url: new URL(file, address).href, bytes, sha256 }, onProgress, signal);
+  };
+  return { spec: manifest, bytes: { encoder: await part("encoder"), decoder: await part("decoder") } };
+}
+
+/** model.json from the network, and the last good one where there is none. */
+async function fetchManifest(address: string, signal?: AbortSignal): Promise<ModelManifest> {
+  const key = `manifest/${address}`;
+  try {
+    const response = await fetch(address, signal ? { signal } : {});
+    if (!response.ok) throw new Sam2Error("DownloadError", `${address}: got status ${response.status}`);
+    const text = await response.text();
+    const manifest = readManifest(await readJson(new Blob([text]), address), address);
+    await keep(key, new TextEncoder().encode(text));
+    return manifest;
+  } catch (error) {
+    if (signal?.aborted || error instanceof Sam2Error) throw error;
+    const kept = await readKept(key);
+    if (kept) return readManifest(JSON.parse(new TextDecoder().decode(kept)), address);
+    throw new Sam2Error("DownloadError", `${address}: the network failed`, { cause: error });
+  }
+}

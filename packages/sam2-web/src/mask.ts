@@ -1,0 +1,127 @@
+/** Low-resolution logits → full-size masks, and what can be said of a mask. */
+
+/** A binary mask: 0 and 1, row-major. */
+export interface Mask {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Box in pixels: left, top, width, height (COCO's XYWH). */
+export type BoxXYWH = readonly [number, number, number, number];
+
+/**
+ * One bilinear resize with half-pixel centres, as PyTorch's `interpolate(mode="bilinear",
+ * align_corners=False)`.
+ *
+ * @param logits [side,side]
+ * @returns [height,width]
+ */
+export function resizeLogits(logits: Float32Array, side: number, width: number, height: number): Float32Array {
+  const result = new Float32Array(width * height);
+  const row = new Float32Array(side);
+  const { index, weight } = taps(side, width);
+  for (let y = 0; y < height; y++) {
+    blendRow(logits, side, y, height, row);
+    const start = y * width;
+    for (let x = 0; x < width; x++) {
+      const i = index[x] as number;
+      const a = row[i] as number;
+      const b = row[Math.min(i + 1, side - 1)] as number;
+      result[start + x] = a + (b - a) * (weight[x] as number);
+    }
+  }
+  return result;
+}
+
+function taps(from: number, to: number): { index: Int32Array; weight: Float32Array } {
+  const index = new Int32Array(to);
+  const weight = new Float32Array(to);
+  for (let position = 0; position < to; position++) {
+    const centre = Math.max(((position + 0.5) * from) / to - 0.5, 0);
+    index[position] = Math.min(Math.floor(centre), from - 1);
+    weight[position] = centre - (index[position] as number);
+  }
+  return { index, weight };
+}
+
+/** The row of a `side`×`side` map that lies at row `y` of a map `height` high. */
+function blendRow(logits: Float32Array, side: number, y: number, height: number, row: Float32Array): void {
+  const centre = Math.max(((y + 0.5) * side) / height - 0.5, 0);
+  const top = Math.min(Math.floor(centre), side - 1);
+  const bottom = Math.min(top + 1, side - 1);
+  const weight = centre - top;
+  for (let x = 0; x < side; x++) {
+    const a = logits[top * side + x] as number;
+    row[x] = a + ((logits[bottom * side + x] as number) - a) * weight;
+  }
+}
+
+/**
+ * The mask `resizeLogits(…) > 0`, without making the float plane.
+ *
+ * Along a row the resized logits are linear between two low-resolution columns, so they change
+ * sign at most once there: the crossing is computed, and the pixels on either side are filled.
+ * The cost is that of the low-resolution map and of the memory written.
+ */
+export function resizeMask(logits: Float32Array, side: number, width: number, height: number): Mask {
+  const data = new Uint8Array(width * height);
+  const row = new Float32Array(side);
+  const scale = width / side;
+  // the first pixel whose centre lies at or beyond column `c` of the low-resolution map
+  const pixelAt = (c: number): number => Math.min(Math.max(Math.ceil((c + 0.5) * scale - 0.5), 0), width);
+  for (let y = 0; y < height; y++) {
+    blendRow(logits, side, y, height, row);
+    const start = y * width;
+    let inside = (row[0] as number) > 0;
+    let from = 0;
+    for (let column = 0; column + 1 < side; column++) {
+      const a = row[column] as number;
+      const b = row[column + 1] as number;
+      if (b > 0 === inside) continue;
+      const crossing = column + a / (a - b);
+      let to = pixelAt(crossing);
+      // a zero is outside: leaving the mask, the pixel exactly at the crossing is out already
+      if (!inside && (to + 0.5) / scale - 0.5 === crossing) to = Math.min(to + 1, width);
+      if (inside) data.fill(1, start + from, start + to);
+      from = to;
+      inside = !inside;
+    }
+    if (inside) data.fill(1, start + from, start + width);
+  }
+  return { data, width, height };
+}
+
+/** Number of pixels in the mask. */
+export function maskArea({ data }: Mask): number {
+  let area = 0;
+  for (let i = 0; i < data.length; i++) area += data[i] as number;
+  return area;
+}
+
+/** The smallest box around the mask; all zeros when it is empty. */
+export function maskBox({ data, width, height }: Mask): BoxXYWH {
+  let [left, top, right, bottom] = [width, -1, -1, -1];
+  for (let y = 0; y < height; y++) {
+    const row = data.subarray(y * width, (y + 1) * width);
+    const first = row.indexOf(1);
+    if (first < 0) continue;
+    if (top < 0) top = y;
+    bottom = y;
+    left = Math.min(left, first);
+    right = Math.max(right, row.lastIndexOf(1));
+  }
+  return top < 0 ? [0, 0, 0, 0] : [left, top, right - left + 1, bottom - top + 1];
+}
+
+/** Pixels over `delta` by pixels over −`delta`: 1 for a mask that no small shift of the threshold changes. */
+export function stabilityScore(logits: Float32Array, delta: number): number {
+  let inner = 0;
+  let outer = 0;
+  for (let i = 0; i < logits.length; i++) {
+    const value = logits[i] as number;
+    if (value > delta) inner++;
+    if (value > -delta) outer++;
+  }
+  return outer === 0 ? 1 : inner / outer;
+}

@@ -1,0 +1,315 @@
+/**
+ * onnxruntime-web sessions, and the choice of device. The only file that knows the runtime.
+ *
+ * One `Sessions` is an encoder and a decoder on given devices. Calls are queued: concurrent runs
+ * on WebGPU hang for ever.
+ */
+import type * as Ort from "onnxruntime-web";
+import { Sam2Error } from "./errors.ts";
+import { detectLayout, type Layout, type ModelSpec } from "./model.ts";
+import type { ModelPrompt, Tensor } from "./prompt.ts";
+
+/** Where a graph runs. */
+export type Backend = "webgpu" | "wasm";
+
+/** The caller's wish. */
+export type DeviceChoice = "auto" | Backend;
+
+/** What runs where, and why. */
+export interface DeviceInfo {
+  readonly encoder: Backend;
+  readonly decoder: Backend;
+  /** Threads of the WASM provider. */
+  readonly threads: number;
+  /** The GPU's name, as far as the browser tells. */
+  readonly adapter: string | null;
+  /** In words, for a status line. */
+  readonly reason: string;
+}
+
+/** An encoded image; its tensors stay on the device that made them. */
+export interface Embedding {
+  readonly tensors: Readonly<Record<string, Ort.Tensor>>;
+  readonly bytes: number;
+}
+
+/** What the decoder gives for B objects: K masks each, the single-mask token first where K is 4. */
+export interface Decoded {
+  readonly masks: Tensor;
+  readonly scores: Tensor;
+  readonly objectScores: Tensor;
+}
+
+/** The two files of a model. */
+export interface ModelBytes {
+  readonly encoder: Uint8Array;
+  readonly decoder: Uint8Array;
+}
+
+/** What to open, and on what. */
+export interface SessionOptions {
+  readonly device: DeviceChoice;
+  /** Threads of the WASM provider; the runtime's default when absent. */
+  readonly threads?: number | undefined;
+}
+
+type Runtime = typeof Ort;
+
+async function loadRuntime(backend: Backend, threads: number | undefined): Promise<Runtime> {
+  // both are literal so that bundlers see them
+  const runtime: Runtime = backend === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+  runtime.env.wasm.wasmPaths =
+    backend === "webgpu"
+      ? {
+          mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs", import.meta.url).href,
+          wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url).href,
+        }
+      : {
+          mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url).href,
+          wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href,
+        };
+  runtime.env.wasm.numThreads = threadCount(threads);
+  runtime.env.logLevel = "error";
+  return runtime;
+}
+
+/** One thread without cross-origin isolation; otherwise the wish, or up to four. */
+function threadCount(wish: number | undefined): number {
+  if (!globalThis.crossOriginIsolated) return 1;
+  return Math.max(1, wish ?? Math.min(4, navigator.hardwareConcurrency ?? 1));
+}
+
+interface Gpu {
+  readonly device: GPUDevice;
+  readonly name: string;
+}
+
+/** A device of our own, without `subgroups`: with it, fused attention was seen to be wrong. */
+async function requestGpu(choice: DeviceChoice): Promise<Gpu | string> {
+  if (choice === "wasm") return "asked for WASM";
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  if (!adapter) return "no WebGPU here";
+  const { info, limits } = adapter;
+  if (choice === "auto" && info?.isFallbackAdapter) return "WebGPU is emulated in software here";
+  const features = (["shader-f16"] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
+  const device = await adapter.requestDevice({
+    requiredFeatures: features,
+    requiredLimits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+    },
+  });
+  const name = [info?.vendor, info?.architecture, info?.description].filter(Boolean).join(" ");
+  return { device, name: name || "unnamed GPU" };
+}
+
+/** Encoder and decoder of one model on one device. */
+export class Sessions {
+  readonly device: DeviceInfo;
+  readonly layout: Layout;
+  /** Settles when the GPU is lost; never for WASM. */
+  readonly lost: Promise<string>;
+  readonly #runtime: Runtime;
+  readonly #spec: ModelSpec;
+  readonly #encoder: Ort.InferenceSession;
+  readonly #decoder: Ort.InferenceSession;
+  readonly #gpu: Gpu | null;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(parts: {
+    runtime: Runtime;
+    spec: ModelSpec;
+    encoder: Ort.InferenceSession;
+    decoder: Ort.InferenceSession;
+    gpu: Gpu | null;
+    device: DeviceInfo;
+  }) {
+    this.#runtime = parts.runtime;
+    this.#spec = parts.spec;
+    this.#encoder = parts.encoder;
+    this.#decoder = parts.decoder;
+    this.#gpu = parts.gpu;
+    this.device = parts.device;
+    this.layout = detectLayout(parts.encoder.inputNames, parts.decoder.inputNames);
+    this.lost = parts.gpu ? parts.gpu.device.lost.then((info) => info.message || info.reason) : new Promise(() => {});
+  }
+
+  /**
+   * Opens a model on the device asked for; `auto` takes the GPU where there is a real one whose
+   * answers pass `check`, and WASM otherwise.
+   *
+   * @param check given sessions on the GPU, says what is wrong with their answers, or null
+   * @throws InvalidModelError, DeviceError
+   */
+  static async open(
+    spec: ModelSpec,
+    bytes: ModelBytes,
+    options: SessionOptions,
+    check: (sessions: Sessions) => Promise<string | null>,
+  ): Promise<Sessions> {
+    const gpu = await requestGpu(options.device);
+    if (typeof gpu === "string") {
+      if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu: ${gpu}`);
+      return Sessions.#create(spec, bytes, options, null, gpu);
+    }
+    let wrong: string | null;
+    try {
+      const sessions = await Sessions.#create(spec, bytes, options, gpu, `runs on ${gpu.name}`);
+      wrong = await check(sessions);
+      if (wrong === null) return sessions;
+      await sessions.dispose();
+    } catch (error) {
+      if (error instanceof Sam2Error && error.name === "InvalidModelError") throw error;
+      wrong = (error as Error).message;
+      gpu.device.destroy();
+    }
+    if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu on ${gpu.name}: ${wrong}`);
+    return Sessions.#create(spec, bytes, options, null, `${gpu.name} was not used: ${wrong}`);
+  }
+
+  static async #create(
+    spec: ModelSpec,
+    bytes: ModelBytes,
+    options: SessionOptions,
+    gpu: Gpu | null,
+    reason: string,
+  ): Promise<Sessions> {
+    const backend: Backend = gpu ? "webgpu" : "wasm";
+    const runtime = await loadRuntime(backend, options.threads);
+    // the runtime changes the options it is given: each session gets its own
+    const sessionOptions = (outputs: "cpu" | "gpu-buffer"): Ort.InferenceSession.SessionOptions => ({
+      executionProviders: gpu
+        ? [{ name: "webgpu", device: gpu.device } as unknown as Ort.InferenceSession.ExecutionProviderConfig]
+        : ["wasm"],
+      preferredOutputLocation: outputs,
+      graphOptimizationLevel: "all",
+      enableCpuMemArena: true,
+      enableMemPattern: !gpu,
+    });
+    const create = (part: keyof ModelBytes, outputs: "cpu" | "gpu-buffer"): Promise<Ort.InferenceSession> =>
+      runtime.InferenceSession.create(bytes[part], sessionOptions(outputs)).catch((cause: unknown) => {
+        if (gpu) throw cause;
+        throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${(cause as Error).message}`, { cause });
+      });
+    const encoder = await create("encoder", gpu ? "gpu-buffer" : "cpu");
+    const decoder = await create("decoder", "cpu");
+    const threads = runtime.env.wasm.numThreads ?? 1;
+    const isolation = globalThis.crossOriginIsolated ? "" : "; one thread, since the page is not cross-origin isolated";
+    const device: DeviceInfo = { encoder: backend, decoder: backend, threads, adapter: gpu?.name ?? null, reason: reason + isolation };
+    return new Sessions({ runtime, spec, encoder, decoder, gpu, device });
+  }
+
+  /** Whether the decoder can take a mask as a prompt. */
+  get takesMaskInput(): boolean {
+    return this.layout === "sam2-web";
+  }
+
+  /** Encodes a normalised picture [3,S,S]. */
+  encode(pixels: Float32Array): Promise<Embedding> {
+    const size = this.#spec.imageSize;
+    return this.#enqueue(async () => {
+      const name = this.layout === "sam2-web" ? "image" : "pixel_values";
+      const tensor = new this.#runtime.Tensor("float32", pixels, [1, 3, size, size]);
+      const outputs = await this.#encoder.run({ [name]: tensor });
+      const bytes = Object.values(outputs).reduce((total, output) => total + 4 * output.size, 0);
+      return { tensors: outputs, bytes };
+    });
+  }
+
+  /** Decodes one batch of prompts against an encoded image. */
+  decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded> {
+    if (prompt.mask !== null && !this.takesMaskInput) {
+      return Promise.reject(
+        new Sam2Error("UnsupportedPromptError", `${this.#spec.id}: this model's files take no mask_input (${this.layout} layout)`),
+      );
+    }
+    return this.#enqueue(async () => {
+      const outputs = await this.#decoder.run({ ...embedding.tensors, ...this.#promptFeeds(prompt) });
+      return this.#readOutputs(outputs, prompt.coords.dims[0] as number);
+    });
+  }
+
+  #promptFeeds({ coords, labels, mask }: ModelPrompt): Record<string, Ort.Tensor> {
+    const { Tensor } = this.#runtime;
+    const [batch = 1, points = 1] = coords.dims;
+    if (this.layout === "transformers.js") {
+      // boxes are given as the points they become; the padding point is the caller's here
+      const padded = points + 1;
+      const allCoords = new Float32Array(batch * padded * 2);
+      const allLabels = new BigInt64Array(batch * padded).fill(-1n);
+      for (let b = 0; b < batch; b++) {
+        allCoords.set(coords.data.subarray(2 * b * points, 2 * (b + 1) * points), 2 * b * padded);
+        for (let p = 0; p < points; p++) allLabels[b * padded + p] = BigInt(labels.data[b * points + p] as number);
+      }
+      return {
+        input_points: new Tensor("float32", allCoords, [1, batch, padded, 2]),
+        input_labels: new Tensor("int64", allLabels, [1, batch, padded]),
+        input_boxes: new Tensor("float32", new Float32Array(0), [1, 0, 4]),
+      };
+    }
+    const side = this.#spec.maskSize;
+    const maskData = mask?.data ?? new Float32Array(batch * side * side);
+    return {
+      point_coords: new Tensor("float32", coords.data, [...coords.dims]),
+      point_labels: new Tensor("float32", labels.data, [...labels.dims]),
+      mask_input: new Tensor("float32", maskData, [batch, 1, side, side]),
+      has_mask_input: new Tensor("float32", new Float32Array(batch).fill(mask ? 1 : 0), [batch]),
+    };
+  }
+
+  #readOutputs(outputs: Record<string, Ort.Tensor>, batch: number): Decoded {
+    const names =
+      this.layout === "sam2-web"
+        ? ["masks", "iou_predictions", "object_score_logits"]
+        : ["pred_masks", "iou_scores", "object_score_logits"];
+    const [masks, scores, objects] = names.map((name) => outputs[name]);
+    if (!masks || !scores) {
+      throw new Sam2Error("InvalidModelError", `${this.#spec.id}: expected outputs ${names.join(", ")}, got ${Object.keys(outputs).join(", ")}`);
+    }
+    const side = this.#spec.maskSize;
+    const count = masks.size / (batch * side * side);
+    if (!Number.isInteger(count)) {
+      throw new Sam2Error("InvalidModelError", `${this.#spec.id}: expected masks of ${side}×${side}, got [${masks.dims}]`);
+    }
+    return {
+      masks: { data: masks.data as Float32Array, dims: [batch, count, side, side] },
+      scores: { data: scores.data as Float32Array, dims: [batch, count] },
+      objectScores: { data: (objects?.data as Float32Array | undefined) ?? new Float32Array(batch).fill(Number.NaN), dims: [batch, 1] },
+    };
+  }
+
+  /** Frees an embedding's memory. */
+  release(embedding: Embedding): Promise<void> {
+    return this.#enqueue(async () => {
+      for (const tensor of Object.values(embedding.tensors)) tensor.dispose();
+    });
+  }
+
+  /** Reads an embedding's values; for checks only, since on a GPU it copies them back. */
+  read(embedding: Embedding): Promise<Record<string, Float32Array>> {
+    return this.#enqueue(async () => {
+      const values: Record<string, Float32Array> = {};
+      for (const [name, tensor] of Object.entries(embedding.tensors)) values[name] = (await tensor.getData()) as Float32Array;
+      return values;
+    });
+  }
+
+  /** Frees everything; nothing may be called afterwards. */
+  async dispose(): Promise<void> {
+    await this.#enqueue(async () => {
+      await this.#encoder.release();
+      await this.#decoder.release();
+    });
+    this.#gpu?.device.destroy();
+  }
+
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(task);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}

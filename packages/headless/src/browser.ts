@@ -22,24 +22,25 @@ export interface BrowserOptions {
   readonly softwareWebGpu?: boolean;
 }
 
-/** Starts the browser without any traffic of its own. */
-export async function launchBrowser({ softwareWebGpu = false }: BrowserOptions = {}): Promise<Browser> {
+/** Command-line switches: no traffic of its own, and WebGPU. */
+export function chromiumArguments({ softwareWebGpu = false }: BrowserOptions = {}): string[] {
+  return [
+    ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+    "--enable-unsafe-webgpu",
+    ...(softwareWebGpu ? ["--use-webgpu-adapter=swiftshader"] : []),
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+  ];
+}
+
+/** Starts the browser. */
+export async function launchBrowser(options: BrowserOptions = {}): Promise<Browser> {
   const executablePath = findBrowser();
   if (executablePath === undefined) {
     throw new Error("no Chromium or Chrome was found; install one, or set CHROME_PATH");
   }
-  const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-  const webGpu = softwareWebGpu ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] : ["--enable-unsafe-webgpu"];
-  return chromium.launch({
-    executablePath,
-    args: [
-      ...asRoot,
-      ...webGpu,
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--disable-quic",
-      "--no-first-run",
-    ],
-  });
+  return chromium.launch({ executablePath, args: chromiumArguments(options) });
 }

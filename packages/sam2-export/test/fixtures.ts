@@ -1,22 +1,11 @@
 /** Reads the committed reference fixtures; see models/reference/make_fixtures.py. */
 import { readFile } from "node:fs/promises";
 import { byteSource, readFloats, readSafetensors } from "../src/safetensors.ts";
+import type { Numbers } from "./tensors.ts";
 
 /** Folder of a fixture's checkpoint. */
 export function fixtureFolder(name: string): string {
   return new URL(`../../../models/reference/fixtures/${name}`, import.meta.url).pathname;
-}
-
-/** A tensor of numbers. */
-export interface Numbers {
-  readonly dims: readonly number[];
-  readonly data: Float32Array;
-}
-
-/** height · sin(step · i): the inputs that the reference was given. */
-export function wave(dims: readonly number[], step: number, height: number): Numbers {
-  const count = dims.reduce((product, size) => product * size, 1);
-  return { dims, data: Float32Array.from({ length: count }, (_, index) => height * Math.sin(step * index)) };
 }
 
 /** What the reference answered, by name. */
@@ -28,32 +17,4 @@ export async function readExpected(name: string, file = "expected"): Promise<Map
       entries.map(async (entry) => [entry.name, { dims: entry.shape, data: await readFloats(entry) }] as const),
     ),
   );
-}
-
-/** The prompts of a fixture. */
-export const PROMPTS = ["point", "points", "box", "box_points", "mask", "all", "batch"] as const;
-
-/** Largest difference, relative to the largest value expected. */
-export function relativeError(came: Float32Array, expected: Float32Array): number {
-  if (came.length !== expected.length) throw new RangeError(`${came.length} values, expected ${expected.length}`);
-  let difference = 0;
-  let largest = 0;
-  for (let i = 0; i < came.length; i++) {
-    const distance = Math.abs((came[i] as number) - (expected[i] as number));
-    if (!(distance <= difference)) difference = distance;
-    largest = Math.max(largest, Math.abs(expected[i] as number));
-  }
-  return difference / largest;
-}
-
-/** Intersection over union of two masks given as logits. */
-export function maskIou(a: Float32Array, b: Float32Array): number {
-  let both = 0;
-  let either = 0;
-  for (let i = 0; i < a.length; i++) {
-    const [inA, inB] = [(a[i] as number) > 0, (b[i] as number) > 0];
-    if (inA && inB) both++;
-    if (inA || inB) either++;
-  }
-  return either === 0 ? 1 : both / either;
 }

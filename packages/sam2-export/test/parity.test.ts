@@ -7,7 +7,8 @@ import * as wasm from "onnxruntime-web";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ExportOptions } from "../src/index.ts";
 import { exportFolder } from "../src/node.ts";
-import { fixtureFolder, maskIou, type Numbers, PROMPTS, readExpected, relativeError, wave } from "./fixtures.ts";
+import { fixtureFolder, readExpected } from "./fixtures.ts";
+import { maskIou, type Numbers, PROMPTS, relativeError, wave } from "./tensors.ts";
 
 wasm.env.wasm.numThreads = 1;
 

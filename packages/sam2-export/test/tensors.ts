@@ -1,0 +1,41 @@
+/** Inputs and comparisons shared by the tests in Node and in the browser. */
+
+/** A tensor of numbers. */
+export interface Numbers {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** height · sin(step · i): the inputs that the reference was given. */
+export function wave(dims: readonly number[], step: number, height: number): Numbers {
+  const count = dims.reduce((product, size) => product * size, 1);
+  return { dims, data: Float32Array.from({ length: count }, (_, index) => height * Math.sin(step * index)) };
+}
+
+/** The prompts of a fixture. */
+export const PROMPTS = ["point", "points", "box", "box_points", "mask", "all", "batch"] as const;
+
+/** Largest difference, relative to the largest value expected. */
+export function relativeError(came: Float32Array, expected: Float32Array): number {
+  if (came.length !== expected.length) throw new RangeError(`${came.length} values, expected ${expected.length}`);
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < came.length; i++) {
+    const distance = Math.abs((came[i] as number) - (expected[i] as number));
+    if (!(distance <= difference)) difference = distance;
+    largest = Math.max(largest, Math.abs(expected[i] as number));
+  }
+  return difference / largest;
+}
+
+/** Intersection over union of two masks given as logits. */
+export function maskIou(a: Float32Array, b: Float32Array): number {
+  let both = 0;
+  let either = 0;
+  for (let i = 0; i < a.length; i++) {
+    const [inA, inB] = [(a[i] as number) > 0, (b[i] as number) > 0];
+    if (inA && inB) both++;
+    if (inA || inB) either++;
+  }
+  return either === 0 ? 1 : both / either;
+}

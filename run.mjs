@@ -1,29 +1,33 @@
 /**
  * Runs a command of this repository from a bare clone: `node run.mjs COMMAND [ARGUMENTS…]`.
  *
- * What is missing is installed first, so this file uses nothing but Node's own modules.
+ * What is missing is installed first, a browser included, so this file uses nothing but Node's own
+ * modules.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
-
-/** TypeScript entry points, run by tsx; paths are given relative to the caller's folder. */
-const PROGRAMS = {
-  export: "packages/sam2-export/src/cli.ts",
-};
+const MINI = join(ROOT, "models", "sam2-mini");
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
   process.exit(1);
 }
 
-function run(command, args, options = {}) {
+/** Runs a program to its end; its failure is ours, unless `optional`. */
+function run(command, args, { optional = false, ...options } = {}) {
   const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit", ...options });
-  if (error) fail(`${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
+  if (!optional && error) fail(`${command}: ${error.message}`);
+  if (!optional && status !== 0) process.exit(status ?? 1);
+  return status === 0;
+}
+
+/** Runs a step whose output is of interest only when something goes wrong, and then on stderr. */
+function quietly(command, args, options = {}) {
+  return run(command, args, { stdio: ["ignore", 2, 2], ...options });
 }
 
 /** The path of a tool that npm installed. */
@@ -31,31 +35,83 @@ function tool(name) {
   return join(ROOT, "node_modules", ".bin", name);
 }
 
+/** Runs a TypeScript program; relative paths in its arguments are the caller's. */
+function program(path, args) {
+  run(tool("tsx"), [join(ROOT, path), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
+}
+
+function isNewer(file, than) {
+  return existsSync(file) && existsSync(than) && statSync(file).mtimeMs >= statSync(than).mtimeMs;
+}
+
 function installPackages() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) fail(`Node 20.19 or newer is needed, this is ${process.version}`);
-  const lock = join(ROOT, "package-lock.json");
-  const stamp = join(ROOT, "node_modules", ".package-lock.json");
-  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return;
-  run("npm", ["ci", "--no-audit", "--no-fund"], { stdio: ["ignore", 2, 2] });
+  if (isNewer(join(ROOT, "node_modules", ".package-lock.json"), join(ROOT, "package-lock.json"))) return;
+  quietly("npm", ["ci", "--no-audit", "--no-fund"]);
 }
 
-/** Every check and test. */
-function test(args) {
-  run(tool("biome"), ["check", "--error-on-warnings"]);
-  run(tool("tsc"), ["--build"]);
-  run(tool("vitest"), ["run", ...args]);
+/** Compiles the packages: other packages, and browsers, use what is compiled. */
+function compile() {
+  quietly(tool("tsc"), ["--build"]);
 }
 
-const COMMANDS = { test };
+/** The ONNX files of the built-in model, made from its checkpoint. */
+function exportBuiltInModel() {
+  if (isNewer(join(MINI, "onnx", "model.json"), join(MINI, "model.safetensors"))) return;
+  const args = [MINI, "--out", join(MINI, "onnx"), "--id", "sam2-mini", "--dtype", "fp16"];
+  quietly(tool("tsx"), [join(ROOT, "packages/sam2-export/src/cli.ts"), ...args]);
+}
+
+/** An installed Chromium or Chrome, else Playwright's own, else Debian's package. */
+async function installBrowser() {
+  const finder = pathToFileURL(join(ROOT, "packages/headless/dist/browser.js")).href;
+  const { findBrowser } = await import(finder);
+  if (findBrowser()) return;
+  process.stderr.write("no Chromium or Chrome is installed; fetching one\n");
+  if (quietly(tool("playwright"), ["install", "chromium"], { optional: true, timeout: 600_000 }) && findBrowser())
+    return;
+  if (existsSync("/usr/bin/apt-get")) {
+    quietly("apt-get", ["update"], { optional: true });
+    quietly("apt-get", ["install", "-y", "chromium"], {
+      optional: true,
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
+    if (findBrowser()) return;
+  }
+  fail("A browser is needed and could not be installed. Install Chromium or Chrome, or set CHROME_PATH to one.");
+}
+
+async function prepare() {
+  installPackages();
+  compile();
+  exportBuiltInModel();
+}
+
+const COMMANDS = {
+  async test(args) {
+    await prepare();
+    await installBrowser();
+    run(tool("biome"), ["check", "--error-on-warnings"]);
+    run(tool("tsc"), ["--project", "tsconfig.tests.json"]);
+    run(tool("vitest"), ["run", ...args]);
+  },
+  async segment(args) {
+    await prepare();
+    await installBrowser();
+    program("packages/headless/src/segment.ts", args);
+  },
+  async bench(args) {
+    await prepare();
+    await installBrowser();
+    program("bench/main.ts", args);
+  },
+  async export(args) {
+    installPackages();
+    program("packages/sam2-export/src/cli.ts", args);
+  },
+};
 
 const [name, ...args] = process.argv.slice(2);
-if (name in PROGRAMS) {
-  installPackages();
-  run(tool("tsx"), [join(ROOT, PROGRAMS[name]), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
-} else if (name in COMMANDS) {
-  installPackages();
-  COMMANDS[name](args);
-} else {
-  fail(`usage: node run.mjs ${[...Object.keys(COMMANDS), ...Object.keys(PROGRAMS)].join("|")} [arguments]`);
-}
+if (!Object.hasOwn(COMMANDS, name ?? "")) fail(`usage: node run.mjs ${Object.keys(COMMANDS).join("|")} [arguments]`);
+await COMMANDS[name](args);

@@ -20,7 +20,10 @@ export default defineConfig({
       },
       {
         extends: true,
-        optimizeDeps: { include: ["@bufbuild/protobuf/wire", "@noble/hashes/sha2.js", "@noble/hashes/utils.js"], exclude: ["onnxruntime-web"] },
+        optimizeDeps: {
+          include: ["@bufbuild/protobuf/wire", "@noble/hashes/sha2.js", "@noble/hashes/utils.js"],
+          exclude: ["onnxruntime-web"],
+        },
         test: {
           name: "browser",
           include: ["packages/*/test/**/*.browser.test.ts"],

@@ -17,7 +17,12 @@ export interface SegmentReport {
   readonly device: sam2.DeviceInfo;
   readonly image: { readonly width: number; readonly height: number };
   readonly timings_ms: { readonly load: number; readonly encode: number; readonly decode: number };
-  readonly masks: readonly { readonly score: number; readonly area: number; readonly bbox: sam2.BoxXYWH; readonly rle: sam2.Rle }[];
+  readonly masks: readonly {
+    readonly score: number;
+    readonly area: number;
+    readonly bbox: sam2.BoxXYWH;
+    readonly rle: sam2.Rle;
+  }[];
 }
 
 async function toBase64(blob: Blob): Promise<string> {

@@ -1,7 +1,8 @@
 /** The exported graphs on WebGPU: every node on the GPU, and the same answers as the reference. */
-import * as ort from "onnxruntime-web/webgpu";
+
 import mjs from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
+import * as ort from "onnxruntime-web/webgpu";
 import { beforeAll, describe, expect, test } from "vitest";
 import { byteSource, exportToMemory, readSafetensors } from "../src/index.ts";
 import { readFloats } from "../src/safetensors.ts";
@@ -27,7 +28,9 @@ async function fetchBytes(name: string): Promise<Uint8Array> {
 async function device(): Promise<GPUDevice> {
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("the browser was started without WebGPU");
-  return adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage } });
+  return adapter.requestDevice({
+    requiredLimits: { maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage },
+  });
 }
 
 function tensor({ data, dims }: Numbers): ort.Tensor {
@@ -42,7 +45,9 @@ describe.each(["decomposed", "fused"] as const)("%s attention", (attention) => {
   beforeAll(async () => {
     const entries = [...(await readSafetensors(byteSource(await fetchBytes("expected.safetensors")))).values()];
     expected = new Map(
-      await Promise.all(entries.map(async (entry) => [entry.name, { dims: entry.shape, data: await readFloats(entry) }] as const)),
+      await Promise.all(
+        entries.map(async (entry) => [entry.name, { dims: entry.shape, data: await readFloats(entry) }] as const),
+      ),
     );
     const config = JSON.parse(new TextDecoder().decode(await fetchBytes("config.json")));
     const weights = [byteSource(await fetchBytes("model.safetensors"))];
@@ -50,7 +55,9 @@ describe.each(["decomposed", "fused"] as const)("%s attention", (attention) => {
     const gpu = await device();
     const open = async (name: string): Promise<ort.InferenceSession> =>
       ort.InferenceSession.create(new Uint8Array(await (files.get(name) as Blob).arrayBuffer()), {
-        executionProviders: [{ name: "webgpu", device: gpu } as unknown as ort.InferenceSession.ExecutionProviderConfig],
+        executionProviders: [
+          { name: "webgpu", device: gpu } as unknown as ort.InferenceSession.ExecutionProviderConfig,
+        ],
         logSeverityLevel: 3,
         // creating the session fails when any node would fall to the CPU
         extra: { session: { disable_cpu_ep_fallback: "1" } },

@@ -205,7 +205,8 @@ async function download(
     throw failed("the network failed", cause);
   });
   if (!response.ok) throw failed(`got status ${response.status}`);
-  if (response.headers.get("content-type")?.startsWith("text/html")) throw failed("expected a model file, got a web page");
+  if (response.headers.get("content-type")?.startsWith("text/html"))
+    throw failed("expected a model file, got a web page");
   const partial = resumes && response.status === 206;
   const chunks: Uint8Array[] = partial ? [begun] : [];
   let loaded = partial ? begun.length : 0;

@@ -4,8 +4,9 @@
  * GPUs and their drivers have been silently wrong about models like this one. The question is a
  * fixed picture and click; the answer is a few values of every output, computed on a CPU.
  */
-import type { Sessions } from "./session.ts";
+
 import type { ModelSpec } from "./model.ts";
+import type { Sessions } from "./session.ts";
 
 /** Sampled values of an output, and its largest magnitude. */
 export interface CanarySample {
@@ -23,7 +24,10 @@ const TOLERANCE = 0.02;
 
 function sample(values: Float32Array): CanarySample {
   const step = values.length / SAMPLES;
-  const picked = Array.from({ length: Math.min(SAMPLES, values.length) }, (_, i) => values[Math.floor(i * step)] as number);
+  const picked = Array.from(
+    { length: Math.min(SAMPLES, values.length) },
+    (_, i) => values[Math.floor(i * step)] as number,
+  );
   return { values: picked, largest: values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) };
 }
 
@@ -51,7 +55,7 @@ export function compareCanary(came: CanaryAnswer, expected: CanaryAnswer): strin
     if (!other) return `the check found no output ${name}`;
     const worst = values.reduce((most, value, i) => {
       const difference = Math.abs(value - (other.values[i] ?? Number.NaN));
-      return difference <= most ? most : difference;
+      return Math.max(difference, most);
     }, 0);
     if (!(worst <= TOLERANCE * largest)) {
       return `its ${name} differs from the CPU's by ${((100 * worst) / largest).toFixed(1)} %`;

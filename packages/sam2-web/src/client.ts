@@ -108,7 +108,9 @@ export class SegmentResult {
     const data = this.#returnLogits ? new Float32Array(batch * count * size) : new Uint8Array(batch * count * size);
     for (let at = 0; at < batch * count; at++) {
       const plane = this.#plane(Math.floor(at / count), at % count);
-      const full = this.#returnLogits ? resizeLogits(plane, side, width, height) : resizeMask(plane, side, width, height).data;
+      const full = this.#returnLogits
+        ? resizeLogits(plane, side, width, height)
+        : resizeMask(plane, side, width, height).data;
       data.set(full, at * size);
     }
     this.#masks = { data, dims: [batch, count, height, width] };
@@ -153,7 +155,9 @@ export class Segmenter {
     const remote = Comlink.wrap<WorkerApi>(worker);
     const broken = new Promise<never>((_, reject) => {
       worker.addEventListener("error", (event) => {
-        reject(new Sam2Error("DeviceError", `the worker could not start: ${event.message || "its script failed to load"}`));
+        reject(
+          new Sam2Error("DeviceError", `the worker could not start: ${event.message || "its script failed to load"}`),
+        );
       });
     });
     const base = globalThis.document?.baseURI ?? globalThis.location?.href;

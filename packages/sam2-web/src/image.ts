@@ -37,7 +37,8 @@ export const MAX_PIXELS = 50_000_000;
 export async function toTransferable(source: ImageSource): Promise<TransferableImage> {
   if (source instanceof Blob) return source;
   if (source instanceof URL) return source.href;
-  if (typeof source === "string") return new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  if (typeof source === "string")
+    return new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href;
   try {
     if (typeof HTMLImageElement !== "undefined" && source instanceof HTMLImageElement) await source.decode();
     return await createImageBitmap(source);
@@ -80,7 +81,8 @@ async function decodeBlob(source: Blob | string, signal?: AbortSignal): Promise<
       if (signal?.aborted) throw signal.reason;
       throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
     });
-    if (!response.ok) throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
+    if (!response.ok)
+      throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
     blob = await response.blob();
   }
   try {
@@ -136,7 +138,10 @@ export function toTensor(pixels: Pixels, size: number, mean: readonly number[], 
   const plane = size * size;
   // (x/255 − mean) / std for each of the 256 values of each channel
   const table = [0, 1, 2].map((channel) =>
-    Float32Array.from({ length: 256 }, (_, value) => (value / 255 - (mean[channel] as number)) / (std[channel] as number)),
+    Float32Array.from(
+      { length: 256 },
+      (_, value) => (value / 255 - (mean[channel] as number)) / (std[channel] as number),
+    ),
   ) as [Float32Array, Float32Array, Float32Array];
   const [reds, greens, blues] = table;
   for (let y = 0; y < size; y++) {

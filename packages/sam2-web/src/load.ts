@@ -49,7 +49,8 @@ async function loadFiles(files: ModelFiles): Promise<LoadedModel> {
     };
   }
   const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
-  if ("manifest" in files) return { spec: readManifest(await readJson(files.manifest, "model.json"), "model.json"), bytes };
+  if ("manifest" in files)
+    return { spec: readManifest(await readJson(files.manifest, "model.json"), "model.json"), bytes };
   return { spec: publishedSpec("files", files.imageSize), bytes };
 }
 
@@ -69,7 +70,10 @@ export async function loadModel(
   const name = String(source);
   const entry = findModel(name);
   if (!entry && !/\.json($|\?)/.test(name)) {
-    throw new Sam2Error("UnknownModelError", `expected a model of the catalogue or the address of a model.json, got "${name}"`);
+    throw new Sam2Error(
+      "UnknownModelError",
+      `expected a model of the catalogue or the address of a model.json, got "${name}"`,
+    );
   }
   if (entry && !("manifest" in entry.source)) {
     const { spec, encoder, decoder } = entry.source;

@@ -13,7 +13,11 @@ export interface ModelSpec {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   /** Single-mask output falls back to the best of several when its stability is under the threshold. */
-  readonly dynamicMultimask: { readonly enabled: boolean; readonly stabilityDelta: number; readonly stabilityThreshold: number };
+  readonly dynamicMultimask: {
+    readonly enabled: boolean;
+    readonly stabilityDelta: number;
+    readonly stabilityThreshold: number;
+  };
 }
 
 /** ImageNet's mean and deviation, SAM 2.1's sizes: for files that bring no model.json. */
@@ -59,7 +63,10 @@ export function readManifest(json: unknown, address: string): ModelManifest {
 /** Which layout a pair of sessions has. @throws InvalidModelError */
 export function detectLayout(encoderInputs: readonly string[], decoderInputs: readonly string[]): Layout {
   const has = (names: readonly string[], ...wanted: string[]): boolean => wanted.every((name) => names.includes(name));
-  if (has(encoderInputs, "image") && has(decoderInputs, "image_embed", "point_coords", "mask_input", "has_mask_input")) {
+  if (
+    has(encoderInputs, "image") &&
+    has(decoderInputs, "image_embed", "point_coords", "mask_input", "has_mask_input")
+  ) {
     return "sam2-web";
   }
   if (has(encoderInputs, "pixel_values") && has(decoderInputs, "input_points", "input_labels", "image_embeddings.0")) {

@@ -23,7 +23,14 @@ export function maskColour(index: number): readonly [number, number, number] {
 }
 
 /** Blends the masks into RGBA pixels; each mask has an edge `edge` pixels wide. */
-function blend(pixels: Uint8ClampedArray, width: number, height: number, masks: readonly Mask[], opacity: number, edge: number): void {
+function blend(
+  pixels: Uint8ClampedArray,
+  width: number,
+  height: number,
+  masks: readonly Mask[],
+  opacity: number,
+  edge: number,
+): void {
   for (const [index, { data }] of masks.entries()) {
     const colour = maskColour(index);
     for (let y = 0; y < height; y++) {
@@ -31,8 +38,14 @@ function blend(pixels: Uint8ClampedArray, width: number, height: number, masks: 
         const at = y * width + x;
         if (data[at] === 0) continue;
         const inner =
-          x >= edge && y >= edge && x < width - edge && y < height - edge &&
-          data[at - edge] === 1 && data[at + edge] === 1 && data[at - edge * width] === 1 && data[at + edge * width] === 1;
+          x >= edge &&
+          y >= edge &&
+          x < width - edge &&
+          y < height - edge &&
+          data[at - edge] === 1 &&
+          data[at + edge] === 1 &&
+          data[at - edge * width] === 1 &&
+          data[at + edge * width] === 1;
         const share = inner ? opacity : 1;
         for (let c = 0; c < 3; c++) {
           pixels[4 * at + c] = (pixels[4 * at + c] as number) * (1 - share) + (colour[c] as number) * share;
@@ -48,7 +61,10 @@ function blend(pixels: Uint8ClampedArray, width: number, height: number, masks: 
  * @param picture anything a canvas can draw, of the masks' size
  * @returns a canvas, to be shown or turned into a Blob
  */
-export function drawOverlay(picture: ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageElement, overlay: Overlay): OffscreenCanvas {
+export function drawOverlay(
+  picture: ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageElement,
+  overlay: Overlay,
+): OffscreenCanvas {
   const { width, height } = picture;
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d");
@@ -59,7 +75,10 @@ export function drawOverlay(picture: ImageBitmap | HTMLCanvasElement | Offscreen
   blend(image.data, width, height, overlay.masks, overlay.opacity ?? 0.45, unit);
   context.putImageData(image, 0, 0);
   const outlined = (draw: () => void, colour: string): void => {
-    for (const [style, extra] of [["#ffffff", 2], [colour, 0]] as const) {
+    for (const [style, extra] of [
+      ["#ffffff", 2],
+      [colour, 0],
+    ] as const) {
       context.strokeStyle = style;
       context.lineWidth = unit * (2 + extra);
       draw();

@@ -1,9 +1,10 @@
 /** Encode once, decode many: embeddings kept per image, and which of the masks are answered. */
-import { decodeImage, toTensor, type TransferableImage } from "./image.ts";
+
+import { Sam2Error } from "./errors.ts";
+import { decodeImage, type TransferableImage, toTensor } from "./image.ts";
 import { stabilityScore } from "./mask.ts";
 import type { ModelSpec } from "./model.ts";
 import { type SegmentPrompt, type Tensor, toModelPrompt } from "./prompt.ts";
-import { Sam2Error } from "./errors.ts";
 import type { Decoded, Embedding, Sessions } from "./session.ts";
 
 /** Milliseconds that encoding took, by part. */
@@ -69,7 +70,11 @@ export class Predictor {
     await this.releaseImage(id);
     this.#images.set(id, { embedding, source, width, height });
     await this.#keepBudget(id);
-    const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode: performance.now() - prepared };
+    const timings = {
+      decodeImage: decoded - start,
+      preprocess: prepared - decoded,
+      encode: performance.now() - prepared,
+    };
     return { width, height, timings };
   }
 
@@ -125,8 +130,11 @@ function select({ masks, scores }: Decoded, multimask: boolean, spec: ModelSpec)
   const outScores = new Float32Array(batch * kept);
   for (let b = 0; b < batch; b++) {
     const score = (token: number): number => scores.data[b * count + token] as number;
-    const logits = (token: number): Float32Array => masks.data.subarray((b * count + token) * plane, (b * count + token + 1) * plane);
-    const several = Array.from({ length: count - firstOfSeveral }, (_, i) => i + firstOfSeveral).sort((x, y) => score(y) - score(x));
+    const logits = (token: number): Float32Array =>
+      masks.data.subarray((b * count + token) * plane, (b * count + token + 1) * plane);
+    const several = Array.from({ length: count - firstOfSeveral }, (_, i) => i + firstOfSeveral).sort(
+      (x, y) => score(y) - score(x),
+    );
     let tokens = several;
     if (!multimask) {
       const { enabled, stabilityDelta, stabilityThreshold } = spec.dynamicMultimask;
@@ -141,5 +149,8 @@ function select({ masks, scores }: Decoded, multimask: boolean, spec: ModelSpec)
   for (let i = 0; i < outMasks.length; i++) {
     outMasks[i] = Math.min(Math.max(outMasks[i] as number, -LOGIT_LIMIT), LOGIT_LIMIT);
   }
-  return { logits: { data: outMasks, dims: [batch, kept, side, side] }, scores: { data: outScores, dims: [batch, kept] } };
+  return {
+    logits: { data: outMasks, dims: [batch, kept, side, side] },
+    scores: { data: outScores, dims: [batch, kept] },
+  };
 }

@@ -72,7 +72,8 @@ export function decodeRle({ size: [height, width], counts }: Rle): Mask {
   }
   let position = 0;
   for (const [index, run] of runs.entries()) {
-    if (run < 0 || position + run > data.length) throw new RangeError(`RLE: run ${index} of ${run} leaves the ${width}×${height} mask`);
+    if (run < 0 || position + run > data.length)
+      throw new RangeError(`RLE: run ${index} of ${run} leaves the ${width}×${height} mask`);
     if (index % 2 === 1) {
       for (let i = position; i < position + run; i++) data[(i % height) * width + Math.floor(i / height)] = 1;
     }

@@ -57,7 +57,8 @@ type Runtime = typeof Ort;
 
 async function loadRuntime(backend: Backend, threads: number | undefined): Promise<Runtime> {
   // both are literal so that bundlers see them
-  const runtime: Runtime = backend === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+  const runtime: Runtime =
+    backend === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
   runtime.env.wasm.wasmPaths =
     backend === "webgpu"
       ? {
@@ -193,13 +194,23 @@ export class Sessions {
     const create = (part: keyof ModelBytes, outputs: "cpu" | "gpu-buffer"): Promise<Ort.InferenceSession> =>
       runtime.InferenceSession.create(bytes[part], sessionOptions(outputs)).catch((cause: unknown) => {
         if (gpu) throw cause;
-        throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${(cause as Error).message}`, { cause });
+        throw new Sam2Error(
+          "InvalidModelError",
+          `${spec.id}: the ${part} could not be opened: ${(cause as Error).message}`,
+          { cause },
+        );
       });
     const encoder = await create("encoder", gpu ? "gpu-buffer" : "cpu");
     const decoder = await create("decoder", "cpu");
     const threads = runtime.env.wasm.numThreads ?? 1;
     const isolation = globalThis.crossOriginIsolated ? "" : "; one thread, since the page is not cross-origin isolated";
-    const device: DeviceInfo = { encoder: backend, decoder: backend, threads, adapter: gpu?.name ?? null, reason: reason + isolation };
+    const device: DeviceInfo = {
+      encoder: backend,
+      decoder: backend,
+      threads,
+      adapter: gpu?.name ?? null,
+      reason: reason + isolation,
+    };
     return new Sessions({ runtime, spec, encoder, decoder, gpu, device });
   }
 
@@ -224,7 +235,10 @@ export class Sessions {
   decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded> {
     if (prompt.mask !== null && !this.takesMaskInput) {
       return Promise.reject(
-        new Sam2Error("UnsupportedPromptError", `${this.#spec.id}: this model's files take no mask_input (${this.layout} layout)`),
+        new Sam2Error(
+          "UnsupportedPromptError",
+          `${this.#spec.id}: this model's files take no mask_input (${this.layout} layout)`,
+        ),
       );
     }
     return this.#enqueue(async () => {
@@ -268,17 +282,26 @@ export class Sessions {
         : ["pred_masks", "iou_scores", "object_score_logits"];
     const [masks, scores, objects] = names.map((name) => outputs[name]);
     if (!masks || !scores) {
-      throw new Sam2Error("InvalidModelError", `${this.#spec.id}: expected outputs ${names.join(", ")}, got ${Object.keys(outputs).join(", ")}`);
+      throw new Sam2Error(
+        "InvalidModelError",
+        `${this.#spec.id}: expected outputs ${names.join(", ")}, got ${Object.keys(outputs).join(", ")}`,
+      );
     }
     const side = this.#spec.maskSize;
     const count = masks.size / (batch * side * side);
     if (!Number.isInteger(count)) {
-      throw new Sam2Error("InvalidModelError", `${this.#spec.id}: expected masks of ${side}×${side}, got [${masks.dims}]`);
+      throw new Sam2Error(
+        "InvalidModelError",
+        `${this.#spec.id}: expected masks of ${side}×${side}, got [${masks.dims}]`,
+      );
     }
     return {
       masks: { data: masks.data as Float32Array, dims: [batch, count, side, side] },
       scores: { data: scores.data as Float32Array, dims: [batch, count] },
-      objectScores: { data: (objects?.data as Float32Array | undefined) ?? new Float32Array(batch).fill(Number.NaN), dims: [batch, 1] },
+      objectScores: {
+        data: (objects?.data as Float32Array | undefined) ?? new Float32Array(batch).fill(Number.NaN),
+        dims: [batch, 1],
+      },
     };
   }
 
@@ -293,7 +316,8 @@ export class Sessions {
   read(embedding: Embedding): Promise<Record<string, Float32Array>> {
     return this.#enqueue(async () => {
       const values: Record<string, Float32Array> = {};
-      for (const [name, tensor] of Object.entries(embedding.tensors)) values[name] = (await tensor.getData()) as Float32Array;
+      for (const [name, tensor] of Object.entries(embedding.tensors))
+        values[name] = (await tensor.getData()) as Float32Array;
       return values;
     });
   }

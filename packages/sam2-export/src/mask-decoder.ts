@@ -34,9 +34,13 @@ function upscale(graph: Graph, checkpoint: Checkpoint, name: string, x: Value, o
     }
     return target;
   });
-  const grown = graph.matmul(x, graph.matrix(matrix));
-  const children = graph.reshape(grown, ["B", tokens * 4, outputs], [0, tokens * 4, outputs]);
-  return graph.add(children, graph.constant(bias));
+  const biases = computed(`${name}.biases`, [4 * outputs], async () => {
+    const one = await bias.load();
+    return Float32Array.from({ length: 4 * outputs }, (_, index) => one[index % outputs] as number);
+  });
+  const rows = graph.reshape(x, ["BM", inputs], [-1, inputs]);
+  const grown = graph.node("Gemm", [rows, graph.matrix(matrix), graph.constant(biases)], ["BM", 4 * outputs]);
+  return graph.reshape(grown, ["B", tokens * 4, outputs], [-1, tokens * 4, outputs]);
 }
 
 /**

@@ -15,8 +15,15 @@ export type ModelFiles =
   /** A checkpoint of the hub, converted here. */
   | { readonly config: Blob; readonly weights: readonly Blob[]; readonly id?: string; readonly imageSize?: number };
 
-/** A model: a name from the catalogue, the address of a model.json, or files. */
-export type ModelSource = string | URL | ModelFiles;
+/** Addresses of the three files of an export, where a bundler has moved them apart. */
+export interface ModelAddresses {
+  readonly manifest: string;
+  readonly encoder: string;
+  readonly decoder: string;
+}
+
+/** A model: a name from the catalogue, the address of a model.json, addresses, or files. */
+export type ModelSource = string | URL | ModelAddresses | ModelFiles;
 
 /** What a model is and its graphs. */
 export interface LoadedModel {
@@ -66,7 +73,12 @@ export async function loadModel(
   onProgress: (progress: DownloadProgress) => void,
   signal?: AbortSignal,
 ): Promise<LoadedModel> {
-  if (typeof source === "object" && !(source instanceof URL)) return loadFiles(source);
+  if (typeof source === "object" && "manifest" in source && typeof source.manifest === "string") {
+    const { manifest, encoder, decoder } = source as ModelAddresses;
+    const parts = { encoder: new URL(encoder, base).href, decoder: new URL(decoder, base).href };
+    return loadExport(new URL(manifest, base).href, (part) => parts[part], onProgress, signal);
+  }
+  if (typeof source === "object" && !(source instanceof URL)) return loadFiles(source as ModelFiles);
   const name = String(source);
   const entry = findModel(name);
   if (!entry && !/\.json($|\?)/.test(name)) {
@@ -82,11 +94,21 @@ export async function loadModel(
     return { spec, bytes: { encoder: await part(encoder, "encoder"), decoder: await part(decoder, "decoder") } };
   }
   const address = new URL(entry && "manifest" in entry.source ? entry.source.manifest : name, base).href;
+  return loadExport(address, (_, file) => new URL(file, address).href, onProgress, signal);
+}
+
+/** The files of an export, wherever `addressOf` says that they are. */
+async function loadExport(
+  address: string,
+  addressOf: (part: "encoder" | "decoder", file: string) => string,
+  onProgress: (progress: DownloadProgress) => void,
+  signal: AbortSignal | undefined,
+): Promise<LoadedModel> {
   const manifest = await fetchManifest(address, signal);
   const part = (label: "encoder" | "decoder"): Promise<Uint8Array> => {
-    const { name: file, bytes, sha256 } = manifest.files[label];
+    const { name, bytes, sha256 } = manifest.files[label];
     const key = `${manifest.id}/${manifest.dtype}/${label}/${sha256}`;
-    return fetchCached({ key, url: new URL(file, address).href, bytes, sha256 }, onProgress, signal);
+    return fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, onProgress, signal);
   };
   return { spec: manifest, bytes: { encoder: await part("encoder"), decoder: await part("decoder") } };
 }

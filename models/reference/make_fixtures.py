@@ -1,4 +1,4 @@
-"""Makes the fixtures of the exporter's tests from the reference, Hugging Face `transformers`.
+"""Makes the fixtures of the tests from the reference, Hugging Face `transformers`.
 
     python make_fixtures.py
 
@@ -7,11 +7,15 @@ Each folder of `fixtures` holds a checkpoint in the hub's form with random weigh
 a formula (see `wave`).
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
+from pycocotools import mask as coco
 from safetensors.torch import save_file
+from transformers import Sam2Config, Sam2Model
 
 import checkpoints
 
@@ -100,9 +104,69 @@ def make(name: str, config, size: int, dtype: torch.dtype, other_size: int | Non
         save_file({k: v.contiguous() for k, v in answers(answering, target).items()}, folder / f"{file}.safetensors")
 
 
-if __name__ == "__main__":
-    from transformers import Sam2Config
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
+
+def processed(picture: Image.Image, size: int) -> torch.Tensor:
+    """The pixels of `Sam2Processor`, by the function that its torchvision backend calls on uint8."""
+    pixels = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)[None]
+    pixels = torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
+    return (pixels.float() / 255 - MEAN) / STD
+
+
+@torch.no_grad()
+def photo_answers(checkpoint: Path, picture: Image.Image) -> list[dict]:
+    """What the reference answers for a picture, from its pixels to masks of full size."""
+    model = Sam2Model.from_pretrained(checkpoint).eval()
+    size = model.config.prompt_encoder_config.image_size
+    width, height = picture.size
+    pixels = processed(picture, size)
+    scale = torch.tensor([size / width, size / height])
+    point, other, box = [0.4 * width, 0.35 * height], [0.75 * width, 0.8 * height], [0.1, 0.2, 0.9, 0.75]
+    box = [box[0] * width, box[1] * height, box[2] * width, box[3] * height]
+    logits = wave((1, 1, size // 4, size // 4), 0.021, 9.0)
+    cases = [
+        dict(point_coords=[point], point_labels=[1]),
+        dict(point_coords=[point, other], point_labels=[1, 0]),
+        dict(box=box),
+        dict(box=box, point_coords=[point], point_labels=[1]),
+        dict(point_coords=[point], point_labels=[1], mask_input=True),
+        dict(point_coords=[point], point_labels=[1], multimask_output=False),
+        dict(point_coords=[[point], [other]], point_labels=[[1], [1]]),
+    ]
+    for case in cases:
+        arguments = dict(multimask_output=case.get("multimask_output", True))
+        if "point_coords" in case:
+            coords, labels = torch.tensor(case["point_coords"]), torch.tensor(case["point_labels"])
+            arguments["input_points"] = (coords * scale).view(1, -1, *coords.shape[-2:])
+            arguments["input_labels"] = labels.view(1, -1, labels.shape[-1])
+        if "box" in case:
+            arguments["input_boxes"] = (torch.tensor(case["box"]).view(2, 2) * scale).view(1, 1, 4)
+        if "mask_input" in case:
+            arguments["input_masks"] = logits
+        answer = model(pixel_values=pixels, **arguments)
+        masks = torch.nn.functional.interpolate(answer.pred_masks[0], (height, width), mode="bilinear")
+        order = answer.iou_scores[0].argsort(-1, descending=True)
+        case["scores"] = answer.iou_scores[0].gather(-1, order).tolist()
+        case["masks"] = []
+        for found, best_first in zip(masks > 0, order):
+            encoded = [coco.encode(np.asfortranarray(found[i].numpy().astype(np.uint8))) for i in best_first]
+            case["masks"].append([dict(size=rle["size"], counts=rle["counts"].decode()) for rle in encoded])
+    return cases
+
+
+def make_photo(checkpoint: str) -> None:
+    folder = FOLDER / "photo"
+    picture = Image.open(folder / "truck.png")
+    size = json.loads((FOLDER / checkpoint / "config.json").read_text())["prompt_encoder_config"]["image_size"]
+    pixels = processed(picture, size)
+    answers = photo_answers(FOLDER / checkpoint, picture)
+    (folder / "expected.json").write_text(json.dumps(answers, indent=1) + "\n")
+    save_file({"pixels": pixels.contiguous()}, folder / "pixels.safetensors")
+
+
+if __name__ == "__main__":
     make("toy", Sam2Config(**checkpoints.toy_parts(128)), 128, torch.float32, other_size=192)
     make(
         "toy-sharded",
@@ -112,3 +176,4 @@ if __name__ == "__main__":
         max_shard_size="100KB",
     )
     make("toy-video", checkpoints.toy_video_config(64), 64, torch.float16)
+    make_photo("toy")

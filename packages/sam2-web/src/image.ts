@@ -92,81 +92,109 @@ async function decodeBlob(source: Blob | string, signal?: AbortSignal): Promise<
   }
 }
 
-/** Weights of one output position of a resize: consecutive inputs from `start`. */
-interface Taps {
-  readonly start: Int32Array;
-  readonly weights: readonly Float32Array[];
+/**
+ * One axis of a resize: output position i blends `counts[i]` inputs from `starts[i]` on. All weights
+ * lie in one array, as whole multiples of 2^−`shift`.
+ */
+interface Axis {
+  readonly starts: Int32Array;
+  readonly counts: Int32Array;
+  readonly weights: Float32Array;
+  readonly shift: number;
 }
 
 /**
- * The antialiased bilinear filter of Pillow and torchvision: a triangle as wide as the scale when
- * shrinking, of half-width one when growing, normalised at the borders.
+ * The antialiased bilinear filter of Pillow and torch for pictures of 8 bits: a triangle as wide as
+ * the scale when shrinking, of half-width one when growing, normalised at the borders; weights are
+ * rounded to 15 bits (torch, UpSampleKernel.cpp, `_compute_index_ranges_int16_weights`).
  */
-function triangleTaps(from: number, to: number): Taps {
+function triangleAxis(from: number, to: number): Axis {
   const scale = from / to;
   const support = Math.max(scale, 1);
-  const start = new Int32Array(to);
-  const weights: Float32Array[] = [];
-  for (let position = 0; position < to; position++) {
+  const starts = new Int32Array(to);
+  const rows = Array.from({ length: to }, (_, position) => {
     const centre = (position + 0.5) * scale;
     const first = Math.max(Math.trunc(centre - support + 0.5), 0);
     const end = Math.min(Math.trunc(centre + support + 0.5), from);
-    const values = Float32Array.from({ length: end - first }, (_, i) =>
+    starts[position] = first;
+    const values = Array.from({ length: end - first }, (_, i) =>
       Math.max(0, 1 - Math.abs((first + i + 0.5 - centre) / support)),
     );
     const total = values.reduce((sum, value) => sum + value, 0);
-    start[position] = first;
-    weights.push(values.map((value) => value / total));
-  }
-  return { start, weights };
+    return values.map((value) => value / total);
+  });
+  const largest = rows.reduce((most, values) => Math.max(most, ...values), 0);
+  let shift = 0;
+  while (shift < 22 && Math.trunc(0.5 + largest * 2 ** (shift + 1)) < 2 ** 15) shift++;
+  const weights = Float32Array.from(rows.flat(), (value) => Math.trunc(0.5 + value * 2 ** shift));
+  return { starts, counts: Int32Array.from(rows, (values) => values.length), weights, shift };
 }
 
 /**
  * Stretches pixels to `size`×`size` and normalises them: (x/255 − mean) / std, channels first.
  *
- * Rows are blended first, since they lie next to each other in memory; both passes accumulate in
- * float32 and the result is rounded to 8 bits, as the reference's picture is.
+ * Columns are blended first and rows second, in whole numbers and each pass rounded to 8 bits: the
+ * same pixels as the reference's, to the bit.
  *
  * @returns [3,size,size]
  */
 export function toTensor(pixels: Pixels, size: number, mean: readonly number[], std: readonly number[]): Float32Array {
   const { data, width, height } = pixels;
-  const vertical = triangleTaps(height, size);
-  const horizontal = triangleTaps(width, size);
-  const result = new Float32Array(3 * size * size);
-  const row = new Float32Array(4 * width);
+  const narrow = blendColumns(data, height, triangleAxis(width, size), 4 * width);
+  const { starts, counts, weights, shift } = triangleAxis(height, size);
   const plane = size * size;
+  const result = new Float32Array(3 * plane);
   // (x/255 − mean) / std for each of the 256 values of each channel
-  const table = [0, 1, 2].map((channel) =>
+  const tables = [0, 1, 2].map((channel) =>
     Float32Array.from(
       { length: 256 },
       (_, value) => (value / 255 - (mean[channel] as number)) / (std[channel] as number),
     ),
-  ) as [Float32Array, Float32Array, Float32Array];
-  const [reds, greens, blues] = table;
-  for (let y = 0; y < size; y++) {
-    row.fill(0);
-    const rowWeights = vertical.weights[y] as Float32Array;
-    const firstRow = vertical.start[y] as number;
-    for (let i = 0; i < rowWeights.length; i++) {
-      const weight = rowWeights[i] as number;
-      const offset = (firstRow + i) * 4 * width;
-      for (let x = 0; x < row.length; x++) row[x] = (row[x] as number) + weight * (data[offset + x] as number);
+  );
+  // sums stay under 2^24, so float32 holds them exactly
+  const row = new Float32Array(3 * size);
+  for (let y = 0, at = 0; y < size; y++) {
+    row.fill(2 ** (shift - 1));
+    for (let i = 0; i < (counts[y] as number); i++, at++) {
+      const weight = weights[at] as number;
+      const offset = ((starts[y] as number) + i) * row.length;
+      for (let x = 0; x < row.length; x++) row[x] = (row[x] as number) + weight * (narrow[offset + x] as number);
     }
-    for (let x = 0; x < size; x++) {
-      const weights = horizontal.weights[x] as Float32Array;
-      let at = 4 * (horizontal.start[x] as number);
-      let [red, green, blue] = [0.5, 0.5, 0.5];
-      for (let i = 0; i < weights.length; i++, at += 4) {
-        const weight = weights[i] as number;
-        red += weight * (row[at] as number);
-        green += weight * (row[at + 1] as number);
-        blue += weight * (row[at + 2] as number);
+    for (let channel = 0; channel < 3; channel++) {
+      const table = tables[channel] as Float32Array;
+      const target = channel * plane + y * size;
+      for (let x = 0, from = channel; x < size; x++, from += 3) {
+        result[target + x] = table[Math.min((row[from] as number) >> shift, 255)] as number;
       }
-      const target = y * size + x;
-      result[target] = reds[red | 0] as number;
-      result[plane + target] = greens[green | 0] as number;
-      result[2 * plane + target] = blues[blue | 0] as number;
+    }
+  }
+  return result;
+}
+
+/** RGBA rows of `stride` bytes → RGB [height, axis, 3]. */
+function blendColumns(data: Uint8ClampedArray, height: number, axis: Axis, stride: number): Uint8ClampedArray {
+  const { starts, counts, weights, shift } = axis;
+  const size = counts.length;
+  const half = 2 ** (shift - 1);
+  const result = new Uint8ClampedArray(height * size * 3);
+  for (let y = 0, target = 0; y < height; y++) {
+    const row = y * stride;
+    let at = 0;
+    for (let x = 0; x < size; x++, target += 3) {
+      let from = row + 4 * (starts[x] as number);
+      const end = at + (counts[x] as number);
+      let red = half;
+      let green = half;
+      let blue = half;
+      for (; at < end; at++, from += 4) {
+        const weight = weights[at] as number;
+        red += weight * (data[from] as number);
+        green += weight * (data[from + 1] as number);
+        blue += weight * (data[from + 2] as number);
+      }
+      result[target] = red >> shift;
+      result[target + 1] = green >> shift;
+      result[target + 2] = blue >> shift;
     }
   }
   return result;

@@ -191,7 +191,7 @@ def loss_of(model: Sam2Model, batch: dict, rng: np.random.Generator) -> tuple[to
         truth = overlap(masks.detach(), targets)
         best = losses[..., 1:].min(-1).values
         ambiguous = turn == 0 and labels.shape[-1] == 1
-        mask_loss = best if ambiguous else losses[..., 0] + 0.5 * best
+        mask_loss = best if ambiguous else losses[..., 0] + best
         score_loss = F.l1_loss(scores[..., 1:], truth[..., 1:], reduction="none").mean(-1)
         if not ambiguous:
             score_loss = score_loss + (scores[..., 0] - truth[..., 0]).abs()

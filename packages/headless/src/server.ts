@@ -1,6 +1,7 @@
 /** Builds the headless page and serves it, cross-origin isolated, with chosen files beside it. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
@@ -19,6 +20,8 @@ export interface Server {
 export interface ServerOptions {
   /** Folders by the path they are served under, such as `models/sam2-mini/`. */
   readonly folders?: Readonly<Record<string, string>>;
+  /** Answers requests before anything else does; for tests of a network that misbehaves. */
+  readonly handle?: (path: string, request: IncomingMessage, response: ServerResponse) => boolean;
   /** Response headers; cross-origin isolation by default. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -31,23 +34,32 @@ export const ISOLATION: Readonly<Record<string, string>> = {
 
 const TYPES: Readonly<Record<string, string>> = { json: "application/json", onnx: "application/octet-stream" };
 
-/** Builds and serves; the port is chosen by the system. */
-export async function serve({ folders = {}, headers = ISOLATION }: ServerOptions = {}): Promise<Server> {
-  const outDir = join(ROOT, ".cache", "headless");
-  await build({
+const OUT_DIR = join(ROOT, ".cache", "headless");
+
+let built: Promise<unknown> | undefined;
+
+/** Builds the page, once in the life of the process. */
+function buildPage(): Promise<unknown> {
+  built ??= build({
     configFile: false,
     root: PAGE,
     base: "./",
     logLevel: "error",
     resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
     worker: { format: "es" },
-    build: { outDir, emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 4000 },
+    build: { outDir: OUT_DIR, emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 4000 },
   });
+  return built;
+}
+
+/** Builds and serves; the port is chosen by the system. */
+export async function serve({ folders = {}, handle, headers = ISOLATION }: ServerOptions = {}): Promise<Server> {
+  await buildPage();
   const server = await preview({
     configFile: false,
     root: PAGE,
     logLevel: "error",
-    build: { outDir },
+    build: { outDir: OUT_DIR },
     preview: { port: 0, host: "127.0.0.1", headers: { ...headers } },
     plugins: [
       {
@@ -55,6 +67,7 @@ export async function serve({ folders = {}, headers = ISOLATION }: ServerOptions
         configurePreviewServer({ middlewares }) {
           middlewares.use((request, response, next) => {
             const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname).slice(1);
+            if (handle?.(path, request, response)) return;
             const prefix = Object.keys(folders).find((folder) => path.startsWith(folder));
             if (prefix === undefined || path.includes("..")) return next();
             const file = join(folders[prefix] as string, path.slice(prefix.length));

@@ -26,5 +26,14 @@ export {
 } from "./convert.ts";
 export { ExportError, type ExportErrorName } from "./errors.ts";
 export type { AttentionForm } from "./graph.ts";
-export { CONTRACT_VERSION, type Dtype, IMAGE_MEAN, IMAGE_STD, type ModelFile, type ModelManifest } from "./manifest.ts";
+export {
+  type CanaryAnswer,
+  type CanarySample,
+  CONTRACT_VERSION,
+  type Dtype,
+  IMAGE_MEAN,
+  IMAGE_STD,
+  type ModelFile,
+  type ModelManifest,
+} from "./manifest.ts";
 export { type ByteSource, byteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";

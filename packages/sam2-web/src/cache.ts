@@ -198,6 +198,8 @@ async function download(
     new Sam2Error("DownloadError", `${file.url}: ${message}`, cause === undefined ? undefined : { cause });
   const resumes = begun !== null && begun.length > 0 && (file.bytes === undefined || begun.length < file.bytes);
   const response = await fetch(file.url, {
+    // kept here or not at all: the browser would keep it twice, and errors too
+    cache: "no-store",
     ...(signal ? { signal } : {}),
     headers: resumes ? { Range: `bytes=${begun.length}-` } : {},
   }).catch((cause: unknown) => {

@@ -5,17 +5,9 @@
  * fixed picture and click; the answer is a few values of every output, computed on a CPU.
  */
 
+import type { CanaryAnswer, CanarySample } from "sam2-export";
 import type { ModelSpec } from "./model.ts";
 import type { Sessions } from "./session.ts";
-
-/** Sampled values of an output, and its largest magnitude. */
-export interface CanarySample {
-  readonly values: readonly number[];
-  readonly largest: number;
-}
-
-/** Samples by output name. */
-export type CanaryAnswer = Readonly<Record<string, CanarySample>>;
 
 const SAMPLES = 32;
 

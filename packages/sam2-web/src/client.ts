@@ -17,6 +17,8 @@ export interface SegmenterOptions {
   readonly model?: ModelSource | undefined;
   /** `auto` (default) takes a GPU that computes rightly, and WASM otherwise. */
   readonly device?: DeviceChoice | undefined;
+  /** Whether `auto` may take a GPU that is emulated on the CPU; `false` by default, since WASM is faster. */
+  readonly softwareGpu?: boolean | undefined;
   /** Threads of the WASM provider; up to four by default. */
   readonly threads?: number | undefined;
   /** Bytes that the embeddings of images may take together; 256 MB by default. */
@@ -149,7 +151,8 @@ export class Segmenter {
 
   /** @internal */
   static async create(options: SegmenterOptions): Promise<Segmenter> {
-    const { model = "sam2-mini", device = "auto", threads, embeddingBudget = 256e6, onProgress, signal } = options;
+    const { model = "sam2-mini", device = "auto", softwareGpu, threads, onProgress, signal } = options;
+    const { embeddingBudget = 256e6 } = options;
     signal?.throwIfAborted();
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "sam2-web" });
     const remote = Comlink.wrap<WorkerApi>(worker);
@@ -161,7 +164,8 @@ export class Segmenter {
       });
     });
     const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-    const request = { model: model instanceof URL ? model.href : model, device, threads, base, embeddingBudget };
+    const source = model instanceof URL ? model.href : model;
+    const request = { model: source, device, softwareGpu, threads, base, embeddingBudget };
     const listener = Comlink.proxy((progress: OpenProgress) => onProgress?.(progress));
     try {
       const opened = await abortable(Promise.race([remote.open(request, listener), broken]), signal);
@@ -175,6 +179,11 @@ export class Segmenter {
   /** What runs where, and why. */
   get device(): DeviceInfo {
     return this.#opened.device;
+  }
+
+  /** The same at this moment: after a lost GPU it may be another device than at first. */
+  currentDevice(): Promise<DeviceInfo> {
+    return this.#alive().device();
   }
 
   /** The model's id, sizes and constants. */

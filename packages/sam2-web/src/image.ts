@@ -131,26 +131,17 @@ function triangleAxis(from: number, to: number): Axis {
 }
 
 /**
- * Stretches pixels to `size`×`size` and normalises them: (x/255 − mean) / std, channels first.
+ * Stretches pixels to `size`×`size`, without keeping the aspect, as SAM 2 was trained.
  *
  * Columns are blended first and rows second, in whole numbers and each pass rounded to 8 bits: the
  * same pixels as the reference's, to the bit.
  *
- * @returns [3,size,size]
+ * @returns RGB [size,size,3]
  */
-export function toTensor(pixels: Pixels, size: number, mean: readonly number[], std: readonly number[]): Float32Array {
-  const { data, width, height } = pixels;
+export function stretch({ data, width, height }: Pixels, size: number): Uint8ClampedArray {
   const narrow = blendColumns(data, height, triangleAxis(width, size), 4 * width);
   const { starts, counts, weights, shift } = triangleAxis(height, size);
-  const plane = size * size;
-  const result = new Float32Array(3 * plane);
-  // (x/255 − mean) / std for each of the 256 values of each channel
-  const tables = [0, 1, 2].map((channel) =>
-    Float32Array.from(
-      { length: 256 },
-      (_, value) => (value / 255 - (mean[channel] as number)) / (std[channel] as number),
-    ),
-  );
+  const result = new Uint8ClampedArray(3 * size * size);
   // sums stay under 2^24, so float32 holds them exactly
   const row = new Float32Array(3 * size);
   for (let y = 0, at = 0; y < size; y++) {
@@ -160,12 +151,23 @@ export function toTensor(pixels: Pixels, size: number, mean: readonly number[], 
       const offset = ((starts[y] as number) + i) * row.length;
       for (let x = 0; x < row.length; x++) row[x] = (row[x] as number) + weight * (narrow[offset + x] as number);
     }
-    for (let channel = 0; channel < 3; channel++) {
-      const table = tables[channel] as Float32Array;
-      const target = channel * plane + y * size;
-      for (let x = 0, from = channel; x < size; x++, from += 3) {
-        result[target + x] = table[Math.min((row[from] as number) >> shift, 255)] as number;
-      }
+    const target = y * row.length;
+    for (let x = 0; x < row.length; x++) result[target + x] = (row[x] as number) >> shift;
+  }
+  return result;
+}
+
+/** RGB [n,3] of 8 bits → (x/255 − mean) / std, channels first [3,n]. */
+export function normalise(rgb: Uint8ClampedArray, mean: readonly number[], std: readonly number[]): Float32Array {
+  const plane = rgb.length / 3;
+  const result = new Float32Array(rgb.length);
+  for (let channel = 0; channel < 3; channel++) {
+    const table = Float32Array.from(
+      { length: 256 },
+      (_, value) => (value / 255 - (mean[channel] as number)) / (std[channel] as number),
+    );
+    for (let i = 0, from = channel; i < plane; i++, from += 3) {
+      result[channel * plane + i] = table[rgb[from] as number] as number;
     }
   }
   return result;

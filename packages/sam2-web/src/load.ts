@@ -117,7 +117,7 @@ async function loadExport(
 async function fetchManifest(address: string, signal?: AbortSignal): Promise<ModelManifest> {
   const key = `manifest/${address}`;
   try {
-    const response = await fetch(address, signal ? { signal } : {});
+    const response = await fetch(address, { cache: "no-cache", ...(signal ? { signal } : {}) });
     if (!response.ok) throw new Sam2Error("DownloadError", `${address}: got status ${response.status}`);
     const text = await response.text();
     const manifest = readManifest(await readJson(new Blob([text]), address), address);

@@ -1,5 +1,5 @@
 /** A model's description, whatever layout its files are in. */
-import type { ModelManifest } from "sam2-export";
+import type { CanaryAnswer, ModelManifest } from "sam2-export";
 import { Sam2Error } from "./errors.ts";
 
 /** The tensor layouts that are understood, told apart by input names; samexporter files share the first. */
@@ -18,6 +18,8 @@ export interface ModelSpec {
     readonly stabilityDelta: number;
     readonly stabilityThreshold: number;
   };
+  /** What a device that computes rightly answers to a fixed question, where it is known. */
+  readonly canary?: CanaryAnswer;
 }
 
 /** ImageNet's mean and deviation, SAM 2.1's sizes: for files that bring no model.json. */

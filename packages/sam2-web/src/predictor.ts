@@ -1,11 +1,11 @@
 /** Encode once, decode many: embeddings kept per image, and which of the masks are answered. */
 
 import { Sam2Error } from "./errors.ts";
-import { decodeImage, type TransferableImage, toTensor } from "./image.ts";
+import { decodeImage, normalise, stretch, type TransferableImage } from "./image.ts";
 import { stabilityScore } from "./mask.ts";
 import type { ModelSpec } from "./model.ts";
 import { type SegmentPrompt, type Tensor, toModelPrompt } from "./prompt.ts";
-import type { Decoded, Embedding, Sessions } from "./session.ts";
+import type { Decoded, DeviceInfo, Embedding, Sessions } from "./session.ts";
 
 /** Milliseconds that encoding took, by part. */
 export interface EncodeTimings {
@@ -37,44 +37,54 @@ export interface Prediction {
 const LOGIT_LIMIT = 32;
 
 interface Kept {
-  readonly embedding: Embedding;
-  readonly source: TransferableImage;
   readonly width: number;
   readonly height: number;
+  /** The stretched picture: what is needed to encode it again after the GPU was lost. */
+  readonly rgb: Uint8ClampedArray;
+  embedding: Embedding;
+  /** The sessions that made the embedding. */
+  sessions: Sessions;
 }
 
 /** Holds one model's sessions and the images that were encoded with it. */
 export class Predictor {
   readonly spec: ModelSpec;
+  readonly #reopen: () => Promise<Sessions>;
   readonly #budget: number;
   readonly #images = new Map<string, Kept>();
   #sessions: Sessions;
+  #reviving: Promise<Sessions> | null = null;
 
-  /** @param budget bytes that embeddings may take together; the least recently used go first */
-  constructor(spec: ModelSpec, sessions: Sessions, budget: number) {
+  /**
+   * @param reopen opens sessions anew, for when the GPU was lost
+   * @param budget bytes that embeddings may take together; the least recently used go first
+   */
+  constructor(spec: ModelSpec, sessions: Sessions, reopen: () => Promise<Sessions>, budget: number) {
     this.spec = spec;
     this.#sessions = sessions;
+    this.#reopen = reopen;
     this.#budget = budget;
+  }
+
+  /** What runs where; another than at first when the GPU was lost. */
+  get device(): DeviceInfo {
+    return this.#sessions.device;
   }
 
   /** Encodes an image and keeps it as `id`; an image of the same id is replaced. */
   async setImage(id: string, source: TransferableImage): Promise<EncodedImage> {
-    const { spec } = this;
     const start = performance.now();
     const pixels = await decodeImage(source);
     const decoded = performance.now();
-    const tensor = toTensor(pixels, spec.imageSize, spec.mean, spec.std);
-    const prepared = performance.now();
-    const embedding = await this.#sessions.encode(tensor);
     const { width, height } = pixels;
+    const rgb = stretch(pixels, this.spec.imageSize);
+    const prepared = performance.now();
+    const { embedding, sessions } = await this.#encode(rgb);
     await this.releaseImage(id);
-    this.#images.set(id, { embedding, source, width, height });
+    this.#images.set(id, { width, height, rgb, embedding, sessions });
     await this.#keepBudget(id);
-    const timings = {
-      decodeImage: decoded - start,
-      preprocess: prepared - decoded,
-      encode: performance.now() - prepared,
-    };
+    const encode = performance.now() - prepared;
+    const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode };
     return { width, height, timings };
   }
 
@@ -87,9 +97,48 @@ export class Predictor {
     const { imageSize, maskSize } = this.spec;
     const modelPrompt = toModelPrompt(prompt, { width: kept.width, height: kept.height, imageSize, maskSize });
     const start = performance.now();
-    const decoded = await this.#sessions.decode(kept.embedding, modelPrompt);
+    const decoded = await this.#onGoodSessions(async (sessions) => {
+      if (kept.sessions !== sessions) Object.assign(kept, await this.#encode(kept.rgb));
+      return kept.sessions.decode(kept.embedding, modelPrompt);
+    });
     const decode = performance.now() - start;
     return { ...select(decoded, modelPrompt.multimask, this.spec), objectScores: decoded.objectScores, decode };
+  }
+
+  #encode(rgb: Uint8ClampedArray): Promise<{ embedding: Embedding; sessions: Sessions }> {
+    const { mean, std } = this.spec;
+    return this.#onGoodSessions(async (sessions) => ({
+      embedding: await sessions.encode(normalise(rgb, mean, std)),
+      sessions,
+    }));
+  }
+
+  /** Runs `task`, on new sessions where the GPU was lost before or under it. */
+  async #onGoodSessions<T>(task: (sessions: Sessions) => Promise<T>): Promise<T> {
+    const sessions = await this.#revived();
+    try {
+      return await task(sessions);
+    } catch (error) {
+      if (sessions.lost === null) throw error;
+      return task(await this.#revived());
+    }
+  }
+
+  #revived(): Promise<Sessions> {
+    if (this.#reviving) return this.#reviving;
+    if (this.#sessions.lost === null) return Promise.resolve(this.#sessions);
+    const old = this.#sessions;
+    this.#reviving = old
+      .dispose()
+      .then(this.#reopen)
+      .then((sessions) => {
+        this.#sessions = sessions;
+        return sessions;
+      })
+      .finally(() => {
+        this.#reviving = null;
+      });
+    return this.#reviving;
   }
 
   /** Frees an image's embedding; unknown ids are ignored. */
@@ -97,7 +146,7 @@ export class Predictor {
     const kept = this.#images.get(id);
     if (!kept) return;
     this.#images.delete(id);
-    await this.#sessions.release(kept.embedding);
+    if (kept.sessions.lost === null) await kept.sessions.release(kept.embedding);
   }
 
   async #keepBudget(newest: string): Promise<void> {

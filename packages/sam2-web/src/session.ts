@@ -49,6 +49,8 @@ export interface ModelBytes {
 /** What to open, and on what. */
 export interface SessionOptions {
   readonly device: DeviceChoice;
+  /** Whether `auto` may take a GPU that is emulated on the CPU: right, and a hundred times slower than WASM. */
+  readonly softwareGpu?: boolean | undefined;
   /** Threads of the WASM provider; the runtime's default when absent. */
   readonly threads?: number | undefined;
 }
@@ -86,12 +88,12 @@ interface Gpu {
 }
 
 /** A device of our own, without `subgroups`: with it, fused attention was seen to be wrong. */
-async function requestGpu(choice: DeviceChoice): Promise<Gpu | string> {
+async function requestGpu({ device: choice, softwareGpu = false }: SessionOptions): Promise<Gpu | string> {
   if (choice === "wasm") return "asked for WASM";
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
   if (!adapter) return "no WebGPU here";
   const { info, limits } = adapter;
-  if (choice === "auto" && info?.isFallbackAdapter) return "WebGPU is emulated in software here";
+  if (choice === "auto" && info?.isFallbackAdapter && !softwareGpu) return "WebGPU is emulated in software here";
   const features = (["shader-f16"] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({
     requiredFeatures: features,
@@ -112,8 +114,7 @@ async function requestGpu(choice: DeviceChoice): Promise<Gpu | string> {
 export class Sessions {
   readonly device: DeviceInfo;
   readonly layout: Layout;
-  /** Settles when the GPU is lost; never for WASM. */
-  readonly lost: Promise<string>;
+  #lost: string | null = null;
   readonly #runtime: Runtime;
   readonly #spec: ModelSpec;
   readonly #encoder: Ort.InferenceSession;
@@ -136,7 +137,9 @@ export class Sessions {
     this.#gpu = parts.gpu;
     this.device = parts.device;
     this.layout = detectLayout(parts.encoder.inputNames, parts.decoder.inputNames);
-    this.lost = parts.gpu ? parts.gpu.device.lost.then((info) => info.message || info.reason) : new Promise(() => {});
+    parts.gpu?.device.lost.then(({ reason, message }) => {
+      this.#lost = message || reason;
+    });
   }
 
   /**
@@ -152,7 +155,7 @@ export class Sessions {
     options: SessionOptions,
     check: (sessions: Sessions) => Promise<string | null>,
   ): Promise<Sessions> {
-    const gpu = await requestGpu(options.device);
+    const gpu = await requestGpu(options);
     if (typeof gpu === "string") {
       if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu: ${gpu}`);
       return Sessions.#create(spec, bytes, options, null, gpu);
@@ -212,6 +215,11 @@ export class Sessions {
       reason: reason + isolation,
     };
     return new Sessions({ runtime, spec, encoder, decoder, gpu, device });
+  }
+
+  /** Why the GPU is gone, or null while it is there. */
+  get lost(): string | null {
+    return this.#lost;
   }
 
   /** Whether the decoder can take a mask as a prompt. */
@@ -327,6 +335,9 @@ export class Sessions {
     await this.#enqueue(async () => {
       await this.#encoder.release();
       await this.#decoder.release();
+    }).catch((error: unknown) => {
+      // what a lost device leaves behind cannot be released, and needs not be
+      if (this.#lost === null) throw error;
     });
     this.#gpu?.device.destroy();
   }

@@ -1,5 +1,6 @@
 /** The worker's side: what the page may call, and what is transferred instead of copied. */
 import * as Comlink from "comlink";
+import type { CanaryAnswer } from "sam2-export";
 import { type CachedFile, type DownloadProgress, deleteCached, listCached } from "./cache.ts";
 import { askCanary, compareCanary } from "./canary.ts";
 import { Sam2Error } from "./errors.ts";
@@ -8,7 +9,7 @@ import { loadModel, type ModelSource } from "./load.ts";
 import type { ModelSpec } from "./model.ts";
 import { type EncodedImage, type Prediction, Predictor } from "./predictor.ts";
 import type { SegmentPrompt } from "./prompt.ts";
-import { type DeviceInfo, type SessionOptions, Sessions } from "./session.ts";
+import { type DeviceInfo, type ModelBytes, type SessionOptions, Sessions } from "./session.ts";
 
 /** How far opening a model is. */
 export type OpenProgress =
@@ -39,22 +40,34 @@ function opened(): Predictor {
   return predictor;
 }
 
+/** The right answer where model.json does not bring it: from the WASM provider. */
+async function askOnCpu(spec: ModelSpec, bytes: ModelBytes, request: OpenRequest): Promise<CanaryAnswer> {
+  const sessions = await Sessions.open(spec, bytes, { ...request, device: "wasm" }, async () => null);
+  const answer = await askCanary(sessions, spec);
+  await sessions.dispose();
+  return answer;
+}
+
 const api = {
   async open(request: OpenRequest, onProgress: (progress: OpenProgress) => void): Promise<Opened> {
     const { spec, bytes } = await loadModel(request.model, request.base, (progress) =>
       onProgress({ phase: "download", ...progress }),
     );
-    onProgress({ phase: "compile" });
-    const sessions = await Sessions.open(spec, bytes, request, async (candidate) => {
-      onProgress({ phase: "check" });
-      const reference = await Sessions.open(spec, bytes, { ...request, device: "wasm" }, async () => null);
-      const expected = await askCanary(reference, spec);
-      await reference.dispose();
-      return compareCanary(await askCanary(candidate, spec), expected);
-    });
-    predictor = new Predictor(spec, sessions, request.embeddingBudget);
+    const openSessions = (): Promise<Sessions> => {
+      onProgress({ phase: "compile" });
+      return Sessions.open(spec, bytes, request, async (candidate) => {
+        onProgress({ phase: "check" });
+        const expected = spec.canary ?? (await askOnCpu(spec, bytes, request));
+        return compareCanary(await askCanary(candidate, spec), expected);
+      });
+    };
+    const sessions = await openSessions();
+    predictor = new Predictor(spec, sessions, openSessions, request.embeddingBudget);
     return { spec, device: sessions.device, takesMaskInput: sessions.takesMaskInput };
   },
+
+  /** What runs where at this moment. */
+  device: (): DeviceInfo => opened().device,
 
   setImage: (id: string, source: TransferableImage): Promise<EncodedImage> => opened().setImage(id, source),
 

@@ -1,0 +1,280 @@
+/** The built page in Chromium: networks that misbehave, strict headers, GPUs that lie or vanish. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { launchBrowser } from "../packages/headless/src/browser.ts";
+import { ISOLATION, type Server, serve } from "../packages/headless/src/server.ts";
+import { exportFolder } from "../packages/sam2-export/src/node.ts";
+
+const FIXTURES = new URL("../models/reference/fixtures/", import.meta.url).pathname;
+
+let folder: string;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let server: Server;
+/** What a test does with a request; false leaves it to the server. */
+let handle: (path: string, request: IncomingMessage, response: ServerResponse) => boolean;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sam2-web-"));
+  await exportFolder(join(FIXTURES, "toy"), join(folder, "toy"));
+  browser = await launchBrowser({ softwareWebGpu: true });
+});
+afterAll(async () => {
+  await browser.close();
+  await rm(folder, { recursive: true });
+});
+
+async function start(headers: Readonly<Record<string, string>> = ISOLATION): Promise<void> {
+  handle = () => false;
+  server = await serve({
+    folders: { "models/toy/": join(folder, "toy"), "photo/": join(FIXTURES, "photo") },
+    handle: (path, request, response) => handle(path, request, response),
+    headers,
+  });
+  context = await browser.newContext();
+  page = await context.newPage();
+  await page.goto(server.url);
+  await page.waitForFunction(() => "sam2" in window);
+}
+afterEach(async () => {
+  await context.close();
+  await server.close();
+});
+
+/** Opens the toy, segments the photo, and says what happened. */
+function segment(options: { device?: "auto" | "wasm" | "webgpu"; softwareGpu?: boolean; model?: string } = {}) {
+  return page.evaluate(async (given) => {
+    const { createSegmenter } = window.sam2;
+    try {
+      const segmenter = await createSegmenter({ model: "models/toy/model.json", device: "wasm", ...given });
+      const { scores } = await segmenter.segment({
+        image: "photo/truck.png",
+        point_coords: [[192, 112]],
+        point_labels: [1],
+      });
+      const cached = await segmenter.listCached();
+      const { device } = segmenter;
+      await segmenter.dispose();
+      return { error: null, message: "", scores: [...scores.data], device, cached: cached.map(({ key }) => key) };
+    } catch (error) {
+      const { name, message } = error as Error;
+      return { error: name, message, scores: [], device: null, cached: [] };
+    }
+  }, options);
+}
+
+/** The reference's scores for that click. */
+async function expectedScores(): Promise<number[]> {
+  const [first] = JSON.parse(await readFile(join(FIXTURES, "photo", "expected.json"), "utf8"));
+  return first.scores[0];
+}
+
+function expectClose(came: readonly number[], expected: readonly number[]): void {
+  expect(came).toHaveLength(expected.length);
+  for (const [i, value] of expected.entries()) expect(came[i]).toBeCloseTo(value, 3);
+}
+
+describe("headers", () => {
+  test("cross-origin isolated: several threads", async () => {
+    await start();
+    const { device, scores } = await segment();
+    expectClose(scores, await expectedScores());
+    expect(device?.threads).toBeGreaterThan(1);
+  });
+
+  test("not isolated: one thread, and it says so", async () => {
+    await start({});
+    const { device, scores } = await segment();
+    expectClose(scores, await expectedScores());
+    expect(device).toMatchObject({ threads: 1, reason: expect.stringContaining("not cross-origin isolated") });
+  });
+
+  test("a strict content security policy", async () => {
+    const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src 'self' data:";
+    await start({ ...ISOLATION, "Content-Security-Policy": policy });
+    const { error, message, scores } = await segment();
+    expect([error, message]).toEqual([null, ""]);
+    expectClose(scores, await expectedScores());
+  });
+});
+
+describe("network", () => {
+  beforeEach(() => start());
+
+  test("once loaded, it works offline", async () => {
+    await segment();
+    handle = (path, request) => {
+      if (path.startsWith("models/")) request.destroy();
+      return path.startsWith("models/");
+    };
+    const { error, message, scores, cached } = await segment();
+    expect([error, message]).toEqual([null, ""]);
+    expectClose(scores, await expectedScores());
+    expect(cached.some((key) => key.startsWith("toy/fp32/encoder/"))).toBe(true);
+  });
+
+  test("a download that breaks off is resumed, not kept as it is", async () => {
+    const encoder = await readFile(join(folder, "toy", "encoder.onnx"));
+    const ranges: (string | undefined)[] = [];
+    let broken = true;
+    handle = (path, request, response) => {
+      if (!path.endsWith("encoder.onnx")) return false;
+      ranges.push(request.headers.range);
+      const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      response.writeHead(from > 0 ? 206 : 200, {
+        ...ISOLATION,
+        "Content-Length": encoder.length - from,
+        "Content-Type": "application/octet-stream",
+      });
+      if (broken) {
+        response.write(encoder.subarray(from, from + 100_000), () => setTimeout(() => response.destroy(), 200));
+      } else {
+        response.end(encoder.subarray(from));
+      }
+      return true;
+    };
+    const first = await segment();
+    expect(first).toMatchObject({
+      error: "DownloadError",
+      message: expect.stringMatching(/broke off after \d+ (of \d+ )?bytes/),
+    });
+    broken = false;
+    const second = await segment();
+    expectClose(second.scores, await expectedScores());
+    expect(ranges[0]).toBeUndefined();
+    expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  test.each<[string, (bytes: Buffer) => { body: Buffer | string; type: string; status: number }, string]>([
+    [
+      "a web page answered with 200",
+      () => ({ body: "<!doctype html><p>Sign in", type: "text/html; charset=utf-8", status: 200 }),
+      "DownloadError",
+    ],
+    ["an error status", () => ({ body: "gone", type: "text/plain", status: 410 }), "DownloadError"],
+    [
+      "a wrong hash",
+      (bytes) => ({ body: Buffer.from(bytes).fill(0, 100, 120), type: "application/octet-stream", status: 200 }),
+      "IntegrityError",
+    ],
+    [
+      "a file that is longer",
+      (bytes) => ({ body: Buffer.concat([bytes, bytes]), type: "application/octet-stream", status: 200 }),
+      "IntegrityError",
+    ],
+  ])("%s never enters the cache", async (_, answer, name) => {
+    const decoder = await readFile(join(folder, "toy", "decoder.onnx"));
+    const { body, type, status } = answer(decoder);
+    handle = (path, _request, response) => {
+      if (!path.endsWith("decoder.onnx")) return false;
+      response.writeHead(status, { ...ISOLATION, "Content-Type": type, "Content-Length": Buffer.byteLength(body) });
+      response.end(body);
+      return true;
+    };
+    expect(await segment()).toMatchObject({ error: name });
+    handle = () => false;
+    const { scores } = await segment();
+    expectClose(scores, await expectedScores());
+  });
+
+  test("aborting a download rejects at once", async () => {
+    handle = (path, _request, response) => {
+      if (!path.endsWith("encoder.onnx")) return false;
+      response.writeHead(200, { ...ISOLATION, "Content-Type": "application/octet-stream" });
+      return true; // and never a byte
+    };
+    const [name, waited] = await page.evaluate(async () => {
+      const controller = new AbortController();
+      const opening = window.sam2.createSegmenter({
+        model: "models/toy/model.json",
+        device: "wasm",
+        signal: controller.signal,
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const start = performance.now();
+      controller.abort();
+      const error = await opening.catch((reason: Error) => reason);
+      return [(error as Error).name, performance.now() - start] as const;
+    });
+    expect(name).toBe("AbortError");
+    expect(waited).toBeLessThan(100);
+  });
+});
+
+describe("GPU", () => {
+  beforeEach(() => start());
+
+  test("auto does not take a GPU that is emulated, unless it is allowed to", async () => {
+    const plain = await segment({ device: "auto" });
+    expect(plain.device).toMatchObject({ encoder: "wasm", reason: expect.stringContaining("emulated in software") });
+    const allowed = await segment({ device: "auto", softwareGpu: true });
+    expect(allowed.device).toMatchObject({ encoder: "webgpu", decoder: "webgpu" });
+    expectClose(allowed.scores, await expectedScores());
+  });
+
+  test("a device that answers wrongly is not used, and it says why", async () => {
+    const manifest = JSON.parse(await readFile(join(folder, "toy", "model.json"), "utf8"));
+    const values = Array(32).fill(1);
+    manifest.canary = { image_embed: { values, largest: 1 } };
+    await writeFile(join(folder, "toy", "wrong.json"), JSON.stringify(manifest));
+    const model = "models/toy/wrong.json";
+    const fallen = await segment({ model, device: "auto", softwareGpu: true });
+    expect(fallen.device).toMatchObject({
+      encoder: "wasm",
+      decoder: "wasm",
+      reason: expect.stringMatching(/was not used: its image_embed differs from the CPU's by \d+/),
+    });
+    expectClose(fallen.scores, await expectedScores());
+    expect(await segment({ model, device: "webgpu" })).toMatchObject({ error: "DeviceError" });
+  });
+
+  test("a GPU that is lost in mid-use is replaced, and the image encoded again", async () => {
+    const point = { point_coords: [[192, 112]], point_labels: [1] };
+    await page.evaluate(async (prompt) => {
+      const segmenter = await window.sam2.createSegmenter({ model: "models/toy/model.json", device: "webgpu" });
+      const image = await segmenter.setImage("photo/truck.png");
+      const { scores } = await segmenter.segment({ image, ...prompt });
+      Object.assign(window, {
+        again: async () => {
+          const result = await segmenter.segment({ image, ...prompt });
+          return { before: [...scores.data], after: [...result.scores.data], device: await segmenter.currentDevice() };
+        },
+      });
+    }, point);
+    const session = await browser.newBrowserCDPSession();
+    await session.send("Browser.crashGpuProcess" as never).catch(() => undefined);
+    await page.waitForTimeout(1500);
+    const { before, after, device } = await page.evaluate(() =>
+      (
+        window as unknown as { again(): Promise<{ before: number[]; after: number[]; device: { encoder: string } }> }
+      ).again(),
+    );
+    expectClose(after, before);
+    expect(["webgpu", "wasm"]).toContain(device.encoder);
+  });
+});
+
+describe("work", () => {
+  beforeEach(() => start());
+
+  test("the page stays responsive while a model is opened and an image encoded", async () => {
+    const longest = await page.evaluate(async () => {
+      const durations: number[] = [0];
+      const observer = new PerformanceObserver((list) =>
+        durations.push(...list.getEntries().map(({ duration }) => duration)),
+      );
+      observer.observe({ type: "longtask", buffered: false });
+      const segmenter = await window.sam2.createSegmenter({ model: "models/toy/model.json", device: "wasm" });
+      await segmenter.setImage("photo/truck.png");
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await segmenter.dispose();
+      return Math.max(...durations);
+    });
+    expect(longest).toBeLessThanOrEqual(50);
+  });
+});

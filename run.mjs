@@ -89,6 +89,12 @@ async function prepare() {
 }
 
 const COMMANDS = {
+  /** Builds the demo and serves it; prints its address. */
+  async start(args) {
+    await prepare();
+    quietly(tool("vite"), ["build", "demo", "--logLevel", "error"]);
+    run(tool("vite"), ["preview", "demo", "--host", "127.0.0.1", ...args]);
+  },
   async test(args) {
     await prepare();
     await installBrowser();

@@ -121,7 +121,7 @@ async function fetchManifest(address: string, signal?: AbortSignal): Promise<Mod
     if (!response.ok) throw new Sam2Error("DownloadError", `${address}: got status ${response.status}`);
     const text = await response.text();
     const manifest = readManifest(await readJson(new Blob([text]), address), address);
-    await keep(key, new TextEncoder().encode(text));
+    if (address.startsWith("http")) await keep(key, new TextEncoder().encode(text));
     return manifest;
   } catch (error) {
     if (signal?.aborted || error instanceof Sam2Error) throw error;

@@ -1,0 +1,72 @@
+/** The prompt being made: points and a box, with undo and redo. */
+import type { SegmentPrompt } from "sam2-web";
+
+/** A point in pixels of the picture. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  readonly positive: boolean;
+}
+
+/** x1, y1, x2, y2 in pixels of the picture. */
+export type Box = readonly [number, number, number, number];
+
+/** What the person has marked so far. */
+export interface Marks {
+  readonly points: readonly Point[];
+  readonly box: Box | null;
+}
+
+/** Nothing marked. */
+export const NO_MARKS: Marks = { points: [], box: null };
+
+/** Whether there is anything to ask the model. */
+export function isEmpty({ points, box }: Marks): boolean {
+  return points.length === 0 && box === null;
+}
+
+/** The marks as parameters of `segment`. */
+export function toPrompt({ points, box }: Marks): SegmentPrompt {
+  return {
+    ...(points.length > 0
+      ? { point_coords: points.map(({ x, y }) => [x, y]), point_labels: points.map(({ positive }) => Number(positive)) }
+      : {}),
+    ...(box ? { box } : {}),
+  };
+}
+
+/** States in order, with a place among them. */
+export class History<T> {
+  #states: T[];
+  #at = 0;
+
+  constructor(first: T) {
+    this.#states = [first];
+  }
+
+  get current(): T {
+    return this.#states[this.#at] as T;
+  }
+
+  get canUndo(): boolean {
+    return this.#at > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.#at < this.#states.length - 1;
+  }
+
+  /** Adds a state; what was undone is forgotten. */
+  push(state: T): void {
+    this.#states = [...this.#states.slice(0, this.#at + 1), state];
+    this.#at++;
+  }
+
+  undo(): void {
+    if (this.canUndo) this.#at--;
+  }
+
+  redo(): void {
+    if (this.canRedo) this.#at++;
+  }
+}

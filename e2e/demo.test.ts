@@ -1,0 +1,179 @@
+/** The demo as it is served: real model, real clicks. */
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { type PreviewServer, preview } from "vite";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { launchBrowser } from "../packages/headless/src/browser.ts";
+
+const DEMO = fileURLToPath(new URL("../demo", import.meta.url));
+const VITE = fileURLToPath(new URL("../node_modules/.bin/vite", import.meta.url));
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+let server: PreviewServer;
+let url: string;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let requests: string[];
+let errors: string[];
+
+beforeAll(async () => {
+  spawnSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit" });
+  server = await preview({ root: DEMO, logLevel: "error", preview: { port: 0, host: "127.0.0.1" } });
+  url = server.resolvedUrls?.local[0] as string;
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+async function open(options: Parameters<Browser["newContext"]>[0]): Promise<void> {
+  context = await browser.newContext(options);
+  page = await context.newPage();
+  requests = [];
+  errors = [];
+  context.on("request", (request) => requests.push(request.url()));
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.goto(url);
+  await page.locator("#samples button").first().click();
+  await status(/ready in/);
+}
+afterEach(async () => {
+  await context.close();
+  expect(errors).toEqual([]);
+  expect(requests.filter((address) => !/^(blob:|data:)/.test(address) && !address.startsWith(url))).toEqual([]);
+});
+
+const status = (text: RegExp): Promise<unknown> =>
+  page.waitForFunction(
+    (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""),
+    text.source,
+    { timeout: 60_000 },
+  );
+
+/** A place on the canvas, in shares of it. */
+async function place(x: number, y: number): Promise<[number, number]> {
+  const box = await page.locator("#canvas").boundingBox();
+  if (!box) throw new Error("the canvas is not shown");
+  return [box.x + x * box.width, box.y + y * box.height];
+}
+
+const candidates = (): Promise<number> => page.locator("#candidates button").count();
+
+/** Blue pixels on the canvas: what the mask tints. */
+const tinted = (): Promise<number> =>
+  page.evaluate(async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const canvas = document.getElementById("canvas") as HTMLCanvasElement;
+    const { data } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(
+      0,
+      0,
+      canvas.width,
+      canvas.height,
+    );
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      if ((data[i + 2] as number) > 1.3 * (data[i] as number) && (data[i + 2] as number) > 60) count++;
+    }
+    return count;
+  });
+
+async function violations(): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
+}
+
+describe("with a mouse", () => {
+  beforeEach(() => open({ viewport: { width: 1280, height: 800 } }));
+
+  test("click, candidates, a negative click, undo and redo", async () => {
+    const before = await tinted();
+    await page.mouse.click(...(await place(0.3, 0.33)));
+    await status(/Mask with score/);
+    expect(await candidates()).toBe(3);
+    const one = await tinted();
+    expect(one).toBeGreaterThan(before);
+    await page.locator("#candidates button").nth(2).click();
+    await status(/Candidate 3/);
+    expect(await page.locator("#candidates button").nth(2).getAttribute("aria-checked")).toBe("true");
+    await page.mouse.click(...(await place(0.6, 0.7)), { button: "right" });
+    await status(/Mask with score/);
+    await page.keyboard.press("Control+z");
+    await page.keyboard.press("Control+z");
+    expect(await candidates()).toBe(0);
+    expect(await page.locator("#undo").isDisabled()).toBe(true);
+    await page.keyboard.press("Control+y");
+    await status(/Mask with score/);
+    await expect.poll(candidates).toBe(3);
+  });
+
+  test("a box", async () => {
+    await page.mouse.move(...(await place(0.1, 0.25)));
+    await page.mouse.down();
+    await page.mouse.move(...(await place(0.5, 0.5)), { steps: 4 });
+    await page.mouse.move(...(await place(0.9, 0.7)), { steps: 4 });
+    await page.mouse.up();
+    await status(/Mask with score/);
+    expect(await candidates()).toBe(3);
+  });
+
+  test("hovering shows a preview that a click makes a mask", async () => {
+    const before = await tinted();
+    await page.mouse.move(...(await place(0.3, 0.33)));
+    await expect.poll(tinted).toBeGreaterThan(before);
+    expect(await candidates()).toBe(0);
+    await page.mouse.move(5, 5);
+    await expect.poll(tinted).toBe(before);
+  });
+
+  test("saved masks are of the picture's size", async () => {
+    await page.mouse.click(...(await place(0.3, 0.33)));
+    await status(/Mask with score/);
+    const download = page.waitForEvent("download");
+    await page.locator("#save-json").click();
+    const stream = await (await download).createReadStream();
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    const { segmentation, area, bbox } = JSON.parse(Buffer.concat(chunks).toString());
+    expect(segmentation.size).toEqual([853, 1280]);
+    expect(area).toBeGreaterThan(100);
+    expect(bbox).toHaveLength(4);
+  });
+
+  test("no accessibility violations", async () => {
+    await page.mouse.click(...(await place(0.3, 0.33)));
+    await status(/Mask with score/);
+    expect(await violations()).toEqual([]);
+  });
+});
+
+test("with the keyboard alone", async () => {
+  await open({ viewport: { width: 1280, height: 800 }, colorScheme: "dark" });
+  await page.locator("#canvas").focus();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await status(/Mask with score/);
+  await page.keyboard.press("2");
+  await status(/Candidate 2/);
+  await page.keyboard.press("Escape");
+  await expect.poll(candidates).toBe(0);
+  expect(await violations()).toEqual([]);
+});
+
+test("on a phone, with touch", async () => {
+  await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  await page.touchscreen.tap(...(await place(0.3, 0.5)));
+  await status(/Mask with score/);
+  expect(await candidates()).toBe(3);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+});

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from transformers import Sam2Config, Sam2Model
 
 import checkpoints
+import traced
 
 FOLDER = Path(__file__).parent / "fixtures"
 
@@ -177,3 +178,4 @@ if __name__ == "__main__":
     )
     make("toy-video", checkpoints.toy_video_config(64), 64, torch.float16)
     make_photo("toy")
+    traced.trace(Sam2Model.from_pretrained(FOLDER / "toy").eval(), FOLDER / "transformers.js", free_points=True)

@@ -9,6 +9,7 @@ point, all shapes fixed.
 import argparse
 from pathlib import Path
 
+import onnx
 import torch
 from transformers import Sam2Model
 
@@ -43,22 +44,41 @@ class PromptEncoderMaskDecoder(torch.nn.Module):
         return answer.iou_scores, answer.pred_masks, answer.object_score_logits
 
 
+def strip(file: Path) -> None:
+    """Drops what the exporter notes about its own work, which is most of a small file."""
+    model = onnx.load(file)
+    model.graph.ClearField("value_info")
+    model.ClearField("metadata_props")
+    for item in [model.graph, *model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output]:
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    onnx.save(model, file)
+
+
 @torch.no_grad()
-def trace(model: Sam2Model, out: Path) -> None:
+def trace(model: Sam2Model, out: Path, free_points: bool = False) -> None:
+    """Writes both files; the number of objects and points is one, or free."""
     out.mkdir(parents=True, exist_ok=True)
     size = model.config.prompt_encoder_config.image_size
     encoder, decoder = VisionEncoder(model).eval(), PromptEncoderMaskDecoder(model).eval()
     pixels = torch.zeros(1, 3, size, size)
     options = dict(dynamo=True, opset_version=18, external_data=False)
+    files = out / "vision_encoder.onnx", out / "prompt_encoder_mask_decoder.onnx"
     names = dict(input_names=["pixel_values"], output_names=MAPS)
-    torch.onnx.export(encoder, (pixels,), out / "vision_encoder.onnx", **names, **options)
-    point, label = torch.full((1, 1, 1, 2), size / 2), torch.ones(1, 1, 1, dtype=torch.int64)
+    torch.onnx.export(encoder, (pixels,), files[0], **names, **options)
+    objects, points = (2, 3) if free_points else (1, 1)
+    point = torch.full((1, objects, points, 2), size / 2)
+    label = torch.ones(1, objects, points, dtype=torch.int64)
+    if free_points:
+        free = {1: torch.export.Dim("objects", max=64), 2: torch.export.Dim("points", max=64)}
+        options["dynamic_shapes"] = (free, free, None, None, None)
     names = dict(
         input_names=["input_points", "input_labels", *MAPS],
         output_names=["iou_scores", "pred_masks", "object_score_logits"],
     )
-    file = out / "prompt_encoder_mask_decoder.onnx"
-    torch.onnx.export(decoder, (point, label, *encoder(pixels)), file, **names, **options)
+    torch.onnx.export(decoder, (point, label, *encoder(pixels)), files[1], **names, **options)
+    for file in files:
+        strip(file)
 
 
 if __name__ == "__main__":

@@ -259,8 +259,9 @@ export class Sessions {
     const { Tensor } = this.#runtime;
     const [batch = 1, points = 1] = coords.dims;
     if (this.layout === "transformers.js") {
-      // boxes are given as the points they become; the padding point is the caller's here
-      const padded = points + 1;
+      // boxes come as the points they become; a decoder that takes boxes leaves the padding point to us
+      const takesBoxes = this.#decoder.inputNames.includes("input_boxes");
+      const padded = points + (takesBoxes ? 1 : 0);
       const allCoords = new Float32Array(batch * padded * 2);
       const allLabels = new BigInt64Array(batch * padded).fill(-1n);
       for (let b = 0; b < batch; b++) {
@@ -270,7 +271,7 @@ export class Sessions {
       return {
         input_points: new Tensor("float32", allCoords, [1, batch, padded, 2]),
         input_labels: new Tensor("int64", allLabels, [1, batch, padded]),
-        input_boxes: new Tensor("float32", new Float32Array(0), [1, 0, 4]),
+        ...(takesBoxes ? { input_boxes: new Tensor("float32", new Float32Array(0), [1, 0, 4]) } : {}),
       };
     }
     const side = this.#spec.maskSize;

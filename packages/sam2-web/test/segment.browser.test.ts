@@ -15,7 +15,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, normalise, stretch } from "../src/image.ts";
 
-const FILES = import.meta.glob<string>(["../../../models/reference/fixtures/{toy,photo}/*"], {
+const FILES = import.meta.glob<string>(["../../../models/reference/fixtures/{toy,photo,transformers.js}/*"], {
   query: "?url",
   import: "default",
   eager: true,
@@ -95,6 +95,38 @@ describe.each(["wasm", "webgpu"] as const)("%s", (device) => {
       }
     }
   });
+});
+
+test("files in the layout of transformers.js give the same masks, and say that they take no mask_input", async () => {
+  const [encoder, decoder] = [
+    await fixture("transformers.js/vision_encoder.onnx"),
+    await fixture("transformers.js/prompt_encoder_mask_decoder.onnx"),
+  ];
+  const segmenter = await createSegmenter({ device: "wasm", model: { encoder, decoder, imageSize: 128 } });
+  const image = await segmenter.setImage(photo);
+  expect(segmenter.takesMaskInput).toBe(false);
+  const cases: Case[] = await json("photo/expected.json");
+  for (const { scores, masks, mask_input, ...prompt } of cases.filter(
+    ({ multimask_output }) => multimask_output !== false,
+  )) {
+    const name = JSON.stringify(prompt);
+    if (mask_input) {
+      const request = segmenter.segment({ image, ...prompt, mask_input: maskInput(32) });
+      await expect(request).rejects.toMatchObject({ name: "UnsupportedPromptError" });
+      continue;
+    }
+    const result = await segmenter.segment({ image, ...prompt });
+    for (const [object, expected] of masks.entries()) {
+      for (const [index, rle] of expected.entries()) {
+        expect(result.scores.data[object * expected.length + index], name).toBeCloseTo(
+          scores[object]?.[index] as number,
+          3,
+        );
+        expect(iou(result.mask(index, object), decodeRle(rle)), name).toBeGreaterThanOrEqual(0.999);
+      }
+    }
+  }
+  await segmenter.dispose();
 });
 
 describe("results", () => {

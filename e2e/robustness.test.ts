@@ -1,4 +1,5 @@
 /** The built page in Chromium: networks that misbehave, strict headers, GPUs that lie or vanish. */
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
@@ -261,6 +262,43 @@ describe("GPU", () => {
 
 describe("work", () => {
   beforeEach(() => start());
+
+  test.skipIf(process.platform !== "linux")(
+    "200 rounds of encoding, segmenting and releasing keep memory flat",
+    async () => {
+      const session = await browser.newBrowserCDPSession();
+      /** Resident megabytes of the browser's renderers: pages and their workers. */
+      const resident = async (): Promise<number> => {
+        const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+        const renderers = processInfo.filter(({ type }) => type === "renderer");
+        const pages = renderers.map(({ id }) => Number(readFileSync(`/proc/${id}/statm`, "utf8").split(" ")[1]));
+        return (pages.reduce((sum, count) => sum + count, 0) * 4096) / 1e6;
+      };
+      await page.evaluate(async () => {
+        const { createSegmenter } = window.sam2;
+        const segmenter = await createSegmenter({ model: "models/toy/model.json", device: "wasm" });
+        const photo = await (await fetch("photo/truck.png")).blob();
+        const rounds = async (count: number): Promise<void> => {
+          for (let i = 0; i < count; i++) {
+            const image = await segmenter.setImage(photo);
+            const result = await segmenter.segment({ image, point_coords: [[192, 112]], point_labels: [1] });
+            if (result.mask().width !== image.width) throw new Error("the mask has another size");
+            await image.release();
+          }
+        };
+        Object.assign(window, { rounds });
+      });
+      const run = (count: number): Promise<void> =>
+        page.evaluate((rounds) => (window as unknown as { rounds(n: number): Promise<void> }).rounds(rounds), count);
+      await run(50);
+      await page.requestGC();
+      const before = await resident();
+      await run(150);
+      await page.requestGC();
+      const after = await resident();
+      expect(after / before).toBeLessThanOrEqual(1.05);
+    },
+  );
 
   test("the page stays responsive while a model is opened and an image encoded", async () => {
     const longest = await page.evaluate(async () => {

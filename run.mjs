@@ -5,7 +5,7 @@
  * modules.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -111,6 +111,21 @@ const COMMANDS = {
     await prepare();
     await installBrowser();
     program("bench/main.ts", args);
+  },
+  /** Makes the packages' tarballs in a folder, .cache/packages by default. */
+  async pack([folder = join(ROOT, ".cache", "packages")]) {
+    await prepare();
+    quietly(tool("vite"), [
+      "build",
+      "packages/sam2-web",
+      "--config",
+      "packages/sam2-web/standalone.vite.config.ts",
+      "--logLevel",
+      "error",
+    ]);
+    mkdirSync(folder, { recursive: true });
+    const packages = ["sam2-export", "sam2-web", "sam2-mini"].flatMap((name) => ["--workspace", name]);
+    quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...packages]);
   },
   async export(args) {
     installPackages();

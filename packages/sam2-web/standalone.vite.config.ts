@@ -1,0 +1,20 @@
+import { defineConfig } from "vite";
+
+/** Bundles the library with all it needs, for pages without a bundler: `standalone/sam2-web.js`. */
+export default defineConfig({
+  base: "./",
+  resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+  worker: { format: "es" },
+  build: {
+    outDir: "standalone",
+    target: "es2022",
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 4000,
+    modulePreload: false,
+    rollupOptions: {
+      input: "dist/index.js",
+      preserveEntrySignatures: "strict",
+      output: { entryFileNames: "sam2-web.js" },
+    },
+  },
+});

@@ -100,6 +100,8 @@ const COMMANDS = {
     await installBrowser();
     run(tool("biome"), ["check", "--error-on-warnings"]);
     run(tool("tsc"), ["--project", "tsconfig.tests.json"]);
+    // fails when the public surface has changed without its report, or lacks documentation
+    quietly(tool("api-extractor"), ["run", "--config", "packages/sam2-web/api-extractor.json", ...(process.env.CI ? [] : ["--local"])]);
     run(tool("vitest"), ["run", ...args]);
   },
   async segment(args) {

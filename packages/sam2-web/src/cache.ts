@@ -16,14 +16,19 @@ export interface RemoteFile {
 
 /** How far a download is; `total` is null where nobody told. */
 export interface DownloadProgress {
+  /** Address that is downloaded. */
   readonly url: string;
+  /** Bytes that have arrived, those of an earlier try included. */
   readonly loaded: number;
+  /** Bytes there will be, or null. */
   readonly total: number | null;
 }
 
 /** A cached file. */
 export interface CachedFile {
+  /** Model id, precision, part and hash. */
   readonly key: string;
+  /** Size. */
   readonly bytes: number;
 }
 

@@ -3,7 +3,9 @@ import type { ModelSpec } from "./model.ts";
 
 /** A file of a model: where it is, and what must arrive. */
 export interface CatalogueFile {
+  /** Address, relative to the page or absolute. */
   readonly url: string;
+  /** Size that must arrive, where it is known. */
   readonly bytes?: number | undefined;
   readonly sha256?: string | undefined;
   /** Path under which an ONNX file refers to its external data. */
@@ -12,8 +14,11 @@ export interface CatalogueFile {
 
 /** A model that is known by name. */
 export interface CatalogueEntry {
+  /** Name to open it by. */
   readonly id: string;
+  /** Name to show to people. */
   readonly title: string;
+  /** SPDX identifier of the weights' licence. */
   readonly licence: string;
   /** Size of the download in bytes, about. */
   readonly bytes: number;

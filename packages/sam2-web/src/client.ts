@@ -23,7 +23,9 @@ export interface SegmenterOptions {
   readonly threads?: number | undefined;
   /** Bytes that the embeddings of images may take together; 256 MB by default. */
   readonly embeddingBudget?: number | undefined;
+  /** Told of every step of opening the model. */
   readonly onProgress?: ((progress: OpenProgress) => void) | undefined;
+  /** Ends the opening, and the worker with it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,10 +37,13 @@ export interface CallOptions {
 
 /** An image that is encoded and ready for prompts. */
 export interface SegmenterImage {
+  /** Name of the image inside the segmenter. */
   readonly id: string;
   /** Pixels, upright. */
   readonly width: number;
+  /** Pixels, upright. */
   readonly height: number;
+  /** Milliseconds that encoding took. */
   readonly timings: EncodeTimings;
   /** Frees the memory of the image. */
   release(): Promise<void>;
@@ -63,7 +68,9 @@ export class SegmentResult {
   readonly logits: Tensor;
   /** Whether there is an object at all, as logits [B,1]. */
   readonly objectScores: Tensor;
+  /** Pixels of the image and of full-size masks. */
   readonly width: number;
+  /** Pixels of the image and of full-size masks. */
   readonly height: number;
   /** Milliseconds in the decoder. */
   readonly decodeTime: number;
@@ -149,7 +156,7 @@ export class Segmenter {
     this.#opened = opened;
   }
 
-  /** @internal */
+  /** Opens a model; see `createSegmenter`. @internal */
   static async create(options: SegmenterOptions): Promise<Segmenter> {
     const { model = "sam2-mini", device = "auto", softwareGpu, threads, onProgress, signal } = options;
     const { embeddingBudget = 256e6 } = options;

@@ -19,6 +19,7 @@ export type Sam2ErrorName = (typeof ERROR_NAMES)[number];
 
 /** An error with a stable `name`; `message` says what was expected and what came. */
 export class Sam2Error extends Error {
+  /** What went wrong, for programs. */
   override readonly name: Sam2ErrorName;
 
   constructor(name: Sam2ErrorName, message: string, options?: ErrorOptions) {

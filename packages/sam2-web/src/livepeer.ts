@@ -4,8 +4,11 @@ import type { Tensor } from "./prompt.ts";
 
 /** Three strings, each a JSON array. */
 export interface LivepeerJson {
+  /** Masks, [K,H,W]. */
   readonly masks: string;
+  /** Predicted IoU, [K]. */
   readonly scores: string;
+  /** Low-resolution logits, [K,S/4,S/4]. */
   readonly logits: string;
 }
 

@@ -17,8 +17,11 @@ export type ModelFiles =
 
 /** Addresses of the three files of an export, where a bundler has moved them apart. */
 export interface ModelAddresses {
+  /** Address of model.json. */
   readonly manifest: string;
+  /** Address of encoder.onnx. */
   readonly encoder: string;
+  /** Address of decoder.onnx. */
   readonly decoder: string;
 }
 

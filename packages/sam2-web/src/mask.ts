@@ -2,8 +2,11 @@
 
 /** A binary mask: 0 and 1, row-major. */
 export interface Mask {
+  /** width · height values, 0 or 1. */
   readonly data: Uint8Array;
+  /** Pixels. */
   readonly width: number;
+  /** Pixels. */
   readonly height: number;
 }
 

@@ -7,10 +7,15 @@ export type Layout = "sam2-web" | "transformers.js";
 
 /** Sizes and constants that preprocessing and prompts need. */
 export interface ModelSpec {
+  /** Name of the model. */
   readonly id: string;
+  /** Side of the square model input, in pixels. */
   readonly imageSize: number;
+  /** Side of the low-resolution masks, in pixels. */
   readonly maskSize: number;
+  /** Of each channel, R, G and B in [0,1]. */
   readonly mean: readonly number[];
+  /** Standard deviation of each channel. */
   readonly std: readonly number[];
   /** Single-mask output falls back to the best of several when its stability is under the threshold. */
   readonly dynamicMultimask: {

@@ -3,6 +3,7 @@ import type { Mask } from "./mask.ts";
 
 /** What to draw. */
 export interface Overlay {
+  /** Of the picture's size; each has a colour of its own. */
   readonly masks: readonly Mask[];
   /** x, y in pixels, and whether the point is on the object. */
   readonly points?: readonly { readonly x: number; readonly y: number; readonly positive: boolean }[] | undefined;

@@ -9,8 +9,11 @@ import type { Decoded, DeviceInfo, Embedding, Sessions } from "./session.ts";
 
 /** Milliseconds that encoding took, by part. */
 export interface EncodeTimings {
+  /** From the file to pixels. */
   readonly decodeImage: number;
+  /** From pixels to the model's input. */
   readonly preprocess: number;
+  /** In the image encoder. */
   readonly encode: number;
 }
 

@@ -9,7 +9,9 @@ export type NumbersLike = string | readonly unknown[] | Float32Array | Float64Ar
 
 /** A tensor: values in row-major order, and the shape. */
 export interface Tensor<T extends Float32Array | Uint8Array = Float32Array> {
+  /** Values, row-major. */
   readonly data: T;
+  /** Shape. */
   readonly dims: readonly number[];
 }
 

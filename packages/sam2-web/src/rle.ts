@@ -3,7 +3,9 @@ import type { Mask } from "./mask.ts";
 
 /** Compressed COCO RLE, as pycocotools writes it; `size` is height, width. */
 export interface Rle {
+  /** Height, width. */
   readonly size: readonly [number, number];
+  /** The runs, as pycocotools compresses them. */
   readonly counts: string;
 }
 

@@ -17,7 +17,9 @@ export type DeviceChoice = "auto" | Backend;
 
 /** What runs where, and why. */
 export interface DeviceInfo {
+  /** Where the image encoder runs. */
   readonly encoder: Backend;
+  /** Where the prompt decoder runs. */
   readonly decoder: Backend;
   /** Threads of the WASM provider. */
   readonly threads: number;

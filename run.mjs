@@ -101,7 +101,12 @@ const COMMANDS = {
     run(tool("biome"), ["check", "--error-on-warnings"]);
     run(tool("tsc"), ["--project", "tsconfig.tests.json"]);
     // fails when the public surface has changed without its report, or lacks documentation
-    quietly(tool("api-extractor"), ["run", "--config", "packages/sam2-web/api-extractor.json", ...(process.env.CI ? [] : ["--local"])]);
+    quietly(tool("api-extractor"), [
+      "run",
+      "--config",
+      "packages/sam2-web/api-extractor.json",
+      ...(process.env.CI ? [] : ["--local"]),
+    ]);
     run(tool("vitest"), ["run", ...args]);
   },
   async segment(args) {

@@ -77,12 +77,62 @@ async function segmentJob(job: SegmentJob): Promise<{ report: SegmentReport; ove
   return { report, overlay };
 }
 
+/** One question of the quality benchmark, about the image that was opened last. */
+export interface Question {
+  readonly points: readonly { x: number; y: number; positive: boolean }[];
+  readonly box: [number, number, number, number] | null;
+  /** Whether the mask shown for the question before is refined. */
+  readonly refine: boolean;
+}
+
+let asked: { segmenter: sam2.Segmenter; image?: sam2.SegmenterImage; shown?: sam2.Tensor } | undefined;
+
+const quality = {
+  async open(model: string, device: sam2.DeviceChoice): Promise<void> {
+    asked = { segmenter: await sam2.createSegmenter({ model, device }) };
+  },
+
+  async setImage(address: string): Promise<void> {
+    if (!asked) throw new Error("no model is open");
+    await asked.image?.release();
+    asked.image = await asked.segmenter.setImage(address);
+  },
+
+  /** The mask shown first, and the three: for one click the best-scored is shown, else the single mask. */
+  async ask({ points, box, refine }: Question): Promise<{ shown: sam2.Rle; three: sam2.Rle[]; scores: number[] }> {
+    if (!asked?.image) throw new Error("no image is open");
+    const { segmenter, image } = asked;
+    const prompt: sam2.SegmentPrompt = {
+      ...(points.length > 0
+        ? {
+            point_coords: points.map(({ x, y }) => [x, y]),
+            point_labels: points.map(({ positive }) => Number(positive)),
+          }
+        : {}),
+      ...(box ? { box } : {}),
+      ...(refine && asked.shown ? { mask_input: asked.shown } : {}),
+    };
+    const several = await segmenter.segment({ image, ...prompt });
+    const ambiguous = points.length === 1 && box === null;
+    const first = ambiguous ? several : await segmenter.segment({ image, ...prompt, multimask_output: false });
+    asked.shown = first.maskInput();
+    const count = several.scores.dims[1] as number;
+    return {
+      shown: sam2.encodeRle(first.mask()),
+      three: Array.from({ length: count }, (_, index) => sam2.encodeRle(several.mask(index))),
+      scores: [...several.scores.data],
+    };
+  },
+};
+
 declare global {
   interface Window {
     sam2: typeof sam2;
     segmentJob: typeof segmentJob;
+    quality: typeof quality;
   }
 }
 
 window.sam2 = sam2;
 window.segmentJob = segmentJob;
+window.quality = quality;

@@ -7,6 +7,7 @@ export interface CatalogueFile {
   readonly url: string;
   /** Size that must arrive, where it is known. */
   readonly bytes?: number | undefined;
+  /** Hash that must arrive, lower-case hexadecimal, where it is known. */
   readonly sha256?: string | undefined;
   /** Path under which an ONNX file refers to its external data. */
   readonly externalDataPath?: string | undefined;

@@ -1,0 +1,160 @@
+/**
+ * How good the masks are: a folder of photographs with region labels and prompts, through the
+ * library in a headless browser. The same measure as models/sam2-mini/evaluate.py.
+ */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { decode } from "fast-png";
+import { decodeRle, type Mask } from "sam2-web";
+import type { Question } from "../packages/headless/page/main.ts";
+import { launchBrowser } from "../packages/headless/src/browser.ts";
+import { serve } from "../packages/headless/src/server.ts";
+
+/** A line of prompts.json. */
+interface Prompt {
+  readonly image: string;
+  readonly labels: string;
+  readonly label: number;
+  readonly point: [number, number];
+  readonly box: [number, number, number, number];
+}
+
+/** mIoU of the mask shown first, and of the best of three. */
+export interface Quality {
+  readonly top: number;
+  readonly best: number;
+}
+
+/** The report that `--json` writes. */
+export interface QualityReport {
+  readonly prompts: number;
+  readonly click1: Quality;
+  readonly click3: Quality;
+  readonly click5: Quality;
+  readonly box: Quality;
+  readonly baselines: { readonly disc: number; readonly box: number };
+}
+
+function iou(a: Uint8Array, b: Uint8Array): number {
+  let both = 0;
+  let either = 0;
+  for (let i = 0; i < a.length; i++) {
+    both += (a[i] as number) & (b[i] as number);
+    either += (a[i] as number) | (b[i] as number);
+  }
+  return both / Math.max(either, 1);
+}
+
+/** The pixel farthest from all that is not in the mask (chamfer distance 3-4); null where it is empty. */
+function innerPoint({ data, width, height }: Mask): { x: number; y: number } | null {
+  const wide = width + 2;
+  const depth = new Int32Array(wide * (height + 2));
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) depth[(y + 1) * wide + x + 1] = data[y * width + x] ? 1 << 20 : 0;
+  }
+  const relax = (at: number, steps: readonly (readonly [number, number])[]): void => {
+    for (const [step, cost] of steps) depth[at] = Math.min(depth[at] as number, (depth[at + step] as number) + cost);
+  };
+  const before = [
+    [-1, 3],
+    [-wide, 3],
+    [-wide - 1, 4],
+    [-wide + 1, 4],
+  ] as const;
+  const after = before.map(([step, cost]) => [-step, cost] as const);
+  for (let y = 1; y <= height; y++) for (let x = 1; x <= width; x++) relax(y * wide + x, before);
+  for (let y = height; y >= 1; y--) for (let x = width; x >= 1; x--) relax(y * wide + x, after);
+  let best = 0;
+  for (let at = 0; at < depth.length; at++) if ((depth[at] as number) > (depth[best] as number)) best = at;
+  return depth[best] === 0 ? null : { x: (best % wide) - 1, y: Math.floor(best / wide) - 1 };
+}
+
+function mean(values: readonly number[]): number {
+  return Number((values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)).toFixed(4));
+}
+
+/** Measures a model on a set; `model` is a name, an address, or a folder with a model.json. */
+export async function quality(set: string, model: string): Promise<QualityReport> {
+  const prompts = JSON.parse(await readFile(join(set, "prompts.json"), "utf8")) as Prompt[];
+  const local = existsSync(join(model, "model.json"));
+  const server = await serve({
+    folders: {
+      "set/": resolve(set),
+      "models/sam2-mini/": fileURLToPath(new URL("../models/sam2-mini/onnx/", import.meta.url)),
+      ...(local ? { "models/local/": resolve(model) } : {}),
+    },
+  });
+  const browser = await launchBrowser();
+  const found: Record<"click1" | "click3" | "click5" | "box", { top: number[]; best: number[] }> = {
+    click1: { top: [], best: [] },
+    click3: { top: [], best: [] },
+    click5: { top: [], best: [] },
+    box: { top: [], best: [] },
+  };
+  const truths: { mask: Mask; prompt: Prompt; area: number }[] = [];
+  try {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    await page.waitForFunction(() => "quality" in window);
+    await page.evaluate((name) => window.quality.open(name, "auto"), local ? "models/local/model.json" : model);
+    let opened = "";
+    for (const prompt of prompts) {
+      const { data, width, height } = decode(await readFile(join(set, prompt.labels)));
+      const mask: Mask = { data: Uint8Array.from(data, (value) => Number(value === prompt.label)), width, height };
+      truths.push({ mask, prompt, area: mask.data.reduce((sum, value) => sum + value, 0) });
+      if (opened !== prompt.image) {
+        await page.evaluate((address) => window.quality.setImage(address), `set/${prompt.image}`);
+        opened = prompt.image;
+      }
+      const ask = async (question: Question, name: keyof typeof found | null): Promise<Mask> => {
+        const { shown, three } = await page.evaluate((asked) => window.quality.ask(asked), question);
+        const first = decodeRle(shown);
+        if (name !== null) {
+          found[name].top.push(iou(first.data, mask.data));
+          found[name].best.push(Math.max(...three.map((rle) => iou(decodeRle(rle).data, mask.data))));
+        }
+        return first;
+      };
+      const points: { x: number; y: number; positive: boolean }[] = [
+        { x: prompt.point[0], y: prompt.point[1], positive: true },
+      ];
+      for (let clicks = 1; clicks <= 5; clicks++) {
+        const name = ([1, 3, 5].includes(clicks) ? `click${clicks}` : null) as keyof typeof found | null;
+        const first = await ask({ points, box: null, refine: clicks > 1 }, name);
+        const wrong = innerPoint({ ...first, data: first.data.map((value, i) => value ^ (mask.data[i] as number)) });
+        if (wrong) points.push({ ...wrong, positive: mask.data[wrong.y * width + wrong.x] === 1 });
+      }
+      await ask({ points: [], box: prompt.box, refine: false }, "box");
+    }
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+  const share = mean(truths.map(({ mask, area }) => area / mask.data.length));
+  const painted = ({ width, data }: Mask, inside: (x: number, y: number) => boolean): number =>
+    iou(
+      Uint8Array.from(data, (_, i) => Number(inside(i % width, Math.floor(i / width)))),
+      data,
+    );
+  const discs = truths.map(({ mask, prompt: { point } }) => {
+    const radius2 = (share * mask.data.length) / Math.PI;
+    return painted(mask, (x, y) => (x - point[0]) ** 2 + (y - point[1]) ** 2 < radius2);
+  });
+  const boxes = truths.map(({ mask, prompt: { box } }) =>
+    painted(
+      mask,
+      (x, y) => x >= Math.floor(box[0]) && x < Math.ceil(box[2]) && y >= Math.floor(box[1]) && y < Math.ceil(box[3]),
+    ),
+  );
+  const summary = (name: keyof typeof found): Quality => ({ top: mean(found[name].top), best: mean(found[name].best) });
+  return {
+    prompts: prompts.length,
+    click1: summary("click1"),
+    click3: summary("click3"),
+    click5: summary("click5"),
+    box: summary("box"),
+    baselines: { disc: mean(discs), box: mean(boxes) },
+  };
+}

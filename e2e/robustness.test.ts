@@ -33,7 +33,11 @@ afterAll(async () => {
 async function start(headers: Readonly<Record<string, string>> = ISOLATION): Promise<void> {
   handle = () => false;
   server = await serve({
-    folders: { "models/toy/": join(folder, "toy"), "photo/": join(FIXTURES, "photo") },
+    folders: {
+      "models/toy/": join(folder, "toy"),
+      "models/checkpoint/": join(FIXTURES, "toy"),
+      "photo/": join(FIXTURES, "photo"),
+    },
     handle: (path, request, response) => handle(path, request, response),
     headers,
   });
@@ -48,7 +52,9 @@ afterEach(async () => {
 });
 
 /** Opens the toy, segments the photo, and says what happened. */
-function segment(options: { device?: "auto" | "wasm" | "webgpu"; softwareGpu?: boolean; model?: string } = {}) {
+function segment(
+  options: { device?: "auto" | "wasm" | "webgpu"; softwareGpu?: boolean; model?: string | { checkpoint: string } } = {},
+) {
   return page.evaluate(async (given) => {
     const { createSegmenter } = window.sam2;
     try {
@@ -117,6 +123,19 @@ describe("network", () => {
     expect([error, message]).toEqual([null, ""]);
     expectClose(scores, await expectedScores());
     expect(cached.some((key) => key.startsWith("toy/fp32/encoder/"))).toBe(true);
+  });
+
+  test("a checkpoint is converted on the device, and kept", async () => {
+    const model = { checkpoint: "models/checkpoint/" };
+    const first = await segment({ model });
+    expectClose(first.scores, await expectedScores());
+    handle = (path, request) => {
+      if (path.startsWith("models/")) request.destroy();
+      return path.startsWith("models/");
+    };
+    const offline = await segment({ model });
+    expect(offline.message).toBe("");
+    expectClose(offline.scores, await expectedScores());
   });
 
   test("a download that breaks off is resumed, not kept as it is", async () => {

@@ -1,6 +1,7 @@
 /** The page: a picture, clicks, masks. */
 import { sam2Mini } from "sam2-mini";
 import {
+  CATALOGUE,
   createSegmenter,
   encodeRle,
   maskArea,
@@ -410,18 +411,49 @@ element("samples").replaceChildren(
 );
 refresh();
 
-/** The model opens while the person chooses a picture. */
-const opening = createSegmenter({ model: sam2Mini, onProgress: showProgress });
-opening.then(
-  ({ device, model }) => {
-    showBusy(null);
-    const where =
-      device.encoder === "webgpu" ? "WebGPU" : `WASM, ${device.threads} ${device.threads === 1 ? "thread" : "threads"}`;
-    element("model").textContent = `${model.id} · ${where}`;
-    element("model").title = device.reason;
-  },
-  (error: unknown) => {
-    showBusy(null);
-    showError(error, "reload the page to try again.");
-  },
+// -- models ---------------------------------------------------------------------------------------
+
+/** Opens a model in place of the one before; the picture is looked at again. */
+function openModel(id: string): Promise<Segmenter> {
+  const before = segmenter;
+  segmenter = undefined;
+  image = undefined;
+  showBusy("Opening the model");
+  const opened = createSegmenter({ model: id === "sam2-mini" ? sam2Mini : id, onProgress: showProgress });
+  opened.then(
+    async (ready) => {
+      segmenter = ready;
+      const { device, model } = ready;
+      showBusy(null);
+      const threads = `${device.threads} ${device.threads === 1 ? "thread" : "threads"}`;
+      element("model").textContent = device.encoder === "webgpu" ? "on WebGPU" : `on WASM, ${threads}`;
+      element("model").title = device.reason;
+      say(`${model.id} is ready. ${blob ? "" : "Choose a picture."}`);
+      // without a model before, a picture that was chosen early is waiting for this one already
+      if (!before) return;
+      await before.dispose();
+      if (blob) await open(blob);
+    },
+    (error: unknown) => {
+      showBusy(null);
+      segmenter = before;
+      showError(error, "choose another model, or reload the page to try again.");
+    },
+  );
+  return opened;
+}
+
+const choice = element<HTMLSelectElement>("model-choice");
+choice.replaceChildren(
+  ...CATALOGUE.map(({ id, title, bytes, licence }) => {
+    const option = new Option(`${title.replace(/ \(.*/, "")}, ${Math.round(bytes / 1e6)} MB`, id);
+    option.title = `${title}, ${licence}`;
+    return option;
+  }),
 );
+choice.addEventListener("change", () => {
+  opening = openModel(choice.value);
+});
+
+/** The model opens while the person chooses a picture. */
+let opening = openModel(choice.value);

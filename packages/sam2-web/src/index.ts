@@ -14,7 +14,7 @@
  * @module
  */
 export type { CachedFile, DownloadProgress } from "./cache.ts";
-export { CATALOGUE, type CatalogueEntry, type CatalogueFile } from "./catalogue.ts";
+export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
 export {
   type CallOptions,
   createSegmenter,
@@ -27,7 +27,7 @@ export {
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "./errors.ts";
 export type { ImageSource } from "./image.ts";
 export { type LivepeerJson, toLivepeerJSON } from "./livepeer.ts";
-export type { ModelAddresses, ModelFiles, ModelSource } from "./load.ts";
+export type { CheckpointAddress, ModelAddresses, ModelFiles, ModelSource } from "./load.ts";
 export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask.ts";
 export type { ModelSpec } from "./model.ts";
 export { drawOverlay, maskColour, type Overlay } from "./overlay.ts";

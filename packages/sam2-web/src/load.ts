@@ -1,6 +1,6 @@
 /** From a model's name, address or files to the bytes that sessions are opened with. */
 import { byteSource, exportToMemory, FILE_NAMES, type ModelManifest } from "sam2-export";
-import { type DownloadProgress, fetchCached, keep, readKept } from "./cache.ts";
+import { type DownloadProgress, deleteCached, fetchCached, keep, readKept } from "./cache.ts";
 import { findModel } from "./catalogue.ts";
 import { Sam2Error } from "./errors.ts";
 import { type ModelSpec, publishedSpec, readManifest } from "./model.ts";
@@ -25,8 +25,16 @@ export interface ModelAddresses {
   readonly decoder: string;
 }
 
-/** A model: a name from the catalogue, the address of a model.json, addresses, or files. */
-export type ModelSource = string | URL | ModelAddresses | ModelFiles;
+/** A checkpoint on a server, converted here; what is kept is the checkpoint. */
+export interface CheckpointAddress {
+  /** Folder with config.json and model.safetensors, ending in a slash. */
+  readonly checkpoint: string;
+  /** Side of the model input, a multiple of 32; the checkpoint's own by default. */
+  readonly imageSize?: number;
+}
+
+/** A model: a name from the catalogue, the address of a model.json, a checkpoint, addresses, or files. */
+export type ModelSource = string | URL | ModelAddresses | CheckpointAddress | ModelFiles;
 
 /** What a model is and its graphs. */
 export interface LoadedModel {
@@ -81,6 +89,10 @@ export async function loadModel(
     const parts = { encoder: new URL(encoder, base).href, decoder: new URL(decoder, base).href };
     return loadExport(new URL(manifest, base).href, (part) => parts[part], onProgress, signal);
   }
+  if (typeof source === "object" && "checkpoint" in source) {
+    const folder = new URL(source.checkpoint, base).pathname.split("/").filter(Boolean).at(-1);
+    return loadCheckpoint(folder ?? "checkpoint", source, base, onProgress, signal);
+  }
   if (typeof source === "object" && !(source instanceof URL)) return loadFiles(source as ModelFiles);
   const name = String(source);
   const entry = findModel(name);
@@ -90,14 +102,36 @@ export async function loadModel(
       `expected a model of the catalogue or the address of a model.json, got "${name}"`,
     );
   }
-  if (entry && !("manifest" in entry.source)) {
-    const { spec, encoder, decoder } = entry.source;
-    const part = (file: typeof encoder, label: string): Promise<Uint8Array> =>
-      fetchCached({ ...file, key: `${entry.id}/${label}/${file.sha256 ?? file.url}` }, onProgress, signal);
-    return { spec, bytes: { encoder: await part(encoder, "encoder"), decoder: await part(decoder, "decoder") } };
+  if (entry && "checkpoint" in entry.source) {
+    return loadCheckpoint(entry.id, entry.source, base, onProgress, signal);
   }
   const address = new URL(entry && "manifest" in entry.source ? entry.source.manifest : name, base).href;
   return loadExport(address, (_, file) => new URL(file, address).href, onProgress, signal);
+}
+
+/** Downloads a checkpoint, or takes it from the cache, and converts it. */
+async function loadCheckpoint(
+  id: string,
+  { checkpoint, imageSize }: CheckpointAddress,
+  base: string,
+  onProgress: (progress: DownloadProgress) => void,
+  signal: AbortSignal | undefined,
+): Promise<LoadedModel> {
+  const folder = new URL(checkpoint, base);
+  const part = async (name: string): Promise<Blob> => {
+    const url = new URL(name, folder).href;
+    const bytes = await fetchCached({ key: `${id}/checkpoint/${url}`, url }, onProgress, signal);
+    return new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  };
+  const config = await part("config.json");
+  const weights = [await part("model.safetensors")];
+  try {
+    return await loadFiles({ id, config, weights, ...(imageSize === undefined ? {} : { imageSize }) });
+  } catch (error) {
+    // what cannot be converted is not kept: the next try downloads it anew
+    await deleteCached(`${id}/checkpoint/`);
+    throw error;
+  }
 }
 
 /** The files of an export, wherever `addressOf` says that they are. */

@@ -107,7 +107,10 @@ const COMMANDS = {
       "packages/sam2-web/api-extractor.json",
       ...(process.env.CI ? [] : ["--local"]),
     ]);
-    run(tool("vitest"), ["run", ...args]);
+    // one after the other: some tests look at how long the page is blocked
+    for (const project of ["node", "browser"]) {
+      run(tool("vitest"), ["run", "--project", project, "--no-file-parallelism", "--passWithNoTests", ...args]);
+    }
   },
   async segment(args) {
     await prepare();

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from "sam2-web";
 import { listen } from "./pointer.ts";
-import { History, isEmpty, type Marks, NO_MARKS, toPrompt } from "./prompts.ts";
+import { History, isEmpty, type Marks, NO_MARKS, type Point, toPrompt } from "./prompts.ts";
 import { View } from "./view.ts";
 
 const SAMPLES = [
@@ -48,6 +48,8 @@ let history = new History<Marks>(NO_MARKS);
 let answer: { result: SegmentResult; chosen: number } | undefined;
 /** Logits of the mask that the next click refines, by the marks that it belongs to. */
 const refined = new WeakMap<Marks, Tensor>();
+/** Where the pointer is, while it shows a preview. */
+let hovered: Point | null = null;
 let crosshair: { x: number; y: number } | null = null;
 
 // -- status ---------------------------------------------------------------------------------------
@@ -145,32 +147,19 @@ function choose(index: number): void {
 
 // -- asking the model -----------------------------------------------------------------------------
 
-/** Only the newest question is asked; one that is being answered is not interrupted. */
-let asking = false;
-let next: (() => Promise<void>) | null = null;
-
-async function latest(task: () => Promise<void>): Promise<void> {
-  next = task;
-  if (asking) return;
-  asking = true;
-  try {
-    while (next) {
-      const current = next;
-      next = null;
-      await current();
-    }
-  } catch (error) {
-    showError(error, "the picture is still there; try again.");
-  } finally {
-    asking = false;
-  }
-}
-
 async function ask(marks: Marks, before: Tensor | undefined): Promise<SegmentResult | undefined> {
   if (!segmenter || !image) return undefined;
   const refines = element<HTMLInputElement>("refine").checked;
   const prompt: SegmentPrompt = { ...toPrompt(marks), ...(before && refines ? { mask_input: before } : {}) };
-  return segmenter.segment({ image, ...prompt });
+  // hovering and clicking ask much faster than a slow device answers: only the newest counts
+  return segmenter.segment({ image, ...prompt }, { supersede: true });
+}
+
+/** Runs a question to its answer; one that a newer took the place of ends without a word. */
+function attempt(task: () => Promise<void>): void {
+  task().catch((error: unknown) => {
+    if ((error as Error).name !== "AbortError") showError(error, "the picture is still there; try again.");
+  });
 }
 
 /** Asks for the current marks; `before` is the mask that they refine. */
@@ -178,12 +167,11 @@ function segment(before?: Tensor): void {
   const marks = history.current;
   answer = undefined;
   if (isEmpty(marks)) {
-    next = null;
     refresh();
     return;
   }
   view.update({ marks, rubberBand: null });
-  void latest(async () => {
+  attempt(async () => {
     const result = await ask(marks, before);
     if (!result || marks !== history.current) return;
     answer = { result, chosen: 0 };
@@ -289,17 +277,18 @@ listen(canvas, view, {
   hover(x, y) {
     if (!image || !isEmpty(history.current) || clickMode() === "box") return;
     if (x < 0 || y < 0 || x >= image.width || y >= image.height) return;
-    void latest(async () => {
-      const result = await ask({ points: [{ x, y, positive: true }], box: null }, undefined);
-      if (!result || !isEmpty(history.current)) return;
+    const point = { x, y, positive: true };
+    hovered = point;
+    attempt(async () => {
+      const result = await ask({ points: [point], box: null }, undefined);
+      if (!result || hovered !== point || !isEmpty(history.current)) return;
       const logits = result.maskInput();
       view.update({ mask: { data: logits.data, side: logits.dims[3] as number }, preview: true });
     });
   },
   leave() {
-    if (!isEmpty(history.current)) return;
-    next = null;
-    view.update({ mask: null });
+    hovered = null;
+    if (isEmpty(history.current)) view.update({ mask: null });
   },
   click(x, y, remove) {
     addPoint(x, y, !(remove || clickMode() === "remove"));

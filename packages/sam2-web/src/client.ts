@@ -35,6 +35,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of `segment`. */
+export interface SegmentOptions extends CallOptions {
+  /**
+   * For prompts that follow a pointer: this request takes the place of earlier ones that say so and
+   * are not answered yet; those reject with an AbortError. At most one is in the worker at a time.
+   */
+  readonly supersede?: boolean | undefined;
+}
+
 /** An image that is encoded and ready for prompts. */
 export interface SegmenterImage {
   /** Name of the image inside the segmenter. */
@@ -148,6 +157,9 @@ export class Segmenter {
   readonly #seen = new WeakMap<object, Promise<SegmenterImage>>();
   readonly #opened: Opened;
   #nextId = 0;
+  /** The request that may be superseded, and the last of its kind in the worker. */
+  #newest: AbortController | undefined;
+  #following: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   private constructor(worker: Worker, remote: Comlink.Remote<WorkerApi>, opened: Opened) {
@@ -228,13 +240,24 @@ export class Segmenter {
    *
    * @throws InvalidPromptError, UnsupportedPromptError, InvalidImageError, ImageReleasedError
    */
-  async segment(request: SegmentRequest, { signal }: CallOptions = {}): Promise<SegmentResult> {
+  async segment(request: SegmentRequest, options: SegmentOptions = {}): Promise<SegmentResult> {
     const { image: source, ...prompt } = request;
     const remote = this.#alive();
+    const signal = options.supersede ? this.#supersede(options.signal) : options.signal;
     signal?.throwIfAborted();
     const image = await this.#encoded(source, signal);
-    const prediction = await abortable(remote.predict(image.id, prompt), signal);
+    if (options.supersede) await abortable(this.#following, signal);
+    const answer = remote.predict(image.id, prompt);
+    if (options.supersede) this.#following = answer.catch(() => undefined);
+    const prediction = await abortable(answer, signal);
     return new SegmentResult(prediction, image.width, image.height, prompt.return_logits ?? false);
+  }
+
+  /** Aborts the request that is superseded; returns the signal of the new one. */
+  #supersede(signal: AbortSignal | undefined): AbortSignal {
+    this.#newest?.abort(new DOMException("a newer request took its place", "AbortError"));
+    this.#newest = new AbortController();
+    return signal ? AbortSignal.any([signal, this.#newest.signal]) : this.#newest.signal;
   }
 
   async #encoded(source: SegmenterImage | ImageSource, signal: AbortSignal | undefined): Promise<SegmenterImage> {

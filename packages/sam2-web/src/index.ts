@@ -21,6 +21,7 @@ export {
   type Segmenter,
   type SegmenterImage,
   type SegmenterOptions,
+  type SegmentOptions,
   type SegmentRequest,
   SegmentResult,
 } from "./client.ts";

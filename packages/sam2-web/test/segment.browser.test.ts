@@ -271,6 +271,20 @@ describe("control", () => {
     await segmenter.dispose();
   });
 
+  test("a request that follows the pointer takes the place of those before it", async () => {
+    const segmenter = await openToy("wasm");
+    const image = await segmenter.setImage(photo);
+    const requests = Array.from({ length: 20 }, (_, i) =>
+      segmenter.segment({ image, point_coords: [[20 * i, 100]], point_labels: [1] }, { supersede: true }),
+    );
+    const settled = await Promise.allSettled(requests);
+    const names = settled.map((each) => (each.status === "fulfilled" ? "answered" : (each.reason as Error).name));
+    expect(names).toEqual([...Array(19).fill("AbortError"), "answered"]);
+    const alone = await segmenter.segment({ image, point_coords: [[380, 100]], point_labels: [1] });
+    expect((settled[19] as PromiseFulfilledResult<typeof alone>).value.scores.data).toEqual(alone.scores.data);
+    await segmenter.dispose();
+  });
+
   test("after dispose every call says so", async () => {
     const segmenter = await openToy("wasm");
     const image = await segmenter.setImage(photo);

@@ -109,7 +109,8 @@ const COMMANDS = {
     ]);
     // one after the other: some tests look at how long the page is blocked
     for (const project of ["node", "browser"]) {
-      run(tool("vitest"), ["run", "--project", project, "--no-file-parallelism", "--passWithNoTests", ...args]);
+      const filtered = args.length > 0 ? ["--passWithNoTests", ...args] : [];
+      run(tool("vitest"), ["run", "--project", project, "--no-file-parallelism", ...filtered]);
     }
   },
   async segment(args) {

@@ -119,7 +119,7 @@ def processed(picture: Image.Image, size: int) -> torch.Tensor:
 @torch.no_grad()
 def photo_answers(checkpoint: Path, picture: Image.Image) -> list[dict]:
     """What the reference answers for a picture, from its pixels to masks of full size."""
-    model = Sam2Model.from_pretrained(checkpoint).eval()
+    model = Sam2Model.from_pretrained(checkpoint, dtype=torch.float32).eval()
     size = model.config.prompt_encoder_config.image_size
     width, height = picture.size
     pixels = processed(picture, size)
@@ -167,6 +167,13 @@ def make_photo(checkpoint: str) -> None:
     save_file({"pixels": pixels.contiguous()}, folder / "pixels.safetensors")
 
 
+def make_mini() -> None:
+    """What the built-in model answers in PyTorch; to be made again whenever its weights change."""
+    folder = FOLDER / "photo"
+    answers = photo_answers(Path(__file__).parents[1] / "sam2-mini", Image.open(folder / "truck.png"))
+    (folder / "expected-sam2-mini.json").write_text(json.dumps(answers, indent=1) + "\n")
+
+
 if __name__ == "__main__":
     make("toy", Sam2Config(**checkpoints.toy_parts(128)), 128, torch.float32, other_size=192)
     make(
@@ -178,4 +185,5 @@ if __name__ == "__main__":
     )
     make("toy-video", checkpoints.toy_video_config(64), 64, torch.float16)
     make_photo("toy")
+    make_mini()
     traced.trace(Sam2Model.from_pretrained(FOLDER / "toy").eval(), FOLDER / "transformers.js", free_points=True)

@@ -1,0 +1,62 @@
+/** The segment command, as a person runs it. */
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { decodeRle, maskArea, maskBox } from "sam2-web";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+const PHOTO = path("../models/reference/fixtures/photo/truck.png");
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "segment-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const run = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
+  promisify(execFile)(path("../node_modules/.bin/tsx"), [path("../packages/headless/src/segment.ts"), ...args], {
+    cwd: folder,
+  });
+
+test("writes an overlay and the masks", async () => {
+  const args = ["--point", "150,105", "--negative", "10,10", "--multimask", "--device", "wasm"];
+  const { stdout } = await run(PHOTO, ...args, "--out", "out.png", "--json", "out.json");
+  expect(stdout).toMatch(
+    /^sam2-mini on wasm \(asked for WASM\): load \d+ ms, encode \d+ ms, decode \d+ ms; score 0\.\d+/,
+  );
+  expect([...(await readFile(join(folder, "out.png"))).subarray(1, 4)]).toEqual([..."PNG"].map((c) => c.charCodeAt(0)));
+  const report = JSON.parse(await readFile(join(folder, "out.json"), "utf8"));
+  expect(report).toMatchObject({
+    model: "sam2-mini",
+    device: { encoder: "wasm", decoder: "wasm" },
+    image: { width: 480, height: 320 },
+    timings_ms: { load: expect.any(Number), encode: expect.any(Number), decode: expect.any(Number) },
+  });
+  expect(report.masks).toHaveLength(3);
+  const scores = report.masks.map(({ score }: { score: number }) => score);
+  expect(scores).toEqual([...scores].sort((a, b) => b - a));
+  for (const { rle, area, bbox } of report.masks) {
+    const mask = decodeRle(rle);
+    expect([maskArea(mask), maskBox(mask)]).toEqual([area, bbox]);
+  }
+}, 120_000);
+
+describe("says what is wrong, and writes nothing", () => {
+  test.each<[string, string[], RegExp]>([
+    ["no prompt", [PHOTO], /give at least one --point/],
+    ["no such picture", ["nothing.jpg", "--point", "1,1"], /nothing.jpg: no such file/],
+    ["a point of one number", [PHOTO, "--point", "1"], /expected 2 numbers with commas between/],
+    ["an unknown model", [PHOTO, "--point", "1,1", "--model", "sam9"], /got "sam9"/],
+  ])(
+    "%s",
+    async (_, args, message) => {
+      await expect(run(...args, "--out", "bad.png")).rejects.toMatchObject({ stderr: expect.stringMatching(message) });
+      expect(await readdir(folder)).not.toContain("bad.png");
+    },
+    60_000,
+  );
+});

@@ -234,6 +234,7 @@ describe("GPU", () => {
     expect(plain.device).toMatchObject({ encoder: "wasm", reason: expect.stringContaining("emulated in software") });
     const allowed = await segment({ device: "auto", softwareGpu: true });
     expect(allowed.device).toMatchObject({ encoder: "webgpu", decoder: "webgpu" });
+    expect(allowed.cached.filter((key) => key.startsWith("canary/"))).toHaveLength(1);
     expectClose(allowed.scores, await expectedScores());
   });
 

@@ -40,6 +40,8 @@ export type ModelSource = string | URL | ModelAddresses | CheckpointAddress | Mo
 export interface LoadedModel {
   readonly spec: ModelSpec;
   readonly bytes: ModelBytes;
+  /** SHA-256 of the encoder, where it is known: names what is remembered about the model. */
+  readonly fingerprint: string | null;
 }
 
 async function readJson(blob: Blob, name: string): Promise<unknown> {
@@ -63,13 +65,16 @@ async function loadFiles(files: ModelFiles): Promise<LoadedModel> {
     const part = (name: string): Promise<Uint8Array> => bytesOf(converted.files.get(name) as Blob);
     return {
       spec: converted.manifest,
+      fingerprint: converted.manifest.files.encoder.sha256,
       bytes: { encoder: await part(FILE_NAMES.encoder), decoder: await part(FILE_NAMES.decoder) },
     };
   }
   const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
-  if ("manifest" in files)
-    return { spec: readManifest(await readJson(files.manifest, "model.json"), "model.json"), bytes };
-  return { spec: publishedSpec("files", files.imageSize), bytes };
+  if ("manifest" in files) {
+    const manifest = readManifest(await readJson(files.manifest, "model.json"), "model.json");
+    return { spec: manifest, bytes, fingerprint: manifest.files.encoder.sha256 };
+  }
+  return { spec: publishedSpec("files", files.imageSize), bytes, fingerprint: null };
 }
 
 /**
@@ -147,7 +152,8 @@ async function loadExport(
     const key = `${manifest.id}/${manifest.dtype}/${label}/${sha256}`;
     return fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, onProgress, signal);
   };
-  return { spec: manifest, bytes: { encoder: await part("encoder"), decoder: await part("decoder") } };
+  const bytes = { encoder: await part("encoder"), decoder: await part("decoder") };
+  return { spec: manifest, bytes, fingerprint: manifest.files.encoder.sha256 };
 }
 
 /** model.json from the network, and the last good one where there is none. */

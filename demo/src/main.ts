@@ -415,7 +415,7 @@ function openModel(id: string): Promise<Segmenter> {
       const { device, model } = ready;
       showBusy(null);
       const threads = `${device.threads} ${device.threads === 1 ? "thread" : "threads"}`;
-      element("model").textContent = device.encoder === "webgpu" ? "on WebGPU" : `on WASM, ${threads}`;
+      element("model").textContent = device.encoder === "webgpu" ? "WebGPU" : `WASM, ${threads}`;
       element("model").title = device.reason;
       say(`${model.id} is ready. ${blob ? "" : "Choose a picture."}`);
       // without a model before, a picture that was chosen early is waiting for this one already

@@ -137,7 +137,13 @@ describe("size, gzipped, the runtime aside", () => {
 });
 
 test("a package holds what it needs and nothing else", async () => {
-  expect((await readdir(installed("sam2-mini"))).sort()).toEqual(["index.d.ts", "index.js", "onnx", "package.json"]);
+  expect((await readdir(installed("sam2-mini"))).sort()).toEqual([
+    "README.md",
+    "index.d.ts",
+    "index.js",
+    "onnx",
+    "package.json",
+  ]);
   expect((await readdir(installed("sam2-web"))).sort()).toEqual(
     expect.arrayContaining(["dist", "package.json", "standalone"]),
   );

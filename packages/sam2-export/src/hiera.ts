@@ -93,6 +93,22 @@ function fromWindows(graph: Graph, value: Value, like: Tokens, window: number): 
   return { ...like, value: graph.reshape(map, [grid * grid, channels]) };
 }
 
+/** What one GPU buffer binding commonly holds; no tensor of a graph may be larger. */
+export const MAX_TENSOR_BYTES: number = 2 ** 27;
+
+/** Applies `task` to as many rows at a time as keep a tensor of `columns` within a GPU's binding. */
+function byRows(graph: Graph, x: Value, columns: number, task: (some: Value) => Value): Value {
+  const count = x.dims[0] as number;
+  const parts = Math.ceil((4 * count * columns) / MAX_TENSOR_BYTES);
+  if (parts === 1) return task(x);
+  const step = Math.ceil(count / parts);
+  const starts = Array.from({ length: parts }, (_, index) => index * step);
+  return graph.concat(
+    starts.map((start) => task(graph.slice(x, 0, start, Math.min(start + step, count)))),
+    0,
+  );
+}
+
 interface Block {
   readonly name: string;
   readonly inputs: number;
@@ -177,8 +193,11 @@ function attentionBlock(
 
   const hidden = Math.trunc(outputs * hiera.mlpRatio);
   const second = graph.norm(summed, checkpoint.norm(`${name}.layer_norm2`, outputs), hiera.layerNormEps);
-  const inner = graph.gelu(graph.linear(second, checkpoint.linear(`${name}.mlp.proj_in`, outputs, hidden)));
-  const mlp = graph.linear(inner, checkpoint.linear(`${name}.mlp.proj_out`, hidden, outputs));
+  const [into, back] = [
+    checkpoint.linear(`${name}.mlp.proj_in`, outputs, hidden),
+    checkpoint.linear(`${name}.mlp.proj_out`, hidden, outputs),
+  ];
+  const mlp = byRows(graph, second, hidden, (some) => graph.linear(graph.gelu(graph.linear(some, into)), back));
   return { ...attended, value: graph.add(summed, mlp) };
 }
 

@@ -17,7 +17,18 @@ import { attention } from "./attention.ts";
 import type { HieraConfig, Sam2Config } from "./config.ts";
 import { ExportError } from "./errors.ts";
 import type { Graph, Value } from "./graph.ts";
-import { type Checkpoint, computed, elements, product, reshaped, rows, scaled, sum, type Weight } from "./weights.ts";
+import {
+  type Checkpoint,
+  computed,
+  elements,
+  product,
+  reshaped,
+  rows,
+  scaled,
+  sum,
+  type Weight,
+  zeros,
+} from "./weights.ts";
 
 const PREFIX = "vision_encoder.backbone";
 
@@ -157,7 +168,7 @@ function attentionBlock(
   const qkv = checkpoint.linear(`${name}.attn.qkv`, inputs, 3 * outputs);
   const part = (index: number): Weight => rows(qkv.weight, index * outputs, (index + 1) * outputs);
   const bias = (index: number): Weight => rows(qkv.bias, index * outputs, (index + 1) * outputs);
-  const none = computed(`zeros[${outputs}]`, [outputs], () => new Float32Array(outputs));
+  const none = zeros(outputs);
   const scale = (outputs / heads) ** -0.5;
   const q = graph.linear(normed, { weight: scaled(part(0), scale), bias: scaled(bias(0), scale) });
   const k = graph.linear(normed, { weight: part(1), bias: none });

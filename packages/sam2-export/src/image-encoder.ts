@@ -10,7 +10,7 @@
 import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";
 import { arrange, buildHiera, type Tokens } from "./hiera.ts";
-import { type Checkpoint, type Linear, product, reshaped, sum } from "./weights.ts";
+import { type Checkpoint, type Linear, product, reshaped, sum, zeros } from "./weights.ts";
 
 /** Levels of the feature pyramid, counted from stride 4. */
 const STRIDE_16 = 2;
@@ -95,7 +95,7 @@ export function buildImageEncoder(checkpoint: Checkpoint, config: Sam2Config, op
 
   let features0 = toMap(graph, stage(0), compose(convS0, lateral(checkpoint, config, 0)));
   if (takesTopDown(0)) {
-    const weightOnly = { weight: convS0.weight, bias: computedZeros(convS0) };
+    const weightOnly = { weight: convS0.weight, bias: zeros(hiddenSize / 8) };
     let above = toMap(graph, stage(1), compose(weightOnly, lateral1));
     if (takesTopDown(1)) above = graph.add(above, upsample(graph, convolve(graph, coarse, convS0)));
     features0 = graph.add(features0, upsample(graph, above));
@@ -107,8 +107,4 @@ export function buildImageEncoder(checkpoint: Checkpoint, config: Sam2Config, op
   graph.output("high_res_feats_0", features0);
   graph.output("high_res_feats_1", features1);
   return graph;
-}
-
-function computedZeros({ bias }: Linear): Linear["bias"] {
-  return { name: `zeros[${bias.dims}]`, dims: bias.dims, load: async () => new Float32Array(bias.dims[0] as number) };
 }

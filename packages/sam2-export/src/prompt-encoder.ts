@@ -6,7 +6,7 @@
  */
 import type { Sam2Config } from "./config.ts";
 import type { Graph, Value } from "./graph.ts";
-import { type Checkpoint, computed, reshaped, stacked, type Weight } from "./weights.ts";
+import { type Checkpoint, computed, reshaped, stacked, transposed, type Weight } from "./weights.ts";
 
 const PREFIX = "prompt_encoder";
 
@@ -105,13 +105,7 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
 
   // has · (W x + b) + (1 − has) · none = (has · x) W + has · (b − none) + none
   const present = graph.reshape(has, ["B", 1, 1], [-1, 1, 1]);
-  const matrix = computed(`${last.name}.T`, [wide, hiddenSize], async () => {
-    const source = await last.load();
-    return Float32Array.from(
-      { length: source.length },
-      (_, index) => source[(index % hiddenSize) * wide + Math.floor(index / hiddenSize)] as number,
-    );
-  });
+  const matrix = transposed(reshaped(last, [hiddenSize, wide]));
   const difference = computed("mask_bias-no_mask", [1, 1, hiddenSize], async () => {
     const none = await noMask.load();
     return (await bias.load()).map((value, index) => value - (none[index] as number));

@@ -29,6 +29,11 @@ export function computed(
   return { name, dims, load: async () => load() };
 }
 
+/** A vector of zeros: the bias of a layer that has none. */
+export function zeros(count: number): Weight {
+  return computed(`zeros[${count}]`, [count], () => new Float32Array(count));
+}
+
 /** Rows `start` to `end` of the first axis. */
 export function rows(weight: Weight, start: number, end: number): Weight {
   const [count = 0, ...rest] = weight.dims;

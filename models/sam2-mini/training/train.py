@@ -230,6 +230,18 @@ def initialise(model: Sam2Model) -> None:
             module.q_proj.bias.zero_()
 
 
+def optimizers_of(model: Sam2Model, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices of the transformers, AdamW for everything else."""
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        hidden = ".blocks." in name or "transformer" in name or "mlps" in name
+        (matrices if hidden and parameter.ndim == 2 else others).append(parameter)
+    return [
+        torch.optim.Muon(matrices, rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, rate, betas=(0.9, 0.98), weight_decay=0.05),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("cache", type=Path)
@@ -249,14 +261,15 @@ def main() -> None:
     model = Sam2Model(architecture.config()).train()
     initialise(model)
     average = copy.deepcopy(model).eval()
-    optimizer = torch.optim.AdamW(model.parameters(), arguments.rate, betas=(0.9, 0.98), weight_decay=0.05)
+    optimizers = optimizers_of(model, arguments.rate)
     step = 0
     state_file = arguments.out / "state.pt"
     if state_file.exists():
         state = torch.load(state_file)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(optimizers, state["optimizers"]):
+            optimizer.load_state_dict(kept)
         step = state["step"]
     architecture.set_image_size(model, arguments.size)
 
@@ -268,14 +281,16 @@ def main() -> None:
         if share >= 1:
             break
         fall = 1 if share < 0.3 else 0.5 * (1 + math.cos(math.pi * (share - 0.3) / 0.7))
-        for group in optimizer.param_groups:
-            group["lr"] = arguments.rate * min(1, (step - first + 1) / arguments.warmup) * max(fall, 0.01)
+        rate = arguments.rate * min(1, (step - first + 1) / arguments.warmup) * max(fall, 0.01)
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["lr"] = rate
         rng = np.random.default_rng((TRAINING_SEED, step, 99))
         loss, top, best = loss_of(model, next(loader), rng)
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         step += 1
         decay = min(0.9985, (1 + step) / (10 + step))
         with torch.no_grad():
@@ -285,19 +300,20 @@ def main() -> None:
         shown.append((loss.item(), top, best))
         if step % 50 == 0:
             figures = " ".join(f"{v:.3f}" for v in np.mean(shown, 0))
-            rate = arguments.batch * (step - first) / (time.time() - begin)
-            print(f"step {step} loss/top/best {figures} lr {optimizer.param_groups[0]['lr']:.1e} {rate:.1f} images/s", flush=True)
+            speed = arguments.batch * (step - first) / (time.time() - begin)
+            print(f"step {step} loss/top/best {figures} lr {rate:.1e} {speed:.1f} images/s", flush=True)
             shown = []
         if time.time() - saved > 180:
-            save(state_file, model, average, optimizer, step)
+            save(state_file, model, average, optimizers, step)
             saved = time.time()
-    save(state_file, model, average, optimizer, step)
+    save(state_file, model, average, optimizers, step)
 
 
-def save(file: Path, model, average, optimizer, step: int) -> None:
+def save(file: Path, model, average, optimizers, step: int) -> None:
     """Writes the state to resume from beside `file`, then renames, and the averaged weights as a checkpoint."""
     aside = file.with_suffix(".tmp")
-    torch.save(dict(model=model.state_dict(), average=average.state_dict(), optimizer=optimizer.state_dict(), step=step), aside)
+    states = [optimizer.state_dict() for optimizer in optimizers]
+    torch.save(dict(model=model.state_dict(), average=average.state_dict(), optimizers=states, step=step), aside)
     aside.rename(file)
     copy.deepcopy(average).half().save_pretrained(file.parent / "checkpoint")
 

@@ -59,7 +59,7 @@ function compile() {
 /** The ONNX files of the built-in model, made from its checkpoint. */
 function exportBuiltInModel() {
   if (isNewer(join(MINI, "onnx", "model.json"), join(MINI, "model.safetensors"))) return;
-  const args = [MINI, "--out", join(MINI, "onnx"), "--id", "sam2-mini", "--dtype", "fp16"];
+  const args = [MINI, "--out", join(MINI, "onnx"), "--id", "sam2-mini", "--dtype", "fp16", "--canary"];
   quietly(tool("tsx"), [join(ROOT, "packages/sam2-export/src/cli.ts"), ...args]);
 }
 

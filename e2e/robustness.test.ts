@@ -248,10 +248,63 @@ describe("GPU", () => {
     expect(fallen.device).toMatchObject({
       encoder: "wasm",
       decoder: "wasm",
-      reason: expect.stringMatching(/was not used: its image_embed differs from the CPU's by \d+/),
+      reason: expect.stringMatching(/was not used: .* its image_embed differs from the CPU's by \d+/),
     });
     expectClose(fallen.scores, await expectedScores());
     expect(await segment({ model, device: "webgpu" })).toMatchObject({ error: "DeviceError" });
+    // what was found out is remembered: the next time the GPU is not even tried
+    expect(fallen.cached.filter((key) => key.startsWith("verdict/"))).toHaveLength(1);
+    const phases = await page.evaluate(async (address) => {
+      const seen: string[] = [];
+      const segmenter = await window.sam2.createSegmenter({
+        model: address,
+        softwareGpu: true,
+        onProgress: ({ phase }) => seen.push(phase),
+      });
+      await segmenter.dispose();
+      return seen;
+    }, model);
+    expect(phases).not.toContain("check");
+  });
+
+  test("where only the decoder answers wrongly, it goes to WASM beside the encoder on the GPU", async () => {
+    const manifest = JSON.parse(await readFile(join(folder, "toy", "model.json"), "utf8"));
+    manifest.canary = { masks: { values: Array(32).fill(1), largest: 1 } };
+    await writeFile(join(folder, "toy", "wrong.json"), JSON.stringify(manifest));
+    const fallen = await segment({ model: "models/toy/wrong.json", device: "auto", softwareGpu: true });
+    expect(fallen.device).toMatchObject({
+      encoder: "wasm",
+      reason: expect.stringMatching(
+        /with decomposed attention, its masks differs .*with the decoder on WASM, its masks/,
+      ),
+    });
+    // forget the second finding, which that wrong answer brought about too
+    await page.evaluate(async () => {
+      const kept = await (await navigator.storage.getDirectory()).getDirectoryHandle("sam2-web");
+      for await (const [name, handle] of kept.entries()) {
+        if (!name.startsWith("verdict")) continue;
+        const file = handle as FileSystemFileHandle;
+        const note = JSON.parse(await (await file.getFile()).text());
+        delete note.faults["the decoder on WASM"];
+        const stream = await file.createWritable();
+        await stream.write(JSON.stringify(note));
+        await stream.close();
+      }
+    });
+    const mixed = await segment({ device: "auto", softwareGpu: true });
+    expect(mixed.device).toMatchObject({
+      encoder: "webgpu",
+      decoder: "wasm",
+      reason: expect.stringContaining("with decomposed attention, its masks differs"),
+    });
+    expectClose(mixed.scores, await expectedScores());
+  });
+
+  test("a checkpoint on a GPU is tried with fused attention first", async () => {
+    const model = { checkpoint: "models/checkpoint/" };
+    const { device, scores } = await segment({ model, device: "webgpu" });
+    expect(device).toMatchObject({ encoder: "webgpu", decoder: "webgpu" });
+    expectClose(scores, await expectedScores());
   });
 
   test("a GPU that is lost in mid-use is replaced, and the image encoded again", async () => {

@@ -109,11 +109,10 @@ MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
 
-def processed(picture: Image.Image, size: int) -> torch.Tensor:
-    """The pixels of `Sam2Processor`, by the function that its torchvision backend calls on uint8."""
+def stretched(picture: Image.Image, size: int) -> torch.Tensor:
+    """uint8 [1,3,size,size], by the function that the torchvision backend of `Sam2Processor` calls."""
     pixels = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)[None]
-    pixels = torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-    return (pixels.float() / 255 - MEAN) / STD
+    return torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
 
 
 @torch.no_grad()
@@ -122,7 +121,7 @@ def photo_answers(checkpoint: Path, picture: Image.Image) -> list[dict]:
     model = Sam2Model.from_pretrained(checkpoint, dtype=torch.float32).eval()
     size = model.config.prompt_encoder_config.image_size
     width, height = picture.size
-    pixels = processed(picture, size)
+    pixels = (stretched(picture, size).float() / 255 - MEAN) / STD
     scale = torch.tensor([size / width, size / height])
     point, other, box = [0.4 * width, 0.35 * height], [0.75 * width, 0.8 * height], [0.1, 0.2, 0.9, 0.75]
     box = [box[0] * width, box[1] * height, box[2] * width, box[3] * height]
@@ -161,7 +160,7 @@ def make_photo(checkpoint: str) -> None:
     folder = FOLDER / "photo"
     picture = Image.open(folder / "truck.png")
     size = json.loads((FOLDER / checkpoint / "config.json").read_text())["prompt_encoder_config"]["image_size"]
-    pixels = processed(picture, size)
+    pixels = stretched(picture, size)
     answers = photo_answers(FOLDER / checkpoint, picture)
     (folder / "expected.json").write_text(json.dumps(answers, indent=1) + "\n")
     save_file({"pixels": pixels.contiguous()}, folder / "pixels.safetensors")
@@ -175,7 +174,7 @@ def make_mini() -> None:
 
 
 if __name__ == "__main__":
-    make("toy", Sam2Config(**checkpoints.toy_parts(128)), 128, torch.float32, other_size=192)
+    make("toy", Sam2Config(**checkpoints.toy_parts(128)), 128, torch.float32, other_size=160)
     make(
         "toy-sharded",
         Sam2Config(**checkpoints.toy_parts(96, windows=(8, 4, 4, 2), top_down=(0, 1, 2, 3))),
@@ -187,3 +186,4 @@ if __name__ == "__main__":
     make_photo("toy")
     make_mini()
     traced.trace(Sam2Model.from_pretrained(FOLDER / "toy").eval(), FOLDER / "transformers.js", free_points=True)
+    traced.trace_samexporter(Sam2Model.from_pretrained(FOLDER / "toy").eval(), FOLDER / "samexporter")

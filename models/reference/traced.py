@@ -1,9 +1,9 @@
-"""Traces a checkpoint with `torch.onnx.export`, in the transformers.js layout.
+"""Traces a checkpoint with `torch.onnx.export`, in the layouts of transformers.js and samexporter.
 
     python traced.py CHECKPOINT_FOLDER OUT_FOLDER
 
-What is traced is the reference model itself; the files are the peer in benchmarks: one object, one
-point, all shapes fixed.
+What is traced is the reference model itself. In the first layout the files are the peer in
+benchmarks: one object, one point, all shapes fixed.
 """
 
 import argparse
@@ -44,6 +44,37 @@ class PromptEncoderMaskDecoder(torch.nn.Module):
         return answer.iou_scores, answer.pred_masks, answer.object_score_logits
 
 
+class PointMaskDecoder(torch.nn.Module):
+    """samexporter's decoder: points, labels, a mask and whether there is one → three masks, their scores."""
+
+    def __init__(self, model: Sam2Model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, image_embed, high, middle, point_coords, point_labels, mask_input, has_mask_input):
+        model = self.model
+        encoder = model.prompt_encoder
+        # the reference embeds label −1 as padding, and adds the padding point itself
+        labels = point_labels[None].to(torch.int32)
+        sparse, _ = encoder(point_coords[None], labels, None, None)
+        given = encoder.mask_embed(mask_input)
+        none = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1).expand_as(given)
+        has_mask = has_mask_input[:, None, None, None]
+        dense = has_mask * given + (1 - has_mask) * none
+        masks, scores, _, _ = model.mask_decoder(
+            image_embeddings=image_embed.expand(dense.shape[0], -1, -1, -1),
+            image_positional_embeddings=model.get_image_wide_positional_embeddings().expand(dense.shape[0], -1, -1, -1),
+            sparse_prompt_embeddings=sparse.transpose(0, 1),
+            dense_prompt_embeddings=dense,
+            multimask_output=True,
+            high_resolution_features=[
+                high.expand(dense.shape[0], -1, -1, -1),
+                middle.expand(dense.shape[0], -1, -1, -1),
+            ],
+        )
+        return masks[:, 0], scores[:, 0]
+
+
 def strip(file: Path) -> None:
     """Drops what the exporter notes about its own work, which is most of a small file."""
     model = onnx.load(file)
@@ -79,6 +110,33 @@ def trace(model: Sam2Model, out: Path, free_points: bool = False) -> None:
     torch.onnx.export(decoder, (point, label, *encoder(pixels)), files[1], **names, **options)
     for file in files:
         strip(file)
+
+
+@torch.no_grad()
+def trace_samexporter(model: Sam2Model, out: Path) -> None:
+    """Writes encoder.onnx and decoder.onnx with samexporter's names; free numbers of objects and points."""
+    out.mkdir(parents=True, exist_ok=True)
+    size = model.config.prompt_encoder_config.image_size
+    encoder, decoder = VisionEncoder(model).eval(), PointMaskDecoder(model).eval()
+    pixels = torch.zeros(1, 3, size, size)
+    options = dict(dynamo=True, opset_version=18, external_data=False)
+    maps = ["high_res_feats_0", "high_res_feats_1", "image_embed"]
+    torch.onnx.export(encoder, (pixels,), out / "encoder.onnx", input_names=["image"], output_names=maps, **options)
+    high, middle, low = encoder(pixels)
+    prompt = torch.full((2, 3, 2), size / 2), torch.ones(2, 3), torch.zeros(2, 1, size // 4, size // 4), torch.zeros(2)
+    objects, points = (torch.export.Dim(name, max=64) for name in ("objects", "points"))
+    free = {0: objects, 1: points}
+    torch.onnx.export(
+        decoder,
+        (low, high, middle, *prompt),
+        out / "decoder.onnx",
+        input_names=[*maps[::-1][:1], *maps[:2], "point_coords", "point_labels", "mask_input", "has_mask_input"],
+        output_names=["masks", "iou_predictions"],
+        dynamic_shapes=(None, None, None, free, free, {0: objects}, {0: objects}),
+        **options,
+    )
+    for file in ("encoder.onnx", "decoder.onnx"):
+        strip(out / file)
 
 
 if __name__ == "__main__":

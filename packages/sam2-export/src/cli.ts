@@ -12,6 +12,7 @@ interface CliOptions {
   imageSize?: number;
   attention: AttentionForm;
   id?: string;
+  canary: boolean;
 }
 
 function wholeNumber(text: string): number {
@@ -29,15 +30,17 @@ const program = new Command("sam2-export")
     new Option("--attention <form>", "form of the attention").choices(["fused", "decomposed"]).default("decomposed"),
   )
   .option("--image-size <pixels>", "side of the model input, a multiple of 32", wholeNumber)
-  .option("--id <id>", "model id; the folder's name by default");
+  .option("--id <id>", "model id; the folder's name by default")
+  .option("--canary", "add what a device that computes rightly answers; needs onnxruntime-node", false);
 
 program.action(async (folder: string, options: CliOptions) => {
   try {
-    const { dtype, attention, imageSize, id } = options;
+    const { dtype, attention, imageSize, id, canary } = options;
     const manifest = await exportFolder(folder, options.out, {
       dtype,
       attention,
       imageSize,
+      canary,
       ...(id === undefined ? {} : { id }),
     });
     const { encoder, decoder } = manifest.files;

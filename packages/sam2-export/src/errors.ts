@@ -5,7 +5,8 @@ export type ExportErrorName =
   | "MissingTensorError"
   | "TensorShapeError"
   | "TensorValueError"
-  | "OutputError";
+  | "OutputError"
+  | "RuntimeError";
 
 /**
  * An error with a stable `name`; `message` says which tensor or field, what was expected and what came.

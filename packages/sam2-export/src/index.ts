@@ -15,6 +15,7 @@
  *
  * @module
  */
+export { type CanaryAnswer, type CanarySample, canaryQuestion, sampleCanary } from "./canary.ts";
 export { type HieraConfig, parseConfig, type Sam2Config } from "./config.ts";
 export {
   type CheckpointFiles,
@@ -27,8 +28,6 @@ export {
 export { ExportError, type ExportErrorName } from "./errors.ts";
 export type { AttentionForm } from "./graph.ts";
 export {
-  type CanaryAnswer,
-  type CanarySample,
   CONTRACT_VERSION,
   type Dtype,
   IMAGE_MEAN,

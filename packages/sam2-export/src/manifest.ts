@@ -1,4 +1,5 @@
 /** model.json: what a runtime must know before it opens the ONNX files. */
+import type { CanaryAnswer } from "./canary.ts";
 import type { Sam2Config } from "./config.ts";
 import type { AttentionForm } from "./graph.ts";
 
@@ -23,15 +24,6 @@ export interface ModelFile {
 /** Precision of the stored weights; arithmetic, inputs and outputs are float32 in both. */
 export type Dtype = "fp32" | "fp16";
 
-/** Values of one output for a fixed input, sampled evenly, and the output's largest magnitude. */
-export interface CanarySample {
-  readonly values: readonly number[];
-  readonly largest: number;
-}
-
-/** Samples by output name: what a device that computes rightly answers. */
-export type CanaryAnswer = Readonly<Record<string, CanarySample>>;
-
 /** The content of model.json. */
 export interface ModelManifest {
   readonly contract: number;
@@ -53,6 +45,6 @@ export interface ModelManifest {
   readonly attention: AttentionForm;
   readonly parameters: number;
   readonly files: { readonly encoder: ModelFile; readonly decoder: ModelFile };
-  /** The runtime's check of a device; added by who has a runtime at hand, and computed there if absent. */
+  /** What a device that computes rightly answers; the runtime finds out by itself where it is absent. */
   readonly canary?: CanaryAnswer;
 }

@@ -1,8 +1,9 @@
 /** Checkpoint folders and model folders on disk: the only part that knows a file system. */
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { type ExportOptions, exportModel } from "./convert.ts";
+import { type CanaryAnswer, canaryQuestion, sampleCanary } from "./canary.ts";
+import { type ExportOptions, exportModel, FILE_NAMES } from "./convert.ts";
 import { ExportError } from "./errors.ts";
 import type { ModelManifest } from "./manifest.ts";
 import type { ByteSource } from "./safetensors.ts";
@@ -53,6 +54,12 @@ async function openWeights(folder: string): Promise<{ handles: FileHandle[]; ind
   return index === undefined ? { handles } : { handles, index };
 }
 
+/** Options of `exportFolder`. */
+export interface FolderExportOptions extends Partial<ExportOptions> {
+  /** Whether model.json gets a canary, by which runtimes check a device; needs the package onnxruntime-node. */
+  readonly canary?: boolean | undefined;
+}
+
 /**
  * Converts the checkpoint in `checkpointFolder` to `encoder.onnx`, `decoder.onnx` and `model.json` in
  * `outFolder`.
@@ -65,7 +72,7 @@ async function openWeights(folder: string): Promise<{ handles: FileHandle[]; ind
 export async function exportFolder(
   checkpointFolder: string,
   outFolder: string,
-  options: Partial<ExportOptions> = {},
+  { canary = false, ...options }: FolderExportOptions = {},
 ): Promise<ModelManifest> {
   const config = await readJson(join(checkpointFolder, "config.json"));
   const { handles, index } = await openWeights(checkpointFolder);
@@ -75,15 +82,47 @@ export async function exportFolder(
   try {
     const weights = await Promise.all(handles.map(fileSource));
     await output(`${target}: cannot be made`, () => mkdir(aside, { recursive: true }));
-    const manifest = await exportModel({ config, weights, index }, { id: name, ...options }, (file, pieces) =>
-      writeFile(join(aside, file), pieces),
+    const exported = await exportModel({ config, weights, index }, { id: name, ...options }, (file, pieces) =>
+      writePieces(join(aside, file), pieces),
     );
+    const manifest = canary ? { ...exported, canary: await answerCanary(aside, exported) } : exported;
+    if (canary) {
+      const path = join(aside, FILE_NAMES.manifest);
+      await output(`${path}: cannot be written`, () => writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`));
+    }
     await output(`${target}: cannot be replaced`, () => replaceFolder(aside, target));
     return manifest;
   } finally {
     await Promise.all(handles.map((handle) => handle.close()));
     if (await exists(aside)) await rm(aside, { recursive: true });
   }
+}
+
+/** Puts the canary's question to the exported graphs on the CPU. */
+async function answerCanary(folder: string, { imageSize, maskSize }: ModelManifest): Promise<CanaryAnswer> {
+  const { InferenceSession, Tensor } = await import("onnxruntime-node").catch((cause: unknown) => {
+    throw new ExportError("RuntimeError", "a canary needs the package onnxruntime-node", { cause });
+  });
+  const { pixels, click } = canaryQuestion(imageSize);
+  const tensor = (data: Float32Array, ...dims: number[]) => new Tensor("float32", data, dims);
+  const run = async (file: string, feeds: Record<string, InstanceType<typeof Tensor>>) => {
+    const session = await InferenceSession.create(join(folder, file));
+    const outputs = await session.run(feeds);
+    await session.release();
+    return outputs;
+  };
+  const embedding = await run(FILE_NAMES.encoder, { image: tensor(pixels, 1, 3, imageSize, imageSize) });
+  const { masks, iou_predictions } = await run(FILE_NAMES.decoder, {
+    ...embedding,
+    point_coords: tensor(click, 1, 1, 2),
+    point_labels: tensor(Float32Array.of(1), 1, 1),
+    mask_input: tensor(new Float32Array(maskSize ** 2), 1, 1, maskSize, maskSize),
+    has_mask_input: tensor(Float32Array.of(0), 1),
+  });
+  const outputs = { ...embedding, masks, iou_predictions };
+  return sampleCanary(
+    Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, output?.data as Float32Array])),
+  );
 }
 
 /** Turns a failed write into an OutputError. */
@@ -95,7 +134,7 @@ async function output<T>(what: string, action: () => Promise<T>): Promise<T> {
   }
 }
 
-async function writeFile(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+async function writePieces(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const handle = await output(`${path}: cannot be written`, () => open(path, "w"));
   try {
     for await (const piece of pieces) await output(`${path}: cannot be written`, () => writeAll(handle, piece));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { byteSource, exportModel, exportToMemory, type ModelFile } from "../src/index.ts";
 import { exportFolder } from "../src/node.ts";
-import { fixtureFolder } from "./fixtures.ts";
+import { fixtureFolder, readExpected } from "./fixtures.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -197,6 +197,20 @@ test("model.json says what was written", async () => {
     expect(file.bytes).toBe(bytes.length);
     expect(file.sha256).toBe(createHash("sha256").update(bytes).digest("hex"));
   }
+});
+
+test("a canary holds samples of every output, as the runtime answers them", async () => {
+  const { canary } = await exportFolder(fixtureFolder("toy"), join(folder, "canary"), { canary: true });
+  const written = JSON.parse(await readFile(join(folder, "canary", "model.json"), "utf8"));
+  expect(written.canary).toEqual(canary);
+  const expected = await readExpected("toy");
+  for (const name of ["image_embed", "high_res_feats_0", "high_res_feats_1"]) {
+    const { data } = expected.get(name) as { data: Float32Array };
+    const values = Array.from({ length: 32 }, (_, i) => data[Math.floor((i * data.length) / 32)] as number);
+    for (const [i, value] of values.entries()) expect(canary?.[name]?.values[i]).toBeCloseTo(value, 3);
+  }
+  expect(canary?.masks?.values).toHaveLength(32);
+  expect(new Set(canary?.iou_predictions?.values).size).toBe(4);
 });
 
 test("half precision halves the weights", async () => {

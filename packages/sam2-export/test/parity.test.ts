@@ -39,7 +39,7 @@ const CASES: { fixture: string; expected?: string; size: number; options: Partia
   { fixture: "toy", size: 128, options: { attention: "decomposed" } },
   { fixture: "toy", size: 128, options: { attention: "fused" } },
   { fixture: "toy", size: 128, options: { dtype: "fp16" } },
-  { fixture: "toy", expected: "expected-192", size: 192, options: { imageSize: 192 } },
+  { fixture: "toy", expected: "expected-160", size: 160, options: { imageSize: 160 } },
   { fixture: "toy-sharded", size: 96, options: {} },
   { fixture: "toy-sharded", size: 96, options: { attention: "fused" } },
   { fixture: "toy-video", size: 64, options: {} },

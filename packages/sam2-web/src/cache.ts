@@ -256,6 +256,17 @@ export async function keep(key: string, bytes: Uint8Array): Promise<void> {
   await (await store()).write(key, bytes);
 }
 
+/** Keeps what was found out about a model, as JSON. */
+export function keepNote(key: string, note: unknown): Promise<void> {
+  return keep(key, new TextEncoder().encode(JSON.stringify(note)));
+}
+
+/** Reads what `keepNote` kept, or null. */
+export async function readNote<T>(key: string): Promise<T | null> {
+  const kept = await readKept(key);
+  return kept && (JSON.parse(new TextDecoder().decode(kept)) as T);
+}
+
 /** Reads a kept file, or null. */
 export async function readKept(key: string): Promise<Uint8Array | null> {
   return (await store()).read(key);

@@ -1,15 +1,18 @@
-/** The page's side: owns the worker, turns its answers into results, and gives up on what is aborted. */
+/** The page's side: which worker answers, and what becomes of its answers. */
 import * as Comlink from "comlink";
 import type { CachedFile } from "./cache.ts";
+import { Connection } from "./connection.ts";
+import type { DeviceChoice } from "./device.ts";
 import { Sam2Error } from "./errors.ts";
 import { type ImageSource, toTransferable } from "./image.ts";
 import type { ModelSource } from "./load.ts";
-import { type Mask, resizeLogits, resizeMask } from "./mask.ts";
+import { resizeLogits } from "./mask.ts";
 import type { ModelSpec } from "./model.ts";
-import type { EncodeTimings, Prediction } from "./predictor.ts";
-import type { SegmentPrompt, Tensor } from "./prompt.ts";
-import type { DeviceChoice, DeviceInfo } from "./session.ts";
-import type { Opened, OpenProgress, WorkerApi } from "./worker.ts";
+import type { EncodedImage, EncodePhase, EncodeTimings } from "./predictor.ts";
+import type { NumbersLike, SegmentPrompt, Tensor } from "./prompt.ts";
+import { type Quality, SegmentResult } from "./result.ts";
+import type { DeviceInfo } from "./session.ts";
+import type { OpenProgress, OpenRequest } from "./worker.ts";
 
 /** Options of `createSegmenter`. */
 export interface SegmenterOptions {
@@ -17,6 +20,13 @@ export interface SegmenterOptions {
   readonly model?: ModelSource | undefined;
   /** `auto` (default) takes a GPU that computes rightly, and WASM otherwise. */
   readonly device?: DeviceChoice | undefined;
+  /**
+   * For devices whose encoder takes more than two seconds (as measured there): images are first
+   * encoded by a quick draft, which answers prompts until the full encoding is ready. `true` takes
+   * the same model at half its image size, for which it must be a checkpoint; or name another model.
+   * The draft has a worker of its own, and its memory. Off by default.
+   */
+  readonly draft?: boolean | ModelSource | undefined;
   /** Whether `auto` may take a GPU that is emulated on the CPU; `false` by default, since WASM is faster. */
   readonly softwareGpu?: boolean | undefined;
   /** Threads of the WASM provider; up to four by default. */
@@ -33,6 +43,12 @@ export interface SegmenterOptions {
 export interface CallOptions {
   /** Rejects the call at once with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `setImage`. */
+export interface SetImageOptions extends CallOptions {
+  /** Told what the encoding is busy with. */
+  readonly onProgress?: ((phase: EncodePhase, quality: Quality) => void) | undefined;
 }
 
 /** Options of `segment`. */
@@ -52,8 +68,12 @@ export interface SegmenterImage {
   readonly width: number;
   /** Pixels, upright. */
   readonly height: number;
-  /** Milliseconds that encoding took. */
+  /** Milliseconds that encoding took; of the encoding that answers now. */
   readonly timings: EncodeTimings;
+  /** Which encoding answers now. */
+  readonly quality: Quality;
+  /** Resolves when the full encoding answers; at once where there is no draft. */
+  readonly refined: Promise<void>;
   /** Frees the memory of the image. */
   release(): Promise<void>;
 }
@@ -64,76 +84,11 @@ export interface SegmentRequest extends SegmentPrompt {
   readonly image: SegmenterImage | ImageSource;
 }
 
-/**
- * The answer to a prompt: K masks for each of B objects, best first.
- *
- * Only the low-resolution logits travel from the worker; masks of full size are made when they are
- * read, each one once.
- */
-export class SegmentResult {
-  /** Predicted IoU [B,K]. */
-  readonly scores: Tensor;
-  /** Low-resolution logits [B,K,S/4,S/4], clamped to ±32; one of them is a `mask_input`. */
-  readonly logits: Tensor;
-  /** Whether there is an object at all, as logits [B,1]. */
-  readonly objectScores: Tensor;
-  /** Pixels of the image and of full-size masks. */
-  readonly width: number;
-  /** Pixels of the image and of full-size masks. */
-  readonly height: number;
-  /** Milliseconds in the decoder. */
-  readonly decodeTime: number;
-  readonly #returnLogits: boolean;
-  #masks: Tensor<Float32Array | Uint8Array> | undefined;
+/** An encoder that takes no longer than this needs no draft; in milliseconds. */
+const QUICK_ENOUGH = 2000;
 
-  /** @internal */
-  constructor(prediction: Prediction, width: number, height: number, returnLogits: boolean) {
-    this.scores = prediction.scores;
-    this.logits = prediction.logits;
-    this.objectScores = prediction.objectScores;
-    this.decodeTime = prediction.decode;
-    this.width = width;
-    this.height = height;
-    this.#returnLogits = returnLogits;
-  }
-
-  #plane(object: number, index: number): Float32Array {
-    const [batch = 0, count = 0, side = 0] = this.logits.dims;
-    if (!(object >= 0 && object < batch && index >= 0 && index < count)) {
-      throw new RangeError(`mask ${index} of object ${object}: there are ${count} masks of ${batch} objects`);
-    }
-    const at = object * count + index;
-    return this.logits.data.subarray(at * side * side, (at + 1) * side * side);
-  }
-
-  /** One mask of full size; the best of the first object by default. */
-  mask(index = 0, object = 0): Mask {
-    return resizeMask(this.#plane(object, index), this.logits.dims[3] as number, this.width, this.height);
-  }
-
-  /** One mask's low-resolution logits [1,1,S/4,S/4], to be given back as `mask_input`. */
-  maskInput(index = 0, object = 0): Tensor {
-    const side = this.logits.dims[3] as number;
-    return { data: this.#plane(object, index).slice(), dims: [1, 1, side, side] };
-  }
-
-  /** All masks [B,K,H,W]: 0 and 1 in bytes, or float logits where `return_logits` was asked for. */
-  get masks(): Tensor<Float32Array | Uint8Array> {
-    if (this.#masks) return this.#masks;
-    const [batch = 0, count = 0, side = 0] = this.logits.dims;
-    const { width, height } = this;
-    const size = width * height;
-    const data = this.#returnLogits ? new Float32Array(batch * count * size) : new Uint8Array(batch * count * size);
-    for (let at = 0; at < batch * count; at++) {
-      const plane = this.#plane(Math.floor(at / count), at % count);
-      const full = this.#returnLogits
-        ? resizeLogits(plane, side, width, height)
-        : resizeMask(plane, side, width, height).data;
-      data.set(full, at * size);
-    }
-    this.#masks = { data, dims: [batch, count, height, width] };
-    return this.#masks;
-  }
+function disposed(): Sam2Error {
+  return new Sam2Error("DisposedError", "this segmenter was disposed of");
 }
 
 /** Rejects with the signal's reason as soon as it is aborted, whatever `task` does. */
@@ -150,89 +105,154 @@ function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promis
   });
 }
 
+/** Logits that one of the two encodings gave, at the size that the other one takes. */
+function fitted(mask: NumbersLike | Tensor | undefined, side: number): NumbersLike | Tensor | undefined {
+  if (typeof mask !== "object" || !("dims" in mask)) return mask;
+  const given = mask.dims.at(-1);
+  if (given === undefined || given === side || mask.data.length !== given * given) return mask;
+  return { data: resizeLogits(mask.data, given, side, side), dims: [1, 1, side, side] };
+}
+
 /** Segments images; made by `createSegmenter`. */
 export class Segmenter {
-  readonly #worker: Worker;
-  readonly #remote: Comlink.Remote<WorkerApi>;
-  readonly #seen = new WeakMap<object, Promise<SegmenterImage>>();
-  readonly #opened: Opened;
+  readonly #options: SegmenterOptions;
+  #main: Connection;
+  #draft: Connection | null = null;
+  #seen = new WeakMap<object, Promise<SegmenterImage>>();
   #nextId = 0;
+  /** What the encoder takes here, once it was measured. */
+  #encodeTime: number | null;
   /** The request that may be superseded, and the last of its kind in the worker. */
   #newest: AbortController | undefined;
   #following: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
-  private constructor(worker: Worker, remote: Comlink.Remote<WorkerApi>, opened: Opened) {
-    this.#worker = worker;
-    this.#remote = remote;
-    this.#opened = opened;
+  private constructor(options: SegmenterOptions, main: Connection) {
+    this.#options = options;
+    this.#main = main;
+    this.#encodeTime = main.opened.encodeTime;
   }
 
   /** Opens a model; see `createSegmenter`. @internal */
   static async create(options: SegmenterOptions): Promise<Segmenter> {
-    const { model = "sam2-mini", device = "auto", softwareGpu, threads, onProgress, signal } = options;
-    const { embeddingBudget = 256e6 } = options;
-    signal?.throwIfAborted();
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "sam2-web" });
-    const remote = Comlink.wrap<WorkerApi>(worker);
-    const broken = new Promise<never>((_, reject) => {
-      worker.addEventListener("error", (event) => {
-        reject(
-          new Sam2Error("DeviceError", `the worker could not start: ${event.message || "its script failed to load"}`),
-        );
-      });
-    });
-    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-    const source = model instanceof URL ? model.href : model;
-    const request = { model: source, device, softwareGpu, threads, base, embeddingBudget };
-    const listener = Comlink.proxy((progress: OpenProgress) => onProgress?.(progress));
+    const segmenter = new Segmenter(options, await Segmenter.#connect(options, false));
+    await segmenter.#openDraft();
+    return segmenter;
+  }
+
+  static #connect(options: SegmenterOptions, draft: boolean): Promise<Connection> {
+    const { device = "auto", softwareGpu, threads, embeddingBudget = 256e6, onProgress, signal } = options;
+    const another = typeof options.draft !== "boolean" ? options.draft : undefined;
+    const model = (draft && another) || (options.model ?? "sam2-mini");
+    const request: OpenRequest = {
+      model: model instanceof URL ? model.href : model,
+      base: globalThis.document?.baseURI ?? globalThis.location?.href,
+      draft: draft && !another,
+      device,
+      softwareGpu,
+      threads,
+      embeddingBudget,
+    };
+    return Connection.open(request, onProgress, signal);
+  }
+
+  async #openDraft(): Promise<void> {
+    if (!this.#options.draft || this.#isQuick()) return;
     try {
-      const opened = await abortable(Promise.race([remote.open(request, listener), broken]), signal);
-      return new Segmenter(worker, remote, opened);
+      this.#draft = await Segmenter.#connect(this.#options, true);
     } catch (error) {
-      worker.terminate();
+      this.#main.close(disposed());
       throw error;
     }
   }
 
+  #isQuick(): boolean {
+    return this.#encodeTime !== null && this.#encodeTime <= QUICK_ENOUGH;
+  }
+
   /** What runs where, and why. */
   get device(): DeviceInfo {
-    return this.#opened.device;
+    return this.#main.opened.device;
   }
 
   /** The same at this moment: after a lost GPU it may be another device than at first. */
-  currentDevice(): Promise<DeviceInfo> {
-    return this.#alive().device();
+  async currentDevice(): Promise<DeviceInfo> {
+    return this.#alive().call((remote) => remote.device());
   }
 
   /** The model's id, sizes and constants. */
   get model(): ModelSpec {
-    return this.#opened.spec;
+    return this.#main.opened.spec;
   }
 
   /** Whether the model can take a mask as a prompt. */
   get takesMaskInput(): boolean {
-    return this.#opened.takesMaskInput;
+    return this.#main.opened.takesMaskInput;
   }
 
-  #alive(): Comlink.Remote<WorkerApi> {
-    if (this.#disposed) throw new Sam2Error("DisposedError", "this segmenter was disposed of");
-    return this.#remote;
+  #alive(): Connection {
+    if (this.#disposed) throw disposed();
+    return this.#main;
   }
 
   /**
-   * Encodes an image, once; prompts for it are fast afterwards.
+   * Encodes an image, once; prompts for it are fast afterwards. With a draft, it resolves when the
+   * draft is ready; the full encoding follows.
    *
    * @throws InvalidImageError
    */
-  async setImage(source: ImageSource, { signal }: CallOptions = {}): Promise<SegmenterImage> {
-    const remote = this.#alive();
+  async setImage(source: ImageSource, { signal, onProgress }: SetImageOptions = {}): Promise<SegmenterImage> {
+    const main = this.#alive();
     signal?.throwIfAborted();
     const image = await abortable(toTransferable(source), signal);
     const id = String(this.#nextId++);
-    const sent = image instanceof ImageBitmap ? Comlink.transfer(image, [image]) : image;
-    const encoded = await abortable(remote.setImage(id, sent), signal);
-    return { id, ...encoded, release: async () => (this.#disposed ? undefined : remote.releaseImage(id)) };
+    const encode = (connection: Connection, quality: Quality, given: typeof image): Promise<EncodedImage> => {
+      const sent = given instanceof ImageBitmap ? Comlink.transfer(given, [given]) : given;
+      const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(phase, quality));
+      return connection.call(
+        (remote) => remote.setImage(id, sent, listener),
+        quality === "draft" || !draft ? signal : undefined,
+      );
+    };
+    const draft = this.#isQuick() ? null : this.#draft;
+    let quality: Quality = draft ? "draft" : "full";
+    let released = false;
+    let refined = Promise.resolve();
+    let encoded: EncodedImage;
+    if (draft) {
+      const copy = image instanceof ImageBitmap ? await createImageBitmap(image) : image;
+      encoded = await encode(draft, "draft", copy);
+      refined = encode(main, "full", image).then(async (full) => {
+        this.#encodeTime = full.timings.encode;
+        encoded = full;
+        quality = "full";
+        const dropped = [draft, ...(released ? [main] : [])];
+        await Promise.all(dropped.map((connection) => connection.call((remote) => remote.releaseImage(id))));
+      });
+      // who does not wait for it goes on with the draft
+      refined.catch(() => undefined);
+    } else {
+      encoded = await encode(main, "full", image);
+      this.#encodeTime = encoded.timings.encode;
+    }
+    return {
+      id,
+      width: encoded.width,
+      height: encoded.height,
+      refined,
+      get timings() {
+        return encoded.timings;
+      },
+      get quality() {
+        return quality;
+      },
+      release: async () => {
+        if (released || this.#disposed) return;
+        released = true;
+        const connection = quality === "draft" ? draft : main;
+        await connection?.call((remote) => remote.releaseImage(id)).catch(() => undefined);
+      },
+    };
   }
 
   /**
@@ -242,15 +262,18 @@ export class Segmenter {
    */
   async segment(request: SegmentRequest, options: SegmentOptions = {}): Promise<SegmentResult> {
     const { image: source, ...prompt } = request;
-    const remote = this.#alive();
+    this.#alive();
     const signal = options.supersede ? this.#supersede(options.signal) : options.signal;
     signal?.throwIfAborted();
     const image = await this.#encoded(source, signal);
     if (options.supersede) await abortable(this.#following, signal);
-    const answer = remote.predict(image.id, prompt);
+    const { id, width, height, quality } = image;
+    const connection = (quality === "draft" && this.#draft) || this.#alive();
+    const mask_input = this.#draft ? fitted(prompt.mask_input, connection.opened.spec.maskSize) : prompt.mask_input;
+    const answer = connection.call((remote) => remote.predict(id, { ...prompt, mask_input }));
     if (options.supersede) this.#following = answer.catch(() => undefined);
     const prediction = await abortable(answer, signal);
-    return new SegmentResult(prediction, image.width, image.height, prompt.return_logits ?? false);
+    return new SegmentResult({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
   }
 
   /** Aborts the request that is superseded; returns the signal of the new one. */
@@ -272,22 +295,39 @@ export class Segmenter {
     return abortable(image, signal);
   }
 
+  /**
+   * Stops whatever the worker is doing, an encoding in the middle too, by ending it and opening the
+   * model anew, from the cache. Calls in flight reject with an AbortError. Images must be set again:
+   * those of before answer with an ImageReleasedError.
+   */
+  async restart(): Promise<void> {
+    this.#alive();
+    const stopped = new DOMException("the segmenter was restarted", "AbortError");
+    this.#main.close(stopped);
+    this.#draft?.close(stopped);
+    this.#draft = null;
+    this.#seen = new WeakMap();
+    this.#following = Promise.resolve();
+    this.#main = await Segmenter.#connect(this.#options, false);
+    if (this.#disposed) this.#main.close(disposed());
+    else await this.#openDraft();
+  }
+
   /** The model files kept on this device. */
-  listCached(): Promise<CachedFile[]> {
-    return this.#alive().listCached();
+  async listCached(): Promise<CachedFile[]> {
+    return this.#alive().call((remote) => remote.listCached());
   }
 
   /** Deletes kept model files: those of a model by its id, or all. */
-  deleteCached(id?: string): Promise<void> {
-    return this.#alive().deleteCached(id === undefined ? undefined : `${id}/`);
+  async deleteCached(id?: string): Promise<void> {
+    return this.#alive().call((remote) => remote.deleteCached(id === undefined ? undefined : `${id}/`));
   }
 
-  /** Ends the worker and frees all its memory; pending calls stay unanswered. */
+  /** Ends the workers and frees all their memory; calls in flight reject with a DisposedError. */
   async dispose(): Promise<void> {
-    if (this.#disposed) return;
     this.#disposed = true;
-    this.#remote[Comlink.releaseProxy]();
-    this.#worker.terminate();
+    this.#main.close(disposed());
+    this.#draft?.close(disposed());
   }
 }
 

@@ -48,37 +48,42 @@ export async function toTransferable(source: ImageSource): Promise<TransferableI
 }
 
 /**
- * Decodes a picture to upright RGBA pixels; EXIF orientation is applied, and transparency is laid
- * over black, as a conversion to RGB does.
+ * Decodes a picture, upright: EXIF orientation is applied.
  *
  * @throws InvalidImageError for what is no picture, or has no pixels, or too many
  */
-export async function decodeImage(source: TransferableImage, signal?: AbortSignal): Promise<Pixels> {
-  const bitmap = source instanceof ImageBitmap ? source : await decodeBlob(source, signal);
+export async function decodeImage(source: TransferableImage): Promise<ImageBitmap> {
+  const bitmap = source instanceof ImageBitmap ? source : await decodeBlob(source);
   const { width, height } = bitmap;
-  try {
-    if (width === 0 || height === 0 || width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
-      throw new Sam2Error(
-        "InvalidImageError",
-        `expected 1 to ${MAX_SIDE} pixels a side and at most ${MAX_PIXELS / 1e6} megapixels, got ${width}×${height}`,
-      );
-    }
-    const canvas = new OffscreenCanvas(width, height);
-    const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-    if (!context) throw new Sam2Error("InvalidImageError", `no canvas of ${width}×${height} pixels could be made`);
-    context.drawImage(bitmap, 0, 0);
-    return { data: context.getImageData(0, 0, width, height).data, width, height };
-  } finally {
+  if (width === 0 || height === 0 || width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
     bitmap.close();
+    throw new Sam2Error(
+      "InvalidImageError",
+      `expected 1 to ${MAX_SIDE} pixels a side and at most ${MAX_PIXELS / 1e6} megapixels, got ${width}×${height}`,
+    );
   }
+  return bitmap;
 }
 
-async function decodeBlob(source: Blob | string, signal?: AbortSignal): Promise<ImageBitmap> {
+/**
+ * Reads a picture's RGBA pixels; transparency is laid over black, as a conversion to RGB does.
+ *
+ * @throws InvalidImageError where the browser has no memory for it
+ */
+export function readPixels(bitmap: ImageBitmap): Pixels {
+  const { width, height } = bitmap;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  if (!context) throw new Sam2Error("InvalidImageError", `no canvas of ${width}×${height} pixels could be made`);
+  context.drawImage(bitmap, 0, 0);
+  return { data: context.getImageData(0, 0, width, height).data, width, height };
+}
+
+async function decodeBlob(source: Blob | string): Promise<ImageBitmap> {
   let blob = source;
   if (typeof blob === "string") {
     const address = blob;
-    const response = await fetch(address, signal ? { signal } : {}).catch((cause: unknown) => {
-      if (signal?.aborted) throw signal.reason;
+    const response = await fetch(address).catch((cause: unknown) => {
       throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
     });
     if (!response.ok)
@@ -96,7 +101,7 @@ async function decodeBlob(source: Blob | string, signal?: AbortSignal): Promise<
  * One axis of a resize: output position i blends `counts[i]` inputs from `starts[i]` on. All weights
  * lie in one array, as whole multiples of 2^−`shift`.
  */
-interface Axis {
+export interface Axis {
   readonly starts: Int32Array;
   readonly counts: Int32Array;
   readonly weights: Float32Array;
@@ -108,7 +113,7 @@ interface Axis {
  * the scale when shrinking, of half-width one when growing, normalised at the borders; weights are
  * rounded to 15 bits (torch, UpSampleKernel.cpp, `_compute_index_ranges_int16_weights`).
  */
-function triangleAxis(from: number, to: number): Axis {
+export function triangleAxis(from: number, to: number): Axis {
   const scale = from / to;
   const support = Math.max(scale, 1);
   const starts = new Int32Array(to);

@@ -23,8 +23,9 @@ export {
   type SegmenterOptions,
   type SegmentOptions,
   type SegmentRequest,
-  SegmentResult,
+  type SetImageOptions,
 } from "./client.ts";
+export type { DeviceChoice } from "./device.ts";
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "./errors.ts";
 export type { ImageSource } from "./image.ts";
 export { type LivepeerJson, toLivepeerJSON } from "./livepeer.ts";
@@ -32,8 +33,9 @@ export type { CheckpointAddress, ModelAddresses, ModelFiles, ModelSource } from 
 export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask.ts";
 export type { ModelSpec } from "./model.ts";
 export { drawOverlay, maskColour, type Overlay } from "./overlay.ts";
-export type { EncodeTimings } from "./predictor.ts";
+export type { EncodePhase, EncodeTimings } from "./predictor.ts";
 export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt.ts";
+export { type Quality, SegmentResult } from "./result.ts";
 export { decodeRle, encodeRle, type Rle } from "./rle.ts";
-export type { Backend, DeviceChoice, DeviceInfo } from "./session.ts";
+export type { Backend, DeviceInfo } from "./session.ts";
 export type { OpenProgress } from "./worker.ts";

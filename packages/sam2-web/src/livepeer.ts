@@ -1,6 +1,6 @@
 /** A result in the JSON form of Livepeer's `POST /segment-anything-2`. */
-import type { SegmentResult } from "./client.ts";
 import type { Tensor } from "./prompt.ts";
+import type { SegmentResult } from "./result.ts";
 
 /** Three strings, each a JSON array. */
 export interface LivepeerJson {

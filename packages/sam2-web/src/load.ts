@@ -1,5 +1,14 @@
 /** From a model's name, address or files to the bytes that sessions are opened with. */
-import { byteSource, exportToMemory, FILE_NAMES, type ModelManifest } from "sam2-export";
+
+import { bytesToHex } from "@noble/hashes/utils.js";
+import {
+  type AttentionForm,
+  byteSource,
+  exportToMemory,
+  FILE_NAMES,
+  type ModelManifest,
+  parseConfig,
+} from "sam2-export";
 import { type DownloadProgress, deleteCached, fetchCached, keep, readKept } from "./cache.ts";
 import { findModel } from "./catalogue.ts";
 import { Sam2Error } from "./errors.ts";
@@ -40,8 +49,30 @@ export type ModelSource = string | URL | ModelAddresses | CheckpointAddress | Mo
 export interface LoadedModel {
   readonly spec: ModelSpec;
   readonly bytes: ModelBytes;
-  /** SHA-256 of the encoder, where it is known: names what is remembered about the model. */
+}
+
+/** One form of a model's graphs; those of a checkpoint are made when they are asked for. */
+export interface ModelForm {
+  readonly attention: AttentionForm;
+  load(): Promise<LoadedModel>;
+}
+
+/** A model in the forms that there are of it. */
+export interface ModelForms {
+  /** The fastest on a GPU first; the last is right everywhere. */
+  readonly forms: readonly [...ModelForm[], ModelForm];
+  /** Names what is remembered about the model: a hash of its weights, where it is known. */
   readonly fingerprint: string | null;
+}
+
+/** Where and how to load. */
+export interface LoadOptions {
+  /** Address that relative ones are resolved against. */
+  readonly base: string;
+  /** Whether the model is wanted at half its image size, for quick first answers. */
+  readonly draft: boolean;
+  readonly onProgress: (progress: DownloadProgress) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 async function readJson(blob: Blob, name: string): Promise<unknown> {
@@ -56,49 +87,73 @@ async function bytesOf(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await blob.arrayBuffer());
 }
 
-async function loadFiles(files: ModelFiles): Promise<LoadedModel> {
-  if ("config" in files) {
-    const id = files.id ?? "converted";
-    const config = await readJson(files.config, "config.json");
-    const weights = files.weights.map((blob) => byteSource(blob));
-    const converted = await exportToMemory({ config, weights }, { id, imageSize: files.imageSize });
-    const part = (name: string): Promise<Uint8Array> => bytesOf(converted.files.get(name) as Blob);
-    return {
-      spec: converted.manifest,
-      fingerprint: converted.manifest.files.encoder.sha256,
-      bytes: { encoder: await part(FILE_NAMES.encoder), decoder: await part(FILE_NAMES.decoder) },
-    };
-  }
+type CheckpointBlobs = Extract<ModelFiles, { config: Blob }>;
+
+/** A checkpoint, in both forms of attention. */
+async function checkpointForms(files: CheckpointBlobs, draft: boolean): Promise<ModelForms> {
+  const id = files.id ?? "converted";
+  const config = await readJson(files.config, "config.json");
+  const { imageSize } = parseConfig(config, files.imageSize);
+  // sizes are multiples of 32
+  const size = draft ? Math.max(32, 32 * Math.round(imageSize / 64)) : imageSize;
+  const form = (attention: AttentionForm): ModelForm => ({
+    attention,
+    load: async () => {
+      const weights = files.weights.map((blob) => byteSource(blob));
+      const converted = await exportToMemory({ config, weights }, { id, imageSize: size, attention });
+      const part = (name: string): Promise<Uint8Array> => bytesOf(converted.files.get(name) as Blob);
+      return {
+        spec: converted.manifest,
+        bytes: { encoder: await part(FILE_NAMES.encoder), decoder: await part(FILE_NAMES.decoder) },
+      };
+    },
+  });
+  const digests = await Promise.all(
+    files.weights.map(async (blob) => crypto.subtle.digest("SHA-256", await blob.arrayBuffer())),
+  );
+  const fingerprint = [...digests.map((digest) => bytesToHex(new Uint8Array(digest))), size].join("-");
+  return { forms: [form("fused"), form("decomposed")], fingerprint };
+}
+
+/** A model whose files are there, in the one form that they have. */
+function asItIs(loaded: LoadedModel, attention: AttentionForm, fingerprint: string | null): ModelForms {
+  return { forms: [{ attention, load: () => Promise.resolve(loaded) }], fingerprint };
+}
+
+async function loadFiles(files: ModelFiles, draft: boolean): Promise<ModelForms> {
+  if ("config" in files) return checkpointForms(files, draft);
+  if (draft) throw noDraft("files");
   const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
-  if ("manifest" in files) {
-    const manifest = readManifest(await readJson(files.manifest, "model.json"), "model.json");
-    return { spec: manifest, bytes, fingerprint: manifest.files.encoder.sha256 };
-  }
-  return { spec: publishedSpec("files", files.imageSize), bytes, fingerprint: null };
+  if (!("manifest" in files)) return asItIs({ spec: publishedSpec("files", files.imageSize), bytes }, "fused", null);
+  const manifest = readManifest(await readJson(files.manifest, "model.json"), "model.json");
+  return asItIs({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
+}
+
+function noDraft(name: string): Sam2Error {
+  return new Sam2Error(
+    "InvalidModelError",
+    `${name}: a smaller draft can be made of a checkpoint only; name another model as the draft`,
+  );
 }
 
 /**
  * Loads a model, from the cache where it is there.
  *
- * @param base address that relative ones are resolved against
  * @throws UnknownModelError, InvalidModelError, DownloadError, IntegrityError
  */
-export async function loadModel(
-  source: ModelSource,
-  base: string,
-  onProgress: (progress: DownloadProgress) => void,
-  signal?: AbortSignal,
-): Promise<LoadedModel> {
+export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelForms> {
+  const { base, draft } = options;
   if (typeof source === "object" && "manifest" in source && typeof source.manifest === "string") {
+    if (draft) throw noDraft(source.manifest);
     const { manifest, encoder, decoder } = source as ModelAddresses;
     const parts = { encoder: new URL(encoder, base).href, decoder: new URL(decoder, base).href };
-    return loadExport(new URL(manifest, base).href, (part) => parts[part], onProgress, signal);
+    return loadExport(new URL(manifest, base).href, (part) => parts[part], options);
   }
   if (typeof source === "object" && "checkpoint" in source) {
     const folder = new URL(source.checkpoint, base).pathname.split("/").filter(Boolean).at(-1);
-    return loadCheckpoint(folder ?? "checkpoint", source, base, onProgress, signal);
+    return loadCheckpoint(folder ?? "checkpoint", source, options);
   }
-  if (typeof source === "object" && !(source instanceof URL)) return loadFiles(source as ModelFiles);
+  if (typeof source === "object" && !(source instanceof URL)) return loadFiles(source as ModelFiles, draft);
   const name = String(source);
   const entry = findModel(name);
   if (!entry && !/\.json($|\?)/.test(name)) {
@@ -107,45 +162,44 @@ export async function loadModel(
       `expected a model of the catalogue or the address of a model.json, got "${name}"`,
     );
   }
-  if (entry && "checkpoint" in entry.source) {
-    return loadCheckpoint(entry.id, entry.source, base, onProgress, signal);
-  }
+  if (entry && "checkpoint" in entry.source) return loadCheckpoint(entry.id, entry.source, options);
+  if (draft) throw noDraft(name);
   const address = new URL(entry && "manifest" in entry.source ? entry.source.manifest : name, base).href;
-  return loadExport(address, (_, file) => new URL(file, address).href, onProgress, signal);
+  return loadExport(address, (_, file) => new URL(file, address).href, options);
 }
 
-/** Downloads a checkpoint, or takes it from the cache, and converts it. */
+/** Downloads a checkpoint, or takes it from the cache; what cannot be converted is not kept. */
 async function loadCheckpoint(
   id: string,
   { checkpoint, imageSize }: CheckpointAddress,
-  base: string,
-  onProgress: (progress: DownloadProgress) => void,
-  signal: AbortSignal | undefined,
-): Promise<LoadedModel> {
+  { base, draft, onProgress, signal }: LoadOptions,
+): Promise<ModelForms> {
   const folder = new URL(checkpoint, base);
   const part = async (name: string): Promise<Blob> => {
     const url = new URL(name, folder).href;
     const bytes = await fetchCached({ key: `${id}/checkpoint/${url}`, url }, onProgress, signal);
     return new Blob([bytes as Uint8Array<ArrayBuffer>]);
   };
+  /** The next try downloads anew what turns out to be no checkpoint. */
+  const kept = <T>(task: Promise<T>): Promise<T> =>
+    task.catch(async (error: unknown) => {
+      await deleteCached(`${id}/checkpoint/`);
+      throw error;
+    });
   const config = await part("config.json");
   const weights = [await part("model.safetensors")];
-  try {
-    return await loadFiles({ id, config, weights, ...(imageSize === undefined ? {} : { imageSize }) });
-  } catch (error) {
-    // what cannot be converted is not kept: the next try downloads it anew
-    await deleteCached(`${id}/checkpoint/`);
-    throw error;
-  }
+  const size = imageSize === undefined ? {} : { imageSize };
+  const { forms, fingerprint } = await kept(checkpointForms({ id, config, weights, ...size }, draft));
+  const [first, last] = forms.map((form) => ({ ...form, load: () => kept(form.load()) }));
+  return { forms: [first as ModelForm, last as ModelForm], fingerprint };
 }
 
 /** The files of an export, wherever `addressOf` says that they are. */
 async function loadExport(
   address: string,
   addressOf: (part: "encoder" | "decoder", file: string) => string,
-  onProgress: (progress: DownloadProgress) => void,
-  signal: AbortSignal | undefined,
-): Promise<LoadedModel> {
+  { onProgress, signal }: LoadOptions,
+): Promise<ModelForms> {
   const manifest = await fetchManifest(address, signal);
   const part = (label: "encoder" | "decoder"): Promise<Uint8Array> => {
     const { name, bytes, sha256 } = manifest.files[label];
@@ -153,7 +207,7 @@ async function loadExport(
     return fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, onProgress, signal);
   };
   const bytes = { encoder: await part("encoder"), decoder: await part("decoder") };
-  return { spec: manifest, bytes, fingerprint: manifest.files.encoder.sha256 };
+  return asItIs({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
 }
 
 /** model.json from the network, and the last good one where there is none. */

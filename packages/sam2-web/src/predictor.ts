@@ -1,7 +1,8 @@
 /** Encode once, decode many: embeddings kept per image, and which of the masks are answered. */
 
 import { Sam2Error } from "./errors.ts";
-import { decodeImage, normalise, stretch, type TransferableImage } from "./image.ts";
+import { stretchOnGpu } from "./gpu-stretch.ts";
+import { decodeImage, normalise, readPixels, stretch, type TransferableImage } from "./image.ts";
 import { stabilityScore } from "./mask.ts";
 import type { ModelSpec } from "./model.ts";
 import { type SegmentPrompt, type Tensor, toModelPrompt } from "./prompt.ts";
@@ -16,6 +17,9 @@ export interface EncodeTimings {
   /** In the image encoder. */
   readonly encode: number;
 }
+
+/** What encoding an image is busy with. */
+export type EncodePhase = "decode" | "preprocess" | "encode";
 
 /** An image that is ready for prompts. */
 export interface EncodedImage {
@@ -75,13 +79,16 @@ export class Predictor {
   }
 
   /** Encodes an image and keeps it as `id`; an image of the same id is replaced. */
-  async setImage(id: string, source: TransferableImage): Promise<EncodedImage> {
+  async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
+    onPhase("decode");
     const start = performance.now();
-    const pixels = await decodeImage(source);
+    const bitmap = await decodeImage(source);
     const decoded = performance.now();
-    const { width, height } = pixels;
-    const rgb = stretch(pixels, this.spec.imageSize);
+    onPhase("preprocess");
+    const { width, height } = bitmap;
+    const rgb = await this.#stretched(bitmap).finally(() => bitmap.close());
     const prepared = performance.now();
+    onPhase("encode");
     const { embedding, sessions } = await this.#encode(rgb);
     await this.releaseImage(id);
     this.#images.set(id, { width, height, rgb, embedding, sessions });
@@ -89,6 +96,14 @@ export class Predictor {
     const encode = performance.now() - prepared;
     const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode };
     return { width, height, timings };
+  }
+
+  /** On the GPU where the sessions are there and it can hold the picture. */
+  async #stretched(bitmap: ImageBitmap): Promise<Uint8ClampedArray> {
+    const { imageSize } = this.spec;
+    const onGpu = this.#sessions.onGpu((device) => stretchOnGpu(device, bitmap, imageSize));
+    const rgb = await onGpu?.catch(() => null);
+    return rgb ?? stretch(readPixels(bitmap), imageSize);
   }
 
   /** Decodes a prompt for an image. @throws ImageReleasedError, InvalidPromptError */
@@ -158,12 +173,6 @@ export class Predictor {
       if (id === newest || total() <= this.#budget) return;
       await this.releaseImage(id);
     }
-  }
-
-  /** Frees everything. */
-  async dispose(): Promise<void> {
-    for (const id of [...this.#images.keys()]) await this.releaseImage(id);
-    await this.#sessions.dispose();
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * onnxruntime-web sessions, and the choice of device. The only file that knows the runtime.
+ * onnxruntime-web sessions. The only file that knows the runtime.
  *
  * One `Sessions` is an encoder and a decoder on given devices. Calls are queued: concurrent runs
  * on WebGPU hang for ever.
@@ -11,9 +11,6 @@ import type { ModelPrompt, Tensor } from "./prompt.ts";
 
 /** Where a graph runs. */
 export type Backend = "webgpu" | "wasm";
-
-/** The caller's wish. */
-export type DeviceChoice = "auto" | Backend;
 
 /** What runs where, and why. */
 export interface DeviceInfo {
@@ -48,15 +45,6 @@ export interface ModelBytes {
   readonly decoder: Uint8Array;
 }
 
-/** What to open, and on what. */
-export interface SessionOptions {
-  readonly device: DeviceChoice;
-  /** Whether `auto` may take a GPU that is emulated on the CPU: right, and a hundred times slower than WASM. */
-  readonly softwareGpu?: boolean | undefined;
-  /** Threads of the WASM provider; the runtime's default when absent. */
-  readonly threads?: number | undefined;
-}
-
 type Runtime = typeof Ort;
 
 async function loadRuntime(backend: Backend, threads: number | undefined): Promise<Runtime> {
@@ -84,32 +72,21 @@ function threadCount(wish: number | undefined): number {
   return Math.max(1, wish ?? Math.min(4, navigator.hardwareConcurrency ?? 1));
 }
 
-interface Gpu {
+/** A GPU device of our own. */
+export interface Gpu {
   readonly device: GPUDevice;
   readonly name: string;
 }
 
-/** A device of our own, without `subgroups`: with it, fused attention was seen to be wrong. */
-async function requestGpu({ device: choice, softwareGpu = false }: SessionOptions): Promise<Gpu | string> {
-  if (choice === "wasm") return "asked for WASM";
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  if (!adapter) return "no WebGPU here";
-  const { info, limits } = adapter;
-  if (choice === "auto" && info?.isFallbackAdapter && !softwareGpu) return "WebGPU is emulated in software here";
-  const features = (["shader-f16"] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
-  const device = await adapter.requestDevice({
-    requiredFeatures: features,
-    requiredLimits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-    },
-  });
-  const name = [info?.vendor, info?.architecture, info?.description].filter(Boolean).join(" ");
-  return { device, name: name || "unnamed GPU" };
+/** Which part runs where; a GPU's absence puts both on WASM. */
+export interface Placement {
+  readonly gpu: Gpu | null;
+  /** Where the decoder runs beside an encoder on the GPU. */
+  readonly decoder: Backend;
+  /** Threads of the WASM provider; the runtime's default when absent. */
+  readonly threads?: number | undefined;
+  /** In words, why it is so. */
+  readonly reason: string;
 }
 
 /** Encoder and decoder of one model on one device. */
@@ -145,59 +122,32 @@ export class Sessions {
   }
 
   /**
-   * Opens a model on the device asked for; `auto` takes the GPU where there is a real one whose
-   * answers pass `check`, and WASM otherwise.
+   * Opens a model where `placement` says.
    *
-   * @param check given sessions on the GPU, says what is wrong with their answers, or null
-   * @throws InvalidModelError, DeviceError
+   * @throws InvalidModelError when WASM refuses the files; what a GPU says otherwise
    */
-  static async open(
-    spec: ModelSpec,
-    bytes: ModelBytes,
-    options: SessionOptions,
-    check: (sessions: Sessions) => Promise<string | null>,
-  ): Promise<Sessions> {
-    const gpu = await requestGpu(options);
-    if (typeof gpu === "string") {
-      if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu: ${gpu}`);
-      return Sessions.#create(spec, bytes, options, null, gpu);
-    }
-    let wrong: string | null;
-    try {
-      const sessions = await Sessions.#create(spec, bytes, options, gpu, `runs on ${gpu.name}`);
-      wrong = await check(sessions);
-      if (wrong === null) return sessions;
-      await sessions.dispose();
-    } catch (error) {
-      if (error instanceof Sam2Error && error.name === "InvalidModelError") throw error;
-      wrong = (error as Error).message;
-      gpu.device.destroy();
-    }
-    if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu on ${gpu.name}: ${wrong}`);
-    return Sessions.#create(spec, bytes, options, null, `${gpu.name} was not used: ${wrong}`);
-  }
-
-  static async #create(
-    spec: ModelSpec,
-    bytes: ModelBytes,
-    options: SessionOptions,
-    gpu: Gpu | null,
-    reason: string,
-  ): Promise<Sessions> {
+  static async create(spec: ModelSpec, bytes: ModelBytes, placement: Placement): Promise<Sessions> {
+    const { gpu, reason } = placement;
     const backend: Backend = gpu ? "webgpu" : "wasm";
-    const runtime = await loadRuntime(backend, options.threads);
+    const decoderBackend = gpu ? placement.decoder : "wasm";
+    const runtime = await loadRuntime(backend, placement.threads);
     // the runtime changes the options it is given: each session gets its own
-    const sessionOptions = (outputs: "cpu" | "gpu-buffer"): Ort.InferenceSession.SessionOptions => ({
-      executionProviders: gpu
-        ? [{ name: "webgpu", device: gpu.device } as unknown as Ort.InferenceSession.ExecutionProviderConfig]
-        : ["wasm"],
+    const sessionOptions = (where: Backend, outputs: "cpu" | "gpu-buffer"): Ort.InferenceSession.SessionOptions => ({
+      executionProviders:
+        gpu && where === "webgpu"
+          ? [{ name: "webgpu", device: gpu.device } as unknown as Ort.InferenceSession.ExecutionProviderConfig]
+          : ["wasm"],
       preferredOutputLocation: outputs,
       graphOptimizationLevel: "all",
       enableCpuMemArena: true,
-      enableMemPattern: !gpu,
+      enableMemPattern: where === "wasm",
     });
-    const create = (part: keyof ModelBytes, outputs: "cpu" | "gpu-buffer"): Promise<Ort.InferenceSession> =>
-      runtime.InferenceSession.create(bytes[part], sessionOptions(outputs)).catch((cause: unknown) => {
+    const create = (
+      part: keyof ModelBytes,
+      where: Backend,
+      outputs: "cpu" | "gpu-buffer",
+    ): Promise<Ort.InferenceSession> =>
+      runtime.InferenceSession.create(bytes[part], sessionOptions(where, outputs)).catch((cause: unknown) => {
         if (gpu) throw cause;
         throw new Sam2Error(
           "InvalidModelError",
@@ -205,13 +155,13 @@ export class Sessions {
           { cause },
         );
       });
-    const encoder = await create("encoder", gpu ? "gpu-buffer" : "cpu");
-    const decoder = await create("decoder", "cpu");
+    const encoder = await create("encoder", backend, decoderBackend === "webgpu" ? "gpu-buffer" : "cpu");
+    const decoder = await create("decoder", decoderBackend, "cpu");
     const threads = runtime.env.wasm.numThreads ?? 1;
     const isolation = globalThis.crossOriginIsolated ? "" : "; one thread, since the page is not cross-origin isolated";
     const device: DeviceInfo = {
       encoder: backend,
-      decoder: backend,
+      decoder: decoderBackend,
       threads,
       adapter: gpu?.name ?? null,
       reason: reason + isolation,
@@ -331,6 +281,17 @@ export class Sessions {
         values[name] = (await tensor.getData()) as Float32Array;
       return values;
     });
+  }
+
+  /** Runs `task` on the GPU between the sessions' own runs; null where there is none. */
+  onGpu<T>(task: (device: GPUDevice) => Promise<T>): Promise<T> | null {
+    const gpu = this.#gpu;
+    return gpu && this.#enqueue(() => task(gpu.device));
+  }
+
+  /** Gives up on sessions that do not answer: nothing waits for them, and nothing may be called afterwards. */
+  abandon(): void {
+    this.#gpu?.device.destroy();
   }
 
   /** Frees everything; nothing may be called afterwards. */

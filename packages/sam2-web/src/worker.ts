@@ -1,27 +1,25 @@
 /** The worker's side: what the page may call, and what is transferred instead of copied. */
 import * as Comlink from "comlink";
-import type { CanaryAnswer } from "sam2-export";
-import { type CachedFile, type DownloadProgress, deleteCached, keep, listCached, readKept } from "./cache.ts";
-import { askCanary, compareCanary } from "./canary.ts";
+import { type CachedFile, type DownloadProgress, deleteCached, keepNote, listCached, readNote } from "./cache.ts";
+import { type DeviceOptions, type OpenPhase, openSessions } from "./device.ts";
 import { Sam2Error } from "./errors.ts";
 import type { TransferableImage } from "./image.ts";
-import { type LoadedModel, loadModel, type ModelSource } from "./load.ts";
+import { loadModel, type ModelSource } from "./load.ts";
 import type { ModelSpec } from "./model.ts";
-import { type EncodedImage, type Prediction, Predictor } from "./predictor.ts";
+import { type EncodedImage, type EncodePhase, type Prediction, Predictor } from "./predictor.ts";
 import type { SegmentPrompt } from "./prompt.ts";
-import { type DeviceInfo, type SessionOptions, Sessions } from "./session.ts";
+import type { DeviceInfo } from "./session.ts";
 
 /** How far opening a model is. */
-export type OpenProgress =
-  | ({ readonly phase: "download" } & DownloadProgress)
-  | { readonly phase: "compile" }
-  | { readonly phase: "check" };
+export type OpenProgress = ({ readonly phase: "download" } & DownloadProgress) | { readonly phase: OpenPhase };
 
 /** What opening a model needs. */
-export interface OpenRequest extends SessionOptions {
+export interface OpenRequest extends DeviceOptions {
   readonly model: ModelSource;
   /** Address that relative ones are resolved against. */
   readonly base: string;
+  /** Whether the model is wanted at half its image size. */
+  readonly draft: boolean;
   /** Bytes that embeddings may take together. */
   readonly embeddingBudget: number;
 }
@@ -31,67 +29,57 @@ export interface Opened {
   readonly spec: ModelSpec;
   readonly device: DeviceInfo;
   readonly takesMaskInput: boolean;
+  /** Milliseconds that the encoder takes on this device, from an earlier time; null when it is not known. */
+  readonly encodeTime: number | null;
 }
 
-let predictor: Predictor | undefined;
-
-function opened(): Predictor {
-  if (!predictor) throw new Sam2Error("DisposedError", "no model is open");
-  return predictor;
+interface State {
+  readonly predictor: Predictor;
+  /** Where the encoder's time is kept, until it was measured in this worker. */
+  unmeasured: string | null;
 }
 
-/**
- * The right answer to the canary: from model.json, from an earlier time, or from the WASM provider,
- * whose encoder takes as long as one picture does there; so it is asked once for each model.
- */
-async function rightAnswer({ spec, bytes, fingerprint }: LoadedModel, request: OpenRequest): Promise<CanaryAnswer> {
-  if (spec.canary) return spec.canary;
-  const key = fingerprint && `canary/${fingerprint}`;
-  const kept = key && (await readKept(key));
-  if (kept) return JSON.parse(new TextDecoder().decode(kept)) as CanaryAnswer;
-  const sessions = await Sessions.open(spec, bytes, { ...request, device: "wasm" }, async () => null);
-  const answer = await askCanary(sessions, spec);
-  await sessions.dispose();
-  if (key) await keep(key, new TextEncoder().encode(JSON.stringify(answer)));
-  return answer;
+let state: State | undefined;
+
+function opened(): State {
+  if (!state) throw new Sam2Error("DisposedError", "no model is open");
+  return state;
 }
 
 const api = {
   async open(request: OpenRequest, onProgress: (progress: OpenProgress) => void): Promise<Opened> {
-    const model = await loadModel(request.model, request.base, (progress) =>
-      onProgress({ phase: "download", ...progress }),
-    );
-    const { spec, bytes } = model;
-    const openSessions = (): Promise<Sessions> => {
-      onProgress({ phase: "compile" });
-      return Sessions.open(spec, bytes, request, async (candidate) => {
-        onProgress({ phase: "check" });
-        const expected = await rightAnswer(model, request);
-        return compareCanary(await askCanary(candidate, spec), expected);
-      });
-    };
-    const sessions = await openSessions();
-    predictor = new Predictor(spec, sessions, openSessions, request.embeddingBudget);
-    return { spec, device: sessions.device, takesMaskInput: sessions.takesMaskInput };
+    const model = await loadModel(request.model, {
+      base: request.base,
+      draft: request.draft,
+      onProgress: (progress) => onProgress({ phase: "download", ...progress }),
+    });
+    const open = () => openSessions(model, request, (phase) => onProgress({ phase }));
+    const { spec, sessions } = await open();
+    const reopen = async () => (await open()).sessions;
+    const { device, takesMaskInput } = sessions;
+    const key = model.fingerprint && `timing/${model.fingerprint}/${device.adapter ?? device.threads}`;
+    state = { predictor: new Predictor(spec, sessions, reopen, request.embeddingBudget), unmeasured: key };
+    return { spec, device, takesMaskInput, encodeTime: key ? await readNote<number>(key) : null };
   },
 
   /** What runs where at this moment. */
-  device: (): DeviceInfo => opened().device,
+  device: (): DeviceInfo => opened().predictor.device,
 
-  setImage: (id: string, source: TransferableImage): Promise<EncodedImage> => opened().setImage(id, source),
+  async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
+    const now = opened();
+    const encoded = await now.predictor.setImage(id, source, onPhase);
+    if (now.unmeasured) await keepNote(now.unmeasured, encoded.timings.encode);
+    now.unmeasured = null;
+    return encoded;
+  },
 
   async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
-    const prediction = await opened().predict(id, prompt);
+    const prediction = await opened().predictor.predict(id, prompt);
     const { logits, scores, objectScores } = prediction;
     return Comlink.transfer(prediction, [logits.data.buffer, scores.data.buffer, objectScores.data.buffer]);
   },
 
-  releaseImage: (id: string): Promise<void> => opened().releaseImage(id),
-
-  async dispose(): Promise<void> {
-    await predictor?.dispose();
-    predictor = undefined;
-  },
+  releaseImage: (id: string): Promise<void> => opened().predictor.releaseImage(id),
 
   listCached: (): Promise<CachedFile[]> => listCached(),
   deleteCached: (prefix?: string): Promise<void> => deleteCached(prefix),

@@ -18,8 +18,10 @@ from safetensors.torch import save_file
 from transformers import Sam2Config, Sam2Model
 
 import checkpoints
+import everything
 import traced
 
+MINI = Path(__file__).parents[1] / "sam2-mini"
 FOLDER = Path(__file__).parent / "fixtures"
 
 
@@ -162,15 +164,36 @@ def make_photo(checkpoint: str) -> None:
     size = json.loads((FOLDER / checkpoint / "config.json").read_text())["prompt_encoder_config"]["image_size"]
     pixels = stretched(picture, size)
     answers = photo_answers(FOLDER / checkpoint, picture)
-    (folder / "expected.json").write_text(json.dumps(answers, indent=1) + "\n")
+    (folder / "expected.json").write_text(json.dumps(answers) + "\n")
     save_file({"pixels": pixels.contiguous()}, folder / "pixels.safetensors")
+
+
+def make_everything() -> None:
+    """Everything mode of the built-in model on a photograph."""
+    picture = Image.open(FOLDER / "photo" / "truck.png").convert("RGB")
+    model = Sam2Model.from_pretrained(MINI, dtype=torch.float32).eval()
+    options = dict(points_per_side=6, pred_iou_thresh=0.3, stability_score_thresh=0.6)
+    cases = [
+        dict(options=options),
+        dict(options=options | dict(use_m2m=True)),
+        dict(options=options | dict(multimask_output=False)),
+        dict(options=options | dict(min_mask_region_area=100)),
+        dict(options=options | dict(points_per_side=4, crop_n_layers=1, crop_n_points_downscale_factor=2)),
+    ]
+
+    def prepare(part: Image.Image, size: int) -> torch.Tensor:
+        return (stretched(part, size).float() / 255 - MEAN) / STD
+
+    for case in cases:
+        case["masks"] = everything.segment_everything(model, prepare, picture, case["options"])
+    (FOLDER / "photo" / "expected-everything.json").write_text(json.dumps(cases) + "\n")
 
 
 def make_mini() -> None:
     """What the built-in model answers in PyTorch; to be made again whenever its weights change."""
     folder = FOLDER / "photo"
-    answers = photo_answers(Path(__file__).parents[1] / "sam2-mini", Image.open(folder / "truck.png"))
-    (folder / "expected-sam2-mini.json").write_text(json.dumps(answers, indent=1) + "\n")
+    answers = photo_answers(MINI, Image.open(folder / "truck.png"))
+    (folder / "expected-sam2-mini.json").write_text(json.dumps(answers) + "\n")
 
 
 if __name__ == "__main__":
@@ -185,5 +208,6 @@ if __name__ == "__main__":
     make("toy-video", checkpoints.toy_video_config(64), 64, torch.float16)
     make_photo("toy")
     make_mini()
+    make_everything()
     traced.trace(Sam2Model.from_pretrained(FOLDER / "toy").eval(), FOLDER / "transformers.js", free_points=True)
     traced.trace_samexporter(Sam2Model.from_pretrained(FOLDER / "toy").eval(), FOLDER / "samexporter")

@@ -1,5 +1,6 @@
 /** The page's side: which worker answers, and what becomes of its answers. */
 import * as Comlink from "comlink";
+import type { AutomaticMask, AutomaticOptions, AutomaticProgress } from "./automatic.ts";
 import type { CachedFile } from "./cache.ts";
 import { Connection } from "./connection.ts";
 import type { DeviceChoice } from "./device.ts";
@@ -84,6 +85,12 @@ export interface SegmentRequest extends SegmentPrompt {
   readonly image: SegmenterImage | ImageSource;
 }
 
+/** Options of `segmentEverything` beside the algorithm's own. */
+export interface EverythingOptions extends AutomaticOptions, CallOptions {
+  /** Told after each batch of points, with the masks that are left so far. */
+  readonly onProgress?: ((progress: AutomaticProgress) => void) | undefined;
+}
+
 /** An encoder that takes no longer than this needs no draft; in milliseconds. */
 const QUICK_ENOUGH = 2000;
 
@@ -119,6 +126,8 @@ export class Segmenter {
   #main: Connection;
   #draft: Connection | null = null;
   #seen = new WeakMap<object, Promise<SegmenterImage>>();
+  /** The pictures that images were made of. */
+  readonly #sources = new WeakMap<SegmenterImage, ImageSource>();
   #nextId = 0;
   /** What the encoder takes here, once it was measured. */
   #encodeTime: number | null;
@@ -235,7 +244,7 @@ export class Segmenter {
       encoded = await encode(main, "full", image);
       this.#encodeTime = encoded.timings.encode;
     }
-    return {
+    const handle: SegmenterImage = {
       id,
       width: encoded.width,
       height: encoded.height,
@@ -253,6 +262,8 @@ export class Segmenter {
         await connection?.call((remote) => remote.releaseImage(id)).catch(() => undefined);
       },
     };
+    this.#sources.set(handle, source);
+    return handle;
   }
 
   /**
@@ -274,6 +285,35 @@ export class Segmenter {
     if (options.supersede) this.#following = answer.catch(() => undefined);
     const prediction = await abortable(answer, signal);
     return new SegmentResult({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
+  }
+
+  /**
+   * Everything mode: the masks of a grid of points, without the bad and the doubled ones. Meta's
+   * `SAM2AutomaticMaskGenerator`; an abort ends it with the batch that is being decoded.
+   *
+   * Crops (`crop_n_layers`) are cut from the picture that was given to `setImage`, which must not have
+   * been closed or changed since.
+   *
+   * @throws InvalidPromptError, InvalidImageError, ImageReleasedError
+   */
+  async segmentEverything(
+    source: SegmenterImage | ImageSource,
+    { signal, onProgress, ...options }: EverythingOptions = {},
+  ): Promise<AutomaticMask[]> {
+    this.#alive();
+    signal?.throwIfAborted();
+    const image = await this.#encoded(source, signal);
+    await abortable(image.refined, signal);
+    const original = this.#sources.get(image);
+    const cropped = (options.crop_n_layers ?? 0) > 0 && original !== undefined;
+    const picture = cropped ? await abortable(toTransferable(original), signal) : null;
+    const sent = picture instanceof ImageBitmap ? Comlink.transfer(picture, [picture]) : picture;
+    const listener = Comlink.proxy(async (progress: AutomaticProgress) => {
+      if (signal?.aborted) return false;
+      onProgress?.(progress);
+      return true;
+    });
+    return this.#alive().call((remote) => remote.segmentEverything(image.id, sent, options, listener), signal);
   }
 
   /** Aborts the request that is superseded; returns the signal of the new one. */

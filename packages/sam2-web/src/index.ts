@@ -13,11 +13,13 @@
  *
  * @module
  */
+export type { AutomaticMask, AutomaticOptions, AutomaticProgress, OutputMode } from "./automatic.ts";
 export type { CachedFile, DownloadProgress } from "./cache.ts";
 export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
 export {
   type CallOptions,
   createSegmenter,
+  type EverythingOptions,
   type Segmenter,
   type SegmenterImage,
   type SegmenterOptions,
@@ -33,9 +35,10 @@ export type { CheckpointAddress, ModelAddresses, ModelFiles, ModelSource } from 
 export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask.ts";
 export type { ModelSpec } from "./model.ts";
 export { drawOverlay, maskColour, type Overlay } from "./overlay.ts";
+export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./polygon.ts";
 export type { EncodePhase, EncodeTimings } from "./predictor.ts";
 export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt.ts";
 export { type Quality, SegmentResult } from "./result.ts";
-export { decodeRle, encodeRle, type Rle } from "./rle.ts";
+export { decodeRle, encodeRle, type Rle, rleArea } from "./rle.ts";
 export type { Backend, DeviceInfo } from "./session.ts";
 export type { OpenProgress } from "./worker.ts";

@@ -61,37 +61,50 @@ function blendRow(logits: Float32Array, side: number, y: number, height: number,
 }
 
 /**
- * The mask `resizeLogits(…) > 0`, without making the float plane.
+ * Visits the runs of pixels where `resizeLogits(…) > threshold`, row by row, left to right, without
+ * making the float plane.
  *
- * Along a row the resized logits are linear between two low-resolution columns, so they change
- * sign at most once there: the crossing is computed, and the pixels on either side are filled.
- * The cost is that of the low-resolution map and of the memory written.
+ * Along a row the resized logits are linear between two low-resolution columns, so they cross the
+ * threshold at most once there: the crossing is computed. The cost is that of the low-resolution
+ * map, stretched in one direction only.
  */
-export function resizeMask(logits: Float32Array, side: number, width: number, height: number): Mask {
-  const data = new Uint8Array(width * height);
+export function forEachRun(
+  logits: Float32Array,
+  side: number,
+  width: number,
+  height: number,
+  threshold: number,
+  visit: (row: number, from: number, to: number) => void,
+): void {
   const row = new Float32Array(side);
   const scale = width / side;
-  // the first pixel whose centre lies at or beyond column `c` of the low-resolution map
-  const pixelAt = (c: number): number => Math.min(Math.max(Math.ceil((c + 0.5) * scale - 0.5), 0), width);
   for (let y = 0; y < height; y++) {
     blendRow(logits, side, y, height, row);
-    const start = y * width;
-    let inside = (row[0] as number) > 0;
+    let a = (row[0] as number) - threshold;
+    let inside = a > 0;
     let from = 0;
     for (let column = 0; column + 1 < side; column++) {
-      const a = row[column] as number;
-      const b = row[column + 1] as number;
-      if (b > 0 === inside) continue;
-      const crossing = column + a / (a - b);
-      let to = pixelAt(crossing);
-      // a zero is outside: leaving the mask, the pixel exactly at the crossing is out already
-      if (!inside && (to + 0.5) / scale - 0.5 === crossing) to = Math.min(to + 1, width);
-      if (inside) data.fill(1, start + from, start + to);
-      from = to;
-      inside = !inside;
+      const b = (row[column + 1] as number) - threshold;
+      if (b > 0 !== inside) {
+        const crossing = column + a / (a - b);
+        // the first pixel whose centre lies at or beyond the crossing
+        let to = Math.min(Math.max(Math.ceil((crossing + 0.5) * scale - 0.5), 0), width);
+        // at the threshold is outside: entering the mask, the pixel exactly at the crossing is not in yet
+        if (!inside && (to + 0.5) / scale - 0.5 === crossing) to = Math.min(to + 1, width);
+        if (inside && to > from) visit(y, from, to);
+        from = to;
+        inside = !inside;
+      }
+      a = b;
     }
-    if (inside) data.fill(1, start + from, start + width);
+    if (inside && width > from) visit(y, from, width);
   }
+}
+
+/** The mask `resizeLogits(…) > 0`; the cost is that of `forEachRun` and of the memory written. */
+export function resizeMask(logits: Float32Array, side: number, width: number, height: number): Mask {
+  const data = new Uint8Array(width * height);
+  forEachRun(logits, side, width, height, 0, (y, from, to) => data.fill(1, y * width + from, y * width + to));
   return { data, width, height };
 }
 

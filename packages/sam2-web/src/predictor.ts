@@ -40,7 +40,7 @@ export interface Prediction {
   readonly decode: number;
 }
 
-/** Meta's limit of the logits that are handed back. */
+/** Meta's limit of the logits that are handed back; masks do not change by it, since it is on both sides of 0. */
 const LOGIT_LIMIT = 32;
 
 interface Kept {
@@ -106,21 +106,40 @@ export class Predictor {
     return rgb ?? stretch(readPixels(bitmap), imageSize);
   }
 
+  /** Width and height of an image. @throws ImageReleasedError */
+  sizeOf(id: string): { readonly width: number; readonly height: number } {
+    return this.#kept(id);
+  }
+
   /** Decodes a prompt for an image. @throws ImageReleasedError, InvalidPromptError */
   async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
-    const kept = this.#images.get(id);
-    if (!kept) throw new Sam2Error("ImageReleasedError", "the image is no longer kept; call setImage again");
+    const start = performance.now();
+    const prediction = await this.predictUnclamped(id, prompt);
+    const { data } = prediction.logits;
+    for (let i = 0; i < data.length; i++) {
+      data[i] = Math.min(Math.max(data[i] as number, -LOGIT_LIMIT), LOGIT_LIMIT);
+    }
+    return { ...prediction, decode: performance.now() - start };
+  }
+
+  /** The same with the logits as the decoder gave them. */
+  async predictUnclamped(id: string, prompt: SegmentPrompt): Promise<Omit<Prediction, "decode">> {
+    const kept = this.#kept(id);
     this.#images.delete(id);
     this.#images.set(id, kept);
     const { imageSize, maskSize } = this.spec;
     const modelPrompt = toModelPrompt(prompt, { width: kept.width, height: kept.height, imageSize, maskSize });
-    const start = performance.now();
     const decoded = await this.#onGoodSessions(async (sessions) => {
       if (kept.sessions !== sessions) Object.assign(kept, await this.#encode(kept.rgb));
       return kept.sessions.decode(kept.embedding, modelPrompt);
     });
-    const decode = performance.now() - start;
-    return { ...select(decoded, modelPrompt.multimask, this.spec), objectScores: decoded.objectScores, decode };
+    return { ...select(decoded, modelPrompt.multimask, this.spec), objectScores: decoded.objectScores };
+  }
+
+  #kept(id: string): Kept {
+    const kept = this.#images.get(id);
+    if (!kept) throw new Sam2Error("ImageReleasedError", "the image is no longer kept; call setImage again");
+    return kept;
   }
 
   #encode(rgb: Uint8ClampedArray): Promise<{ embedding: Embedding; sessions: Sessions }> {
@@ -206,9 +225,6 @@ function select({ masks, scores }: Decoded, multimask: boolean, spec: ModelSpec)
       outScores[b * kept + rank] = score(token);
       outMasks.set(logits(token), (b * kept + rank) * plane);
     }
-  }
-  for (let i = 0; i < outMasks.length; i++) {
-    outMasks[i] = Math.min(Math.max(outMasks[i] as number, -LOGIT_LIMIT), LOGIT_LIMIT);
   }
   return {
     logits: { data: outMasks, dims: [batch, kept, side, side] },

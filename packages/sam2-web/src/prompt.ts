@@ -18,11 +18,11 @@ export interface Tensor<T extends Float32Array | Uint8Array = Float32Array> {
 /** What to segment: the prompt parameters of Livepeer's `segment-anything-2`. */
 export interface SegmentPrompt {
   /** Points [N,2], or [B,N,2] for B objects: x, y in pixels of the image (see `normalize_coords`). */
-  readonly point_coords?: NumbersLike | undefined;
+  readonly point_coords?: NumbersLike | Tensor | undefined;
   /** 1 for a point on the object, 0 for one beside it: [N] or [B,N]; required with `point_coords`. */
-  readonly point_labels?: NumbersLike | undefined;
+  readonly point_labels?: NumbersLike | Tensor | undefined;
   /** Box x1, y1, x2, y2: [4], or [B,4] for B objects. */
-  readonly box?: NumbersLike | undefined;
+  readonly box?: NumbersLike | Tensor | undefined;
   /** Low-resolution logits of an earlier result: [S/4,S/4], [1,S/4,S/4] or [B,1,S/4,S/4]. */
   readonly mask_input?: NumbersLike | Tensor | undefined;
   /** Three masks for ambiguous prompts (default), or the single best. */

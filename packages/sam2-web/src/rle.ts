@@ -9,6 +9,31 @@ export interface Rle {
   readonly counts: string;
 }
 
+/** Collects stretches of ones, in order, as lengths of the runs of 0, 1, 0, … */
+export class RunWriter {
+  readonly #runs = [0];
+  #end = 0;
+
+  /** Positions `from` to `to` are ones, the last one excluded. */
+  add(from: number, to: number): void {
+    if (from > this.#end || this.#runs.length === 1) {
+      if (this.#runs.length % 2 === 1) this.#runs[this.#runs.length - 1] = from - this.#end;
+      else this.#runs.push(from - this.#end);
+      this.#runs.push(to - from);
+    } else {
+      this.#runs[this.#runs.length - 1] = (this.#runs.at(-1) as number) + to - from;
+    }
+    this.#end = to;
+  }
+
+  /** The runs of `total` positions. */
+  finish(total: number): number[] {
+    const rest = total - this.#end;
+    if (this.#runs.length === 1) return [total];
+    return rest > 0 ? [...this.#runs, rest] : this.#runs;
+  }
+}
+
 /** Lengths of the runs of 0, 1, 0, … down the columns. */
 export function maskToRuns({ data, width, height }: Mask): number[] {
   const runs: number[] = [];
@@ -29,15 +54,19 @@ export function maskToRuns({ data, width, height }: Mask): number[] {
   return runs;
 }
 
+/** Encodes a mask. */
+export function encodeRle(mask: Mask): Rle {
+  return compressRuns(maskToRuns(mask), [mask.height, mask.width]);
+}
+
 /**
- * Encodes a mask.
+ * Writes runs as text.
  *
  * From the fourth run on, the difference to the run two before is written, in groups of five bits,
  * lowest first, each group plus 48 as a character; bit 5 says that more follow (pycocotools,
  * maskApi.c, `rleToString`).
  */
-export function encodeRle(mask: Mask): Rle {
-  const runs = maskToRuns(mask);
+export function compressRuns(runs: readonly number[], size: readonly [number, number]): Rle {
   const codes: string[] = [];
   for (const [index, run] of runs.entries()) {
     let value = index > 2 ? run - (runs[index - 2] as number) : run;
@@ -48,16 +77,15 @@ export function encodeRle(mask: Mask): Rle {
       codes.push(String.fromCharCode((more ? group | 0x20 : group) + 48));
     }
   }
-  return { size: [mask.height, mask.width], counts: codes.join("") };
+  return { size, counts: codes.join("") };
 }
 
 /**
- * Decodes what `encodeRle` and pycocotools write.
+ * Reads runs back.
  *
  * @throws RangeError when the runs do not add up to the size
  */
-export function decodeRle({ size: [height, width], counts }: Rle): Mask {
-  const data = new Uint8Array(width * height);
+export function expandRuns({ size: [height, width], counts }: Rle): number[] {
   const runs: number[] = [];
   for (let at = 0; at < counts.length; ) {
     let value = 0;
@@ -72,15 +100,44 @@ export function decodeRle({ size: [height, width], counts }: Rle): Mask {
     if (runs.length > 2) value += runs[runs.length - 2] as number;
     runs.push(value);
   }
+  let total = 0;
+  for (const [index, run] of runs.entries()) {
+    total += run;
+    if (run < 0 || total > width * height)
+      throw new RangeError(`RLE: run ${index} of ${run} leaves the ${width}×${height} mask`);
+  }
+  if (total !== width * height) throw new RangeError(`RLE: runs add up to ${total}, expected ${width * height}`);
+  return runs;
+}
+
+/**
+ * Decodes what `encodeRle` and pycocotools write.
+ *
+ * @throws RangeError when the runs do not add up to the size
+ */
+export function decodeRle(rle: Rle): Mask {
+  const runs = expandRuns(rle);
+  const [height, width] = rle.size;
+  const data = new Uint8Array(width * height);
   let position = 0;
   for (const [index, run] of runs.entries()) {
-    if (run < 0 || position + run > data.length)
-      throw new RangeError(`RLE: run ${index} of ${run} leaves the ${width}×${height} mask`);
     if (index % 2 === 1) {
-      for (let i = position; i < position + run; i++) data[(i % height) * width + Math.floor(i / height)] = 1;
+      let x = Math.floor(position / height);
+      let y = position % height;
+      for (let i = 0; i < run; i++) {
+        data[y * width + x] = 1;
+        if (++y === height) {
+          y = 0;
+          x++;
+        }
+      }
     }
     position += run;
   }
-  if (position !== data.length) throw new RangeError(`RLE: runs add up to ${position}, expected ${data.length}`);
   return { data, width, height };
+}
+
+/** Number of pixels in the mask. */
+export function rleArea(rle: Rle): number {
+  return expandRuns(rle).reduce((area, run, index) => (index % 2 === 1 ? area + run : area), 0);
 }

@@ -1,9 +1,10 @@
 /** The worker's side: what the page may call, and what is transferred instead of copied. */
 import * as Comlink from "comlink";
+import { type AutomaticMask, type AutomaticOptions, type AutomaticProgress, segmentEverything } from "./automatic.ts";
 import { type CachedFile, type DownloadProgress, deleteCached, keepNote, listCached, readNote } from "./cache.ts";
 import { type DeviceOptions, type OpenPhase, openSessions } from "./device.ts";
 import { Sam2Error } from "./errors.ts";
-import type { TransferableImage } from "./image.ts";
+import { decodeImage, type TransferableImage } from "./image.ts";
 import { loadModel, type ModelSource } from "./load.ts";
 import type { ModelSpec } from "./model.ts";
 import { type EncodedImage, type EncodePhase, type Prediction, Predictor } from "./predictor.ts";
@@ -77,6 +78,55 @@ const api = {
     const prediction = await opened().predictor.predict(id, prompt);
     const { logits, scores, objectScores } = prediction;
     return Comlink.transfer(prediction, [logits.data.buffer, scores.data.buffer, objectScores.data.buffer]);
+  },
+
+  /**
+   * Everything mode on an image that was set.
+   *
+   * @param source the picture, where crops are asked for
+   * @param onProgress answers whether to go on
+   */
+  async segmentEverything(
+    id: string,
+    source: TransferableImage | null,
+    options: AutomaticOptions,
+    onProgress: (progress: AutomaticProgress) => Promise<boolean>,
+  ): Promise<AutomaticMask[]> {
+    const { predictor } = opened();
+    const size = predictor.sizeOf(id);
+    const picture = source && (await decodeImage(source));
+    try {
+      return await segmentEverything(
+        size,
+        options,
+        async ([x0, y0, x1, y1]) => {
+          const whole = x1 - x0 === size.width && y1 - y0 === size.height;
+          const part = whole ? id : `${id}/crop`;
+          if (!whole) {
+            if (!picture) throw new Sam2Error("InvalidImageError", "crops need the picture, not only its encoding");
+            await predictor.setImage(part, await createImageBitmap(picture, x0, y0, x1 - x0, y1 - y0), () => undefined);
+          }
+          return {
+            decode: (points, masks, multimask) =>
+              predictor.predictUnclamped(part, {
+                point_coords: points,
+                point_labels: {
+                  data: new Float32Array(points.dims[0] as number).fill(1),
+                  dims: [points.dims[0] as number, 1],
+                },
+                mask_input: masks ?? undefined,
+                multimask_output: multimask,
+              }),
+            release: async () => (whole ? undefined : predictor.releaseImage(part)),
+          };
+        },
+        async (progress) => {
+          if (!(await onProgress(progress))) throw new DOMException("everything mode was stopped", "AbortError");
+        },
+      );
+    } finally {
+      if (picture) picture.close();
+    }
   },
 
   releaseImage: (id: string): Promise<void> => opened().predictor.releaseImage(id),

@@ -2,10 +2,14 @@
 
 import { byteSource, readSafetensors } from "sam2-export";
 import {
+  type AutomaticMask,
+  type AutomaticOptions,
   createSegmenter,
   decodeRle,
   type Mask,
   maskArea,
+  maskBox,
+  maskToPolygons,
   type Rle,
   type Segmenter,
   type SegmenterImage,
@@ -18,17 +22,16 @@ import { stretchOnGpu } from "../src/gpu-stretch.ts";
 import { decodeImage, normalise, readPixels, stretch } from "../src/image.ts";
 
 const FILES = import.meta.glob<string>(
-  ["../../../models/reference/fixtures/{toy,photo,transformers.js,samexporter}/*"],
-  {
-    query: "?url",
-    import: "default",
-    eager: true,
-  },
+  [
+    "../../../models/reference/fixtures/{toy,photo,transformers.js,samexporter}/*",
+    "../../../models/sam2-mini/{config.json,model.safetensors}",
+  ],
+  { query: "?url", import: "default", eager: true },
 );
 
 async function fixture(name: string): Promise<Blob> {
   const url = Object.entries(FILES).find(([path]) => path.endsWith(`/${name}`))?.[1];
-  return (await fetch(url as string)).blob();
+  return (await fetch(url ?? expect.fail(`no fixture ${name}`))).blob();
 }
 
 const json = async (name: string): Promise<any> => JSON.parse(await (await fixture(name)).text());
@@ -205,6 +208,94 @@ describe("draft", () => {
     const [encoder, decoder] = [await fixture("samexporter/encoder.onnx"), await fixture("samexporter/decoder.onnx")];
     const opening = createSegmenter({ device: "wasm", model: { encoder, decoder, imageSize: 128 }, draft: true });
     await expect(opening).rejects.toMatchObject({ name: "InvalidModelError" });
+  });
+});
+
+describe("everything mode", () => {
+  let segmenter: Segmenter;
+  let image: SegmenterImage;
+  beforeAll(async () => {
+    const [config, weights] = [await fixture("sam2-mini/config.json"), await fixture("sam2-mini/model.safetensors")];
+    segmenter = await createSegmenter({ device: "wasm", model: { config, weights: [weights] } });
+    image = await segmenter.setImage(photo);
+  });
+  afterAll(() => segmenter.dispose());
+
+  test("the same masks as the reference's: plain, refined, single, cleaned, in crops", async () => {
+    type Case = { options: AutomaticOptions; masks: (AutomaticMask & { segmentation: Rle })[] };
+    for (const { options, masks } of (await json("photo/expected-everything.json")) as Case[]) {
+      const came = await segmenter.segmentEverything(image, options);
+      const name = JSON.stringify(options);
+      expect(came.length, name).toBe(masks.length);
+      for (const [i, expected] of masks.entries()) {
+        const { segmentation, predicted_iou, stability_score, point_coords, crop_box } = came[i] as AutomaticMask;
+        const mask = decodeRle(segmentation as Rle);
+        expect(iou(mask, decodeRle(expected.segmentation)), name).toBeGreaterThanOrEqual(0.99);
+        expect(predicted_iou, name).toBeCloseTo(expected.predicted_iou, 3);
+        expect(stability_score, name).toBeCloseTo(expected.stability_score, 3);
+        expect({ point_coords: point_coords.flat().map(Math.fround), crop_box }, name).toEqual({
+          point_coords: expected.point_coords.flat().map(Math.fround),
+          crop_box: expected.crop_box,
+        });
+        expect([came[i]?.area, came[i]?.bbox], name).toEqual([maskArea(mask), maskBox(mask)]);
+      }
+    }
+  });
+
+  const options = { points_per_side: 6, pred_iou_thresh: 0.3, stability_score_thresh: 0.6 };
+
+  test("masks stream in as the batches finish; the batch size does not matter", async () => {
+    const seen: number[] = [];
+    const small = await segmenter.segmentEverything(image, {
+      ...options,
+      points_per_batch: 10,
+      onProgress: ({ done, total, masks }) => seen.push(done, total, masks.length),
+    });
+    const [first, , , , , second] = seen;
+    expect(seen.filter((_, i) => i % 3 === 0)).toEqual([10, 20, 30, 36]);
+    expect(seen.at(-2)).toBe(36);
+    expect(seen.at(-1)).toBe(small.length);
+    expect(first).toBeGreaterThan(second as number);
+    expect(await segmenter.segmentEverything(image, options)).toEqual(small);
+  });
+
+  test("masks come in the form asked for", async () => {
+    const rle = await segmenter.segmentEverything(image, options);
+    const binary = await segmenter.segmentEverything(image, { ...options, output_mode: "binary_mask" });
+    const polygons = await segmenter.segmentEverything(image, { ...options, output_mode: "polygon" });
+    const expected = rle.map(({ segmentation }) => decodeRle(segmentation as Rle));
+    expect(binary.map(({ segmentation }) => segmentation)).toEqual(expected);
+    expect(polygons.map(({ segmentation }) => segmentation)).toEqual(expected.map((mask) => maskToPolygons(mask)));
+  });
+
+  test("an abort ends it within one batch, and clicks are answered in between", async () => {
+    const controller = new AbortController();
+    let batches = 0;
+    const everything = segmenter.segmentEverything(image, {
+      ...options,
+      points_per_batch: 4,
+      signal: controller.signal,
+      onProgress: () => batches++,
+    });
+    const click = await segmenter.segment({ image, point_coords: [[200, 100]], point_labels: [1] });
+    expect(click.scores.data).toHaveLength(3);
+    expect(batches).toBeLessThan(9);
+    controller.abort();
+    const soFar = batches;
+    await expect(everything).rejects.toMatchObject({ name: "AbortError" });
+    await segmenter.segment({ image, point_coords: [[200, 100]], point_labels: [1] });
+    expect(batches).toBe(soFar);
+  });
+
+  test.each<[AutomaticOptions, string]>([
+    [{ points_per_side: 0 }, "points_per_side: expected a whole number from 1 to 256, got 0"],
+    [{ pred_iou_thresh: Number.NaN }, "pred_iou_thresh: expected a number from 0 to 1, got null"],
+    [{ output_mode: "png" as "polygon" }, "output_mode: expected coco_rle, binary_mask or polygon, got png"],
+  ])("bad options are refused: %o", async (bad, message) => {
+    await expect(segmenter.segmentEverything(image, bad)).rejects.toMatchObject({
+      name: "InvalidPromptError",
+      message,
+    });
   });
 });
 

@@ -1,0 +1,179 @@
+/** Masks → polygons with holes, and SVG paths. */
+import type { Mask } from "./mask.ts";
+
+/** Corners x, y, in pixels; a pixel covers [x, x+1] × [y, y+1]. The last corner joins the first. */
+export type Ring = readonly (readonly [number, number])[];
+
+/** One connected piece of a mask. */
+export interface Polygon {
+  /** Its outline, clockwise on the screen. */
+  readonly outer: Ring;
+  /** Holes in it, counter-clockwise. */
+  readonly holes: readonly Ring[];
+}
+
+/** Options of `maskToPolygons`. */
+export interface PolygonOptions {
+  /** How far, in pixels, the simplified outline may be from the mask's; 0 (default) follows the pixels' edges. */
+  readonly tolerance?: number | undefined;
+}
+
+/**
+ * Follows the edges between pixels: filled by the even-odd rule, the polygons are the mask again.
+ * Pixels that touch at a corner only belong to different pieces.
+ *
+ * @returns pieces in reading order of their top-left pixel
+ */
+export function maskToPolygons(mask: Mask, { tolerance = 0 }: PolygonOptions = {}): Polygon[] {
+  const rings = traceRings(mask);
+  const pieces: { outer: Ring; holes: Ring[] }[] = [];
+  const holes: Ring[] = [];
+  for (const ring of rings) {
+    if (signedArea(ring) > 0) pieces.push({ outer: ring, holes: [] });
+    else holes.push(ring);
+  }
+  for (const hole of holes) {
+    // the innermost piece around a point just inside the mask, above the hole's topmost edge
+    const [x, y] = hole.reduce((top, corner) =>
+      corner[1] < top[1] || (corner[1] === top[1] && corner[0] < top[0]) ? corner : top,
+    );
+    const around = pieces.filter(({ outer }) => contains(outer, x + 0.5, y - 0.5));
+    const owner = around.reduce((inner, next) => (signedArea(next.outer) < signedArea(inner.outer) ? next : inner));
+    owner.holes.push(hole);
+  }
+  if (tolerance <= 0) return pieces;
+  return pieces.flatMap(({ outer, holes: inside }) => {
+    const simple = simplifyRing(outer, tolerance);
+    const simpleHoles = inside.map((hole) => simplifyRing(hole, tolerance)).filter((hole) => hole.length >= 3);
+    return simple.length >= 3 ? [{ outer: simple, holes: simpleHoles }] : [];
+  });
+}
+
+/** SVG path data; to be filled by the even-odd rule. */
+export function polygonsToPath(polygons: readonly Polygon[]): string {
+  const rings = polygons.flatMap(({ outer, holes }) => [outer, ...holes]);
+  return rings.map((ring) => `M${ring.map(([x, y]) => `${x} ${y}`).join("L")}Z`).join("");
+}
+
+/** Twice the area; positive for outlines, negative for holes, as `traceRings` walks them. */
+function signedArea(ring: Ring): number {
+  let sum = 0;
+  for (const [i, [x, y]] of ring.entries()) {
+    const [nextX, nextY] = ring[(i + 1) % ring.length] as readonly [number, number];
+    sum += x * nextY - nextX * y;
+  }
+  return sum;
+}
+
+function contains(ring: Ring, x: number, y: number): boolean {
+  let inside = false;
+  for (const [i, [x1, y1]] of ring.entries()) {
+    const [x2, y2] = ring[(i + 1) % ring.length] as readonly [number, number];
+    if (y1 > y !== y2 > y && x < x1 + ((y - y1) * (x2 - x1)) / (y2 - y1)) inside = !inside;
+  }
+  return inside;
+}
+
+const RIGHT = 0;
+const DOWN = 1;
+const LEFT = 2;
+const _UP = 3;
+const STEP = [
+  [1, 0],
+  [0, 1],
+  [-1, 0],
+  [0, -1],
+] as const;
+
+/** Walks along every edge with the mask on the right-hand side, corner to corner. */
+function traceRings({ data, width, height }: Mask): Ring[] {
+  const at = (x: number, y: number): number =>
+    x >= 0 && y >= 0 && x < width && y < height ? (data[y * width + x] as number) : 0;
+  // a ring is begun at each upper edge that none has passed yet
+  const passed = new Uint8Array(width * height);
+  const rings: Ring[] = [];
+  for (let y = 0; y < height; y++) {
+    for (let x = data.indexOf(1, y * width) - y * width; x >= 0 && x < width; x++) {
+      if (at(x, y) === 0 || at(x, y - 1) === 1 || passed[y * width + x]) continue;
+      const ring: [number, number][] = [];
+      let [cx, cy, direction] = [x, y, RIGHT];
+      do {
+        if (direction === RIGHT) passed[cy * width + cx] = 1;
+        const [dx, dy] = STEP[direction] as readonly [number, number];
+        cx += dx;
+        cy += dy;
+        // the two pixels ahead: on the mask's side, and on the other
+        const [own, beside] = ahead(direction, cx, cy);
+        const turn = at(...own) === 0 ? 1 : at(...beside) === 1 ? 3 : 0;
+        if (turn !== 0) ring.push([cx, cy]);
+        direction = (direction + turn) % 4;
+      } while (cx !== x || cy !== y || direction !== RIGHT);
+      rings.push(ring);
+    }
+  }
+  return rings;
+}
+
+type Cell = [number, number];
+
+/** Before a step from corner x, y: the pixel ahead on the right, which is the mask's side, and on the left. */
+function ahead(direction: number, x: number, y: number): [Cell, Cell] {
+  switch (direction) {
+    case RIGHT:
+      return [
+        [x, y],
+        [x, y - 1],
+      ];
+    case DOWN:
+      return [
+        [x - 1, y],
+        [x, y],
+      ];
+    case LEFT:
+      return [
+        [x - 1, y - 1],
+        [x - 1, y],
+      ];
+    default:
+      return [
+        [x, y - 1],
+        [x - 1, y - 1],
+      ];
+  }
+}
+
+/** Douglas and Peucker (1973), on the two halves of the ring between its corners farthest apart. */
+function simplifyRing(ring: Ring, tolerance: number): Ring {
+  const first = ring[0] as readonly [number, number];
+  const distance = ([x, y]: readonly [number, number]): number => (x - first[0]) ** 2 + (y - first[1]) ** 2;
+  let far = 0;
+  for (const [i, corner] of ring.entries()) if (distance(corner) > distance(ring[far] as typeof corner)) far = i;
+  const kept = new Uint8Array(ring.length + 1);
+  kept[0] = 1;
+  kept[far] = 1;
+  const closed = [...ring, first];
+  const spans: [number, number][] = [
+    [0, far],
+    [far, ring.length],
+  ];
+  for (let span = spans.pop(); span; span = spans.pop()) {
+    const [start, end] = span;
+    let worst = tolerance;
+    let split = -1;
+    for (let i = start + 1; i < end; i++) {
+      const off = distanceToSegment(closed[i] as Cell, closed[start] as Cell, closed[end] as Cell);
+      if (off > worst) [worst, split] = [off, i];
+    }
+    if (split < 0) continue;
+    kept[split] = 1;
+    spans.push([start, split], [split, end]);
+  }
+  return ring.filter((_, i) => kept[i] === 1);
+}
+
+function distanceToSegment([x, y]: readonly [number, number], [x1, y1]: Cell, [x2, y2]: Cell): number {
+  const [dx, dy] = [x2 - x1, y2 - y1];
+  const along = dx === 0 && dy === 0 ? 0 : ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy);
+  const t = Math.min(Math.max(along, 0), 1);
+  return Math.hypot(x - x1 - t * dx, y - y1 - t * dy);
+}

@@ -1,0 +1,90 @@
+/** Connected regions of a mask, on its runs down the columns: holes are filled and islands removed. */
+import { RunWriter } from "./rle.ts";
+
+/** A stretch of equal pixels within one column: rows `from` to `to`, the last one excluded. */
+interface Segment {
+  readonly column: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The pixels of `value` (0 or 1), cut at the columns' ends. */
+function segmentsOf(runs: readonly number[], height: number, value: 0 | 1): Segment[] {
+  const segments: Segment[] = [];
+  let position = 0;
+  for (const [index, run] of runs.entries()) {
+    if (index % 2 === value) {
+      for (let at = position; at < position + run; ) {
+        const column = Math.floor(at / height);
+        const end = Math.min(position + run, (column + 1) * height);
+        segments.push({ column, from: at - column * height, to: end - column * height });
+        at = end;
+      }
+    }
+    position += run;
+  }
+  return segments;
+}
+
+/** For each segment, the number of its region: segments that touch, diagonally too, are one. */
+function label(segments: readonly Segment[]): number[] {
+  const parent = segments.map((_, i) => i);
+  const root = (i: number): number => {
+    let at = i;
+    while (parent[at] !== at) {
+      parent[at] = parent[parent[at] as number] as number;
+      at = parent[at] as number;
+    }
+    return at;
+  };
+  let before = 0;
+  for (const [i, { column, from, to }] of segments.entries()) {
+    while (before < i && (segments[before] as Segment).column < column - 1) before++;
+    for (let j = before; j < i; j++) {
+      const other = segments[j] as Segment;
+      if (other.column === column || other.from > to) break;
+      if (other.to >= from) parent[root(j)] = root(i);
+    }
+    // the first segment of the column before that may touch the next one
+    while (before < i && (segments[before] as Segment).column === column - 1 && (segments[before] as Segment).to < from)
+      before++;
+  }
+  return segments.map((_, i) => root(i));
+}
+
+/**
+ * Fills holes and removes islands smaller than `minArea` pixels, regions being connected to their
+ * eight neighbours; where all islands are smaller, the largest stays (Meta's `remove_small_regions`).
+ *
+ * @param runs lengths of 0, 1, 0, … down the columns
+ * @returns the runs, or null where nothing changed
+ */
+export function removeSmallRegions(runs: readonly number[], height: number, minArea: number): number[] | null {
+  const filled = flipSmall(runs, height, minArea, 0);
+  const cleaned = flipSmall(filled ?? runs, height, minArea, 1);
+  return cleaned ?? filled;
+}
+
+function flipSmall(runs: readonly number[], height: number, minArea: number, value: 0 | 1): number[] | null {
+  const segments = segmentsOf(runs, height, value);
+  const labels = label(segments);
+  const areas = new Map<number, number>();
+  for (const [i, { from, to }] of segments.entries()) {
+    const region = labels[i] as number;
+    areas.set(region, (areas.get(region) ?? 0) + to - from);
+  }
+  const small = new Set([...areas].filter(([, area]) => area < minArea).map(([region]) => region));
+  if (small.size === 0) return null;
+  if (value === 1 && small.size === areas.size) {
+    const [largest] = [...areas].reduce((most, next) => (next[1] > most[1] ? next : most));
+    small.delete(largest);
+  }
+  const writer = new RunWriter();
+  for (const [i, { column, from, to }] of segments.entries()) {
+    if (!small.has(labels[i] as number)) writer.add(column * height + from, column * height + to);
+  }
+  const kept = writer.finish(runs.reduce((sum, run) => sum + run, 0));
+  if (value === 1) return kept;
+  // what was kept are the zeros
+  return kept[0] === 0 ? kept.slice(1) : [0, ...kept];
+}

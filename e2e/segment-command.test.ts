@@ -45,9 +45,30 @@ test("writes an overlay and the masks", async () => {
   }
 }, 120_000);
 
+test("everything in the picture", async () => {
+  const args = [
+    "--everything",
+    "--points-per-side",
+    "6",
+    "--pred-iou-thresh",
+    "0.3",
+    "--stability-score-thresh",
+    "0.6",
+  ];
+  const { stdout } = await run(PHOTO, ...args, "--device", "wasm", "--out", "all.png", "--json", "all.json");
+  const report = JSON.parse(await readFile(join(folder, "all.json"), "utf8"));
+  expect(report.masks.length).toBeGreaterThan(3);
+  expect(stdout).toContain(`${report.masks.length} masks → all.png`);
+  for (const { rle, area, bbox } of report.masks) {
+    const mask = decodeRle(rle);
+    expect([maskArea(mask), maskBox(mask)]).toEqual([area, bbox]);
+  }
+}, 120_000);
+
 describe("says what is wrong, and writes nothing", () => {
   test.each<[string, string[], RegExp]>([
     ["no prompt", [PHOTO], /give at least one --point/],
+    ["a prompt and everything", [PHOTO, "--point", "1,1", "--everything"], /--everything takes no --point/],
     ["no such picture", ["nothing.jpg", "--point", "1,1"], /nothing.jpg: no such file/],
     ["a point of one number", [PHOTO, "--point", "1"], /expected 2 numbers with commas between/],
     ["an unknown model", [PHOTO, "--point", "1,1", "--model", "sam9"], /got "sam9"/],

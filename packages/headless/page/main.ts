@@ -9,6 +9,11 @@ export interface SegmentJob {
   readonly points: readonly { x: number; y: number; positive: boolean }[];
   readonly box: [number, number, number, number] | null;
   readonly multimask: boolean;
+  /** Everything mode in place of a prompt. */
+  readonly everything: Pick<
+    sam2.AutomaticOptions,
+    "points_per_side" | "pred_iou_thresh" | "stability_score_thresh"
+  > | null;
 }
 
 /** What it writes as JSON. */
@@ -25,23 +30,14 @@ export interface SegmentReport {
   }[];
 }
 
-async function toBase64(blob: Blob): Promise<string> {
-  const url = await new Promise<string>((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result as string);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(blob);
-  });
-  return url.slice(url.indexOf(",") + 1);
+interface Answer {
+  readonly masks: SegmentReport["masks"];
+  /** What the overlay shows. */
+  readonly shown: readonly sam2.Mask[];
+  readonly decode: number;
 }
 
-async function segmentJob(job: SegmentJob): Promise<{ report: SegmentReport; overlay: string }> {
-  const start = performance.now();
-  const segmenter = await sam2.createSegmenter({ model: job.model, device: job.device });
-  const load = performance.now() - start;
-  const blob = await (await fetch(job.image)).blob();
-  const image = await segmenter.setImage(blob);
-  const { decodeImage, preprocess, encode } = image.timings;
+async function prompted(segmenter: sam2.Segmenter, image: sam2.SegmenterImage, job: SegmentJob): Promise<Answer> {
   const result = await segmenter.segment({
     image,
     ...(job.points.length > 0
@@ -59,20 +55,54 @@ async function segmentJob(job: SegmentJob): Promise<{ report: SegmentReport; ove
     const score = result.scores.data[index] as number;
     return { score, area: sam2.maskArea(mask), bbox: sam2.maskBox(mask), rle: sam2.encodeRle(mask) };
   });
+  return { masks, shown: [result.mask()], decode: result.decodeTime };
+}
+
+async function everything(
+  segmenter: sam2.Segmenter,
+  image: sam2.SegmenterImage,
+  options: sam2.AutomaticOptions,
+): Promise<Answer> {
+  const start = performance.now();
+  const found = await segmenter.segmentEverything(image, options);
+  const decode = performance.now() - start;
+  const masks = found
+    .map(({ segmentation, predicted_iou, area, bbox }) => ({
+      score: predicted_iou,
+      area,
+      bbox,
+      rle: segmentation as sam2.Rle,
+    }))
+    .sort((a, b) => b.score - a.score);
+  // the large ones below the small ones
+  const shown = [...masks].sort((a, b) => b.area - a.area).map(({ rle }) => sam2.decodeRle(rle));
+  return { masks, shown, decode };
+}
+
+async function segmentJob(job: SegmentJob): Promise<{ report: SegmentReport; overlay: string }> {
+  const start = performance.now();
+  const segmenter = await sam2.createSegmenter({ model: job.model, device: job.device });
+  const load = performance.now() - start;
+  const blob = await (await fetch(job.image)).blob();
+  const image = await segmenter.setImage(blob);
+  const { decodeImage, preprocess, encode } = image.timings;
+  const { masks, shown, decode } = job.everything
+    ? await everything(segmenter, image, job.everything)
+    : await prompted(segmenter, image, job);
   const report: SegmentReport = {
     model: segmenter.model.id,
     device: segmenter.device,
     image: { width: image.width, height: image.height },
-    timings_ms: { load, encode: decodeImage + preprocess + encode, decode: result.decodeTime },
+    timings_ms: { load, encode: decodeImage + preprocess + encode, decode },
     masks,
   };
   const picture = await createImageBitmap(blob, { imageOrientation: "from-image" });
   const canvas = sam2.drawOverlay(picture, {
-    masks: [result.mask()],
+    masks: shown,
     points: job.points,
     boxes: job.box ? [job.box] : [],
   });
-  const overlay = await toBase64(await canvas.convertToBlob({ type: "image/png" }));
+  const overlay = await sam2.exportCanvas(canvas, "data-url");
   await segmenter.dispose();
   return { report, overlay };
 }

@@ -18,6 +18,10 @@ interface CliOptions {
   model: string;
   device: SegmentJob["device"];
   multimask: boolean;
+  everything: boolean;
+  pointsPerSide?: number;
+  predIouThresh?: number;
+  stabilityScoreThresh?: number;
   out: string;
   json?: string;
 }
@@ -46,12 +50,20 @@ const program = new Command("segment")
   .option("--model <id>", "a model of the catalogue, the address of a model.json, or an exported folder", "sam2-mini")
   .addOption(new Option("--device <device>", "where to run").choices(["auto", "webgpu", "wasm"]).default("auto"))
   .option("--multimask", "three masks instead of the single best", false)
+  .option("--everything", "everything in the picture, in place of a prompt", false)
+  .option("--points-per-side <n>", "everything: points along a side of the grid, 32", (text) => numbers(text, 1)[0])
+  .option("--pred-iou-thresh <t>", "everything: least predicted IoU, 0.8", (text) => numbers(text, 1)[0])
+  .option("--stability-score-thresh <t>", "everything: least stability, 0.95", (text) => numbers(text, 1)[0])
   .requiredOption("--out <file>", "overlay, PNG")
   .option("--json <file>", "masks as COCO RLE, scores and timings");
 
 program.action(async (image: string, options: CliOptions) => {
   const points = [...options.point, ...options.negative];
-  if (points.length === 0 && !options.box) program.error("error: give at least one --point, --negative or --box");
+  const prompted = points.length > 0 || options.box !== undefined;
+  if (!prompted && !options.everything) {
+    program.error("error: give at least one --point, --negative or --box, or --everything");
+  }
+  if (prompted && options.everything) program.error("error: --everything takes no --point, --negative or --box");
   if (!existsSync(image)) program.error(`error: ${image}: no such file`);
   const builtIn = fileURLToPath(new URL("../../../models/sam2-mini/onnx/", import.meta.url));
   const isFolder = existsSync(join(options.model, "model.json"));
@@ -75,16 +87,26 @@ program.action(async (image: string, options: CliOptions) => {
       points,
       box: options.box ?? null,
       multimask: options.multimask,
+      everything: options.everything
+        ? {
+            points_per_side: options.pointsPerSide,
+            pred_iou_thresh: options.predIouThresh,
+            stability_score_thresh: options.stabilityScoreThresh,
+          }
+        : null,
     };
     const { report, overlay } = await page.evaluate((request) => window.segmentJob(request), job);
-    await writeFile(options.out, Buffer.from(overlay, "base64"));
+    await writeFile(options.out, Buffer.from(overlay.slice(overlay.indexOf(",") + 1), "base64"));
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
     const { load, encode, decode } = report.timings_ms;
-    const best = report.masks[0];
+    const [best] = report.masks;
+    const found = options.everything
+      ? `${report.masks.length} masks`
+      : `score ${best?.score.toFixed(3)}, ${best?.area} pixels`;
     process.stdout.write(
       `${report.model} on ${report.device.encoder} (${report.device.reason}): ` +
         `load ${load.toFixed(0)} ms, encode ${encode.toFixed(0)} ms, decode ${decode.toFixed(0)} ms; ` +
-        `score ${best?.score.toFixed(3)}, ${best?.area} pixels → ${options.out}\n`,
+        `${found} → ${options.out}\n`,
     );
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);

@@ -34,7 +34,20 @@ export { type LivepeerJson, toLivepeerJSON } from "./livepeer.ts";
 export type { CheckpointAddress, ModelAddresses, ModelFiles, ModelSource } from "./load.ts";
 export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask.ts";
 export type { ModelSpec } from "./model.ts";
-export { drawOverlay, maskColour, type Overlay } from "./overlay.ts";
+export {
+  type CanvasFormat,
+  type Colour,
+  cutOut,
+  type DrawablePicture,
+  drawMask,
+  drawOverlay,
+  exportCanvas,
+  type LabelMap,
+  maskColour,
+  type Overlay,
+  toDataUrl,
+  toLabelMap,
+} from "./overlay.ts";
 export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./polygon.ts";
 export type { EncodePhase, EncodeTimings } from "./predictor.ts";
 export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt.ts";

@@ -135,7 +135,7 @@ const COMMANDS = {
       "error",
     ]);
     mkdirSync(folder, { recursive: true });
-    const packages = ["sam2-export", "sam2-web", "sam2-mini"].flatMap((name) => ["--workspace", name]);
+    const packages = ["sam2-export", "sam2-web", "sam2-hosted", "sam2-mini"].flatMap((name) => ["--workspace", name]);
     quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...packages]);
   },
   async export(args) {

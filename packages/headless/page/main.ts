@@ -1,4 +1,5 @@
 /** The page that commands and tests drive: the library, and one function for the segment command. */
+import * as sam2Hosted from "sam2-hosted";
 import * as sam2 from "sam2-web";
 
 /** What the segment command asks for. */
@@ -158,11 +159,13 @@ const quality = {
 declare global {
   interface Window {
     sam2: typeof sam2;
+    sam2Hosted: typeof sam2Hosted;
     segmentJob: typeof segmentJob;
     quality: typeof quality;
   }
 }
 
 window.sam2 = sam2;
+window.sam2Hosted = sam2Hosted;
 window.segmentJob = segmentJob;
 window.quality = quality;

@@ -1,0 +1,122 @@
+/** A page's plain `fetch` of the services, answered through a service worker. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { build, type Rollup } from "vite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchBrowser } from "../packages/headless/src/browser.ts";
+import { ISOLATION, type Server, serve } from "../packages/headless/src/server.ts";
+
+const FIXTURES = fileURLToPath(new URL("../models/reference/fixtures/", import.meta.url));
+
+let server: Server;
+let browser: Browser;
+let page: Page;
+const outside: string[] = [];
+
+/** The service worker that the README shows, bundled. */
+async function serviceWorker(): Promise<string> {
+  const entry = "\0sw.js";
+  const built = await build({
+    configFile: false,
+    logLevel: "error",
+    plugins: [
+      {
+        name: "sw",
+        resolveId: (id) => (id === "sw.js" ? entry : null),
+        load: (id) =>
+          id === entry
+            ? `import { handleHosted } from "sam2-hosted/service-worker";
+               self.addEventListener("fetch", handleHosted);
+               self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));`
+            : null,
+      },
+    ],
+    build: { write: false, rollupOptions: { input: "sw.js", output: { format: "es", entryFileNames: "sw.js" } } },
+  });
+  return (built as Rollup.RollupOutput).output[0].code;
+}
+
+beforeAll(async () => {
+  const code = await serviceWorker();
+  server = await serve({
+    folders: { "models/checkpoint/": join(FIXTURES, "toy"), "photo/": join(FIXTURES, "photo") },
+    handle: (path, _, response) => {
+      if (path !== "sw.js") return false;
+      response.writeHead(200, { ...ISOLATION, "Content-Type": "text/javascript" });
+      response.end(code);
+      return true;
+    },
+  });
+  browser = await launchBrowser({});
+  page = await browser.newPage();
+  page.on("request", (request) => {
+    if (!request.url().startsWith(server.url) && /^https?:/.test(request.url())) outside.push(request.url());
+  });
+  await page.goto(server.url);
+  await page.waitForFunction(() => "sam2Hosted" in window);
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.register("sw.js", { type: "module" });
+    await navigator.serviceWorker.ready;
+    if (!navigator.serviceWorker.controller) {
+      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
+    }
+  });
+});
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+/** A plain request to Livepeer's gateway. */
+const request = () =>
+  page.evaluate(async () => {
+    const body = new FormData();
+    body.append("image", await (await fetch("photo/truck.png")).blob());
+    body.append("point_coords", "[[192, 112]]");
+    body.append("point_labels", "[1]");
+    body.append("return_logits", "false");
+    const response = await fetch("https://dream-gateway.livepeer.cloud/segment-anything-2", { method: "POST", body });
+    return { status: response.status, body: await response.json() };
+  });
+
+test("while no page serves, it says so", async () => {
+  const { status, body } = await request();
+  expect([status, body.detail.msg]).toEqual([503, expect.stringContaining("call serveHosted")]);
+});
+
+test("a plain fetch is answered by the page's segmenter", async () => {
+  const expected = await page.evaluate(async () => {
+    const { createSegmenter, toLivepeerJSON } = window.sam2;
+    const segmenter = await createSegmenter({ model: { checkpoint: "models/checkpoint/" }, device: "wasm" });
+    window.sam2Hosted.serveHosted(window.sam2Hosted.createHostedFetch(segmenter));
+    const prompt = { image: "photo/truck.png", point_coords: [[192, 112]], point_labels: [1] };
+    return toLivepeerJSON(await segmenter.segment(prompt));
+  });
+  expect(await request()).toEqual({ status: 200, body: expected });
+});
+
+test("streams and pictures come through as well", async () => {
+  const { events, type, width } = await page.evaluate(async () => {
+    const image_url = new URL("photo/truck.png", location.href).href;
+    const input = { image_url, points_per_side: 2, pred_iou_thresh: 0, stability_score_thresh: 0 };
+    const submitted = await fetch("https://queue.fal.run/fal-ai/sam2/auto-segment", {
+      method: "POST",
+      body: JSON.stringify(input),
+    });
+    const { request_id, status_url } = await submitted.json();
+    const stream = await (await fetch(`${status_url}/stream`)).text();
+    const result = await fetch(`https://queue.fal.run/fal-ai/sam2/requests/${request_id}`);
+    const picture = new Image();
+    picture.src = (await result.json()).combined_mask.url;
+    await picture.decode();
+    return { events: stream.trim().split("\n\n"), type: result.headers.get("content-type"), width: picture.width };
+  });
+  expect(events.at(-1)).toContain('"status":"COMPLETED"');
+  expect([type, width]).toEqual(["application/json", 480]);
+});
+
+test("other requests are left alone, and nothing left the origin", async () => {
+  expect(await page.evaluate(async () => (await fetch("photo/truck.png")).status)).toBe(200);
+  expect(outside.filter((url) => !url.includes("livepeer.cloud") && !url.includes("fal.run"))).toEqual([]);
+});

@@ -1,0 +1,162 @@
+/** Segmind's `POST /v1/sam-v2-image` (segmind.com/models/sam-v2-image/api). */
+import {
+  type BoxXYWH,
+  drawMask,
+  drawOverlay,
+  exportCanvas,
+  isSam2Error,
+  type Mask,
+  type Segmenter,
+  type SegmenterImage,
+} from "sam2-web";
+import { readPicture, UnreadablePicture } from "./picture.ts";
+import { json, jsonBody, Problem } from "./problem.ts";
+import type { TextDetector } from "./text-detector.ts";
+
+/** Options of the Segmind part. */
+export interface SegmindOptions {
+  /** Key that must come as `x-api-key`; none is asked for by default. */
+  readonly apiKey?: string | undefined;
+  /** Turns words into boxes, for `prompt`; without it such requests are refused. */
+  readonly textDetector?: TextDetector | undefined;
+  /** Requests that are answered in all; the rest get a 406. No limit by default. */
+  readonly credits?: number | undefined;
+  /** Requests that are answered in any minute; the rest get a 429. No limit by default. */
+  readonly requestsPerMinute?: number | undefined;
+}
+
+/** Host of the service. */
+export const SEGMIND_HOST = "api.segmind.com";
+
+const refuse = (status: number, error: string): Problem => new Problem(status, { error });
+
+/** Points as the service takes them: [x, y], or [[x, y], …], as text or as arrays. */
+function readPoints(name: string, value: unknown): [number, number][] {
+  if (value === undefined || value === null || value === "") return [];
+  const wrong = refuse(400, `${name}: expected [x, y] or [[x, y], …], got ${JSON.stringify(value)}`);
+  let given: unknown = value;
+  if (typeof value === "string") {
+    try {
+      given = JSON.parse(value);
+    } catch {
+      throw wrong;
+    }
+  }
+  if (!Array.isArray(given)) throw wrong;
+  const rows: unknown[] = given.length > 0 && !Array.isArray(given[0]) ? [given] : given;
+  const isPoint = (row: unknown): row is [number, number] =>
+    Array.isArray(row) && row.length === 2 && row.every((item) => typeof item === "number" && Number.isFinite(item));
+  if (!rows.every(isPoint)) throw wrong;
+  return rows as [number, number][];
+}
+
+/** Answers for the service; counts requests. */
+export class SegmindService {
+  readonly #segmenter: Segmenter;
+  readonly #options: SegmindOptions;
+  readonly #fallback: typeof fetch;
+  /** When the requests of the last minute came. */
+  #recent: number[] = [];
+  #used = 0;
+
+  constructor(segmenter: Segmenter, options: SegmindOptions, fallback: typeof fetch) {
+    this.#segmenter = segmenter;
+    this.#options = options;
+    this.#fallback = fallback;
+  }
+
+  /** Answers a request. @throws Problem */
+  async answer(request: Request, { pathname }: URL): Promise<Response> {
+    if (pathname !== "/v1/sam-v2-image") throw refuse(404, `${pathname}: the requested URL does not exist`);
+    if (request.method !== "POST") throw refuse(405, "the requested HTTP method is not allowed");
+    const { apiKey, credits = Number.POSITIVE_INFINITY, requestsPerMinute = Number.POSITIVE_INFINITY } = this.#options;
+    if (apiKey !== undefined && request.headers.get("x-api-key") !== apiKey) {
+      throw refuse(401, "missing or invalid API key");
+    }
+    const now = performance.now();
+    this.#recent = this.#recent.filter((time) => now - time < 60_000);
+    if (this.#recent.length >= requestsPerMinute) throw refuse(429, "too many requests");
+    if (this.#used >= credits) throw refuse(406, "not enough credits");
+    this.#recent.push(now);
+    const answer = await this.#segment(request);
+    this.#used++;
+    if (credits !== Number.POSITIVE_INFINITY) answer.headers.set("x-remaining-credits", String(credits - this.#used));
+    return answer;
+  }
+
+  async #segment(request: Request): Promise<Response> {
+    const body = await jsonBody(request).catch(() => {
+      throw refuse(400, "expected a JSON object");
+    });
+    const { image, prompt, coordinates, remove_coordinates, overlay_mask = true, base64 = false } = body;
+    if (typeof image !== "string" || image === "") throw refuse(400, "image: expected a URL or base64");
+    for (const [name, value] of Object.entries({ overlay_mask, base64 })) {
+      if (typeof value !== "boolean")
+        throw refuse(400, `${name}: expected true or false, got ${JSON.stringify(value)}`);
+    }
+    const text = typeof prompt === "string" ? prompt.trim() : "";
+    // with words, coordinates are ignored, as the service says
+    const wanted = text ? [] : readPoints("coordinates", coordinates);
+    const removed = text ? [] : readPoints("remove_coordinates", remove_coordinates);
+    if (!text && wanted.length === 0) throw refuse(400, "give a prompt or coordinates");
+    const { signal } = request;
+    const picture = await readPicture(image, (address) => this.#fallback(address, { signal }), signal).catch(
+      (error: Error) => {
+        throw error instanceof UnreadablePicture ? refuse(400, `image: ${error.message}`) : error;
+      },
+    );
+    const encoded = await this.#segmenter.setImage(picture, { signal }).catch((error: Error) => {
+      throw isSam2Error(error, "InvalidImageError") ? refuse(400, `image: ${error.message}`) : error;
+    });
+    try {
+      const mask = text
+        ? await this.#ofText(encoded, picture, text, signal)
+        : await this.#ofPoints(encoded, wanted, removed, signal);
+      const drawn = overlay_mask
+        ? drawOverlay(await createImageBitmap(picture, { imageOrientation: "from-image" }), { masks: [mask] })
+        : drawMask(mask);
+      const format = { type: overlay_mask ? "image/jpeg" : "image/png", quality: 0.95 } as const;
+      if (!base64) return new Response(await exportCanvas(drawn, "blob", format));
+      const url = await exportCanvas(drawn, "data-url", format);
+      return json({ image: url.slice(url.indexOf(",") + 1) });
+    } finally {
+      await encoded.release();
+    }
+  }
+
+  async #ofPoints(
+    image: SegmenterImage,
+    wanted: readonly [number, number][],
+    removed: readonly [number, number][],
+    signal: AbortSignal,
+  ): Promise<Mask> {
+    const result = await this.#segmenter.segment(
+      {
+        image,
+        point_coords: [...wanted, ...removed],
+        point_labels: [...wanted.map(() => 1), ...removed.map(() => 0)],
+        multimask_output: wanted.length + removed.length === 1,
+      },
+      { signal },
+    );
+    return result.mask();
+  }
+
+  /** All that the words name, as one mask. */
+  async #ofText(image: SegmenterImage, picture: Blob, text: string, signal: AbortSignal): Promise<Mask> {
+    const { textDetector } = this.#options;
+    if (!textDetector) {
+      throw refuse(400, "prompt: words need a text detector, and none is set up here; give coordinates instead");
+    }
+    const boxes = await textDetector.detect(picture, text, signal);
+    if (boxes.length === 0) throw refuse(400, `prompt: nothing was found for "${text}"`);
+    const corners = boxes.map(({ box: [x, y, width, height] }: { box: BoxXYWH }) => [x, y, x + width, y + height]);
+    const result = await this.#segmenter.segment({ image, box: corners, multimask_output: false }, { signal });
+    const union = new Uint8Array(image.width * image.height);
+    for (const object of boxes.keys()) {
+      const { data } = result.mask(0, object);
+      for (let i = 0; i < union.length; i++) union[i] = (union[i] as number) | (data[i] as number);
+    }
+    return { data: union, width: image.width, height: image.height };
+  }
+}

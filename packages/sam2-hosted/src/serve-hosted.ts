@@ -1,0 +1,36 @@
+/** The page's side of the service worker: answers the requests that it passes on. */
+import { type ForwardedAnswer, type ForwardedRequest, QUESTION } from "./service-worker.ts";
+
+/**
+ * Answers requests that a service worker with `handleHosted` passes on. Call it once the page is
+ * controlled by the worker.
+ *
+ * @param hostedFetch from `createHostedFetch`
+ * @returns a function that ends it
+ */
+export function serveHosted(hostedFetch: typeof fetch): () => void {
+  const listen = ({ data, ports: [port] }: MessageEvent): void => {
+    if (data !== QUESTION || !port) return;
+    port.onmessage = (event: MessageEvent<ForwardedRequest>) => void answer(event.data, port, hostedFetch);
+    port.postMessage("ready" satisfies ForwardedAnswer);
+  };
+  navigator.serviceWorker.addEventListener("message", listen);
+  navigator.serviceWorker.startMessages();
+  return () => navigator.serviceWorker.removeEventListener("message", listen);
+}
+
+async function answer(
+  { url, method, headers, body }: ForwardedRequest,
+  port: MessagePort,
+  hostedFetch: typeof fetch,
+): Promise<void> {
+  const send = (part: ForwardedAnswer): void => port.postMessage(part);
+  const init = { method, headers: headers.map(([name, value]): [string, string] => [name, value]), body };
+  const response = await hostedFetch(url, init);
+  send({ part: "head", status: response.status, headers: [...response.headers] });
+  const reader = response.body?.getReader();
+  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+    send({ part: "chunk", bytes: next.value });
+  }
+  send({ part: "end" });
+}

@@ -1,0 +1,107 @@
+/**
+ * For a service worker: requests to the services are answered by a page that holds a segmenter, so that
+ * a plain `fetch("https://…")` needs no change.
+ *
+ * A service worker cannot start workers itself, so it passes each request on to a page that has called
+ * `serveHosted`, and streams its answer back.
+ *
+ * ```js
+ * // sw.js
+ * import { handleHosted } from "sam2-hosted/service-worker";
+ * self.addEventListener("fetch", handleHosted);
+ * ```
+ *
+ * @module
+ */
+import { isHosted } from "./hosted-fetch.ts";
+
+/** The question that every page gets, with a port; one that serves answers "ready" through it. */
+export const QUESTION = "sam2-hosted: who serves?";
+
+/** What the first page that is ready gets. */
+export interface ForwardedRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: ArrayBuffer | null;
+}
+
+/** What comes back through the port, in this order. */
+export type ForwardedAnswer =
+  | "ready"
+  | { readonly part: "head"; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
+  | { readonly part: "chunk"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly part: "end" };
+
+/** The parts of the platform's `FetchEvent` and of its global scope that are used here. */
+interface FetchEventLike extends Event {
+  readonly request: Request;
+  respondWith(response: Promise<Response>): void;
+}
+interface ServiceWorkerScope {
+  readonly clients: {
+    matchAll(options: {
+      type: "window";
+    }): Promise<readonly { postMessage(message: unknown, transfer: Transferable[]): void }[]>;
+  };
+}
+
+/** A page that serves says so within this time, in milliseconds. */
+const SILENCE = 5_000;
+
+/** A listener for `fetch` events: takes the requests to the services, and leaves all others alone. */
+export function handleHosted(event: Event): void {
+  const { request } = event as FetchEventLike;
+  if (isHosted(request.url)) (event as FetchEventLike).respondWith(forward(request));
+}
+
+async function forward(request: Request): Promise<Response> {
+  const port = await servingPage();
+  if (!port) return noPage();
+  const message: ForwardedRequest = {
+    url: request.url,
+    method: request.method,
+    headers: [...request.headers],
+    body: ["GET", "HEAD"].includes(request.method) ? null : await request.arrayBuffer(),
+  };
+  return new Promise((resolve) => {
+    let controller: ReadableStreamDefaultController<Uint8Array>;
+    const body = new ReadableStream<Uint8Array>({
+      start: (given) => {
+        controller = given;
+      },
+    });
+    port.onmessage = ({ data }: MessageEvent<Exclude<ForwardedAnswer, "ready">>) => {
+      if (data.part === "chunk") controller.enqueue(data.bytes);
+      if (data.part === "end") {
+        controller.close();
+        port.close();
+      }
+      if (data.part === "head") {
+        const headers = data.headers.map(([name, value]): [string, string] => [name, value]);
+        const bodiless = data.status === 204 || data.status === 304;
+        resolve(new Response(bodiless ? null : body, { status: data.status, headers }));
+      }
+    };
+    port.postMessage(message);
+  });
+}
+
+/** The port to the first page that is ready, or null where there is none. */
+async function servingPage(): Promise<MessagePort | null> {
+  const { clients } = globalThis as unknown as ServiceWorkerScope;
+  const pages = await clients.matchAll({ type: "window" });
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(null), pages.length > 0 ? SILENCE : 0);
+    for (const page of pages) {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => resolve(port1);
+      page.postMessage(QUESTION, [port2]);
+    }
+  });
+}
+
+function noPage(): Response {
+  const detail = { msg: "no open page serves this request: call serveHosted in one" };
+  return new Response(JSON.stringify({ detail }), { status: 503, headers: { "Content-Type": "application/json" } });
+}

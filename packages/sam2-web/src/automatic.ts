@@ -73,6 +73,7 @@ export interface AutomaticProgress {
   readonly done: number;
   /** Points in all. */
   readonly total: number;
+  /** The masks that are left, best first. */
   readonly masks: readonly AutomaticMask[];
 }
 

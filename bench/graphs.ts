@@ -2,18 +2,14 @@
  * Our graphs against those traced from the reference, same weights, same inputs, one run: in
  * onnxruntime-node and in onnxruntime-web's WASM, and the encoder's rate beside one large MatMul.
  */
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import * as native from "onnxruntime-node";
 import * as web from "onnxruntime-web";
 import { Graph } from "../packages/sam2-export/src/graph.ts";
 import { serialize } from "../packages/sam2-export/src/onnx.ts";
 import { compare, type Row } from "./measure.ts";
-
-/** Where the maintainers' script puts checkpoint, export and trace; see bench/README.md. */
-const CACHE = fileURLToPath(new URL("../.cache/bench/", import.meta.url));
+import { absent, tinyModels } from "./models.ts";
 
 const THREADS = 2;
 
@@ -82,13 +78,10 @@ export const TINY_ENCODER_FLOP = 2 * 140.65e9;
 
 /** Runs the comparison; rows say so where the peer's files are absent. */
 export async function graphs(): Promise<Row[]> {
-  const ours = join(CACHE, "tiny-onnx");
-  const theirs = join(CACHE, "tiny-traced");
-  if (!existsSync(ours) || !existsSync(theirs)) {
-    return [
-      { bench: "graphs", work: `needs ${ours} and ${theirs}: see bench/README.md`, device: "", threads: THREADS },
-    ];
-  }
+  const models = await tinyModels();
+  if (!models) return [absent("graphs")];
+  const ours = models.onnx;
+  const theirs = join(models.peer, "onnx");
   const maps = { low: wave([1, 256, 64, 64]), high: wave([1, 32, 256, 256]), middle: wave([1, 64, 128, 128]) };
   const image = wave([1, 3, 1024, 1024]);
   const label = new native.Tensor("int64", BigInt64Array.of(1n), [1, 1, 1]);

@@ -1,26 +1,44 @@
-/** The benchmarks' command: `npm run bench -- [NAME…] [--json FILE]`. */
+/** The benchmarks' command: `npm run bench -- [NAME…] [--json FILE] [--markdown FILE]`. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
+import { click, draft, everything, kernels, load, memory, models } from "./browser.ts";
+import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
 import type { Row } from "./measure.ts";
 import { quality } from "./quality.ts";
+import { line, markdown } from "./report.ts";
+import { size } from "./size.ts";
 
-const BENCHES: Readonly<Record<string, () => Promise<Row[]>>> = { graphs };
+const of = (bench: () => Promise<Row[]>, name: string) => async (): Promise<Row[]> =>
+  (await bench()).filter((row) => row.bench === name);
+
+const BENCHES: Readonly<Record<string, () => Promise<Row[]>>> = {
+  encode: of(models, "encode"),
+  decode: of(models, "decode"),
+  graphs,
+  click,
+  load,
+  draft,
+  everything,
+  memory,
+  kernels,
+  size,
+  gpu,
+};
 
 const program = new Command("bench")
   .description("Measures this machine; every figure is a median of repeats, comparisons are paired in one run")
-  .argument("[names...]", `of ${[...Object.keys(BENCHES), "quality"].join(", ")}`)
+  .argument("[names...]", `of ${[...Object.keys(BENCHES), "quality"].join(", ")}; all but quality by default`)
   .option("--set <folder>", "for quality: photographs, labels and prompts.json")
   .option("--model <id>", "for quality: a model of the catalogue, an address, or an exported folder", "sam2-mini")
-  .option("--json <file>", "rows as JSON; for quality its report");
+  .option("--json <file>", "rows as JSON; for quality its report")
+  .option("--markdown <file>", "rows as a table");
 
-function line(row: Row): string {
-  const ms = (value: number | undefined): string => (value === undefined ? "" : `${value.toFixed(1)} ms`);
-  const ratio =
-    row.ratio === undefined ? "" : `ratio ${row.ratio.toFixed(2)}${row.aim === undefined ? "" : ` (aim ${row.aim})`}`;
-  return [row.bench, row.device, row.work, ms(row.ours_ms), row.peer, ms(row.theirs_ms), ratio]
-    .filter(Boolean)
-    .join("  ");
+interface Options {
+  set?: string;
+  model: string;
+  json?: string;
+  markdown?: string;
 }
 
 /** Quality is a report of its own, on a set that the caller names. */
@@ -31,26 +49,28 @@ async function reportQuality({ set, model, json }: Options): Promise<void> {
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-interface Options {
-  set?: string;
-  model: string;
-  json?: string;
-}
-
 program.action(async (names: string[], options: Options) => {
-  const { json } = options;
   if (names.length === 1 && names[0] === "quality") return reportQuality(options);
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown !== undefined)
-    program.error(`error: no benchmark "${unknown}"; there are ${Object.keys(BENCHES).join(", ")}`);
+    program.error(`error: no benchmark "${unknown}"; there are ${[...Object.keys(BENCHES), "quality"].join(", ")}`);
   const rows: Row[] = [];
-  for (const name of names.length > 0 ? names : Object.keys(BENCHES)) {
-    for (const row of await (BENCHES[name] as () => Promise<Row[]>)()) {
+  const runs =
+    names.length > 0
+      ? names.map((name) => BENCHES[name] as () => Promise<Row[]>)
+      : [
+          models,
+          ...Object.entries(BENCHES).flatMap(([name, run]) => (["encode", "decode"].includes(name) ? [] : [run])),
+        ];
+  for (const run of runs) {
+    for (const row of await run()) {
       process.stdout.write(`${line(row)}\n`);
       rows.push(row);
     }
   }
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(rows, null, 2)}\n`);
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);
+  const command = ["npm run bench --", ...names, "--markdown BENCHMARKS.md"].join(" ");
+  if (options.markdown !== undefined) await writeFile(options.markdown, markdown(rows, command));
 });
 
 await program.parseAsync();

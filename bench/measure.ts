@@ -1,4 +1,4 @@
-/** Paired timing: every candidate once a round, so that noise falls on all alike. */
+/** Paired timing: every candidate once a round, so that noise falls on all alike. Runs in Node and in pages. */
 
 /** A figure, or a comparison: `ratio` is ours over theirs. */
 export interface Row {
@@ -6,13 +6,23 @@ export interface Row {
   readonly work: string;
   readonly device: string;
   readonly threads: number;
-  readonly ours_ms?: number;
-  readonly peer?: string;
+  readonly ours_ms?: number | undefined;
+  readonly peer?: string | undefined;
+  readonly theirs_ms?: number | undefined;
+  readonly ratio?: number | undefined;
+  readonly aim?: number | undefined;
+  /** Half the distance between the quartiles of our times, by their median. */
+  readonly spread?: number | undefined;
+  /** What else there is to say: bytes, masks, elements a second. */
+  readonly note?: string | undefined;
+}
+
+/** Medians in milliseconds. */
+export interface Comparison {
+  readonly ours_ms: number;
   readonly theirs_ms?: number;
   readonly ratio?: number;
-  readonly aim?: number;
-  /** Half the distance between the quartiles of our times, by their median. */
-  readonly spread?: number;
+  readonly spread: number;
 }
 
 /** The value a share of the way through the sorted list. */
@@ -21,24 +31,32 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
 }
 
-/** Runs each candidate `repeats` times after one warm-up, in turns; medians in milliseconds. */
+/** Median and spread of times in milliseconds. */
+export function summary(times: readonly number[]): { ours_ms: number; spread: number } {
+  const ours_ms = quantile(times, 0.5);
+  return { ours_ms, spread: (quantile(times, 0.75) - quantile(times, 0.25)) / 2 / ours_ms };
+}
+
+/**
+ * Runs each candidate `repeats` times after one warm-up, in turns. A candidate that answers with a
+ * number has measured itself, in milliseconds.
+ */
 export async function compare(
   runs: { ours: () => Promise<unknown>; theirs?: () => Promise<unknown> },
   repeats: number,
-): Promise<{ ours_ms: number; theirs_ms?: number; ratio?: number; spread: number }> {
+): Promise<Comparison> {
   const times: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
   for (let round = -1; round < repeats; round++) {
     for (const who of ["ours", "theirs"] as const) {
       const run = runs[who];
       if (!run) continue;
       const start = performance.now();
-      await run();
-      if (round >= 0) times[who].push(performance.now() - start);
+      const own = await run();
+      if (round >= 0) times[who].push(typeof own === "number" ? own : performance.now() - start);
     }
   }
-  const ours_ms = quantile(times.ours, 0.5);
-  const spread = (quantile(times.ours, 0.75) - quantile(times.ours, 0.25)) / 2 / ours_ms;
-  if (times.theirs.length === 0) return { ours_ms, spread };
+  const ours = summary(times.ours);
+  if (times.theirs.length === 0) return ours;
   const theirs_ms = quantile(times.theirs, 0.5);
-  return { ours_ms, theirs_ms, ratio: ours_ms / theirs_ms, spread };
+  return { ...ours, theirs_ms, ratio: ours.ours_ms / theirs_ms };
 }

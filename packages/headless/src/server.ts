@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
 
@@ -18,6 +18,8 @@ export interface Server {
 
 /** What to serve beside the page, and how. */
 export interface ServerOptions {
+  /** Folder of the page, with an index.html; that of the segment command by default. */
+  readonly page?: string;
   /** Folders by the path they are served under, such as `models/sam2-mini/`. */
   readonly folders?: Readonly<Record<string, string>>;
   /** Answers requests before anything else does; for tests of a network that misbehaves. */
@@ -34,32 +36,37 @@ export const ISOLATION: Readonly<Record<string, string>> = {
 
 const TYPES: Readonly<Record<string, string>> = { json: "application/json", onnx: "application/octet-stream" };
 
-const OUT_DIR = join(ROOT, ".cache", "headless");
+/** Where a page is built to. */
+const outFolder = (page: string): string => join(ROOT, ".cache", "pages", relative(ROOT, page));
 
-let built: Promise<unknown> | undefined;
+const built = new Map<string, Promise<unknown>>();
 
-/** Builds the page, once in the life of the process. */
-function buildPage(): Promise<unknown> {
-  built ??= build({
-    configFile: false,
-    root: PAGE,
-    base: "./",
-    logLevel: "error",
-    resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
-    worker: { format: "es" },
-    build: { outDir: OUT_DIR, emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 4000 },
-  });
-  return built;
+/** Builds a page, once in the life of the process. */
+function buildPage(page: string): Promise<unknown> {
+  const building =
+    built.get(page) ??
+    build({
+      configFile: false,
+      root: page,
+      base: "./",
+      logLevel: "error",
+      resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+      worker: { format: "es" },
+      build: { outDir: outFolder(page), emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 4000 },
+    });
+  built.set(page, building);
+  return building;
 }
 
 /** Builds and serves; the port is chosen by the system. */
-export async function serve({ folders = {}, handle, headers = ISOLATION }: ServerOptions = {}): Promise<Server> {
-  await buildPage();
+export async function serve(options: ServerOptions = {}): Promise<Server> {
+  const { page = PAGE, folders = {}, handle, headers = ISOLATION } = options;
+  await buildPage(page);
   const server = await preview({
     configFile: false,
-    root: PAGE,
+    root: page,
     logLevel: "error",
-    build: { outDir: OUT_DIR },
+    build: { outDir: outFolder(page) },
     preview: { port: 0, host: "127.0.0.1", headers: { ...headers } },
     plugins: [
       {

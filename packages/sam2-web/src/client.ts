@@ -2,7 +2,7 @@
 import * as Comlink from "comlink";
 import type { AutomaticMask, AutomaticOptions, AutomaticProgress } from "./automatic.ts";
 import type { CachedFile } from "./cache.ts";
-import { Connection } from "./connection.ts";
+import { abortable, Connection } from "./connection.ts";
 import type { DeviceChoice } from "./device.ts";
 import { Sam2Error } from "./errors.ts";
 import { type ImageSource, toTransferable } from "./image.ts";
@@ -96,20 +96,6 @@ const QUICK_ENOUGH = 2000;
 
 function disposed(): Sam2Error {
   return new Sam2Error("DisposedError", "this segmenter was disposed of");
-}
-
-/** Rejects with the signal's reason as soon as it is aborted, whatever `task` does. */
-function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return task;
-  if (signal.aborted) {
-    task.catch(() => undefined);
-    return Promise.reject(signal.reason);
-  }
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    task.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
 }
 
 /** Logits that one of the two encodings gave, at the size that the other one takes. */

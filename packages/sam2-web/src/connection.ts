@@ -3,6 +3,17 @@ import * as Comlink from "comlink";
 import { Sam2Error } from "./errors.ts";
 import type { Opened, OpenProgress, OpenRequest, WorkerApi } from "./worker.ts";
 
+/** Rejects with the signal's reason as soon as it is aborted, whatever `task` does. */
+export function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return task;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    task.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
 /** The page's end of a worker. */
 export class Connection {
   readonly #worker: Worker;
@@ -47,20 +58,16 @@ export class Connection {
    * Calls the worker. Rejects with the signal's reason as soon as it is aborted, whatever the worker
    * does, and with the reason of `close`.
    */
-  call<T>(task: (remote: Comlink.Remote<WorkerApi>) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    if (this.#ended) return Promise.reject(this.#ended);
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const stop = (): void => reject(signal?.reason);
-      signal?.addEventListener("abort", stop, { once: true });
+  async call<T>(task: (remote: Comlink.Remote<WorkerApi>) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#ended) throw this.#ended;
+    signal?.throwIfAborted();
+    const answer = new Promise<T>((resolve, reject) => {
       this.#waiting.add(reject);
       task(this.#remote)
         .then(resolve, reject)
-        .finally(() => {
-          signal?.removeEventListener("abort", stop);
-          this.#waiting.delete(reject);
-        });
+        .finally(() => this.#waiting.delete(reject));
     });
+    return abortable(answer, signal);
   }
 
   /** Ends the worker, whatever it is doing, and frees all its memory; calls in flight reject with `reason`. */

@@ -2,7 +2,9 @@
 import type { Mask } from "./mask.ts";
 
 /** Corners x, y, in pixels; a pixel covers [x, x+1] × [y, y+1]. The last corner joins the first. */
-export type Ring = readonly (readonly [number, number])[];
+export type Ring = readonly Corner[];
+
+type Corner = readonly [number, number];
 
 /** One connected piece of a mask. */
 export interface Polygon {
@@ -59,7 +61,7 @@ export function polygonsToPath(polygons: readonly Polygon[]): string {
 function signedArea(ring: Ring): number {
   let sum = 0;
   for (const [i, [x, y]] of ring.entries()) {
-    const [nextX, nextY] = ring[(i + 1) % ring.length] as readonly [number, number];
+    const [nextX, nextY] = ring[(i + 1) % ring.length] as Corner;
     sum += x * nextY - nextX * y;
   }
   return sum;
@@ -68,21 +70,31 @@ function signedArea(ring: Ring): number {
 function contains(ring: Ring, x: number, y: number): boolean {
   let inside = false;
   for (const [i, [x1, y1]] of ring.entries()) {
-    const [x2, y2] = ring[(i + 1) % ring.length] as readonly [number, number];
+    const [x2, y2] = ring[(i + 1) % ring.length] as Corner;
     if (y1 > y !== y2 > y && x < x1 + ((y - y1) * (x2 - x1)) / (y2 - y1)) inside = !inside;
   }
   return inside;
 }
 
+/** Directions, clockwise from the right: the step; and at a corner, the pixel ahead on the right, and on the left. */
 const RIGHT = 0;
-const DOWN = 1;
-const LEFT = 2;
-const _UP = 3;
 const STEP = [
   [1, 0],
   [0, 1],
   [-1, 0],
   [0, -1],
+] as const;
+const AHEAD_RIGHT = [
+  [0, 0],
+  [-1, 0],
+  [-1, -1],
+  [0, -1],
+] as const;
+const AHEAD_LEFT = [
+  [0, -1],
+  [0, 0],
+  [-1, 0],
+  [-1, -1],
 ] as const;
 
 /** Walks along every edge with the mask on the right-hand side, corner to corner. */
@@ -99,12 +111,15 @@ function traceRings({ data, width, height }: Mask): Ring[] {
       let [cx, cy, direction] = [x, y, RIGHT];
       do {
         if (direction === RIGHT) passed[cy * width + cx] = 1;
-        const [dx, dy] = STEP[direction] as readonly [number, number];
+        const ahead = (offsets: readonly Corner[]): number => {
+          const [dx, dy] = offsets[direction] as Corner;
+          return at(cx + dx, cy + dy);
+        };
+        const [dx, dy] = STEP[direction] as Corner;
         cx += dx;
         cy += dy;
-        // the two pixels ahead: on the mask's side, and on the other
-        const [own, beside] = ahead(direction, cx, cy);
-        const turn = at(...own) === 0 ? 1 : at(...beside) === 1 ? 3 : 0;
+        // the mask is kept on the right: round its corner, or away from it
+        const turn = ahead(AHEAD_RIGHT) === 0 ? 1 : ahead(AHEAD_LEFT) === 1 ? 3 : 0;
         if (turn !== 0) ring.push([cx, cy]);
         direction = (direction + turn) % 4;
       } while (cx !== x || cy !== y || direction !== RIGHT);
@@ -114,38 +129,10 @@ function traceRings({ data, width, height }: Mask): Ring[] {
   return rings;
 }
 
-type Cell = [number, number];
-
-/** Before a step from corner x, y: the pixel ahead on the right, which is the mask's side, and on the left. */
-function ahead(direction: number, x: number, y: number): [Cell, Cell] {
-  switch (direction) {
-    case RIGHT:
-      return [
-        [x, y],
-        [x, y - 1],
-      ];
-    case DOWN:
-      return [
-        [x - 1, y],
-        [x, y],
-      ];
-    case LEFT:
-      return [
-        [x - 1, y - 1],
-        [x - 1, y],
-      ];
-    default:
-      return [
-        [x, y - 1],
-        [x - 1, y - 1],
-      ];
-  }
-}
-
 /** Douglas and Peucker (1973), on the two halves of the ring between its corners farthest apart. */
 function simplifyRing(ring: Ring, tolerance: number): Ring {
-  const first = ring[0] as readonly [number, number];
-  const distance = ([x, y]: readonly [number, number]): number => (x - first[0]) ** 2 + (y - first[1]) ** 2;
+  const first = ring[0] as Corner;
+  const distance = ([x, y]: Corner): number => (x - first[0]) ** 2 + (y - first[1]) ** 2;
   let far = 0;
   for (const [i, corner] of ring.entries()) if (distance(corner) > distance(ring[far] as typeof corner)) far = i;
   const kept = new Uint8Array(ring.length + 1);
@@ -161,7 +148,7 @@ function simplifyRing(ring: Ring, tolerance: number): Ring {
     let worst = tolerance;
     let split = -1;
     for (let i = start + 1; i < end; i++) {
-      const off = distanceToSegment(closed[i] as Cell, closed[start] as Cell, closed[end] as Cell);
+      const off = distanceToSegment(closed[i] as Corner, closed[start] as Corner, closed[end] as Corner);
       if (off > worst) [worst, split] = [off, i];
     }
     if (split < 0) continue;
@@ -171,7 +158,7 @@ function simplifyRing(ring: Ring, tolerance: number): Ring {
   return ring.filter((_, i) => kept[i] === 1);
 }
 
-function distanceToSegment([x, y]: readonly [number, number], [x1, y1]: Cell, [x2, y2]: Cell): number {
+function distanceToSegment([x, y]: Corner, [x1, y1]: Corner, [x2, y2]: Corner): number {
   const [dx, dy] = [x2 - x1, y2 - y1];
   const along = dx === 0 && dy === 0 ? 0 : ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy);
   const t = Math.min(Math.max(along, 0), 1);

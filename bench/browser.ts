@@ -1,0 +1,182 @@
+/** The benchmarks that run in a headless Chromium, as rows. */
+import { readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser } from "../packages/headless/src/browser.ts";
+import { serve } from "../packages/headless/src/server.ts";
+import type { Row } from "./measure.ts";
+import { absent, MINI, PHOTOS, tinyModels } from "./models.ts";
+
+/** Threads of the WASM provider where nothing else is said: up to four, as many as there are cores. */
+const THREADS = Math.min(4, availableParallelism());
+
+/** Opens the benchmarks' page in a browser of its own; a fresh one has nothing cached. */
+async function inPage<T>(task: (page: Page, browser: Browser) => Promise<T>): Promise<T> {
+  const tiny = await tinyModels();
+  const server = await serve({
+    page: fileURLToPath(new URL("page", import.meta.url)),
+    folders: {
+      "photo/": PHOTOS,
+      "mini/": MINI.onnx,
+      "mini-checkpoint/": MINI.checkpoint,
+      ...(tiny ? { "ours/": tiny.onnx, "checkpoint/": tiny.checkpoint, "peer/transformers.js/": tiny.peer } : {}),
+    },
+  });
+  const browser = await launchBrowser();
+  try {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(0);
+    await page.goto(server.url);
+    await page.waitForFunction(() => "bench" in window);
+    return await task(page, browser);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+const PEER = "transformers.js 4.3.1";
+
+/** Encoder, decoder, and click to mask at 12 MP against transformers.js, on the same weights. */
+export async function models(): Promise<Row[]> {
+  if (!(await tinyModels())) return [absent("encode"), absent("decode")];
+  const rows: Row[] = [];
+  for (const threads of [1, 2]) {
+    const found = await inPage((page) => page.evaluate((count) => window.bench.models(count, 3), threads));
+    const row = { device: "wasm", threads, peer: PEER };
+    rows.push(
+      { ...row, bench: "encode", work: "SAM 2.1 tiny, 1024²", aim: 0.8, ...found.encode },
+      { ...row, bench: "decode", work: "one point to low-res logits", aim: 0.7, ...found.decode },
+      { ...row, bench: "decode", work: "one point to a binary mask of 12 MP", aim: 0.25, ...found.click12 },
+    );
+  }
+  return rows;
+}
+
+/** From a click to the painted mask, part by part. */
+export async function click(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const megapixels of [1, 4, 12]) {
+    const parts = await inPage((page) => page.evaluate((size) => window.bench.click(size, 15), megapixels));
+    for (const [part, found] of Object.entries(parts)) {
+      rows.push({
+        bench: "click",
+        work: `${megapixels} MP, sam2-mini: ${part}`,
+        device: "wasm",
+        threads: THREADS,
+        ...found,
+      });
+    }
+  }
+  return rows;
+}
+
+/** From nothing to the first mask: cold, from the cache, and from a checkpoint that is converted. */
+export async function load(): Promise<Row[]> {
+  const bytes = async (folder: string, ...files: string[]): Promise<string> => {
+    const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size));
+    return `${(sizes.reduce((sum, size) => sum + size, 0) / 1e6).toFixed(1)} MB`;
+  };
+  const onnx = await bytes(MINI.onnx, "encoder.onnx", "decoder.onnx");
+  const safetensors = await bytes(MINI.checkpoint, "model.safetensors");
+  const sources = [
+    ["sam2-mini, ONNX", "mini/model.json", onnx],
+    ["sam2-mini, safetensors converted in the browser", { checkpoint: "mini-checkpoint/" }, safetensors],
+  ] as const;
+  const rows: Row[] = [];
+  for (const [work, model, size] of sources) {
+    await inPage(async (page) => {
+      for (const state of ["cold", "from the cache"]) {
+        const { first, ready, longest } = await page.evaluate((source) => window.bench.firstMask(source), model);
+        const row = { bench: "load", device: "wasm", threads: THREADS };
+        rows.push({
+          ...row,
+          work: `${work}, ${state}: to the first mask of a 2 MP photograph`,
+          ours_ms: first,
+          note: `${size}; open after ${ready.toFixed(0)} ms`,
+        });
+        rows.push({ ...row, work: `${work}, ${state}: the page's longest task`, ours_ms: longest, aim: 50 });
+      }
+    });
+  }
+  return rows;
+}
+
+/** A picture's first mask with a draft, against without. */
+export async function draft(): Promise<Row[]> {
+  if (!(await tinyModels())) return [absent("draft")];
+  const found = await inPage((page) => page.evaluate(() => window.bench.draft(3)));
+  const work = "SAM 2.1 tiny: picture to first mask, with a draft";
+  return [{ bench: "draft", work, device: "wasm", threads: THREADS, peer: "without", aim: 0.3, ...found }];
+}
+
+/** Everything mode with its usual grid. */
+export async function everything(): Promise<Row[]> {
+  const { seconds, masks, batches } = await inPage((page) => page.evaluate(() => window.bench.everything(32)));
+  const steps = batches.map((time, i) => time - (batches[i - 1] ?? 0)).sort((a, b) => a - b);
+  const work = "32×32 points, sam2-mini, 2 MP";
+  const note = `${masks} masks; ${((3 * 1024) / seconds).toFixed(0)} candidates a second`;
+  const row = { bench: "everything", device: "wasm", threads: THREADS };
+  return [
+    { ...row, work, ours_ms: 1000 * seconds, note },
+    {
+      ...row,
+      work: "one batch of 16 points",
+      ours_ms: steps[Math.floor(steps.length / 2)],
+      note: "an abort waits for it",
+    },
+  ];
+}
+
+/** Resident memory of the renderer, which holds page and worker, over twenty images. */
+export async function memory(): Promise<Row[]> {
+  return inPage(async (page, browser) => {
+    const session = await browser.newBrowserCDPSession();
+    const resident = async (): Promise<number> => {
+      const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+      const pages = processInfo
+        .filter(({ type }) => type === "renderer")
+        .map(({ id }) => Number(readFileSync(`/proc/${id}/statm`, "utf8").split(" ")[1]) * 4096);
+      return pages.reduce((sum, size) => sum + size, 0) / 1e6;
+    };
+    const before = await resident();
+    let peak = 0;
+    const timer = setInterval(() => {
+      resident().then((now) => {
+        peak = Math.max(peak, now);
+      });
+    }, 100);
+    await page.evaluate(() => window.bench.work(20));
+    const during = await resident();
+    clearInterval(timer);
+    await page.evaluate(() => window.disposeOfIt());
+    await page.waitForTimeout(500);
+    await page.requestGC();
+    const after = await resident();
+    const mb = (value: number): string => `${value.toFixed(0)} MB`;
+    const row = { bench: "memory", device: "wasm", threads: THREADS };
+    const work = "page and worker, sam2-mini, 20 images of 2 MP";
+    return [
+      { ...row, work: `${work}: peak`, note: `${mb(peak - before)} over the empty page's ${mb(before)}` },
+      { ...row, work: `${work}: at the end`, note: `${mb(during - before)} over it` },
+      { ...row, work: `${work}: after dispose`, note: `${mb(after - before)} over it` },
+    ];
+  });
+}
+
+/** Parts that need no model. */
+export async function kernels(): Promise<Row[]> {
+  const found = await inPage((page) => page.evaluate(() => window.bench.kernels(7)));
+  return Object.entries(found).map(([work, { elements, ...row }]) => ({
+    bench: "kernels",
+    work,
+    device: "js",
+    threads: 1,
+    ...row,
+    ...(work.startsWith("preprocessing: stretch") ? { aim: 1 } : {}),
+    note: `${(elements / row.ours_ms / 1000).toPrecision(3)} M elements a second`,
+  }));
+}

@@ -1,0 +1,34 @@
+/** The files that benchmarks need and the repository does not hold. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { exportFolder } from "../packages/sam2-export/src/node.ts";
+import type { Row } from "./measure.ts";
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+/** The built-in model: its checkpoint, and its export. */
+export const MINI = { checkpoint: path("../models/sam2-mini"), onnx: path("../models/sam2-mini/onnx") } as const;
+
+/** A photograph with a free licence. */
+export const PHOTOS: string = path("../demo/public/samples");
+
+/** Where the maintainers' script puts SAM 2.1 tiny; see bench/README.md. */
+const TINY = path("../.cache/bench/tiny");
+
+/** SAM 2.1 tiny with random weights: the checkpoint, our export of it, and the peer's files. */
+export async function tinyModels(): Promise<{ checkpoint: string; onnx: string; peer: string } | null> {
+  const [checkpoint, onnx, peer] = ["checkpoint", "onnx", "transformers.js"].map((name) => join(TINY, name)) as [
+    string,
+    string,
+    string,
+  ];
+  if (!existsSync(join(peer, "preprocessor_config.json"))) return null;
+  if (!existsSync(join(onnx, "model.json"))) await exportFolder(checkpoint, onnx, { id: "tiny" });
+  return { checkpoint, onnx, peer };
+}
+
+/** A row for a benchmark whose files are not there. */
+export function absent(bench: string): Row {
+  return { bench, work: `needs ${TINY}`, device: "", threads: 0, note: "not run: see bench/README.md" };
+}

@@ -1,0 +1,55 @@
+/** Rows as text: a line on the terminal, and BENCHMARKS.md. */
+import { cpus } from "node:os";
+import type { Row } from "./measure.ts";
+
+const ms = (value: number | undefined): string =>
+  value === undefined ? "" : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+
+/** Ratios aim at being lower, except for rates; a time's aim is in milliseconds. */
+function aimed({ aim, ratio }: Row): string {
+  if (aim === undefined) return "";
+  return ratio === undefined ? `${aim} ms` : String(aim);
+}
+
+/** One line for the terminal. */
+export function line(row: Row): string {
+  const { bench, work, device, threads, ours_ms, peer, theirs_ms, ratio, note } = row;
+  const parts = [
+    `${bench}: ${work}`,
+    [device, threads > 0 ? `${threads}×` : ""].join(" ").trim(),
+    ours_ms === undefined ? "" : `${ms(ours_ms)} ms`,
+    peer === undefined ? "" : `${peer} ${theirs_ms === undefined ? "" : `${ms(theirs_ms)} ms`}`.trim(),
+    ratio === undefined ? "" : `ratio ${ratio.toFixed(2)}`,
+    row.aim === undefined ? "" : `aim ${aimed(row)}`,
+    note ?? "",
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** The whole file. */
+export function markdown(rows: readonly Row[], command: string): string {
+  const [processor] = cpus();
+  const cells = (row: Row): string[] => [
+    row.bench,
+    row.work,
+    [row.device, row.threads > 0 ? `${row.threads}×` : ""].join(" ").trim(),
+    ms(row.ours_ms),
+    row.spread === undefined ? "" : `± ${(100 * row.spread).toFixed(0)} %`,
+    row.peer ?? "",
+    ms(row.theirs_ms),
+    row.ratio?.toFixed(2) ?? "",
+    aimed(row),
+    row.note ?? "",
+  ];
+  const head = ["", "work", "on", "ours, ms", "spread", "peer", "theirs, ms", "ratio", "aim", ""];
+  const table = [head, head.map(() => "---"), ...rows.map(cells)].map((each) => `| ${each.join(" | ")} |`);
+  return `# Benchmarks
+
+Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${processor?.model}, Node
+${process.version}, headless Chromium. Figures are medians; the spread is half the distance between the quartiles;
+comparisons run in turns in one process, on the same weights and picture; a ratio is ours over theirs. What each one
+is, and how to make the peer's files: [bench/README.md](bench/README.md).
+
+${table.join("\n")}
+`;
+}

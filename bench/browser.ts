@@ -153,8 +153,8 @@ export async function memory(): Promise<Row[]> {
     const during = await resident();
     clearInterval(timer);
     await page.evaluate(() => window.disposeOfIt());
-    await page.waitForTimeout(500);
     await page.requestGC();
+    await page.waitForTimeout(3000);
     const after = await resident();
     const mb = (value: number): string => `${value.toFixed(0)} MB`;
     const row = { bench: "memory", device: "wasm", threads: THREADS };

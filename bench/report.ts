@@ -19,7 +19,7 @@ export function line(row: Row): string {
     [device, threads > 0 ? `${threads}×` : ""].join(" ").trim(),
     ours_ms === undefined ? "" : `${ms(ours_ms)} ms`,
     peer === undefined ? "" : `${peer} ${theirs_ms === undefined ? "" : `${ms(theirs_ms)} ms`}`.trim(),
-    ratio === undefined ? "" : `ratio ${ratio.toFixed(2)}`,
+    ratio === undefined ? "" : `ratio ${ratio.toPrecision(2)}`,
     row.aim === undefined ? "" : `aim ${aimed(row)}`,
     note ?? "",
   ];
@@ -37,7 +37,7 @@ export function markdown(rows: readonly Row[], command: string): string {
     row.spread === undefined ? "" : `± ${(100 * row.spread).toFixed(0)} %`,
     row.peer ?? "",
     ms(row.theirs_ms),
-    row.ratio?.toFixed(2) ?? "",
+    row.ratio?.toPrecision(2) ?? "",
     aimed(row),
     row.note ?? "",
   ];

@@ -35,7 +35,8 @@ interface Peer {
   readonly processor: any;
 }
 
-async function openPeer(threads: number): Promise<Peer> {
+/** Tells transformers.js where its files are; it looks for them elsewhere otherwise. */
+function configurePeer(threads: number): void {
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = new URL("peer/", location.href).pathname;
@@ -44,6 +45,10 @@ async function openPeer(threads: number): Promise<Peer> {
     const address = (path: string): string => new URL(path, location.href).href;
     Object.assign(wasm, { numThreads: threads, wasmPaths: { mjs: address(peerMjs), wasm: address(peerWasm) } });
   }
+}
+
+async function openPeer(threads: number): Promise<Peer> {
+  configurePeer(threads);
   const options = { device: "wasm", dtype: "fp32" } as const;
   const model = (await Sam2Model.from_pretrained("transformers.js", options)) as Sam2Model;
   return { model, processor: await AutoProcessor.from_pretrained("transformers.js", {}) };
@@ -220,6 +225,7 @@ const bench = {
     const { width, height } = bitmap;
     const mask = resizeMask(logits, side, width, height);
     const low = new Tensor("float32", logits, [1, 1, side, side]);
+    configurePeer(1);
     const { interpolate_4d } = await import("@huggingface/transformers");
     // the contour of a mask of moderate size: d3-contour's ring of marching squares
     const small = resizeMask(logits, side, 1024, 1024);

@@ -99,7 +99,7 @@ const COMMANDS = {
     await prepare();
     await installBrowser();
     run(tool("biome"), ["check", "--error-on-warnings"]);
-    run(tool("tsc"), ["--project", "tsconfig.tests.json"]);
+    for (const project of ["tsconfig.tests.json", "demo/service-worker"]) run(tool("tsc"), ["--project", project]);
     // fails when the public surface has changed without its report, or lacks documentation
     quietly(tool("api-extractor"), [
       "run",

@@ -3,16 +3,24 @@ import { sam2Mini } from "sam2-mini";
 import {
   CATALOGUE,
   createSegmenter,
+  cutOut,
+  drawMask,
   encodeRle,
+  exportCanvas,
+  type ModelFiles,
   maskArea,
   maskBox,
   type OpenProgress,
+  type Rle,
   type Segmenter,
   type SegmenterImage,
   type SegmentPrompt,
   type SegmentResult,
   type Tensor,
 } from "sam2-web";
+import type { LabeledImage, LabeledObject } from "./annotations.ts";
+import { Labels } from "./label.ts";
+import { workOffline } from "./offline.ts";
 import { listen } from "./pointer.ts";
 import { History, isEmpty, type Marks, NO_MARKS, type Point, toPrompt } from "./prompts.ts";
 import { View } from "./view.ts";
@@ -38,19 +46,33 @@ const buttons = {
   mask: element<HTMLButtonElement>("save-mask"),
   cutout: element<HTMLButtonElement>("save-cutout"),
   json: element<HTMLButtonElement>("save-json"),
+  keep: element<HTMLButtonElement>("keep"),
+  everything: element<HTMLButtonElement>("everything"),
 };
 
-/** What the person sees: a history of marks, and the answer to the current ones. */
+/** A step of the person's work on a picture. */
+interface Step {
+  readonly marks: Marks;
+  readonly objects: readonly LabeledObject[];
+}
+
+const NOTHING: Step = { marks: NO_MARKS, objects: [] };
+
+/** What the person sees: a history of steps, and the answer to the marks of the current one. */
 let segmenter: Segmenter | undefined;
 let image: SegmenterImage | undefined;
 let blob: Blob | undefined;
-let history = new History<Marks>(NO_MARKS);
+let history = new History<Step>(NOTHING);
 let answer: { result: SegmentResult; chosen: number } | undefined;
 /** Logits of the mask that the next click refines, by the marks that it belongs to. */
 const refined = new WeakMap<Marks, Tensor>();
 /** Where the pointer is, while it shows a preview. */
 let hovered: Point | null = null;
 let crosshair: { x: number; y: number } | null = null;
+/** The picture after this one, encoded before it is asked for. */
+let ahead: { readonly id: string; readonly image: Promise<SegmenterImage> } | null = null;
+/** Ends the long work that is shown as busy. */
+let stop: AbortController | null = null;
 
 // -- status ---------------------------------------------------------------------------------------
 
@@ -60,6 +82,7 @@ function say(text: string): void {
 
 function showBusy(text: string | null, share?: number): void {
   element("busy").hidden = text === null;
+  element("cancel").hidden = stop === null;
   element("busy-text").textContent = text ?? "";
   const bar = element<HTMLProgressElement>("busy-progress");
   if (share === undefined) bar.removeAttribute("value");
@@ -82,15 +105,18 @@ function showProgress(progress: OpenProgress): void {
 }
 
 function refresh(): void {
-  const marks = history.current;
+  const { marks, objects } = history.current;
+  labels?.setObjects(objects);
   buttons.undo.disabled = !history.canUndo;
   buttons.redo.disabled = !history.canRedo;
   buttons.clear.disabled = isEmpty(marks);
-  for (const button of [buttons.mask, buttons.cutout, buttons.json]) button.disabled = !answer;
+  buttons.everything.disabled = !image;
+  for (const button of [buttons.mask, buttons.cutout, buttons.json, buttons.keep]) button.disabled = !answer;
   const logits = answer?.result.maskInput(answer.chosen);
   view.update({
     marks,
     crosshair,
+    objects: labels?.drawn() ?? [],
     rubberBand: null,
     preview: false,
     mask: logits ? { data: logits.data, side: logits.dims[3] as number } : null,
@@ -140,7 +166,7 @@ function thumbnail(result: SegmentResult, index: number): HTMLCanvasElement {
 function choose(index: number): void {
   if (!answer || index >= (answer.result.scores.dims[1] as number)) return;
   answer = { ...answer, chosen: index };
-  refined.set(history.current, answer.result.maskInput(index));
+  refined.set(history.current.marks, answer.result.maskInput(index));
   refresh();
   say(`Candidate ${index + 1}, score ${(answer.result.scores.data[index] as number).toFixed(2)}`);
 }
@@ -164,7 +190,7 @@ function attempt(task: () => Promise<void>): void {
 
 /** Asks for the current marks; `before` is the mask that they refine. */
 function segment(before?: Tensor): void {
-  const marks = history.current;
+  const { marks } = history.current;
   answer = undefined;
   if (isEmpty(marks)) {
     refresh();
@@ -173,7 +199,7 @@ function segment(before?: Tensor): void {
   view.update({ marks, rubberBand: null });
   attempt(async () => {
     const result = await ask(marks, before);
-    if (!result || marks !== history.current) return;
+    if (!result || marks !== history.current.marks) return;
     answer = { result, chosen: 0 };
     refined.set(marks, result.maskInput(0));
     refresh();
@@ -182,16 +208,57 @@ function segment(before?: Tensor): void {
 }
 
 function mark(marks: Marks): void {
-  const before = refined.get(history.current);
-  history.push(marks);
+  const { objects, marks: old } = history.current;
+  history.push({ marks, objects });
   refresh();
-  segment(before);
+  segment(refined.get(old));
 }
 
 function addPoint(x: number, y: number, positive: boolean): void {
   if (!image || x < 0 || y < 0 || x >= image.width || y >= image.height) return;
-  const { points, box } = history.current;
+  const { points, box } = history.current.marks;
   mark({ points: [...points, { x, y, positive }], box });
+}
+
+/** The mask becomes an object, and the marks make room for the next one. */
+function keep(): void {
+  if (!answer || !labels) return;
+  const object = labels.newObject(encodeRle(answer.result.mask(answer.chosen)));
+  changeObjects([...history.current.objects, object], `Kept as ${object.className}.`);
+}
+
+function changeObjects(objects: readonly LabeledObject[], said: string): void {
+  history.push({ marks: NO_MARKS, objects });
+  segment();
+  say(said);
+}
+
+/** Every mask of everything mode becomes an object; one Undo takes them all back. */
+async function everything(): Promise<void> {
+  if (!segmenter || !image || !labels) return;
+  const number = (id: string): number => element<HTMLInputElement>(id).valueAsNumber;
+  stop = new AbortController();
+  try {
+    showBusy("Everything in the picture", 0);
+    const found = await segmenter.segmentEverything(image, {
+      points_per_side: number("points-per-side"),
+      pred_iou_thresh: number("iou-threshold"),
+      stability_score_thresh: number("stability-threshold"),
+      min_mask_region_area: number("region-area"),
+      signal: stop.signal,
+      onProgress: ({ done, total, masks }) => showBusy(`Everything: ${masks.length} masks`, done / total),
+    });
+    const made = found
+      .sort((a, b) => b.area - a.area)
+      .map(({ segmentation }) => labels?.newObject(segmentation as Rle) as LabeledObject);
+    changeObjects([...history.current.objects, ...made], `${made.length} objects found.`);
+  } catch (error) {
+    if ((error as Error).name === "AbortError") say("Stopped.");
+    else showError(error, "the picture is still there; try other numbers.");
+  } finally {
+    stop = null;
+    showBusy(null);
+  }
 }
 
 function clickMode(): string {
@@ -200,32 +267,45 @@ function clickMode(): string {
 
 // -- pictures -------------------------------------------------------------------------------------
 
-async function open(source: Blob): Promise<void> {
+/** Takes pictures into the set; the first one is shown. */
+function addPictures(files: readonly { readonly name: string; readonly blob: Blob }[]): void {
+  const pictures = files.filter(({ blob }) => blob.type.startsWith("image/"));
+  if (pictures.length > 0) void labelsReady.then((ready) => ready.addPictures(pictures));
+  else showError("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
+}
+
+const named = (files: Iterable<File>): { name: string; blob: Blob }[] =>
+  [...files].map((file) => ({ name: file.name, blob: file }));
+
+async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
   element("error").hidden = true;
+  history = new History<Step>({ marks: NO_MARKS, objects: labeled?.objects ?? [] });
+  answer = undefined;
+  crosshair = null;
+  blob = source;
+  const old = image;
+  image = undefined;
+  refresh();
   try {
-    const picture = await createImageBitmap(source, { imageOrientation: "from-image" });
+    view.show(await createImageBitmap(source, { imageOrientation: "from-image" }));
     element("welcome").hidden = true;
-    history = new History<Marks>(NO_MARKS);
-    answer = undefined;
-    crosshair = null;
-    blob = source;
-    view.show(picture);
-    refresh();
     showBusy("Looking at the picture");
-    const old = image;
-    image = undefined;
     await old?.release();
     segmenter ??= await opening;
     showBusy("Looking at the picture");
-    const encoded = await segmenter.setImage(source);
+    const known = labeled && ahead?.id === labeled.id ? ahead.image : undefined;
+    ahead = null;
+    const encoded = await (known ?? segmenter.setImage(source));
     if (blob !== source) return encoded.release();
     image = encoded;
     const { encode, preprocess } = encoded.timings;
     say(
       `${encoded.width}×${encoded.height}, ready in ${(encode + preprocess).toFixed(0)} ms. Click the thing you want.`,
     );
+    refresh();
     segment();
     canvas.focus({ preventScroll: true });
+    void encodeAhead(encode);
   } catch (error) {
     showError(error, "choose another picture, or reload the page.");
   } finally {
@@ -233,9 +313,20 @@ async function open(source: Blob): Promise<void> {
   }
 }
 
+/** Encodes the next picture of the set, where that does not keep the person waiting. */
+async function encodeAhead(milliseconds: number): Promise<void> {
+  const next = milliseconds < 1000 ? await labels?.nextPicture() : null;
+  if (!next || !segmenter || ahead?.id === next.id) return;
+  const encoding = segmenter.setImage(next.picture);
+  // what fails now is told when the picture is opened
+  encoding.catch(() => undefined);
+  ahead = { id: next.id, image: encoding };
+}
+
 async function openSample(file: string): Promise<void> {
   showBusy("Fetching the sample");
-  await open(await (await fetch(new URL(`samples/${file}`, document.baseURI))).blob());
+  const picture = await (await fetch(new URL(`samples/${file}`, document.baseURI))).blob();
+  addPictures([{ name: file, blob: picture }]);
 }
 
 function save(name: string, content: Blob): void {
@@ -249,18 +340,10 @@ function save(name: string, content: Blob): void {
 /** The mask, white on black, or the picture with all else transparent. */
 async function saveMask(cutout: boolean): Promise<void> {
   if (!answer || !blob) return;
-  const { data, width, height } = answer.result.mask(answer.chosen);
-  const out = new OffscreenCanvas(width, height);
-  const context = out.getContext("2d");
-  if (!context) return;
-  if (cutout) context.drawImage(await createImageBitmap(blob, { imageOrientation: "from-image" }), 0, 0);
-  const pixels = context.getImageData(0, 0, width, height);
-  for (let i = 0; i < data.length; i++) {
-    if (cutout) pixels.data[4 * i + 3] = 255 * (data[i] as number);
-    else pixels.data.set(data[i] ? [255, 255, 255, 255] : [0, 0, 0, 255], 4 * i);
-  }
-  context.putImageData(pixels, 0, 0);
-  save(cutout ? "cut-out.png" : "mask.png", await out.convertToBlob());
+  const mask = answer.result.mask(answer.chosen);
+  const picture = await createImageBitmap(blob, { imageOrientation: "from-image" });
+  const drawn = cutout ? cutOut(picture, mask, false) : drawMask(mask);
+  save(cutout ? "cut-out.png" : "mask.png", await exportCanvas(drawn, "blob"));
 }
 
 function saveJson(): void {
@@ -275,20 +358,20 @@ function saveJson(): void {
 
 listen(canvas, view, {
   hover(x, y) {
-    if (!image || !isEmpty(history.current) || clickMode() === "box") return;
+    if (!image || stop || !isEmpty(history.current.marks) || clickMode() === "box") return;
     if (x < 0 || y < 0 || x >= image.width || y >= image.height) return;
     const point = { x, y, positive: true };
     hovered = point;
     attempt(async () => {
       const result = await ask({ points: [point], box: null }, undefined);
-      if (!result || hovered !== point || !isEmpty(history.current)) return;
+      if (!result || hovered !== point || !isEmpty(history.current.marks)) return;
       const logits = result.maskInput();
       view.update({ mask: { data: logits.data, side: logits.dims[3] as number }, preview: true });
     });
   },
   leave() {
     hovered = null;
-    if (isEmpty(history.current)) view.update({ mask: null });
+    if (isEmpty(history.current.marks)) view.update({ mask: null });
   },
   click(x, y, remove) {
     addPoint(x, y, !(remove || clickMode() === "remove"));
@@ -300,7 +383,7 @@ listen(canvas, view, {
     const [y1, y2] = [from.y, to.y].map((y) => clamp(y, image?.height ?? 0)).sort((a, b) => a - b) as [number, number];
     if (!done) return view.update({ rubberBand: [x1, y1, x2, y2] });
     if (x2 - x1 < 1 || y2 - y1 < 1) return view.update({ rubberBand: null });
-    mark({ points: history.current.points, box: [x1, y1, x2, y2] });
+    mark({ points: history.current.marks.points, box: [x1, y1, x2, y2] });
   },
 });
 
@@ -310,6 +393,9 @@ buttons.clear.addEventListener("click", () => clear());
 buttons.mask.addEventListener("click", () => void saveMask(false));
 buttons.cutout.addEventListener("click", () => void saveMask(true));
 buttons.json.addEventListener("click", () => saveJson());
+buttons.keep.addEventListener("click", () => keep());
+buttons.everything.addEventListener("click", () => void everything());
+element("cancel").addEventListener("click", () => stop?.abort());
 element("fit").addEventListener("click", () => view.fit());
 element("actual").addEventListener("click", () => view.actual());
 element("zoom-in").addEventListener("click", () => view.zoom(1.4));
@@ -322,10 +408,8 @@ function step(direction: "undo" | "redo"): void {
 }
 
 function clear(): void {
-  if (isEmpty(history.current)) return;
-  history.push(NO_MARKS);
-  segment();
-  say("Cleared.");
+  if (isEmpty(history.current.marks)) return;
+  changeObjects(history.current.objects, "Cleared.");
 }
 
 function moveCrosshair(dx: number, dy: number): void {
@@ -346,7 +430,15 @@ addEventListener("keydown", (event) => {
   const actions: Record<string, () => void> = {
     ...(command
       ? { z: () => step(event.shiftKey ? "redo" : "undo"), y: () => step("redo") }
-      : { "1": () => choose(0), "2": () => choose(1), "3": () => choose(2), escape: clear }),
+      : {
+          "1": () => choose(0),
+          "2": () => choose(1),
+          "3": () => choose(2),
+          k: keep,
+          pageup: () => labels?.step(-1),
+          pagedown: () => labels?.step(1),
+          escape: () => (stop ? stop.abort() : clear()),
+        }),
     ...(event.target === canvas && !command
       ? {
           arrowleft: () => moveCrosshair(-1, 0),
@@ -358,19 +450,26 @@ addEventListener("keydown", (event) => {
         }
       : {}),
   };
-  const action = actions[key];
-  if (!action) return;
+  const typing = (event.target as HTMLElement).matches("input:not([type=radio], [type=checkbox]), select");
+  const digit = event.shiftKey && /^Digit[1-9]$/.test(event.code) ? Number(event.code.at(-1)) : 0;
+  const action = digit > 0 ? () => labels?.chooseClass(digit - 1) : actions[key];
+  if (!action || (typing && key !== "escape")) return;
   event.preventDefault();
   action();
 });
 
-element<HTMLInputElement>("file").addEventListener("change", (event) => {
-  const [file] = (event.target as HTMLInputElement).files ?? [];
-  if (file) void open(file);
-});
+for (const id of ["file", "folder"]) {
+  element<HTMLInputElement>(id).addEventListener("change", (event) => {
+    const input = event.target as HTMLInputElement;
+    const files = named(input.files ?? []);
+    input.value = "";
+    if (files.length > 0)
+      addPictures(id === "folder" ? files.filter(({ blob: { type } }) => type.startsWith("image/")) : files);
+  });
+}
 addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
-  if (file) void open(file);
+  const files = named(event.clipboardData?.files ?? []).filter(({ blob: { type } }) => type.startsWith("image/"));
+  if (files.length > 0) addPictures(files);
 });
 const stage = element("stage");
 stage.addEventListener("dragover", (event) => {
@@ -381,9 +480,17 @@ stage.addEventListener("dragleave", () => stage.classList.remove("dropping"));
 stage.addEventListener("drop", (event) => {
   event.preventDefault();
   stage.classList.remove("dropping");
-  const [file] = event.dataTransfer?.files ?? [];
-  if (file) void open(file);
+  drop(named(event.dataTransfer?.files ?? []));
 });
+
+/** Pictures are opened; a checkpoint becomes the model. */
+function drop(files: readonly { name: string; blob: Blob }[]): void {
+  const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob: content }) => content);
+  const config = files.find(({ name }) => name === "config.json")?.blob;
+  if (weights.length === 0) addPictures(files);
+  else if (!config) showError("A checkpoint needs its config.json", "drop both files together.");
+  else opening = openModel({ id: "dropped", config, weights });
+}
 
 element("samples").replaceChildren(
   ...SAMPLES.map(({ file, title }) => {
@@ -398,17 +505,37 @@ element("samples").replaceChildren(
     return button;
   }),
 );
+
+// -- labels ---------------------------------------------------------------------------------------
+
+let labels: Labels | undefined;
+/** What was labeled at the last visit is there again. */
+const labelsReady = Labels.open({
+  open: (picture, labeled) => void open(picture, labeled),
+  change: changeObjects,
+  redraw: () => view.update({ objects: labels?.drawn() ?? [] }),
+  fail: showError,
+  save: ({ name, blob: content }) => save(name, content),
+});
+labelsReady.then(
+  (ready) => {
+    labels = ready;
+    refresh();
+  },
+  (error: unknown) => showError(error, "labels cannot be kept in this browser; reload the page to try again."),
+);
 refresh();
 
 // -- models ---------------------------------------------------------------------------------------
 
 /** Opens a model in place of the one before; the picture is looked at again. */
-function openModel(id: string): Promise<Segmenter> {
+function openModel(source: string | ModelFiles): Promise<Segmenter> {
   const before = segmenter;
   segmenter = undefined;
   image = undefined;
+  ahead = null;
   showBusy("Opening the model");
-  const opened = createSegmenter({ model: id === "sam2-mini" ? sam2Mini : id, onProgress: showProgress });
+  const opened = createSegmenter({ model: source === "sam2-mini" ? sam2Mini : source, onProgress: showProgress });
   opened.then(
     async (ready) => {
       segmenter = ready;
@@ -421,7 +548,7 @@ function openModel(id: string): Promise<Segmenter> {
       // without a model before, a picture that was chosen early is waiting for this one already
       if (!before) return;
       await before.dispose();
-      if (blob) await open(blob);
+      if (blob) await open(blob, labels?.current ?? null);
     },
     (error: unknown) => {
       showBusy(null);
@@ -446,3 +573,5 @@ choice.addEventListener("change", () => {
 
 /** The model opens while the person chooses a picture. */
 let opening = openModel(choice.value);
+
+void workOffline(() => blob === undefined);

@@ -1,5 +1,6 @@
 /** Shows the picture, the mask and the marks; zooms and pans. Mask edges are drawn at screen resolution. */
 import { maskColour } from "sam2-web";
+import type { DrawnObject } from "./label.ts";
 import type { Box, Marks } from "./prompts.ts";
 
 /** Low-resolution logits [side,side]. */
@@ -11,6 +12,8 @@ export interface MaskLogits {
 /** What is shown over the picture. */
 export interface Shown {
   readonly mask: MaskLogits | null;
+  /** Objects that were kept, under the mask. */
+  readonly objects: readonly DrawnObject[];
   /** Paler, while the pointer hovers. */
   readonly preview: boolean;
   readonly marks: Marks;
@@ -26,7 +29,14 @@ export class View {
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
   #picture: ImageBitmap | null = null;
-  #shown: Shown = { mask: null, preview: false, marks: { points: [], box: null }, rubberBand: null, crosshair: null };
+  #shown: Shown = {
+    mask: null,
+    objects: [],
+    preview: false,
+    marks: { points: [], box: null },
+    rubberBand: null,
+    crosshair: null,
+  };
   /** Screen pixels per picture pixel, and where the picture's corner is. */
   #scale = 1;
   #left = 0;
@@ -120,8 +130,25 @@ export class View {
     if (!picture) return;
     context.imageSmoothingEnabled = this.#scale < 2;
     context.drawImage(picture, this.#left, this.#top, picture.width * this.#scale, picture.height * this.#scale);
+    this.#paintObjects();
     if (this.#shown.mask) this.#paintMask(this.#shown.mask, picture);
     this.#paintMarks();
+  }
+
+  #paintObjects(): void {
+    const context = this.#context;
+    context.save();
+    context.setTransform(this.#scale, 0, 0, this.#scale, this.#left, this.#top);
+    for (const { path, colour, emphasised } of this.#shown.objects) {
+      context.fillStyle = colour;
+      context.strokeStyle = colour;
+      context.globalAlpha = emphasised ? 0.65 : 0.35;
+      context.fill(path, "evenodd");
+      context.globalAlpha = 1;
+      context.lineWidth = ((emphasised ? 3 : 1.5) * devicePixelRatio) / this.#scale;
+      context.stroke(path);
+    }
+    context.restore();
   }
 
   /** Samples the logits at every screen pixel that shows the picture, so that the edge is crisp at any zoom. */

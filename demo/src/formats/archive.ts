@@ -1,0 +1,100 @@
+/** A project in a format, as one file or as a zip of several. */
+import { strToU8, type Zippable, zipSync } from "fflate";
+import { cutOut, decodeRle, exportCanvas } from "sam2-web";
+import type { LabeledImage, LabeledObject, Project } from "../annotations.ts";
+import { toCoco } from "./coco.ts";
+import { toLabelme } from "./labelme.ts";
+import { toMaskPng, toVocClasses } from "./png.ts";
+import { toSvg } from "./svg.ts";
+import { toYolo, toYoloDataset } from "./yolo.ts";
+
+/** Formats, and what people call them. */
+export const FORMATS = {
+  coco: "COCO JSON, RLE",
+  "coco-polygons": "COCO JSON, polygons",
+  yolo: "YOLO segmentation",
+  voc: "Pascal VOC class PNG",
+  masks: "PNG for each object",
+  cutouts: "Cut-out for each object",
+  labelme: "labelme JSON",
+  svg: "SVG",
+} as const;
+
+/** Name of a format. */
+export type Format = keyof typeof FORMATS;
+
+/** A file to save. */
+export interface ExportedFile {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+const text = (value: unknown): Uint8Array => strToU8(typeof value === "string" ? value : `${JSON.stringify(value)}\n`);
+
+/** The name without its ending, fit for a path; unlike any in `taken`. */
+function stem({ name }: LabeledImage, taken: Set<string>): string {
+  const plain = name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_") || "image";
+  let unique = plain;
+  for (let i = 2; taken.has(unique); i++) unique = `${plain}-${i}`;
+  taken.add(unique);
+  return unique;
+}
+
+const eachObject = (
+  image: LabeledImage,
+  folder: string,
+  write: (object: LabeledObject) => Uint8Array | Promise<Uint8Array>,
+): Promise<[string, Uint8Array][]> =>
+  Promise.all(
+    image.objects.map(async (object, i): Promise<[string, Uint8Array]> => {
+      const name = `${folder}/${i + 1}-${object.className.replace(/[^\p{L}\p{N}._-]+/gu, "_")}.png`;
+      return [name, await write(object)];
+    }),
+  );
+
+/**
+ * Writes a project.
+ *
+ * @param pictureOf the picture of an image, for cut-outs
+ */
+export async function exportProject(
+  project: Project,
+  format: Format,
+  pictureOf: (id: string) => Promise<ImageBitmap>,
+): Promise<ExportedFile> {
+  if (format === "coco" || format === "coco-polygons") {
+    const coco = toCoco(project, format === "coco" ? "rle" : "polygons");
+    return { name: "annotations.json", blob: new Blob([`${JSON.stringify(coco)}\n`], { type: "application/json" }) };
+  }
+  const files: Zippable = {};
+  const taken = new Set<string>();
+  for (const image of project.images) {
+    const name = stem(image, taken);
+    const { classes } = project;
+    if (format === "yolo") files[`labels/${name}.txt`] = text(toYolo(image, classes));
+    if (format === "labelme") files[`${name}.json`] = text(toLabelme(image));
+    if (format === "svg") files[`${name}.svg`] = text(toSvg(image, classes));
+    if (format === "voc") files[`SegmentationClass/${name}.png`] = toVocClasses(image, classes);
+    if (format === "masks")
+      Object.assign(files, Object.fromEntries(await eachObject(image, name, ({ rle }) => toMaskPng(rle))));
+    if (format === "cutouts") {
+      const picture = await pictureOf(image.id);
+      const write = async ({ rle }: LabeledObject): Promise<Uint8Array> => {
+        const blob = await exportCanvas(cutOut(picture, decodeRle(rle)), "blob");
+        return new Uint8Array(await blob.arrayBuffer());
+      };
+      Object.assign(files, Object.fromEntries(await eachObject(image, name, write)));
+      picture.close();
+    }
+  }
+  if (format === "yolo") files["data.yaml"] = text(toYoloDataset(project));
+  if (format === "voc")
+    files["labelmap.txt"] = text(["background", ...project.classes.map(({ name }) => name)].join("\n"));
+  const [only, ...more] = Object.entries(files);
+  if (only && more.length === 0) {
+    const [path, bytes] = only;
+    return { name: path.split("/").at(-1) as string, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) };
+  }
+  const zipped = zipSync(files, { level: 6 }) as Uint8Array<ArrayBuffer>;
+  return { name: `${format}.zip`, blob: new Blob([zipped], { type: "application/zip" }) };
+}

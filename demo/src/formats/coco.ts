@@ -1,0 +1,111 @@
+/** COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. */
+import { decodeRle, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
+import {
+  EMPTY_PROJECT,
+  ImportError,
+  type LabeledImage,
+  type LabeledObject,
+  type Project,
+  withClass,
+} from "../annotations.ts";
+import { joined } from "./join.ts";
+
+/** How masks are written. */
+export type CocoSegmentation = "rle" | "polygons";
+
+interface CocoFile {
+  readonly images: readonly { id: number; file_name: string; width: number; height: number }[];
+  readonly annotations: readonly {
+    id: number;
+    image_id: number;
+    category_id: number;
+    segmentation: Rle | number[][];
+    area: number;
+    bbox: readonly number[];
+    iscrowd: 0 | 1;
+  }[];
+  readonly categories: readonly { id: number; name: string }[];
+}
+
+/**
+ * Writes a project. RLE is exact. A polygon of COCO cannot have holes: each piece is one ring that
+ * reaches its holes along a line and back, which pycocotools fills as the mask.
+ */
+export function toCoco({ classes, images }: Project, segmentation: CocoSegmentation): CocoFile {
+  const annotations = images.flatMap(({ objects }, imageIndex) =>
+    objects.map(({ className, rle }) => {
+      const mask = decodeRle(rle);
+      const rings = (): number[][] => maskToPolygons(mask).map((polygon) => joined([polygon]).flat());
+      return {
+        image_id: imageIndex + 1,
+        category_id: classes.findIndex(({ name }) => name === className) + 1,
+        segmentation: segmentation === "rle" ? rle : rings(),
+        area: maskArea(mask),
+        bbox: maskBox(mask),
+        iscrowd: 0 as const,
+      };
+    }),
+  );
+  return {
+    images: images.map(({ name, width, height }, i) => ({ id: i + 1, file_name: name, width, height })),
+    annotations: annotations.map((annotation, i) => ({ id: i + 1, ...annotation })),
+    categories: classes.map(({ name }, i) => ({ id: i + 1, name })),
+  };
+}
+
+/**
+ * Reads annotations whose masks are RLE.
+ *
+ * @throws ImportError
+ */
+export function fromCoco(text: string): Project {
+  let file: Partial<CocoFile>;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    throw new ImportError("expected a COCO file, which is JSON");
+  }
+  const { images, annotations, categories } = file ?? {};
+  if (!Array.isArray(images) || !Array.isArray(annotations) || !Array.isArray(categories)) {
+    throw new ImportError("expected the lists images, annotations and categories of a COCO file");
+  }
+  const names = new Map(categories.map(({ id, name }) => [id, String(name)]));
+  const objects = new Map<number, LabeledObject[]>(images.map(({ id }) => [id, []]));
+  const sizes = new Map(images.map(({ id, width, height }) => [id, { width, height }]));
+  for (const { id, image_id, category_id, segmentation } of annotations) {
+    const className = names.get(category_id);
+    const size = sizes.get(image_id);
+    if (className === undefined || !size) {
+      throw new ImportError(
+        `annotation ${id}: its image ${image_id} or its category ${category_id} is not in the file`,
+      );
+    }
+    if (Array.isArray(segmentation) || typeof segmentation?.counts !== "string") {
+      throw new ImportError(`annotation ${id}: expected a compressed RLE; polygons are not read back`);
+    }
+    if (segmentation.size[0] !== size.height || segmentation.size[1] !== size.width) {
+      throw new ImportError(`annotation ${id}: its mask is not of its image's ${size.width}×${size.height}`);
+    }
+    try {
+      decodeRle(segmentation);
+    } catch (error) {
+      throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
+    }
+    const { size: given, counts } = segmentation;
+    objects.get(image_id)?.push({ id: crypto.randomUUID(), className, rle: { size: given, counts }, hidden: false });
+  }
+  const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
+  const { classes } = categories.reduce((project: Project, { name }) => withClass(project, String(name)), start);
+  return {
+    classes,
+    images: images.map(
+      ({ id, file_name, width, height }): LabeledImage => ({
+        id: crypto.randomUUID(),
+        name: String(file_name),
+        width,
+        height,
+        objects: objects.get(id) ?? [],
+      }),
+    ),
+  };
+}

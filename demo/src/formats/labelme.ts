@@ -1,0 +1,55 @@
+/** labelme's JSON (wkentaro/labelme): a polygon where one ring is the mask, its "mask" shape elsewhere. */
+import { encode } from "fast-png";
+import { decodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
+import type { LabeledImage } from "../annotations.ts";
+
+interface Shape {
+  readonly label: string;
+  readonly points: readonly (readonly [number, number])[];
+  readonly group_id: null;
+  readonly description: "";
+  readonly shape_type: "polygon" | "mask";
+  readonly flags: Record<string, never>;
+  /** Base64 of a PNG of the box: 0 and 1. */
+  readonly mask: string | null;
+}
+
+/** The content of the file beside the image. */
+export function toLabelme({ name, width, height, objects }: LabeledImage): object {
+  const shapes = objects.map(({ className, rle }): Shape => {
+    const mask = decodeRle(rle);
+    const polygons = maskToPolygons(mask);
+    const [only] = polygons;
+    const whole = polygons.length === 1 && only?.holes.length === 0;
+    const shared = { label: className, group_id: null, description: "", flags: {} } as const;
+    if (whole && only) return { ...shared, points: only.outer, shape_type: "polygon", mask: null };
+    return { ...shared, ...inItsBox(mask), shape_type: "mask" };
+  });
+  return {
+    version: "5.5.0",
+    flags: {},
+    shapes,
+    imagePath: name,
+    imageData: null,
+    imageHeight: height,
+    imageWidth: width,
+  };
+}
+
+/** labelme's box holds its last row and column. */
+function inItsBox(mask: Mask): Pick<Shape, "points" | "mask"> {
+  const [left, top, width, height] = maskBox(mask);
+  const data = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const from = (top + y) * mask.width + left;
+    data.set(mask.data.subarray(from, from + width), y * width);
+  }
+  const bytes = encode({ width, height, data, channels: 1, depth: 8 });
+  return {
+    points: [
+      [left, top],
+      [left + width - 1, top + height - 1],
+    ],
+    mask: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")),
+  };
+}

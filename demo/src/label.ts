@@ -1,0 +1,387 @@
+/** The labels of a set of pictures: classes, objects, the strip of pictures; kept as they change. */
+import { decodeRle, maskToPolygons, polygonsToPath, type Rle } from "sam2-web";
+import {
+  EMPTY_PROJECT,
+  type LabeledImage,
+  type LabeledObject,
+  type ObjectClass,
+  type Project,
+  withClass,
+  withImage,
+} from "./annotations.ts";
+import { type ExportedFile, exportProject, FORMATS, type Format } from "./formats/archive.ts";
+import { fromCoco } from "./formats/coco.ts";
+import { Store } from "./store.ts";
+
+/** An object as it is drawn. */
+export interface DrawnObject {
+  /** In pixels of the picture; to be filled by the even-odd rule. */
+  readonly path: Path2D;
+  readonly colour: string;
+  /** Whether it is pointed at in the list. */
+  readonly emphasised: boolean;
+}
+
+/** What the page does when labels ask for it. */
+export interface LabelEvents {
+  /** Shows a picture. */
+  open(picture: Blob, image: LabeledImage): void;
+  /** The objects of the shown picture are to become these. */
+  change(objects: readonly LabeledObject[], said: string): void;
+  /** What is drawn has changed. */
+  redraw(): void;
+  fail(error: unknown, advice: string): void;
+  save(file: ExportedFile): void;
+}
+
+function element<T extends HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no #${id}`);
+  return found as T;
+}
+
+function button(text: string, label: string, act: () => void): HTMLButtonElement {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.ariaLabel = label;
+  made.title = label;
+  made.addEventListener("click", act);
+  return made;
+}
+
+/** The panel and what it shows. */
+export class Labels {
+  readonly #store: Store;
+  readonly #events: LabelEvents;
+  #project: Project;
+  #saved: Project;
+  #saving: Promise<void> = Promise.resolve();
+  #current: string | null = null;
+  #emphasised: string | null = null;
+  readonly #paths = new WeakMap<Rle, Path2D>();
+  readonly #thumbnails = new Map<string, string>();
+  readonly #classChoice = element<HTMLSelectElement>("class-choice");
+
+  private constructor(store: Store, events: LabelEvents, project: Project) {
+    this.#store = store;
+    this.#events = events;
+    this.#project = project;
+    this.#saved = project;
+    element<HTMLSelectElement>("format").replaceChildren(
+      ...Object.entries(FORMATS).map(([value, text]) => new Option(text, value)),
+    );
+    element("export").addEventListener("click", () => void this.#export());
+    element<HTMLInputElement>("import").addEventListener("change", (event) => {
+      const input = event.target as HTMLInputElement;
+      const [file] = input.files ?? [];
+      if (file) void this.#import(file);
+      input.value = "";
+    });
+    element<HTMLFormElement>("new-class").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const input = element<HTMLInputElement>("new-class-name");
+      const name = input.value.trim();
+      if (name === "") return;
+      this.#set(withClass(this.#project, name));
+      this.#classChoice.value = name;
+      input.value = "";
+    });
+    element("forget").addEventListener("click", () => this.#forget());
+  }
+
+  /** Takes up what was kept at the last visit. */
+  static async open(events: LabelEvents): Promise<Labels> {
+    const store = await Store.open();
+    const labels = new Labels(store, events, await store.load());
+    labels.#show();
+    return labels;
+  }
+
+  /** Objects that are shown, in order. */
+  drawn(): DrawnObject[] {
+    const image = this.#image();
+    return (image?.objects ?? [])
+      .filter(({ hidden }) => !hidden)
+      .map(({ id, rle, className }) => ({
+        path: this.#pathOf(rle),
+        colour: this.#classOf(className)?.colour ?? "#1d6ed8",
+        emphasised: id === this.#emphasised,
+      }));
+  }
+
+  /** The picture that is labeled, or null. */
+  get current(): LabeledImage | null {
+    return this.#image() ?? null;
+  }
+
+  /** The class that the next object gets. */
+  get className(): string {
+    return this.#classChoice.value;
+  }
+
+  /** Chooses the n-th class, from 0. */
+  chooseClass(index: number): boolean {
+    const chosen = this.#project.classes[index];
+    if (chosen) this.#classChoice.value = chosen.name;
+    return chosen !== undefined;
+  }
+
+  /** Takes pictures into the set; the first of them is opened. */
+  async addPictures(files: readonly { readonly name: string; readonly blob: Blob }[]): Promise<void> {
+    let first: LabeledImage | undefined;
+    for (const { name, blob } of files) {
+      try {
+        const { width, height } = await createImageBitmap(blob, { imageOrientation: "from-image" });
+        const known = this.#project.images.find(
+          (image) => image.name === name && image.width === width && image.height === height,
+        );
+        const image: LabeledImage = known ?? { id: crypto.randomUUID(), name, width, height, objects: [] };
+        await this.#store.savePicture(image.id, blob);
+        this.#set(withImage(this.#project, image));
+        if (!first) {
+          first = image;
+          this.#current = image.id;
+          this.#events.open(blob, image);
+        }
+      } catch (error) {
+        this.#events.fail(error, `${name} could not be opened; the other pictures are not affected.`);
+      }
+    }
+    this.#show();
+  }
+
+  /** Shows a picture of the set, by its place relative to the current one. */
+  step(by: number): void {
+    const { images } = this.#project;
+    const next = images[images.findIndex(({ id }) => id === this.#current) + by];
+    if (next) void this.#openImage(next);
+  }
+
+  /** The picture after the current one, to be encoded ahead. */
+  async nextPicture(): Promise<{ id: string; picture: Blob } | null> {
+    const { images } = this.#project;
+    const next = images[images.findIndex(({ id }) => id === this.#current) + 1];
+    const picture = next && (await this.#store.picture(next.id));
+    return next && picture ? { id: next.id, picture } : null;
+  }
+
+  /** A new object of the chosen class. */
+  newObject(rle: Rle): LabeledObject {
+    return { id: crypto.randomUUID(), className: this.className, rle, hidden: false };
+  }
+
+  /** Makes `objects` those of the current picture, and keeps them. */
+  setObjects(objects: readonly LabeledObject[]): void {
+    const image = this.#image();
+    if (!image || image.objects === objects) return;
+    this.#set(withImage(this.#project, { ...image, objects }));
+  }
+
+  #image(): LabeledImage | undefined {
+    return this.#project.images.find(({ id }) => id === this.#current);
+  }
+
+  #classOf(name: string): ObjectClass | undefined {
+    return this.#project.classes.find((each) => each.name === name);
+  }
+
+  #pathOf(rle: Rle): Path2D {
+    const path = this.#paths.get(rle) ?? new Path2D(polygonsToPath(maskToPolygons(decodeRle(rle), { tolerance: 0.5 })));
+    this.#paths.set(rle, path);
+    return path;
+  }
+
+  #set(project: Project): void {
+    this.#project = project;
+    this.#show();
+    this.#saving = this.#saving.then(async () => {
+      const before = this.#saved;
+      this.#saved = this.#project;
+      await this.#store.save(this.#project, before);
+    });
+    this.#saving.catch((error: unknown) => {
+      this.#events.fail(error, "the labels could not be kept; export them before you close the page.");
+    });
+  }
+
+  async #openImage(image: LabeledImage): Promise<void> {
+    const picture = await this.#store.picture(image.id);
+    if (!picture) {
+      this.#events.fail(
+        `${image.name} is not here`,
+        "open the picture itself, under this name: its labels are waiting.",
+      );
+      return;
+    }
+    this.#current = image.id;
+    this.#events.open(picture, image);
+    this.#show();
+  }
+
+  #forget(): void {
+    const count = this.#project.images.length;
+    if (
+      count === 0 ||
+      !confirm(`Delete ${count === 1 ? "the picture" : `all ${count} pictures`} and their labels from this browser?`)
+    )
+      return;
+    this.#current = null;
+    this.#set({ ...EMPTY_PROJECT, classes: this.#project.classes });
+    location.reload();
+  }
+
+  async #export(): Promise<void> {
+    const all = element<HTMLSelectElement>("scope").value === "all";
+    const image = this.#image();
+    const project = all || !image ? this.#project : { ...this.#project, images: [image] };
+    try {
+      const format = element<HTMLSelectElement>("format").value as Format;
+      const pictureOf = async (id: string): Promise<ImageBitmap> => {
+        const picture = await this.#store.picture(id);
+        if (!picture) throw new Error("a picture of the set is not here");
+        return createImageBitmap(picture, { imageOrientation: "from-image" });
+      };
+      this.#events.save(await exportProject(project, format, pictureOf));
+    } catch (error) {
+      this.#events.fail(error, "nothing was saved; the labels are still here.");
+    }
+  }
+
+  /** Takes the objects of a COCO file into pictures of the same name and size. */
+  async #import(file: File): Promise<void> {
+    try {
+      const found = fromCoco(await file.text());
+      let project = found.classes.reduce((before, { name }) => withClass(before, name), this.#project);
+      let current: readonly LabeledObject[] | undefined;
+      for (const image of found.images) {
+        const known = project.images.find(
+          ({ name, width, height }) => name === image.name && width === image.width && height === image.height,
+        );
+        project = withImage(project, known ? { ...known, objects: image.objects } : image);
+        if (known?.id === this.#current) current = image.objects;
+      }
+      this.#set(project);
+      if (current) this.#events.change(current, `Imported ${file.name}.`);
+    } catch (error) {
+      this.#events.fail(error, "nothing was imported.");
+    }
+  }
+
+  // -- what the panel shows -----------------------------------------------------------------------
+
+  #show(): void {
+    this.#showClasses();
+    this.#showObjects();
+    this.#showStrip();
+    const { images } = this.#project;
+    element("labeling").hidden = images.length === 0;
+    Store.used().then((bytes) => {
+      const size = bytes === null ? "" : ` · ${(bytes / 1e6).toFixed(0)} MB on this device`;
+      const labeled = images.filter(({ objects }) => objects.length > 0).length;
+      element("kept").textContent = `${labeled} of ${images.length} pictures labeled${size}`;
+    });
+    this.#events.redraw();
+  }
+
+  #showClasses(): void {
+    const chosen = this.#classChoice.value;
+    this.#classChoice.replaceChildren(...this.#project.classes.map(({ name }) => new Option(name, name)));
+    if (this.#classOf(chosen)) this.#classChoice.value = chosen;
+  }
+
+  #showObjects(): void {
+    const objects = this.#image()?.objects ?? [];
+    const change = (next: readonly LabeledObject[], said: string): void => this.#events.change(next, said);
+    element("objects").replaceChildren(
+      ...objects.map((object, i) => {
+        const { id, className, hidden } = object;
+        const replaced = (changed: LabeledObject): LabeledObject[] =>
+          objects.map((each) => (each.id === id ? changed : each));
+        const row = document.createElement("li");
+        const swatch = document.createElement("span");
+        swatch.className = "swatch";
+        swatch.style.background = this.#classOf(className)?.colour ?? "";
+        const choice = document.createElement("select");
+        choice.ariaLabel = `Class of object ${i + 1}`;
+        choice.replaceChildren(
+          ...this.#project.classes.map(({ name }) => new Option(name, name, false, name === className)),
+        );
+        choice.addEventListener("change", () =>
+          change(replaced({ ...object, className: choice.value }), `Object ${i + 1} is ${choice.value}.`),
+        );
+        const hide = button(hidden ? "Show" : "Hide", `${hidden ? "Show" : "Hide"} object ${i + 1}`, () =>
+          change(replaced({ ...object, hidden: !hidden }), `Object ${i + 1} is ${hidden ? "shown" : "hidden"}.`),
+        );
+        const remove = button("Delete", `Delete object ${i + 1}`, () =>
+          change(
+            objects.filter((each) => each.id !== id),
+            `Object ${i + 1} is deleted; Undo brings it back.`,
+          ),
+        );
+        row.append(swatch, choice, hide, remove);
+        const point = (on: boolean) => (): void => {
+          this.#emphasised = on ? id : null;
+          this.#events.redraw();
+        };
+        for (const kind of ["pointerenter", "focusin"]) row.addEventListener(kind, point(true));
+        for (const kind of ["pointerleave", "focusout"]) row.addEventListener(kind, point(false));
+        return row;
+      }),
+    );
+  }
+
+  #showStrip(): void {
+    const { images } = this.#project;
+    const strip = element("strip");
+    strip.hidden = images.length === 0;
+    const known = new Map(
+      [...strip.children].map((child) => [(child as HTMLElement).dataset.id, child as HTMLButtonElement]),
+    );
+    strip.replaceChildren(
+      ...images.map((image) => {
+        const made = known.get(image.id) ?? this.#thumbnail(image);
+        const count = image.objects.length;
+        made.ariaCurrent = String(image.id === this.#current);
+        made.ariaLabel = `${image.name}, ${count} ${count === 1 ? "object" : "objects"}`;
+        (made.querySelector(".count") as HTMLElement).textContent = count > 0 ? String(count) : "";
+        return made;
+      }),
+    );
+  }
+
+  #thumbnail(image: LabeledImage): HTMLButtonElement {
+    const made = button("", image.name, () => {
+      const now = this.#project.images.find(({ id }) => id === image.id);
+      if (now) void this.#openImage(now);
+    });
+    made.dataset.id = image.id;
+    const picture = document.createElement("img");
+    picture.alt = "";
+    const count = document.createElement("span");
+    count.className = "count";
+    made.append(picture, count);
+    void this.#thumbnailAddress(image).then((address) => {
+      if (address) picture.src = address;
+    });
+    return made;
+  }
+
+  async #thumbnailAddress({ id }: LabeledImage): Promise<string | null> {
+    const known = this.#thumbnails.get(id);
+    if (known) return known;
+    const picture = await this.#store.picture(id);
+    if (!picture) return null;
+    const small = await createImageBitmap(picture, {
+      imageOrientation: "from-image",
+      resizeHeight: 96,
+      resizeQuality: "medium",
+    });
+    const canvas = new OffscreenCanvas(small.width, small.height);
+    canvas.getContext("2d")?.drawImage(small, 0, 0);
+    small.close();
+    const address = URL.createObjectURL(await canvas.convertToBlob({ type: "image/webp", quality: 0.8 }));
+    this.#thumbnails.set(id, address);
+    return address;
+  }
+}

@@ -1,0 +1,204 @@
+/** What the demo writes: against pycocotools, and read back. */
+import { readFile } from "node:fs/promises";
+import fc from "fast-check";
+import { decode } from "fast-png";
+import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle } from "sam2-web";
+import { describe, expect, test } from "vitest";
+import { EMPTY_PROJECT, type LabeledImage, type Project, withClass, withImage } from "../src/annotations.ts";
+import { exportProject } from "../src/formats/archive.ts";
+import { fromCoco, toCoco } from "../src/formats/coco.ts";
+import { joined } from "../src/formats/join.ts";
+import { toLabelme } from "../src/formats/labelme.ts";
+import { toVocClasses } from "../src/formats/png.ts";
+import { toSvg } from "../src/formats/svg.ts";
+import { toYolo, toYoloDataset } from "../src/formats/yolo.ts";
+
+const anyMask = fc
+  .record({ width: fc.integer({ min: 2, max: 12 }), height: fc.integer({ min: 2, max: 12 }) })
+  .chain(({ width, height }) =>
+    fc
+      .uint8Array({ min: 0, max: 1, minLength: width * height, maxLength: width * height })
+      .map((data): Mask => ({ data, width, height })),
+  );
+
+function mask(...rows: string[]): Mask {
+  return { data: Uint8Array.from(rows.join(""), Number), width: rows[0]?.length ?? 0, height: rows.length };
+}
+
+/** Two classes; a frame with a hole and an island in it, and a square over its corner. */
+const FRAME = mask("111110", "100010", "101010", "100010", "111110", "000000");
+const SQUARE = mask("110000", "110000", "000000", "000000", "000000", "000000");
+const object = (className: string, given: Mask) => ({
+  id: crypto.randomUUID(),
+  className,
+  rle: encodeRle(given),
+  hidden: false,
+});
+const IMAGE: LabeledImage = {
+  id: "a",
+  name: "some photo.jpg",
+  width: 6,
+  height: 6,
+  objects: [object("object", FRAME), object("cat & dog", SQUARE)],
+};
+const PROJECT: Project = withImage(withClass(EMPTY_PROJECT, "cat & dog"), IMAGE);
+
+const withoutIds = ({ classes, images }: Project) => ({
+  classes,
+  images: images.map(({ objects, ...image }) => ({
+    ...image,
+    id: "",
+    objects: objects.map((each) => ({ ...each, id: "" })),
+  })),
+});
+
+/** Fills a ring by the even-odd rule at the middles of pixels. */
+function filled(ring: readonly (readonly [number, number])[], width: number, height: number): Uint8Array {
+  return Uint8Array.from({ length: width * height }, (_, i) => {
+    const [x, y] = [(i % width) + 0.5, Math.floor(i / width) + 0.5];
+    let crossings = 0;
+    for (const [j, [x1, y1]] of ring.entries()) {
+      const [x2, y2] = ring[(j + 1) % ring.length] as readonly [number, number];
+      if (y1 > y !== y2 > y && x < x1 + ((y - y1) * (x2 - x1)) / (y2 - y1)) crossings++;
+    }
+    return crossings % 2;
+  });
+}
+
+test("one ring through pieces and holes is the mask again", () => {
+  fc.assert(
+    fc.property(anyMask, (given) => {
+      fc.pre(maskArea(given) > 0);
+      expect(filled(joined(maskToPolygons(given)), given.width, given.height)).toEqual(given.data);
+    }),
+  );
+});
+
+describe("COCO", () => {
+  test("comes back as it was", () => {
+    const again = fromCoco(JSON.stringify(toCoco(PROJECT, "rle")));
+    expect(withoutIds(again)).toEqual(withoutIds(PROJECT));
+  });
+
+  test("ids count from one, boxes and areas are the masks'", () => {
+    const { annotations, categories, images } = toCoco(PROJECT, "rle");
+    expect(images).toEqual([{ id: 1, file_name: "some photo.jpg", width: 6, height: 6 }]);
+    expect(categories.map(({ id, name }) => [id, name])).toEqual([
+      [1, "object"],
+      [2, "cat & dog"],
+    ]);
+    expect(
+      annotations.map(({ id, image_id, category_id, area, bbox }) => [id, image_id, category_id, area, bbox]),
+    ).toEqual([
+      [1, 1, 1, 17, [0, 0, 5, 5]],
+      [2, 1, 2, 4, [0, 0, 2, 2]],
+    ]);
+  });
+
+  test("pycocotools fills the polygons as the masks, holes too", async () => {
+    const fixture = new URL("pycocotools.json", import.meta.url);
+    const cases: { mask: Rle; polygons: number[][]; filled: Rle }[] = JSON.parse(await readFile(fixture, "utf8"));
+    expect(cases.length).toBeGreaterThan(3);
+    for (const { mask: rle, polygons, filled: theirs } of cases) {
+      const [height, width] = rle.size;
+      const image = { id: "a", name: "a.png", width, height, objects: [object("object", decodeRle(rle))] };
+      const [annotation] = toCoco(withImage(EMPTY_PROJECT, image), "polygons").annotations;
+      expect(annotation?.segmentation).toEqual(polygons);
+      const [ours, filledByThem] = [decodeRle(rle).data, decodeRle(theirs).data];
+      const both = ours.reduce((sum, value, i) => sum + (value & (filledByThem[i] as number)), 0);
+      const either = ours.reduce((sum, value, i) => sum + (value | (filledByThem[i] as number)), 0);
+      expect(both / either).toBeGreaterThanOrEqual(0.99);
+    }
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ["no JSON", "nothing", /expected a COCO file/],
+    ["no lists", {}, /expected the lists images, annotations and categories/],
+    [
+      "an image that is not there",
+      { images: [], categories: [{ id: 1, name: "a" }], annotations: [{ id: 7, image_id: 1, category_id: 1 }] },
+      /annotation 7: its image 1 or its category 1/,
+    ],
+    [
+      "polygons",
+      {
+        images: [{ id: 1, file_name: "a", width: 2, height: 2 }],
+        categories: [{ id: 1, name: "a" }],
+        annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: [[0, 0, 1, 1, 1, 0]] }],
+      },
+      /annotation 7: expected a compressed RLE/,
+    ],
+    [
+      "a mask of another size",
+      {
+        images: [{ id: 1, file_name: "a", width: 2, height: 2 }],
+        categories: [{ id: 1, name: "a" }],
+        annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: { size: [3, 3], counts: "9" } }],
+      },
+      /annotation 7: its mask is not of its image's 2×2/,
+    ],
+  ])("refused: %s", (_, file, message) => {
+    expect(() => fromCoco(typeof file === "string" ? file : JSON.stringify(file))).toThrow(message);
+  });
+});
+
+test("YOLO: one line an object, corners in shares of the picture, holes joined", () => {
+  const lines = toYolo(IMAGE, PROJECT.classes).trim().split("\n");
+  expect(lines[1]).toMatch(/^1 /);
+  const rings = lines.map((line) => {
+    const numbers = line.split(" ").slice(1).map(Number);
+    return Array.from({ length: numbers.length / 2 }, (_, i): [number, number] => [
+      6 * (numbers[2 * i] as number),
+      6 * (numbers[2 * i + 1] as number),
+    ]);
+  });
+  expect(rings.map((ring) => filled(ring, 6, 6))).toEqual([FRAME.data, SQUARE.data]);
+  expect(toYoloDataset(PROJECT)).toContain('names:\n  0: "object"\n  1: "cat & dog"\n');
+});
+
+test("VOC: the class's number at each pixel, the smaller object on top", () => {
+  const { data, channels } = decode(toVocClasses(IMAGE, PROJECT.classes));
+  expect(channels).toBe(1);
+  const expected = Array.from(FRAME.data, (value, i) => (SQUARE.data[i] ? 2 : value));
+  expect([...data]).toEqual(expected);
+});
+
+test("labelme: a polygon where one ring is the mask, a mask in its box elsewhere", () => {
+  const { shapes, imagePath, imageHeight } = toLabelme(IMAGE) as {
+    shapes: { label: string; shape_type: string; points: number[][]; mask: string | null }[];
+    imagePath: string;
+    imageHeight: number;
+  };
+  expect([imagePath, imageHeight]).toEqual(["some photo.jpg", 6]);
+  expect(shapes.map(({ label, shape_type }) => [label, shape_type])).toEqual([
+    ["object", "mask"],
+    ["cat & dog", "polygon"],
+  ]);
+  expect(shapes[0]?.points).toEqual([
+    [0, 0],
+    [4, 4],
+  ]);
+  const { data, width } = decode(Buffer.from(shapes[0]?.mask ?? "", "base64"));
+  expect([width, [...data].join("")]).toEqual([5, "1111110001101011000111111"]);
+  expect(shapes[1]?.points).toHaveLength(4);
+});
+
+test("SVG: one even-odd path an object, names escaped", () => {
+  const svg = toSvg(IMAGE, PROJECT.classes);
+  expect(svg.match(/<path /g)).toHaveLength(2);
+  expect(svg).toContain('fill-rule="evenodd"');
+  expect(svg).toContain("<title>cat &#38; dog</title>");
+});
+
+test("a set becomes a zip, one file stays one file; names do not collide", async () => {
+  const noPicture = (): never => {
+    throw new Error("not asked for");
+  };
+  const one = await exportProject({ ...PROJECT, images: [IMAGE] }, "svg", noPicture);
+  expect(one.name).toBe("some_photo.svg");
+  const two = await exportProject({ ...PROJECT, images: [IMAGE, { ...IMAGE, id: "b" }] }, "svg", noPicture);
+  expect(two.name).toBe("svg.zip");
+  const { unzipSync } = await import("fflate");
+  const files = unzipSync(new Uint8Array(await two.blob.arrayBuffer()));
+  expect(Object.keys(files)).toEqual(["some_photo.svg", "some_photo-2.svg"]);
+});

@@ -123,6 +123,12 @@ const COMMANDS = {
     await installBrowser();
     program("bench/main.ts", args);
   },
+  /** Pictures of every view of the demo, in a folder, .cache/screenshots by default. */
+  async screenshots(args) {
+    await prepare();
+    await installBrowser();
+    program("demo/screenshots.ts", args);
+  },
   /** Makes the packages' tarballs in a folder, .cache/packages by default. */
   async pack([folder = join(ROOT, ".cache", "packages")]) {
     await prepare();

@@ -59,6 +59,7 @@ export class Labels {
   #saving: Promise<void> = Promise.resolve();
   #current: string | null = null;
   #emphasised: string | null = null;
+  #selected: string | null = null;
   readonly #paths = new WeakMap<Rle, Path2D>();
   readonly #thumbnails = new Map<string, string>();
   readonly #classChoice = element<HTMLSelectElement>("class-choice");
@@ -106,13 +107,24 @@ export class Labels {
       .map(({ id, rle, className }) => ({
         path: this.#pathOf(rle),
         colour: this.#classOf(className)?.colour ?? "#1d6ed8",
-        emphasised: id === this.#emphasised,
+        emphasised: id === this.#emphasised || id === this.#selected,
       }));
   }
 
   /** The picture that is labeled, or null. */
   get current(): LabeledImage | null {
     return this.#image() ?? null;
+  }
+
+  /** The object that is edited, or null. */
+  get selected(): LabeledObject | null {
+    return this.#image()?.objects.find(({ id }) => id === this.#selected) ?? null;
+  }
+
+  /** The objects with another mask in place of the edited one's. */
+  withMask(rle: Rle): readonly LabeledObject[] {
+    const objects = this.#image()?.objects ?? [];
+    return objects.map((each) => (each.id === this.#selected ? { ...each, rle } : each));
   }
 
   /** The class that the next object gets. */
@@ -310,6 +322,11 @@ export class Labels {
         choice.addEventListener("change", () =>
           change(replaced({ ...object, className: choice.value }), `Object ${i + 1} is ${choice.value}.`),
         );
+        const edit = button("Edit", `Edit object ${i + 1} by hand`, () => {
+          this.#selected = id === this.#selected ? null : id;
+          this.#show();
+        });
+        edit.ariaPressed = String(id === this.#selected);
         const hide = button(hidden ? "Show" : "Hide", `${hidden ? "Show" : "Hide"} object ${i + 1}`, () =>
           change(replaced({ ...object, hidden: !hidden }), `Object ${i + 1} is ${hidden ? "shown" : "hidden"}.`),
         );
@@ -319,7 +336,7 @@ export class Labels {
             `Object ${i + 1} is deleted; Undo brings it back.`,
           ),
         );
-        row.append(swatch, choice, hide, remove);
+        row.append(swatch, choice, edit, hide, remove);
         const point = (on: boolean) => (): void => {
           this.#emphasised = on ? id : null;
           this.#events.redraw();

@@ -4,6 +4,7 @@ import {
   CATALOGUE,
   createSegmenter,
   cutOut,
+  decodeRle,
   drawMask,
   encodeRle,
   exportCanvas,
@@ -23,6 +24,7 @@ import { Labels } from "./label.ts";
 import { workOffline } from "./offline.ts";
 import { listen } from "./pointer.ts";
 import { History, isEmpty, type Marks, NO_MARKS, type Point, toPrompt } from "./prompts.ts";
+import { brushed, combined, type Stroke } from "./touch-up.ts";
 import { View } from "./view.ts";
 
 const SAMPLES = [
@@ -48,6 +50,8 @@ const buttons = {
   json: element<HTMLButtonElement>("save-json"),
   keep: element<HTMLButtonElement>("keep"),
   everything: element<HTMLButtonElement>("everything"),
+  addTo: element<HTMLButtonElement>("add-to"),
+  takeFrom: element<HTMLButtonElement>("take-from"),
 };
 
 /** A step of the person's work on a picture. */
@@ -112,6 +116,7 @@ function refresh(): void {
   buttons.clear.disabled = isEmpty(marks);
   buttons.everything.disabled = !image;
   for (const button of [buttons.mask, buttons.cutout, buttons.json, buttons.keep]) button.disabled = !answer;
+  showEditing();
   const logits = answer?.result.maskInput(answer.chosen);
   view.update({
     marks,
@@ -219,6 +224,41 @@ function addPoint(x: number, y: number, positive: boolean): void {
   const { points, box } = history.current.marks;
   mark({ points: [...points, { x, y, positive }], box });
 }
+
+/** What acts on the edited object is there while there is one. */
+function showEditing(): void {
+  const edited = labels?.selected ?? null;
+  buttons.addTo.disabled = buttons.takeFrom.disabled = !answer || !edited;
+  for (const input of document.querySelectorAll<HTMLInputElement>("input[value=paint], input[value=erase]")) {
+    input.disabled = !edited;
+    if (!edited && input.checked) element<HTMLInputElement>("mode-add").checked = true;
+  }
+}
+
+/** The mask goes into the edited object, or out of it. */
+function combine(how: "add" | "subtract"): void {
+  const edited = labels?.selected;
+  if (!answer || !labels || !edited) return;
+  const mask = combined(decodeRle(edited.rle), answer.result.mask(answer.chosen), how);
+  changeObjects(labels.withMask(encodeRle(mask)), how === "add" ? "Added to the object." : "Taken from the object.");
+}
+
+let stroke: Stroke | null = null;
+
+/** Paints on the edited object, or erases from it; the mask changes when the stroke ends. */
+function brush(from: { x: number; y: number }, to: { x: number; y: number }, done: boolean): void {
+  const edited = labels?.selected;
+  if (!labels || !edited) return;
+  const radius = Math.max(0.5, element<HTMLInputElement>("brush").valueAsNumber / 2 || 6);
+  stroke = { points: [...(stroke?.points ?? [from]), to], radius, erase: clickMode() === "erase" };
+  view.update({ stroke: done ? null : stroke });
+  if (!done) return;
+  const mask = brushed(decodeRle(edited.rle), stroke);
+  stroke = null;
+  changeObjects(labels.withMask(encodeRle(mask)), "Touched up.");
+}
+
+const isBrush = (): boolean => ["paint", "erase"].includes(clickMode());
 
 /** The mask becomes an object, and the marks make room for the next one. */
 function keep(): void {
@@ -358,7 +398,7 @@ function saveJson(): void {
 
 listen(canvas, view, {
   hover(x, y) {
-    if (!image || stop || !isEmpty(history.current.marks) || clickMode() === "box") return;
+    if (!image || stop || !isEmpty(history.current.marks) || (clickMode() === "box" || isBrush())) return;
     if (x < 0 || y < 0 || x >= image.width || y >= image.height) return;
     const point = { x, y, positive: true };
     hovered = point;
@@ -374,9 +414,11 @@ listen(canvas, view, {
     if (isEmpty(history.current.marks)) view.update({ mask: null });
   },
   click(x, y, remove) {
-    addPoint(x, y, !(remove || clickMode() === "remove"));
+    if (isBrush()) brush({ x, y }, { x, y }, true);
+    else addPoint(x, y, !(remove || clickMode() === "remove"));
   },
   drag(from, to, done) {
+    if (isBrush()) return brush(from, to, done);
     if (!image) return;
     const clamp = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
     const [x1, x2] = [from.x, to.x].map((x) => clamp(x, image?.width ?? 0)).sort((a, b) => a - b) as [number, number];
@@ -394,6 +436,8 @@ buttons.mask.addEventListener("click", () => void saveMask(false));
 buttons.cutout.addEventListener("click", () => void saveMask(true));
 buttons.json.addEventListener("click", () => saveJson());
 buttons.keep.addEventListener("click", () => keep());
+buttons.addTo.addEventListener("click", () => combine("add"));
+buttons.takeFrom.addEventListener("click", () => combine("subtract"));
 buttons.everything.addEventListener("click", () => void everything());
 element("cancel").addEventListener("click", () => stop?.abort());
 element("fit").addEventListener("click", () => view.fit());
@@ -513,7 +557,10 @@ let labels: Labels | undefined;
 const labelsReady = Labels.open({
   open: (picture, labeled) => void open(picture, labeled),
   change: changeObjects,
-  redraw: () => view.update({ objects: labels?.drawn() ?? [] }),
+  redraw: () => {
+    showEditing();
+    view.update({ objects: labels?.drawn() ?? [] });
+  },
   fail: showError,
   save: ({ name, blob: content }) => save(name, content),
 });

@@ -2,6 +2,7 @@
 import { maskColour } from "sam2-web";
 import type { DrawnObject } from "./label.ts";
 import type { Box, Marks } from "./prompts.ts";
+import type { Stroke } from "./touch-up.ts";
 
 /** Low-resolution logits [side,side]. */
 export interface MaskLogits {
@@ -18,6 +19,8 @@ export interface Shown {
   readonly preview: boolean;
   readonly marks: Marks;
   readonly rubberBand: Box | null;
+  /** A brush at work. */
+  readonly stroke: Stroke | null;
   readonly crosshair: { readonly x: number; readonly y: number } | null;
 }
 
@@ -35,6 +38,7 @@ export class View {
     preview: false,
     marks: { points: [], box: null },
     rubberBand: null,
+    stroke: null,
     crosshair: null,
   };
   /** Screen pixels per picture pixel, and where the picture's corner is. */
@@ -148,7 +152,21 @@ export class View {
       context.lineWidth = ((emphasised ? 3 : 1.5) * devicePixelRatio) / this.#scale;
       context.stroke(path);
     }
+    this.#paintStroke();
     context.restore();
+  }
+
+  #paintStroke(): void {
+    const { stroke } = this.#shown;
+    if (!stroke) return;
+    const context = this.#context;
+    context.globalAlpha = 0.6;
+    context.strokeStyle = stroke.erase ? "#ffffff" : "#1d4ed8";
+    context.lineWidth = 2 * stroke.radius;
+    context.lineCap = context.lineJoin = "round";
+    context.beginPath();
+    for (const { x, y } of stroke.points) context.lineTo(x, y);
+    context.stroke();
   }
 
   /** Samples the logits at every screen pixel that shows the picture, so that the edge is crisp at any zoom. */

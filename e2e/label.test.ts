@@ -166,7 +166,9 @@ test("a browser that is killed loses nothing", async () => {
   await expect.poll(objects).toBe(1);
   await page.waitForTimeout(1500); // what a disk takes
   const session = await first.newCDPSession(page);
-  await session.send("Page.crash" as never).catch(() => undefined);
+  // never answered: the page is gone
+  session.send("Page.crash" as never).catch(() => undefined);
+  await page.waitForEvent("crash");
   await first.close();
   const second = await launch();
   await visit(second);
@@ -208,7 +210,7 @@ describe("without", () => {
     page = await context.newPage();
     await page.goto(address);
     await page.waitForFunction(() => crossOriginIsolated, undefined, { timeout: 30_000 });
-    await expect.poll(() => page.locator("#model").textContent()).toMatch(/WASM, [2-9] threads/);
+    await expect.poll(() => page.locator("#model").textContent(), { timeout: 30_000 }).toMatch(/WASM, [2-9] threads/);
     await bare.close();
   });
 });

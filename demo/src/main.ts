@@ -398,7 +398,7 @@ function saveJson(): void {
 
 listen(canvas, view, {
   hover(x, y) {
-    if (!image || stop || !isEmpty(history.current.marks) || (clickMode() === "box" || isBrush())) return;
+    if (!image || stop || !isEmpty(history.current.marks) || clickMode() === "box" || isBrush()) return;
     if (x < 0 || y < 0 || x >= image.width || y >= image.height) return;
     const point = { x, y, positive: true };
     hovered = point;

@@ -5,7 +5,8 @@
  * again, once, as long as `idle` says that nothing is lost by that.
  */
 export async function workOffline(idle: () => boolean): Promise<void> {
-  if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
+  // the development server has no service worker, and must not be kept
+  if (import.meta.hot || !("serviceWorker" in navigator)) return;
   const first = navigator.serviceWorker.controller === null;
   await navigator.serviceWorker.register(new URL("service-worker.js", document.baseURI));
   if (!first || crossOriginIsolated || sessionStorage.getItem("isolated")) return;

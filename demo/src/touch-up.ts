@@ -10,7 +10,9 @@ export interface Stroke {
 
 /** The mask with another one added to it, or taken from it; both are of one size. */
 export function combined(mask: Mask, other: Mask, how: "add" | "subtract"): Mask {
-  const data = mask.data.map((value, i) => (how === "add" ? value | (other.data[i] as number) : value & (1 - (other.data[i] as number))));
+  const data = mask.data.map((value, i) =>
+    how === "add" ? value | (other.data[i] as number) : value & (1 - (other.data[i] as number)),
+  );
   return { ...mask, data };
 }
 

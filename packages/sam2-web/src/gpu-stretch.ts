@@ -93,7 +93,7 @@ export async function stretchOnGpu(
     const resources = [
       { buffer: filled(Uint32Array.of(size, rows, axis.shift, 0), GPUBufferUsage.UNIFORM) },
       { buffer: filled(taps, GPUBufferUsage.STORAGE) },
-      { buffer: filled(Int32Array.from(axis.weights), GPUBufferUsage.STORAGE) },
+      { buffer: filled(new Int32Array(axis.weights), GPUBufferUsage.STORAGE) },
       { buffer: target },
       source,
     ];

@@ -104,7 +104,7 @@ async function decodeBlob(source: Blob | string): Promise<ImageBitmap> {
 export interface Axis {
   readonly starts: Int32Array;
   readonly counts: Int32Array;
-  readonly weights: Float32Array;
+  readonly weights: Int32Array;
   readonly shift: number;
 }
 
@@ -131,7 +131,7 @@ export function triangleAxis(from: number, to: number): Axis {
   const largest = rows.reduce((most, values) => Math.max(most, ...values), 0);
   let shift = 0;
   while (shift < 22 && Math.trunc(0.5 + largest * 2 ** (shift + 1)) < 2 ** 15) shift++;
-  const weights = Float32Array.from(rows.flat(), (value) => Math.trunc(0.5 + value * 2 ** shift));
+  const weights = Int32Array.from(rows.flat(), (value) => Math.trunc(0.5 + value * 2 ** shift));
   return { starts, counts: Int32Array.from(rows, (values) => values.length), weights, shift };
 }
 
@@ -147,14 +147,16 @@ export function stretch({ data, width, height }: Pixels, size: number): Uint8Cla
   const narrow = blendColumns(data, height, triangleAxis(width, size), 4 * width);
   const { starts, counts, weights, shift } = triangleAxis(height, size);
   const result = new Uint8ClampedArray(3 * size * size);
-  // sums stay under 2^24, so float32 holds them exactly
-  const row = new Float32Array(3 * size);
+  // weights add up to 2^shift, which is 2^22 at most: sums of 8-bit values fit into 31 bits
+  const row = new Int32Array(3 * size);
   for (let y = 0, at = 0; y < size; y++) {
     row.fill(2 ** (shift - 1));
     for (let i = 0; i < (counts[y] as number); i++, at++) {
       const weight = weights[at] as number;
       const offset = ((starts[y] as number) + i) * row.length;
-      for (let x = 0; x < row.length; x++) row[x] = (row[x] as number) + weight * (narrow[offset + x] as number);
+      for (let x = 0; x < row.length; x++) {
+        row[x] = ((row[x] as number) + Math.imul(weight, narrow[offset + x] as number)) | 0;
+      }
     }
     const target = y * row.length;
     for (let x = 0; x < row.length; x++) result[target + x] = (row[x] as number) >> shift;
@@ -195,9 +197,9 @@ function blendColumns(data: Uint8ClampedArray, height: number, axis: Axis, strid
       let blue = half;
       for (; at < end; at++, from += 4) {
         const weight = weights[at] as number;
-        red += weight * (data[from] as number);
-        green += weight * (data[from + 1] as number);
-        blue += weight * (data[from + 2] as number);
+        red = (red + Math.imul(weight, data[from] as number)) | 0;
+        green = (green + Math.imul(weight, data[from + 1] as number)) | 0;
+        blue = (blue + Math.imul(weight, data[from + 2] as number)) | 0;
       }
       result[target] = red >> shift;
       result[target + 1] = green >> shift;

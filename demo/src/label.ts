@@ -141,7 +141,11 @@ export class Labels {
 
   /** Takes pictures into the set; the first of them is opened. */
   async addPictures(files: readonly { readonly name: string; readonly blob: Blob }[]): Promise<void> {
-    let first: LabeledImage | undefined;
+    let opened = false;
+    const added: LabeledImage[] = [];
+    const take = (): void => {
+      this.#set(added.splice(0).reduce(withImage, this.#project));
+    };
     for (const { name, blob } of files) {
       try {
         const { width, height } = await createImageBitmap(blob, { imageOrientation: "from-image" });
@@ -150,17 +154,17 @@ export class Labels {
         );
         const image: LabeledImage = known ?? { id: crypto.randomUUID(), name, width, height, objects: [] };
         await this.#store.savePicture(image.id, blob);
-        this.#set(withImage(this.#project, image));
-        if (!first) {
-          first = image;
-          this.#current = image.id;
-          this.#events.open(blob, image);
-        }
+        added.push(image);
+        if (opened) continue;
+        opened = true;
+        this.#current = image.id;
+        take();
+        this.#events.open(blob, image);
       } catch (error) {
         this.#events.fail(error, `${name} could not be opened; the other pictures are not affected.`);
       }
     }
-    this.#show();
+    take();
   }
 
   /** Shows a picture of the set, by its place relative to the current one. */

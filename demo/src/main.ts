@@ -229,10 +229,8 @@ function addPoint(x: number, y: number, positive: boolean): void {
 function showEditing(): void {
   const edited = labels?.selected ?? null;
   buttons.addTo.disabled = buttons.takeFrom.disabled = !answer || !edited;
-  for (const input of document.querySelectorAll<HTMLInputElement>("input[value=paint], input[value=erase]")) {
-    input.disabled = !edited;
-    if (!edited && input.checked) element<HTMLInputElement>("mode-add").checked = true;
-  }
+  for (const part of document.querySelectorAll<HTMLElement>(".editing")) part.hidden = !edited;
+  if (!edited && isBrush()) element<HTMLInputElement>("mode-add").checked = true;
 }
 
 /** The mask goes into the edited object, or out of it. */
@@ -443,6 +441,9 @@ element("cancel").addEventListener("click", () => stop?.abort());
 element("fit").addEventListener("click", () => view.fit());
 element("actual").addEventListener("click", () => view.actual());
 element("zoom-in").addEventListener("click", () => view.zoom(1.4));
+element<HTMLInputElement>("opacity").addEventListener("input", (event) => {
+  view.update({ opacity: (event.target as HTMLInputElement).valueAsNumber });
+});
 element("zoom-out").addEventListener("click", () => view.zoom(1 / 1.4));
 
 function step(direction: "undo" | "redo"): void {
@@ -502,7 +503,7 @@ addEventListener("keydown", (event) => {
   action();
 });
 
-for (const id of ["file", "folder"]) {
+for (const id of ["file", "folder", "camera"]) {
   element<HTMLInputElement>(id).addEventListener("change", (event) => {
     const input = event.target as HTMLInputElement;
     const files = named(input.files ?? []);

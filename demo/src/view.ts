@@ -19,6 +19,8 @@ export interface Shown {
   readonly preview: boolean;
   readonly marks: Marks;
   readonly rubberBand: Box | null;
+  /** Of the masks' fillings, 0 to 1. */
+  readonly opacity: number;
   /** A brush at work. */
   readonly stroke: Stroke | null;
   readonly crosshair: { readonly x: number; readonly y: number } | null;
@@ -38,6 +40,7 @@ export class View {
     preview: false,
     marks: { points: [], box: null },
     rubberBand: null,
+    opacity: 0.45,
     stroke: null,
     crosshair: null,
   };
@@ -146,7 +149,7 @@ export class View {
     for (const { path, colour, emphasised } of this.#shown.objects) {
       context.fillStyle = colour;
       context.strokeStyle = colour;
-      context.globalAlpha = emphasised ? 0.65 : 0.35;
+      context.globalAlpha = Math.min(1, (emphasised ? 1.5 : 0.8) * this.#shown.opacity);
       context.fill(path, "evenodd");
       context.globalAlpha = 1;
       context.lineWidth = ((emphasised ? 3 : 1.5) * devicePixelRatio) / this.#scale;
@@ -205,7 +208,7 @@ export class View {
 
   #tint(pixels: Uint8ClampedArray, inside: Uint8Array, width: number, height: number): void {
     const colour = maskColour(0);
-    const fill = this.#shown.preview ? 0.25 : 0.45;
+    const fill = (this.#shown.preview ? 0.55 : 1) * this.#shown.opacity;
     const edge = this.#shown.preview ? 1 : Math.max(1, Math.round(1.5 * devicePixelRatio));
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {

@@ -105,7 +105,9 @@ function traceRings({ data, width, height }: Mask): Ring[] {
   const passed = new Uint8Array(width * height);
   const rings: Ring[] = [];
   for (let y = 0; y < height; y++) {
-    for (let x = data.indexOf(1, y * width) - y * width; x >= 0 && x < width; x++) {
+    const row = data.subarray(y * width, (y + 1) * width);
+    const last = row.lastIndexOf(1);
+    for (let x = row.indexOf(1); x >= 0 && x <= last; x++) {
       if (at(x, y) === 0 || at(x, y - 1) === 1 || passed[y * width + x]) continue;
       const ring: [number, number][] = [];
       let [cx, cy, direction] = [x, y, RIGHT];

@@ -189,6 +189,33 @@ test("touching up: a brush paints and erases, a mask is added and taken; each is
   expect(await area()).toBeLessThan(added);
 });
 
+test("a checkpoint that is dropped becomes the model; without its config it says what is missing", async () => {
+  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await page.locator("#samples button").first().click();
+  await status(/ready in/);
+  const toy = fileURLToPath(new URL("../models/reference/fixtures/toy/", import.meta.url));
+  const drop = async (...names: string[]): Promise<void> => {
+    const files = await Promise.all(
+      names.map(async (name) => ({ name, content: (await readFile(join(toy, name))).toString("base64") })),
+    );
+    await page.evaluate((given) => {
+      const dataTransfer = new DataTransfer();
+      for (const { name, content } of given) {
+        dataTransfer.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
+      }
+      const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+      document.getElementById("stage")?.dispatchEvent(event);
+    }, files);
+  };
+  await drop("model.safetensors");
+  await expect.poll(() => page.locator("#error").textContent()).toContain("needs its config.json");
+  await drop("config.json", "model.safetensors");
+  await status(/dropped is ready/);
+  await status(/ready in/);
+  await click(0.4, 0.5);
+  expect(await page.locator("#candidates button").count()).toBe(3);
+});
+
 test("a browser that is killed loses nothing", async () => {
   const profile = await mkdtemp(join(tmpdir(), "profile-"));
   const { chromium } = await import("playwright-core");

@@ -202,6 +202,23 @@ describe("network", () => {
     expectClose(scores, await expectedScores());
   });
 
+  test("a page that was closed while it kept a file leaves nothing that counts", async () => {
+    const { cached } = await segment();
+    const files = cached.filter((key) => key.startsWith("toy/"));
+    expect(files).toHaveLength(2);
+    // what such a page leaves: the file is there, and empty
+    await page.evaluate(async (names) => {
+      const kept = await (await navigator.storage.getDirectory()).getDirectoryHandle("sam2-web");
+      for (const name of names) {
+        await kept.removeEntry(encodeURIComponent(name));
+        await kept.getFileHandle(encodeURIComponent(name), { create: true });
+      }
+    }, files);
+    const again = await segment();
+    expect([again.error, again.message]).toEqual([null, ""]);
+    expectClose(again.scores, await expectedScores());
+  });
+
   test("aborting a download rejects at once", async () => {
     handle = (path, _request, response) => {
       if (!path.endsWith("encoder.onnx")) return false;

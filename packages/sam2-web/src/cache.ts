@@ -59,7 +59,9 @@ class FileSystemStore implements Store {
   async read(key: string): Promise<Uint8Array | null> {
     try {
       const handle = await this.#folder.getFileHandle(encodeURIComponent(key));
-      return new Uint8Array(await (await handle.getFile()).arrayBuffer());
+      const file = await handle.getFile();
+      // a page that was closed while it wrote leaves an empty file: what is written counts when it is whole
+      return file.size === 0 ? null : new Uint8Array(await file.arrayBuffer());
     } catch (error) {
       if ((error as Error).name === "NotFoundError") return null;
       throw error;
@@ -83,9 +85,9 @@ class FileSystemStore implements Store {
   async list(): Promise<CachedFile[]> {
     const files: CachedFile[] = [];
     for await (const [name, handle] of this.#folder.entries()) {
-      if (handle.kind === "file") {
-        files.push({ key: decodeURIComponent(name), bytes: (await (handle as FileSystemFileHandle).getFile()).size });
-      }
+      if (handle.kind !== "file") continue;
+      const { size } = await (handle as FileSystemFileHandle).getFile();
+      if (size > 0) files.push({ key: decodeURIComponent(name), bytes: size });
     }
     return files;
   }

@@ -125,6 +125,12 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   await expect.poll(objects).toBe(1);
   const again = JSON.parse((await exported("coco")).bytes.toString());
   expect(again).toEqual(coco);
+
+  page.on("dialog", (dialog) => void dialog.accept());
+  await page.locator("#forget").click();
+  await page.waitForEvent("load");
+  await status(/is ready/);
+  expect(await page.locator("#strip button").count()).toBe(0);
   expect(outside).toEqual([]);
 });
 

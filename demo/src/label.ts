@@ -88,7 +88,7 @@ export class Labels {
       this.#classChoice.value = name;
       input.value = "";
     });
-    element("forget").addEventListener("click", () => this.#forget());
+    element("forget").addEventListener("click", () => void this.#forget());
   }
 
   /** Takes up what was kept at the last visit. */
@@ -211,14 +211,15 @@ export class Labels {
   #set(project: Project): void {
     this.#project = project;
     this.#show();
-    this.#saving = this.#saving.then(async () => {
-      const before = this.#saved;
-      this.#saved = this.#project;
-      await this.#store.save(this.#project, before);
-    });
-    this.#saving.catch((error: unknown) => {
-      this.#events.fail(error, "the labels could not be kept; export them before you close the page.");
-    });
+    this.#saving = this.#saving
+      .then(async () => {
+        const [before, now] = [this.#saved, this.#project];
+        if (before !== now) await this.#store.save(now, before);
+        this.#saved = now;
+      })
+      .catch((error: unknown) => {
+        this.#events.fail(error, "the labels could not be kept; export them before you close the page.");
+      });
   }
 
   async #openImage(image: LabeledImage): Promise<void> {
@@ -235,7 +236,7 @@ export class Labels {
     this.#show();
   }
 
-  #forget(): void {
+  async #forget(): Promise<void> {
     const count = this.#project.images.length;
     if (
       count === 0 ||
@@ -244,6 +245,7 @@ export class Labels {
       return;
     this.#current = null;
     this.#set({ ...EMPTY_PROJECT, classes: this.#project.classes });
+    await this.#saving;
     location.reload();
   }
 

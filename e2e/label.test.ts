@@ -127,8 +127,7 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   expect(again).toEqual(coco);
 
   page.on("dialog", (dialog) => void dialog.accept());
-  await page.locator("#forget").click();
-  await page.waitForEvent("load");
+  await Promise.all([page.waitForEvent("load"), page.locator("#forget").click()]);
   await status(/is ready/);
   expect(await page.locator("#strip button").count()).toBe(0);
   expect(outside).toEqual([]);

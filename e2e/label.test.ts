@@ -192,6 +192,13 @@ test("touching up: a brush paints and erases, a mask is added and taken; each is
   await page.locator("#take-from").click();
   await status(/Taken from the object/);
   expect(await area()).toBeLessThan(added);
+  // a locked object is safe; names and order are the person's
+  await page.getByLabel("Name of object 1").fill("the roof");
+  await page.getByLabel("Name of object 1").press("Enter");
+  await page.getByRole("button", { name: "Lock object 1" }).click();
+  expect(await page.getByRole("button", { name: "Delete object 1" }).isDisabled()).toBe(true);
+  expect(await page.locator("#add-to").isVisible()).toBe(false);
+  expect(await page.getByLabel("Name of object 1").inputValue()).toBe("the roof");
 });
 
 test("a checkpoint that is dropped becomes the model; without its config it says what is missing", async () => {

@@ -14,7 +14,11 @@ export interface LabeledObject {
   /** Name of its class. */
   readonly className: string;
   readonly rle: Rle;
+  /** What a person calls it; may be empty. */
+  readonly name: string;
   readonly hidden: boolean;
+  /** Whether it is safe from changes. */
+  readonly locked: boolean;
 }
 
 /** An image and its objects, in the order in which they lie over each other. */
@@ -42,6 +46,16 @@ export function withClass({ classes, images }: Project, name: string): Project {
   if (classes.some((each) => each.name === name)) return { classes, images };
   const colour = COLOURS[classes.length % COLOURS.length] as string;
   return { classes: [...classes, { name, colour }], images };
+}
+
+/** Gives a class another colour. */
+export function withColour({ classes, images }: Project, name: string, colour: string): Project {
+  return { classes: classes.map((each) => (each.name === name ? { name, colour } : each)), images };
+}
+
+/** A new object. */
+export function newObject(className: string, rle: Rle): LabeledObject {
+  return { id: crypto.randomUUID(), className, rle, name: "", hidden: false, locked: false };
 }
 
 /** Puts an image in place of the one with its id, or at the end. */

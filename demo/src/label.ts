@@ -4,9 +4,11 @@ import {
   EMPTY_PROJECT,
   type LabeledImage,
   type LabeledObject,
+  newObject,
   type ObjectClass,
   type Project,
   withClass,
+  withColour,
   withImage,
 } from "./annotations.ts";
 import { type ExportedFile, exportProject, FORMATS, type Format } from "./formats/archive.ts";
@@ -88,6 +90,10 @@ export class Labels {
       this.#classChoice.value = name;
       input.value = "";
     });
+    this.#classChoice.addEventListener("change", () => this.#showColour());
+    element<HTMLInputElement>("class-colour").addEventListener("change", (event) => {
+      this.#set(withColour(this.#project, this.className, (event.target as HTMLInputElement).value));
+    });
     element("forget").addEventListener("click", () => void this.#forget());
   }
 
@@ -116,9 +122,9 @@ export class Labels {
     return this.#image() ?? null;
   }
 
-  /** The object that is edited, or null. */
+  /** The object that is edited, or null; a locked one is not. */
   get selected(): LabeledObject | null {
-    return this.#image()?.objects.find(({ id }) => id === this.#selected) ?? null;
+    return this.#image()?.objects.find(({ id, locked }) => id === this.#selected && !locked) ?? null;
   }
 
   /** The objects with another mask in place of the edited one's. */
@@ -184,7 +190,7 @@ export class Labels {
 
   /** A new object of the chosen class. */
   newObject(rle: Rle): LabeledObject {
-    return { id: crypto.randomUUID(), className: this.className, rle, hidden: false };
+    return newObject(this.className, rle);
   }
 
   /** Makes `objects` those of the current picture, and keeps them. */
@@ -306,6 +312,11 @@ export class Labels {
     const chosen = this.#classChoice.value;
     this.#classChoice.replaceChildren(...this.#project.classes.map(({ name }) => new Option(name, name)));
     if (this.#classOf(chosen)) this.#classChoice.value = chosen;
+    this.#showColour();
+  }
+
+  #showColour(): void {
+    element<HTMLInputElement>("class-colour").value = this.#classOf(this.className)?.colour ?? "#1d6ed8";
   }
 
   #showObjects(): void {
@@ -313,7 +324,7 @@ export class Labels {
     const change = (next: readonly LabeledObject[], said: string): void => this.#events.change(next, said);
     element("objects").replaceChildren(
       ...objects.map((object, i) => {
-        const { id, className, hidden } = object;
+        const { id, className, hidden, locked, name } = object;
         const replaced = (changed: LabeledObject): LabeledObject[] =>
           objects.map((each) => (each.id === id ? changed : each));
         const row = document.createElement("li");
@@ -342,7 +353,33 @@ export class Labels {
             `Object ${i + 1} is deleted; Undo brings it back.`,
           ),
         );
+        remove.disabled = choice.disabled = locked;
         row.append(swatch, choice, edit, hide, remove);
+        if (id === this.#selected) {
+          const called = document.createElement("input");
+          called.value = name;
+          called.placeholder = "Name";
+          called.ariaLabel = `Name of object ${i + 1}`;
+          called.disabled = locked;
+          called.addEventListener("change", () =>
+            change(replaced({ ...object, name: called.value.trim() }), `Object ${i + 1} is named.`),
+          );
+          const moved = (by: number): void => {
+            const others = objects.filter((each) => each.id !== id);
+            change(
+              [...others.slice(0, i + by), object, ...others.slice(i + by)],
+              `Object ${i + 1} is now ${i + 1 + by}.`,
+            );
+          };
+          const up = button("↑", `Move object ${i + 1} up`, () => moved(-1));
+          const down = button("↓", `Move object ${i + 1} down`, () => moved(1));
+          up.disabled = i === 0;
+          down.disabled = i === objects.length - 1;
+          const lock = button(locked ? "Unlock" : "Lock", `${locked ? "Unlock" : "Lock"} object ${i + 1}`, () =>
+            change(replaced({ ...object, locked: !locked }), `Object ${i + 1} is ${locked ? "unlocked" : "locked"}.`),
+          );
+          row.append(called, up, down, lock);
+        }
         const point = (on: boolean) => (): void => {
           this.#emphasised = on ? id : null;
           this.#events.redraw();

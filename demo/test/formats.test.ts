@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { decode } from "fast-png";
 import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle } from "sam2-web";
 import { describe, expect, test } from "vitest";
-import { EMPTY_PROJECT, type LabeledImage, type Project, withClass, withImage } from "../src/annotations.ts";
+import { EMPTY_PROJECT, type LabeledImage, newObject, type Project, withClass, withImage } from "../src/annotations.ts";
 import { exportProject } from "../src/formats/archive.ts";
 import { fromCoco, toCoco } from "../src/formats/coco.ts";
 import { joined } from "../src/formats/join.ts";
@@ -28,12 +28,7 @@ function mask(...rows: string[]): Mask {
 /** Two classes; a frame with a hole and an island in it, and a square over its corner. */
 const FRAME = mask("111110", "100010", "101010", "100010", "111110", "000000");
 const SQUARE = mask("110000", "110000", "000000", "000000", "000000", "000000");
-const object = (className: string, given: Mask) => ({
-  id: crypto.randomUUID(),
-  className,
-  rle: encodeRle(given),
-  hidden: false,
-});
+const object = (className: string, given: Mask) => newObject(className, encodeRle(given));
 const IMAGE: LabeledImage = {
   id: "a",
   name: "some photo.jpg",

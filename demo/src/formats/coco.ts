@@ -5,6 +5,7 @@ import {
   ImportError,
   type LabeledImage,
   type LabeledObject,
+  newObject,
   type Project,
   withClass,
 } from "../annotations.ts";
@@ -92,7 +93,7 @@ export function fromCoco(text: string): Project {
       throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
     }
     const { size: given, counts } = segmentation;
-    objects.get(image_id)?.push({ id: crypto.randomUUID(), className, rle: { size: given, counts }, hidden: false });
+    objects.get(image_id)?.push(newObject(className, { size: given, counts }));
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
   const { classes } = categories.reduce((project: Project, { name }) => withClass(project, String(name)), start);

@@ -1,35 +1,26 @@
 /** Pictures of every view at three widths, light and dark: `npm run screenshots [-- FOLDER]`. */
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { build, preview } from "vite";
+import { DEMO, says, serveDemo } from "../e2e/demo-page.ts";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
 
-const DEMO = fileURLToPath(new URL(".", import.meta.url));
 const SAMPLES = ["truck.jpg", "groceries.jpg", "cars.jpg"].map((name) => join(DEMO, "public", "samples", name));
-
-const status = (page: Page, text: RegExp): Promise<unknown> =>
-  page.waitForFunction(
-    (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""),
-    text.source,
-    { timeout: 60_000 },
-  );
 
 async function click(page: Page, x: number, y: number): Promise<void> {
   const canvas = page.locator("#canvas");
   await canvas.scrollIntoViewIfNeeded();
   const box = await canvas.boundingBox();
   if (box) await canvas.click({ position: { x: x * box.width, y: y * box.height } });
-  await status(page, /Mask with score/);
+  await says(page, /Mask with score/);
 }
 
 /** Each goes on from the one before. */
 const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
-  welcome: (page) => status(page, /is ready/).then(() => undefined),
+  welcome: (page) => says(page, /is ready/),
   segment: async (page) => {
     await page.locator("#file").setInputFiles(SAMPLES);
-    await status(page, /ready in/);
+    await says(page, /ready in/);
     await click(page, 0.5, 0.55);
   },
   label: async (page) => {
@@ -38,15 +29,14 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.locator("#new-class-name").press("Enter");
     await click(page, 0.3, 0.62);
     await page.locator("#keep").click();
-    await status(page, /Kept as/);
+    await says(page, /Kept as/);
     await page.locator("#objects").scrollIntoViewIfNeeded();
   },
 };
 
 const folder = resolve(process.argv[2] ?? join(DEMO, "..", ".cache", "screenshots"));
 await mkdir(folder, { recursive: true });
-await build({ root: DEMO, logLevel: "error" });
-const server = await preview({ root: DEMO, logLevel: "error", preview: { port: 0, host: "127.0.0.1" } });
+const server = await serveDemo();
 const browser = await launchBrowser();
 for (const [width, height] of [
   [1440, 900],
@@ -56,7 +46,7 @@ for (const [width, height] of [
   for (const colorScheme of ["light", "dark"] as const) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme });
     const page = await context.newPage();
-    await page.goto(server.resolvedUrls?.local[0] as string);
+    await page.goto(server.url);
     for (const [name, show] of Object.entries(VIEWS)) {
       await show(page);
       await page.waitForTimeout(300);

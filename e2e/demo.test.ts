@@ -1,18 +1,13 @@
 /** The demo as it is served: real model, real clicks. */
-import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { type PreviewServer, preview } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
+import { type DemoServer, says, serveDemo } from "./demo-page.ts";
 
-const DEMO = fileURLToPath(new URL("../demo", import.meta.url));
-const VITE = fileURLToPath(new URL("../node_modules/.bin/vite", import.meta.url));
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-let server: PreviewServer;
-let url: string;
+let server: DemoServer;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
@@ -20,9 +15,7 @@ let requests: string[];
 let errors: string[];
 
 beforeAll(async () => {
-  spawnSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit" });
-  server = await preview({ root: DEMO, logLevel: "error", preview: { port: 0, host: "127.0.0.1" } });
-  url = server.resolvedUrls?.local[0] as string;
+  server = await serveDemo();
   browser = await launchBrowser();
 });
 afterAll(async () => {
@@ -37,22 +30,17 @@ async function open(options: Parameters<Browser["newContext"]>[0]): Promise<void
   errors = [];
   context.on("request", (request) => requests.push(request.url()));
   page.on("pageerror", (error) => errors.push(error.message));
-  await page.goto(url);
+  await page.goto(server.url);
   await page.locator("#samples button").first().click();
   await status(/ready in/);
 }
 afterEach(async () => {
   await context.close();
   expect(errors).toEqual([]);
-  expect(requests.filter((address) => !/^(blob:|data:)/.test(address) && !address.startsWith(url))).toEqual([]);
+  expect(requests.filter((address) => !/^(blob:|data:)/.test(address) && !address.startsWith(server.url))).toEqual([]);
 });
 
-const status = (text: RegExp): Promise<unknown> =>
-  page.waitForFunction(
-    (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""),
-    text.source,
-    { timeout: 60_000 },
-  );
+const status = (text: RegExp): Promise<void> => says(page, text);
 
 /** A place on the canvas, in shares of it. */
 async function place(x: number, y: number): Promise<[number, number]> {

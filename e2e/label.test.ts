@@ -1,5 +1,4 @@
 /** Labeling, as a person does it: a set of pictures, objects, exports, a crash, no network, no headers. */
-import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -8,26 +7,21 @@ import { fileURLToPath } from "node:url";
 import { encode } from "fast-png";
 import { unzipSync } from "fflate";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { type PreviewServer, preview } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { chromiumArguments, findBrowser, launchBrowser } from "../packages/headless/src/browser.ts";
+import { DEMO, type DemoServer, says, serveDemo } from "./demo-page.ts";
 
-const DEMO = fileURLToPath(new URL("../demo", import.meta.url));
-const VITE = fileURLToPath(new URL("../node_modules/.bin/vite", import.meta.url));
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 
-let server: PreviewServer;
-let url: string;
+let server: DemoServer;
 let browser: Browser;
 let context: BrowserContext | undefined;
 let page: Page;
 let outside: string[];
 
 beforeAll(async () => {
-  spawnSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit" });
-  server = await preview({ root: DEMO, logLevel: "error", preview: { port: 0, host: "127.0.0.1" } });
-  url = server.resolvedUrls?.local[0] as string;
+  server = await serveDemo();
   browser = await launchBrowser();
 });
 afterAll(async () => {
@@ -39,7 +33,8 @@ afterEach(async () => {
   context = undefined;
 });
 
-async function visit(given: BrowserContext, address = url): Promise<void> {
+async function visit(given: BrowserContext): Promise<void> {
+  const { url: address } = server;
   context = given;
   page = await given.newPage();
   outside = [];
@@ -50,12 +45,7 @@ async function visit(given: BrowserContext, address = url): Promise<void> {
   await status(/is ready/);
 }
 
-const status = (text: RegExp): Promise<unknown> =>
-  page.waitForFunction(
-    (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""),
-    text.source,
-    { timeout: 60_000 },
-  );
+const status = (text: RegExp): Promise<void> => says(page, text);
 
 async function click(x: number, y: number): Promise<void> {
   const canvas = page.locator("#canvas");
@@ -278,17 +268,10 @@ describe("without", () => {
   });
 
   test("headers of the host: the page isolates itself, and uses threads", async () => {
-    const bare = await preview({
-      root: DEMO,
-      configFile: false,
-      logLevel: "error",
-      build: { outDir: "dist" },
-      preview: { port: 0, host: "127.0.0.1" },
-    });
-    const address = bare.resolvedUrls?.local[0] as string;
+    const bare = await serveDemo({ headers: false, build: false });
     context = await browser.newContext();
     page = await context.newPage();
-    await page.goto(address);
+    await page.goto(bare.url);
     await page.waitForFunction(() => crossOriginIsolated, undefined, { timeout: 30_000 });
     await expect.poll(() => page.locator("#model").textContent(), { timeout: 30_000 }).toMatch(/WASM, [2-9] threads/);
     await bare.close();

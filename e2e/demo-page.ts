@@ -1,0 +1,37 @@
+/** The demo as it is served, for tests and screenshots. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+import { preview } from "vite";
+
+/** The demo's folder. */
+export const DEMO: string = fileURLToPath(new URL("../demo", import.meta.url));
+const VITE = fileURLToPath(new URL("../node_modules/.bin/vite", import.meta.url));
+
+/** A running server. */
+export interface DemoServer {
+  /** Address of the page, ending in a slash. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Builds the demo and serves it; `headers` false leaves out those that isolate it, as many hosts do. */
+export async function serveDemo({ headers = true, build = true } = {}): Promise<DemoServer> {
+  if (build) spawnSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit" });
+  const server = await preview({
+    root: DEMO,
+    logLevel: "error",
+    preview: { port: 0, host: "127.0.0.1" },
+    ...(headers ? {} : { configFile: false, build: { outDir: "dist" } }),
+  });
+  return { url: server.resolvedUrls?.local[0] as string, close: () => server.close() };
+}
+
+/** Waits until the page's status line says something. */
+export async function says(page: Page, text: RegExp): Promise<void> {
+  await page.waitForFunction(
+    (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""),
+    text.source,
+    { timeout: 60_000 },
+  );
+}

@@ -161,5 +161,21 @@ export async function graphs(): Promise<Row[]> {
       }
     }
   }
+  for (const { work } of works) {
+    const [native, wasm] = ["node", "wasm"].map((device) =>
+      rows.find((row) => row.work === work && row.device === device),
+    );
+    if (!native?.ours_ms || !wasm?.ours_ms) continue;
+    rows.push({
+      bench: "graphs",
+      work: `${work}: how near to native`,
+      device: "wasm",
+      threads: THREADS,
+      ours_ms: wasm.ours_ms,
+      peer: "onnxruntime-node, the same graph",
+      theirs_ms: native.ours_ms,
+      ratio: wasm.ours_ms / native.ours_ms,
+    });
+  }
   return rows;
 }

@@ -191,6 +191,34 @@ test("touching up: a brush paints and erases, a mask is added and taken; each is
   expect(await page.getByLabel("Name of object 1").inputValue()).toBe("the roof");
 });
 
+test("a picture from the camera, and a folder that is picked", async () => {
+  const { chromium } = await import("playwright-core");
+  const executablePath = findBrowser();
+  const withCamera = await chromium.launch({
+    ...(executablePath === undefined ? {} : { executablePath }),
+    args: [...chromiumArguments({}), "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  });
+  await visit(await withCamera.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["camera"] }));
+  await page.locator("#camera").click();
+  await page.getByRole("button", { name: "Take the picture" }).click();
+  await status(/ready in/);
+  expect(await page.locator("#strip button").count()).toBe(1);
+  // the folder that the browser's dialog would give: a real one, in the origin's own file system
+  await page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("photos", { create: true });
+    for (const name of ["truck.jpg", "cars.jpg"]) {
+      const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
+      await stream.write(await (await fetch(`samples/${name}`)).blob());
+      await stream.close();
+    }
+    Object.assign(window, { showDirectoryPicker: async () => folder });
+  });
+  await page.locator("#folder-label").click();
+  await expect.poll(() => page.locator("#strip button").count(), { timeout: 20_000 }).toBe(3);
+  await withCamera.close();
+  context = undefined;
+});
+
 test("a checkpoint that is dropped becomes the model; without its config it says what is missing", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
   await page.locator("#samples button").first().click();
@@ -278,24 +306,30 @@ describe("without", () => {
   });
 });
 
-test("no accessibility violations while labeling, light and dark", async () => {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await visit(await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme }));
-    await page.locator("#samples button").first().click();
-    await status(/ready in/);
-    await click(0.4, 0.5);
-    await page.locator("#keep").click();
-    await expect.poll(objects).toBe(1);
-    await page.addScriptTag({ path: AXE });
-    const found = await page.evaluate(async () => {
-      const { axe } = window as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-    });
-    expect(found).toEqual([]);
-    await context?.close();
-  }
+async function violations(): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
+}
+
+test.each([
+  ["light", { width: 1280, height: 800 }],
+  ["dark", { width: 360, height: 740 }],
+] as const)("no accessibility violations in any view: %s, %o", async (colorScheme, viewport) => {
+  await visit(await browser.newContext({ viewport, colorScheme }));
+  expect(await violations()).toEqual([]);
+  await page.locator("#samples button").first().click();
+  await status(/ready in/);
+  await click(0.4, 0.5);
+  expect(await violations()).toEqual([]);
+  await page.locator("#keep").click();
+  await page.locator("#objects button", { hasText: "Edit" }).click();
+  for (const details of await page.locator("details").all()) await details.locator("summary").click();
+  expect(await violations()).toEqual([]);
 });
 
 test("with the keyboard alone, from picture to export", async () => {

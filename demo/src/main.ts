@@ -20,6 +20,7 @@ import {
   type Tensor,
 } from "sam2-web";
 import type { LabeledImage, LabeledObject } from "./annotations.ts";
+import { hasCamera, takePicture } from "./camera.ts";
 import { Labels } from "./label.ts";
 import { workOffline } from "./offline.ts";
 import { listen } from "./pointer.ts";
@@ -503,7 +504,7 @@ addEventListener("keydown", (event) => {
   action();
 });
 
-for (const id of ["file", "folder", "camera"]) {
+for (const id of ["file", "folder"]) {
   element<HTMLInputElement>(id).addEventListener("change", (event) => {
     const input = event.target as HTMLInputElement;
     const files = named(input.files ?? []);
@@ -512,6 +513,36 @@ for (const id of ["file", "folder", "camera"]) {
       addPictures(id === "folder" ? files.filter(({ blob: { type } }) => type.startsWith("image/")) : files);
   });
 }
+element("folder-label").addEventListener("click", (event) => {
+  if (!("showDirectoryPicker" in window)) return;
+  event.preventDefault();
+  void pickFolder();
+});
+
+/** The pictures of a folder that the person picks, by the File System Access API. */
+async function pickFolder(): Promise<void> {
+  try {
+    const folder = await (
+      window as unknown as { showDirectoryPicker(): Promise<FileSystemDirectoryHandle> }
+    ).showDirectoryPicker();
+    const files: File[] = [];
+    for await (const handle of folder.values()) {
+      if (handle.kind === "file") files.push(await (handle as FileSystemFileHandle).getFile());
+    }
+    addPictures(named(files.sort((a, b) => a.name.localeCompare(b.name))));
+  } catch (error) {
+    if ((error as Error).name !== "AbortError") showError(error, "choose the pictures one by one.");
+  }
+}
+
+element("camera").hidden = !hasCamera();
+element("camera").addEventListener("click", () => {
+  takePicture().then(
+    (picture) =>
+      picture && addPictures([{ name: `camera-${new Date().toISOString().replace(/\W/g, "-")}.jpg`, blob: picture }]),
+    (error: unknown) => showError(error, "allow the camera, or choose a picture."),
+  );
+});
 addEventListener("paste", (event) => {
   const files = named(event.clipboardData?.files ?? []).filter(({ blob: { type } }) => type.startsWith("image/"));
   if (files.length > 0) addPictures(files);
@@ -592,7 +623,8 @@ function openModel(source: string | ModelFiles): Promise<Segmenter> {
       const threads = `${device.threads} ${device.threads === 1 ? "thread" : "threads"}`;
       element("model").textContent = device.encoder === "webgpu" ? "WebGPU" : `WASM, ${threads}`;
       element("model").title = device.reason;
-      say(`${model.id} is ready. ${blob ? "" : "Choose a picture."}`);
+      const where = element("model").textContent;
+      say(`${model.id} is ready on ${where} (${device.reason}). ${blob ? "" : "Choose a picture."}`);
       // without a model before, a picture that was chosen early is waiting for this one already
       if (!before) return;
       await before.dispose();

@@ -58,6 +58,16 @@ export function newObject(className: string, rle: Rle): LabeledObject {
   return { id: crypto.randomUUID(), className, rle, name: "", hidden: false, locked: false };
 }
 
+/** The image of that name and size, as a picture or a file of annotations tells them. */
+export function findImage(
+  { images }: Project,
+  wanted: Pick<LabeledImage, "name" | "width" | "height">,
+): LabeledImage | undefined {
+  return images.find(
+    ({ name, width, height }) => name === wanted.name && width === wanted.width && height === wanted.height,
+  );
+}
+
 /** Puts an image in place of the one with its id, or at the end. */
 export function withImage({ classes, images }: Project, image: LabeledImage): Project {
   const known = images.some(({ id }) => id === image.id);

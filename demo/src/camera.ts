@@ -1,10 +1,5 @@
 /** A picture from the camera, in a dialog with what it sees. */
-
-function element<T extends HTMLElement>(id: string): T {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
-  return found as T;
-}
+import { element } from "./element.ts";
 
 /** Whether this browser can be asked for a camera. */
 export function hasCamera(): boolean {

@@ -2,6 +2,7 @@
 import { decodeRle, maskToPolygons, polygonsToPath, type Rle } from "sam2-web";
 import {
   EMPTY_PROJECT,
+  findImage,
   type LabeledImage,
   type LabeledObject,
   newObject,
@@ -11,6 +12,7 @@ import {
   withColour,
   withImage,
 } from "./annotations.ts";
+import { element } from "./element.ts";
 import { type ExportedFile, exportProject, FORMATS, type Format } from "./formats/archive.ts";
 import { fromCoco } from "./formats/coco.ts";
 import { Store } from "./store.ts";
@@ -34,12 +36,6 @@ export interface LabelEvents {
   redraw(): void;
   fail(error: unknown, advice: string): void;
   save(file: ExportedFile): void;
-}
-
-function element<T extends HTMLElement>(id: string): T {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
-  return found as T;
 }
 
 function button(text: string, label: string, act: () => void): HTMLButtonElement {
@@ -155,9 +151,7 @@ export class Labels {
     for (const { name, blob } of files) {
       try {
         const { width, height } = await createImageBitmap(blob, { imageOrientation: "from-image" });
-        const known = this.#project.images.find(
-          (image) => image.name === name && image.width === width && image.height === height,
-        );
+        const known = findImage(this.#project, { name, width, height });
         const image: LabeledImage = known ?? { id: crypto.randomUUID(), name, width, height, objects: [] };
         await this.#store.savePicture(image.id, blob);
         added.push(image);
@@ -279,9 +273,7 @@ export class Labels {
       let project = found.classes.reduce((before, { name }) => withClass(before, name), this.#project);
       let current: readonly LabeledObject[] | undefined;
       for (const image of found.images) {
-        const known = project.images.find(
-          ({ name, width, height }) => name === image.name && width === image.width && height === image.height,
-        );
+        const known = findImage(project, image);
         project = withImage(project, known ? { ...known, objects: image.objects } : image);
         if (known?.id === this.#current) current = image.objects;
       }

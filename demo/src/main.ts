@@ -21,6 +21,7 @@ import {
 } from "sam2-web";
 import type { LabeledImage, LabeledObject } from "./annotations.ts";
 import { hasCamera, takePicture } from "./camera.ts";
+import { element } from "./element.ts";
 import { Labels } from "./label.ts";
 import { workOffline } from "./offline.ts";
 import { listen } from "./pointer.ts";
@@ -33,12 +34,6 @@ const SAMPLES = [
   { file: "groceries.jpg", title: "Groceries" },
   { file: "cars.jpg", title: "Cars" },
 ];
-
-function element<T extends HTMLElement>(id: string): T {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
-  return found as T;
-}
 
 const canvas = element<HTMLCanvasElement>("canvas");
 const view = new View(canvas);

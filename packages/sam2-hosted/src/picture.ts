@@ -14,10 +14,8 @@ export async function readPicture(
   fetchPicture: (address: string) => Promise<Response>,
   signal: AbortSignal,
 ): Promise<Blob> {
-  const blob = /^(https?|blob|data):/.test(source)
-    ? await download(source, fetchPicture, signal)
-    : new Blob([fromBase64(source)]);
-  return blob;
+  if (/^(https?|blob|data):/.test(source)) return download(source, fetchPicture, signal);
+  return new Blob([fromBase64(source)]);
 }
 
 async function download(

@@ -4,7 +4,7 @@
  * `SAM2AutomaticMaskGenerator` (facebookresearch/sam2, `automatic_mask_generator.py`, `utils/amg.py`).
  */
 import { Sam2Error } from "./errors.ts";
-import { type BoxXYWH, forEachRun, type Mask } from "./mask.ts";
+import { type BoxXYWH, clampLogits, forEachRun, type Mask } from "./mask.ts";
 import { maskToPolygons, type Polygon } from "./polygon.ts";
 import type { Tensor } from "./prompt.ts";
 import { removeSmallRegions } from "./regions.ts";
@@ -368,7 +368,7 @@ async function refined(
   }
   const all: Tensor = { data: repeated, dims: [batch * count, 1, 2] };
   const masks: Tensor = {
-    data: logits.data.map((value) => Math.min(Math.max(value, -32), 32)),
+    data: clampLogits(logits.data),
     dims: [batch * count, 1, side, side],
   };
   return decoder.decode(all, masks, false);

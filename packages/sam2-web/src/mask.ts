@@ -130,6 +130,17 @@ export function maskBox({ data, width, height }: Mask): BoxXYWH {
   return top < 0 ? [0, 0, 0, 0] : [left, top, right - left + 1, bottom - top + 1];
 }
 
+/** Meta's limit of the logits that are handed back; masks do not change by it, since it is on both sides of 0. */
+const LOGIT_LIMIT = 32;
+
+/** Brings logits into ±32, in place: what a decoder gives becomes what it takes as a mask prompt. */
+export function clampLogits(logits: Float32Array): Float32Array {
+  for (let i = 0; i < logits.length; i++) {
+    logits[i] = Math.min(Math.max(logits[i] as number, -LOGIT_LIMIT), LOGIT_LIMIT);
+  }
+  return logits;
+}
+
 /** Pixels over `delta` by pixels over −`delta`: 1 for a mask that no small shift of the threshold changes. */
 export function stabilityScore(logits: Float32Array, delta: number): number {
   let inner = 0;

@@ -3,7 +3,7 @@
 import { Sam2Error } from "./errors.ts";
 import { stretchOnGpu } from "./gpu-stretch.ts";
 import { decodeImage, normalise, readPixels, stretch, type TransferableImage } from "./image.ts";
-import { stabilityScore } from "./mask.ts";
+import { clampLogits, stabilityScore } from "./mask.ts";
 import type { ModelSpec } from "./model.ts";
 import { type SegmentPrompt, type Tensor, toModelPrompt } from "./prompt.ts";
 import type { Decoded, DeviceInfo, Embedding, Sessions } from "./session.ts";
@@ -39,9 +39,6 @@ export interface Prediction {
   /** Milliseconds in the decoder. */
   readonly decode: number;
 }
-
-/** Meta's limit of the logits that are handed back; masks do not change by it, since it is on both sides of 0. */
-const LOGIT_LIMIT = 32;
 
 interface Kept {
   readonly width: number;
@@ -115,10 +112,7 @@ export class Predictor {
   async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
     const start = performance.now();
     const prediction = await this.predictUnclamped(id, prompt);
-    const { data } = prediction.logits;
-    for (let i = 0; i < data.length; i++) {
-      data[i] = Math.min(Math.max(data[i] as number, -LOGIT_LIMIT), LOGIT_LIMIT);
-    }
+    clampLogits(prediction.logits.data);
     return { ...prediction, decode: performance.now() - start };
   }
 

@@ -2,9 +2,9 @@
 import type { Mask } from "./mask.ts";
 
 /** Corners x, y, in pixels; a pixel covers [x, x+1] × [y, y+1]. The last corner joins the first. */
-export type Ring = readonly Corner[];
+export type Ring = readonly (readonly [number, number])[];
 
-type Corner = readonly [number, number];
+type Corner = Ring[number];
 
 /** One connected piece of a mask. */
 export interface Polygon {

@@ -3,15 +3,9 @@ import { sam2Mini } from "sam2-mini";
 import {
   CATALOGUE,
   createSegmenter,
-  cutOut,
   decodeRle,
-  drawMask,
   encodeRle,
-  exportCanvas,
   type ModelFiles,
-  maskArea,
-  maskBox,
-  type OpenProgress,
   type Rle,
   type Segmenter,
   type SegmenterImage,
@@ -20,20 +14,18 @@ import {
   type Tensor,
 } from "sam2-web";
 import type { LabeledImage, LabeledObject } from "./annotations.ts";
-import { hasCamera, takePicture } from "./camera.ts";
+import { type Answer, candidateCount, showCandidates } from "./candidates.ts";
+import { save, saveCutOut, saveJson, saveMask } from "./downloads.ts";
 import { element } from "./element.ts";
+import { takeIn } from "./intake.ts";
+import { listenToKeys } from "./keyboard.ts";
 import { Labels } from "./label.ts";
 import { workOffline } from "./offline.ts";
 import { listen } from "./pointer.ts";
 import { History, isEmpty, type Marks, NO_MARKS, type Point, toPrompt } from "./prompts.ts";
+import { cancel, cancellable, forgetError, isCancellable, say, showBusy, showError, showProgress } from "./status.ts";
 import { brushed, combined, type Stroke } from "./touch-up.ts";
 import { View } from "./view.ts";
-
-const SAMPLES = [
-  { file: "truck.jpg", title: "A pick-up truck" },
-  { file: "groceries.jpg", title: "Groceries" },
-  { file: "cars.jpg", title: "Cars" },
-];
 
 const canvas = element<HTMLCanvasElement>("canvas");
 const view = new View(canvas);
@@ -63,7 +55,7 @@ let segmenter: Segmenter | undefined;
 let image: SegmenterImage | undefined;
 let blob: Blob | undefined;
 let history = new History<Step>(NOTHING);
-let answer: { result: SegmentResult; chosen: number } | undefined;
+let answer: Answer | undefined;
 /** Logits of the mask that the next click refines, by the marks that it belongs to. */
 const refined = new WeakMap<Marks, Tensor>();
 /** Where the pointer is, while it shows a preview. */
@@ -71,39 +63,6 @@ let hovered: Point | null = null;
 let crosshair: { x: number; y: number } | null = null;
 /** The picture after this one, encoded before it is asked for. */
 let ahead: { readonly id: string; readonly image: Promise<SegmenterImage> } | null = null;
-/** Ends the long work that is shown as busy. */
-let stop: AbortController | null = null;
-
-// -- status ---------------------------------------------------------------------------------------
-
-function say(text: string): void {
-  element("status").textContent = text;
-}
-
-function showBusy(text: string | null, share?: number): void {
-  element("busy").hidden = text === null;
-  element("cancel").hidden = stop === null;
-  element("busy-text").textContent = text ?? "";
-  const bar = element<HTMLProgressElement>("busy-progress");
-  if (share === undefined) bar.removeAttribute("value");
-  else bar.value = share;
-}
-
-function showError(error: unknown, advice: string): void {
-  const box = element("error");
-  box.hidden = false;
-  box.textContent = `${error instanceof Error ? error.message : String(error)} — ${advice}`;
-}
-
-function showProgress(progress: OpenProgress): void {
-  if (progress.phase === "download") {
-    const { loaded, total } = progress;
-    showBusy(`Loading the model, ${(loaded / 1e6).toFixed(1)} MB`, total === null ? undefined : loaded / total);
-  } else {
-    showBusy(progress.phase === "compile" ? "Preparing the model" : "Checking the GPU");
-  }
-}
-
 function refresh(): void {
   const { marks, objects } = history.current;
   labels?.setObjects(objects);
@@ -122,50 +81,11 @@ function refresh(): void {
     preview: false,
     mask: logits ? { data: logits.data, side: logits.dims[3] as number } : null,
   });
-  showCandidates();
-}
-
-function showCandidates(): void {
-  const box = element("candidates");
-  const count = answer ? (answer.result.scores.dims[1] as number) : 0;
-  box.replaceChildren(
-    ...Array.from({ length: count }, (_, index) => {
-      const { result, chosen } = answer as NonNullable<typeof answer>;
-      const score = result.scores.data[index] as number;
-      const button = document.createElement("button");
-      button.type = "button";
-      button.role = "radio";
-      button.ariaChecked = String(index === chosen);
-      button.ariaLabel = `Candidate ${index + 1}, score ${score.toFixed(2)}`;
-      button.append(thumbnail(result, index), score.toFixed(2));
-      button.addEventListener("click", () => choose(index));
-      return button;
-    }),
-  );
-}
-
-/** The low-resolution mask as a small picture. */
-function thumbnail(result: SegmentResult, index: number): HTMLCanvasElement {
-  const { data, dims } = result.maskInput(index);
-  const side = dims[3] as number;
-  const small = document.createElement("canvas");
-  small.width = side;
-  small.height = Math.max(1, Math.round((side * result.height) / result.width));
-  const context = small.getContext("2d");
-  const pixels = context?.createImageData(side, small.height);
-  if (!context || !pixels) return small;
-  for (let y = 0; y < small.height; y++) {
-    const row = Math.floor((y / small.height) * side) * side;
-    for (let x = 0; x < side; x++) {
-      if ((data[row + x] as number) > 0) pixels.data.set([29, 110, 216, 255], 4 * (y * side + x));
-    }
-  }
-  context.putImageData(pixels, 0, 0);
-  return small;
+  showCandidates(answer, choose);
 }
 
 function choose(index: number): void {
-  if (!answer || index >= (answer.result.scores.dims[1] as number)) return;
+  if (!answer || index >= candidateCount(answer)) return;
   answer = { ...answer, chosen: index };
   refined.set(history.current.marks, answer.result.maskInput(index));
   refresh();
@@ -269,30 +189,24 @@ function changeObjects(objects: readonly LabeledObject[], said: string): void {
 
 /** Every mask of everything mode becomes an object; one Undo takes them all back. */
 async function everything(): Promise<void> {
-  if (!segmenter || !image || !labels) return;
+  const [from, picture] = [segmenter, image];
+  if (!from || !picture || !labels) return;
   const number = (id: string): number => element<HTMLInputElement>(id).valueAsNumber;
-  stop = new AbortController();
-  try {
+  await cancellable(async (signal) => {
     showBusy("Everything in the picture", 0);
-    const found = await segmenter.segmentEverything(image, {
+    const found = await from.segmentEverything(picture, {
       points_per_side: number("points-per-side"),
       pred_iou_thresh: number("iou-threshold"),
       stability_score_thresh: number("stability-threshold"),
       min_mask_region_area: number("region-area"),
-      signal: stop.signal,
+      signal,
       onProgress: ({ done, total, masks }) => showBusy(`Everything: ${masks.length} masks`, done / total),
     });
     const made = found
       .sort((a, b) => b.area - a.area)
       .map(({ segmentation }) => labels?.newObject(segmentation as Rle) as LabeledObject);
     changeObjects([...history.current.objects, ...made], `${made.length} objects found.`);
-  } catch (error) {
-    if ((error as Error).name === "AbortError") say("Stopped.");
-    else showError(error, "the picture is still there; try other numbers.");
-  } finally {
-    stop = null;
-    showBusy(null);
-  }
+  }, "the picture is still there; try other numbers.");
 }
 
 function clickMode(): string {
@@ -301,18 +215,8 @@ function clickMode(): string {
 
 // -- pictures -------------------------------------------------------------------------------------
 
-/** Takes pictures into the set; the first one is shown. */
-function addPictures(files: readonly { readonly name: string; readonly blob: Blob }[]): void {
-  const pictures = files.filter(({ blob }) => blob.type.startsWith("image/"));
-  if (pictures.length > 0) void labelsReady.then((ready) => ready.addPictures(pictures));
-  else showError("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
-}
-
-const named = (files: Iterable<File>): { name: string; blob: Blob }[] =>
-  [...files].map((file) => ({ name: file.name, blob: file }));
-
 async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
-  element("error").hidden = true;
+  forgetError();
   history = new History<Step>({ marks: NO_MARKS, objects: labeled?.objects ?? [] });
   answer = undefined;
   crosshair = null;
@@ -357,42 +261,11 @@ async function encodeAhead(milliseconds: number): Promise<void> {
   ahead = { id: next.id, image: encoding };
 }
 
-async function openSample(file: string): Promise<void> {
-  showBusy("Fetching the sample");
-  const picture = await (await fetch(new URL(`samples/${file}`, document.baseURI))).blob();
-  addPictures([{ name: file, blob: picture }]);
-}
-
-function save(name: string, content: Blob): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-/** The mask, white on black, or the picture with all else transparent. */
-async function saveMask(cutout: boolean): Promise<void> {
-  if (!answer || !blob) return;
-  const mask = answer.result.mask(answer.chosen);
-  const picture = await createImageBitmap(blob, { imageOrientation: "from-image" });
-  const drawn = cutout ? cutOut(picture, mask, false) : drawMask(mask);
-  save(cutout ? "cut-out.png" : "mask.png", await exportCanvas(drawn, "blob"));
-}
-
-function saveJson(): void {
-  if (!answer) return;
-  const mask = answer.result.mask(answer.chosen);
-  const [score] = answer.result.scores.data.slice(answer.chosen);
-  const annotation = { segmentation: encodeRle(mask), area: maskArea(mask), bbox: maskBox(mask), score };
-  save("mask.json", new Blob([JSON.stringify(annotation, null, 2)], { type: "application/json" }));
-}
-
 // -- listening ------------------------------------------------------------------------------------
 
 listen(canvas, view, {
   hover(x, y) {
-    if (!image || stop || !isEmpty(history.current.marks) || clickMode() === "box" || isBrush()) return;
+    if (!image || isCancellable() || !isEmpty(history.current.marks) || clickMode() === "box" || isBrush()) return;
     if (x < 0 || y < 0 || x >= image.width || y >= image.height) return;
     const point = { x, y, positive: true };
     hovered = point;
@@ -426,14 +299,14 @@ listen(canvas, view, {
 buttons.undo.addEventListener("click", () => step("undo"));
 buttons.redo.addEventListener("click", () => step("redo"));
 buttons.clear.addEventListener("click", () => clear());
-buttons.mask.addEventListener("click", () => void saveMask(false));
-buttons.cutout.addEventListener("click", () => void saveMask(true));
-buttons.json.addEventListener("click", () => saveJson());
+buttons.mask.addEventListener("click", () => answer && void saveMask(answer));
+buttons.cutout.addEventListener("click", () => answer && blob && void saveCutOut(answer, blob));
+buttons.json.addEventListener("click", () => answer && saveJson(answer));
 buttons.keep.addEventListener("click", () => keep());
 buttons.addTo.addEventListener("click", () => combine("add"));
 buttons.takeFrom.addEventListener("click", () => combine("subtract"));
 buttons.everything.addEventListener("click", () => void everything());
-element("cancel").addEventListener("click", () => stop?.abort());
+element("cancel").addEventListener("click", () => cancel());
 element("fit").addEventListener("click", () => view.fit());
 element("actual").addEventListener("click", () => view.actual());
 element("zoom-in").addEventListener("click", () => view.zoom(1.4));
@@ -464,118 +337,27 @@ function moveCrosshair(dx: number, dy: number): void {
   view.update({ crosshair });
 }
 
-addEventListener("keydown", (event) => {
-  const command = event.ctrlKey || event.metaKey;
-  const key = event.key.toLowerCase();
-  const at = crosshair ?? (image ? { x: image.width / 2, y: image.height / 2 } : null);
-  const actions: Record<string, () => void> = {
-    ...(command
-      ? { z: () => step(event.shiftKey ? "redo" : "undo"), y: () => step("redo") }
-      : {
-          "1": () => choose(0),
-          "2": () => choose(1),
-          "3": () => choose(2),
-          k: keep,
-          pageup: () => labels?.step(-1),
-          pagedown: () => labels?.step(1),
-          escape: () => (stop ? stop.abort() : clear()),
-        }),
-    ...(event.target === canvas && !command
-      ? {
-          arrowleft: () => moveCrosshair(-1, 0),
-          arrowright: () => moveCrosshair(1, 0),
-          arrowup: () => moveCrosshair(0, -1),
-          arrowdown: () => moveCrosshair(0, 1),
-          enter: () => at && addPoint(at.x, at.y, true),
-          "-": () => at && addPoint(at.x, at.y, false),
-        }
-      : {}),
-  };
-  const typing = (event.target as HTMLElement).matches("input:not([type=radio], [type=checkbox]), select");
-  const digit = event.shiftKey && /^Digit[1-9]$/.test(event.code) ? Number(event.code.at(-1)) : 0;
-  const action = digit > 0 ? () => labels?.chooseClass(digit - 1) : actions[key];
-  if (!action || (typing && key !== "escape")) return;
-  event.preventDefault();
-  action();
+listenToKeys(canvas, {
+  undo: () => step("undo"),
+  redo: () => step("redo"),
+  choose,
+  keep,
+  step: (by) => labels?.step(by),
+  escape: () => (isCancellable() ? cancel() : clear()),
+  chooseClass: (index) => labels?.chooseClass(index),
+  moveCrosshair,
+  addAtCrosshair(positive) {
+    const at = crosshair ?? (image ? { x: image.width / 2, y: image.height / 2 } : null);
+    if (at) addPoint(at.x, at.y, positive);
+  },
 });
 
-for (const id of ["file", "folder"]) {
-  element<HTMLInputElement>(id).addEventListener("change", (event) => {
-    const input = event.target as HTMLInputElement;
-    const files = named(input.files ?? []);
-    input.value = "";
-    if (files.length > 0)
-      addPictures(id === "folder" ? files.filter(({ blob: { type } }) => type.startsWith("image/")) : files);
-  });
-}
-element("folder-label").addEventListener("click", (event) => {
-  if (!("showDirectoryPicker" in window)) return;
-  event.preventDefault();
-  void pickFolder();
+takeIn({
+  pictures: (files) => void labelsReady.then((ready) => ready.addPictures(files)),
+  checkpoint: (files) => {
+    opening = openModel(files);
+  },
 });
-
-/** The pictures of a folder that the person picks, by the File System Access API. */
-async function pickFolder(): Promise<void> {
-  try {
-    const folder = await (
-      window as unknown as { showDirectoryPicker(): Promise<FileSystemDirectoryHandle> }
-    ).showDirectoryPicker();
-    const files: File[] = [];
-    for await (const handle of folder.values()) {
-      if (handle.kind === "file") files.push(await (handle as FileSystemFileHandle).getFile());
-    }
-    addPictures(named(files.sort((a, b) => a.name.localeCompare(b.name))));
-  } catch (error) {
-    if ((error as Error).name !== "AbortError") showError(error, "choose the pictures one by one.");
-  }
-}
-
-element("camera").hidden = !hasCamera();
-element("camera").addEventListener("click", () => {
-  takePicture().then(
-    (picture) =>
-      picture && addPictures([{ name: `camera-${new Date().toISOString().replace(/\W/g, "-")}.jpg`, blob: picture }]),
-    (error: unknown) => showError(error, "allow the camera, or choose a picture."),
-  );
-});
-addEventListener("paste", (event) => {
-  const files = named(event.clipboardData?.files ?? []).filter(({ blob: { type } }) => type.startsWith("image/"));
-  if (files.length > 0) addPictures(files);
-});
-const stage = element("stage");
-stage.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  stage.classList.add("dropping");
-});
-stage.addEventListener("dragleave", () => stage.classList.remove("dropping"));
-stage.addEventListener("drop", (event) => {
-  event.preventDefault();
-  stage.classList.remove("dropping");
-  drop(named(event.dataTransfer?.files ?? []));
-});
-
-/** Pictures are opened; a checkpoint becomes the model. */
-function drop(files: readonly { name: string; blob: Blob }[]): void {
-  const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob: content }) => content);
-  const config = files.find(({ name }) => name === "config.json")?.blob;
-  if (weights.length === 0) addPictures(files);
-  else if (!config) showError("A checkpoint needs its config.json", "drop both files together.");
-  else opening = openModel({ id: "dropped", config, weights });
-}
-
-element("samples").replaceChildren(
-  ...SAMPLES.map(({ file, title }) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    const picture = document.createElement("img");
-    picture.src = `samples/${file}`;
-    picture.alt = title;
-    picture.title = `${title}: facebookresearch/sam2, Apache-2.0`;
-    button.append(picture);
-    button.addEventListener("click", () => void openSample(file));
-    return button;
-  }),
-);
 
 // -- labels ---------------------------------------------------------------------------------------
 

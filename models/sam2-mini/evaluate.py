@@ -1,13 +1,14 @@
 """Measures sam2-mini: on held-out made scenes, or on a folder of photographs with region labels.
 
-    python evaluate.py synthetic CACHE_FOLDER [--checkpoint FOLDER] [--size 512] [--scenes 100]
+    python evaluate.py synthetic CACHE_FOLDER [--levels object part group] [--checkpoint FOLDER] [--size 512] [--scenes 100]
     python evaluate.py set FOLDER [--checkpoint FOLDER] [--size 512]
 
 `FOLDER/prompts.json` lists `{image, labels, label, point [x,y], box [x1,y1,x2,y2]}`; the region is
 where the 16-bit picture `labels` equals `label`. Prints mIoU as JSON: for 1, 3 and 5 clicks and
 for a box, of the mask that is shown first and of the best of three. One click is ambiguous: shown
 first is the best-scored of the three; for more clicks and boxes it is the single-mask output, as in
-Meta's predictor. Beside it two baselines: a disc of the mean region's size around the click, and
+Meta's predictor. In made scenes a region is a whole object unless `--levels` asks for parts or groups
+of objects too, which no single answer to one click can meet. Beside it two baselines: a disc of the mean region's size around the click, and
 the filled box.
 """
 
@@ -44,16 +45,15 @@ def inner_point(mask: np.ndarray) -> list[int]:
     return [int(x), int(y)]
 
 
-def regions_of_scenes(cache: Path, scenes: int, size: int):
-    """The same, from painted scenes of seeds that training never saw; two regions a scene."""
+def regions_of_scenes(cache: Path, scenes: int, size: int, levels: list[str]):
+    """The same, from painted scenes of seeds that training never saw; two regions of `levels` a scene."""
     from scenes import SceneMaker
 
     maker = SceneMaker(cache, pseudo_share=0)
     for index in range(scenes):
         scene = maker.make((HELD_OUT_SEED, index), size)
         rng = np.random.default_rng((HELD_OUT_SEED, index))
-        whole = np.flatnonzero(scene.weight == 1)
-        for chosen in rng.permutation(whole)[:2]:
+        for chosen in rng.permutation(np.flatnonzero(np.isin(scene.level, levels)))[:2]:
             mask = scene.masks[chosen]
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
             yield scene.picture, mask, inner_point(mask), [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
@@ -134,12 +134,13 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=Path(__file__).parent)
     parser.add_argument("--size", type=int, default=architecture.IMAGE_SIZE)
     parser.add_argument("--scenes", type=int, default=100)
+    parser.add_argument("--levels", nargs="+", choices=["object", "part", "group"], default=["object"])
     arguments = parser.parse_args()
     model = Sam2Model.from_pretrained(arguments.checkpoint, dtype=torch.float32).eval()
     if arguments.kind == "set":
         regions = regions_of_set(arguments.folder)
     else:
-        regions = regions_of_scenes(arguments.folder, arguments.scenes, arguments.size)
+        regions = regions_of_scenes(arguments.folder, arguments.scenes, arguments.size, arguments.levels)
     print(json.dumps(evaluate(model, arguments.size, regions)))
 
 

@@ -12,16 +12,22 @@ import numpy as np
 
 import sources
 
-MIN_SHARE, MAX_SHARE = 0.004, 0.65
+MIN_SHARE, MAX_SHARE = 0.005, 0.65
+MIN_SEEN = 0.35
+SMALLEST = 60
 
 
 @dataclass
 class Scene:
-    """`picture` uint8 [S,S,3] RGB; `masks` bool [M,S,S]; `weight` [M], how much each counts in the loss."""
+    """`picture` uint8 [S,S,3] RGB; `masks` bool [M,S,S]; `weight` [M], how much each counts in the loss;
+    `level` [M], what each is: object, part (of an object), group (of objects), ground or region (of a photograph);
+    `owner` int16 [S,S], the object each pixel belongs to (-1 the ground), None for a photograph."""
 
     picture: np.ndarray
     masks: np.ndarray
     weight: np.ndarray
+    level: np.ndarray
+    owner: np.ndarray | None = None
 
 
 def noise(rng: np.random.Generator, height: int, width: int, cells: float) -> np.ndarray:
@@ -58,7 +64,7 @@ class SceneMaker:
         with np.load(self.hierarchies[rng.integers(len(self.hierarchies))]) as stored:
             picture, labels = stored["picture"], stored["labels"]
             member, weight = stored["member"], stored["weight"]
-        side = int(picture.shape[0] * rng.uniform(0.6, 1.0))
+        side = int(picture.shape[0] * rng.uniform(0.5, 1.0))
         top, left = rng.integers(picture.shape[0] - side + 1, size=2)
         window = np.s_[top : top + side, left : left + side]
         picture = cv2.resize(picture[window], (size, size), interpolation=cv2.INTER_AREA)
@@ -72,7 +78,8 @@ class SceneMaker:
         keep = (share > 0.01) & (share < MAX_SHARE)
         if not keep.any():
             return self._painting(rng, size)
-        return Scene(picture, masks[keep], np.full(int(keep.sum()), 0.5, np.float32))
+        kept = int(keep.sum())
+        return Scene(picture, masks[keep], np.full(kept, 0.5, np.float32), np.full(kept, "region"))
 
     # -- painted scenes ---------------------------------------------------------------------------
 
@@ -81,6 +88,7 @@ class SceneMaker:
         canvas = self._texture(rng, size, size, photo=0.7)
         owner = np.full((size, size), -1, np.int16)
         part = np.zeros((size, size), np.int16)
+        self.painted: list[int] = []
         groups: list[list[int]] = []
         count = 0
 
@@ -90,18 +98,18 @@ class SceneMaker:
                 alpha = np.clip((field - rng.uniform(-0.4, 0.4)) * size / 4, 0, 1)
                 self._paint(canvas, owner, part, self._texture(rng, size, size), alpha, 0, 0, count)
                 count += 1
-        total = int(rng.integers(2, 14))
+        total = int(rng.integers(1, 3 + 6 * size // 512))
         while total > 0:
             grouped = rng.random() < 0.2
             members = int(rng.integers(2, 6)) if grouped else 1
-            scale = float(np.exp(rng.uniform(np.log(0.09), np.log(0.85)))) * size
-            centre = rng.uniform(0, size, 2)
+            scale = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(1.1 * size))))
+            centre = self._room(rng, owner, scale)
             base = self._sprite(rng) if grouped and rng.random() < 0.6 else None
             group = []
             for _ in range(members):
                 sprite, parts = base or self._sprite(rng)
                 extent = scale * (rng.uniform(0.5, 0.7) if grouped else 1)
-                where = centre + (rng.normal(0, 0.45, 2) * extent if grouped else 0)
+                where = centre + (rng.normal(0, 0.6, 2) * extent if grouped else 0)
                 self._place(rng, canvas, owner, part, sprite, parts, where, extent, count)
                 group.append(count)
                 count += 1
@@ -110,29 +118,38 @@ class SceneMaker:
             total -= members
         picture = self._camera(rng, canvas, light=True)
 
-        masks = []
+        found = [("ground", owner == -1)]
         for index in range(count):
             seen = owner == index
-            masks.append(seen)
+            if seen.sum() < MIN_SEEN * self.painted[index]:
+                continue
+            found.append(("object", seen))
             inner = part * seen
-            masks += [inner == k for k in range(1, int(inner.max()) + 1)]
-        for group in groups:
-            masks.append(np.isin(owner, group))
-        masks.append(owner == -1)
-        weight = np.array([1.0] * (len(masks) - 1) + [0.5], np.float32)
-        stack = np.stack(masks)
-        share = stack.mean((1, 2))
-        keep = (share > MIN_SHARE) & (share < MAX_SHARE)
-        if not keep.any():
+            found += [("part", inner == k) for k in range(1, int(inner.max()) + 1)]
+        found += [("group", np.isin(owner, group)) for group in groups]
+        found = [(level, mask) for level, mask in found if MIN_SHARE < mask.mean() < MAX_SHARE]
+        if not found:
             return self._painting(rng, size)
-        return Scene(picture, stack[keep], weight[keep])
+        level = np.array([level for level, _ in found])
+        weight = np.where(level == "ground", 0.5, 1).astype(np.float32)
+        return Scene(picture, np.stack([mask for _, mask in found]), weight, level, owner)
+
+    def _room(self, rng: np.random.Generator, owner: np.ndarray, extent: float) -> np.ndarray:
+        """A place for something of that extent: the one of three that hides the least of what is there."""
+        places = rng.uniform(0, self.size, (3, 2))
+        hidden = []
+        for place in places:
+            low = np.maximum(place - extent / 2, 0).astype(int)
+            high = (place + extent / 2).astype(int) + 1
+            hidden.append((owner[low[1] : high[1], low[0] : high[0]] >= 0).mean())
+        return places[int(np.argmin(hidden))]
 
     def _ramp(self, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
         angle = rng.uniform(0, 2 * np.pi)
         y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
         return np.cos(angle) * x + np.sin(angle) * y
 
-    def _texture(self, rng: np.random.Generator, height: int, width: int, photo: float = 0.35) -> np.ndarray:
+    def _texture(self, rng: np.random.Generator, height: int, width: int, photo: float = 0.25) -> np.ndarray:
         """A filling, float32 [height,width,3] in 0..255."""
         if rng.random() < photo:
             picture = self.material["photo"][rng.integers(len(self.material["photo"]))]
@@ -267,6 +284,7 @@ class SceneMaker:
         high = np.ceil(corners.max(1) + centre).astype(int)
         low_seen, high_seen = np.maximum(low, 0), np.minimum(high, self.size)
         if (high_seen - low_seen < 3).any():
+            self.painted.append(0)
             return
         offset = centre - low_seen - matrix @ np.array([width / 2, height / 2])
         affine = np.hstack([matrix, offset[:, None]])
@@ -296,6 +314,7 @@ class SceneMaker:
         cover = alpha[..., None]
         canvas[window] = canvas[window] * (1 - cover) + np.clip(fill, 0, 255) * cover
         solid = alpha > 0.5
+        self.painted.append(int(solid.sum()))
         owner[window][solid] = index
         part[window][solid] = 0 if inner is None else inner[solid]
 

@@ -1,0 +1,123 @@
+/** Where pictures and checkpoints come from: files, folders, the camera, the clipboard, samples, what is dropped. */
+import type { ModelFiles } from "sam2-web";
+import { hasCamera, takePicture } from "./camera.ts";
+import { element } from "./element.ts";
+import { showBusy, showError } from "./status.ts";
+
+/** A file and the name it is known by. */
+export interface NamedFile {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+/** What takes them. */
+export interface Intake {
+  pictures(files: readonly NamedFile[]): void;
+  checkpoint(files: ModelFiles): void;
+}
+
+const SAMPLES = [
+  { file: "truck.jpg", title: "A pick-up truck" },
+  { file: "groceries.jpg", title: "Groceries" },
+  { file: "cars.jpg", title: "Cars" },
+];
+
+const named = (files: Iterable<File>): NamedFile[] => [...files].map((file) => ({ name: file.name, blob: file }));
+
+const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
+  files.filter(({ blob: { type } }) => type.startsWith("image/"));
+
+/** Listens to every way in. */
+export function takeIn(intake: Intake): void {
+  const chosen = (files: readonly NamedFile[]): void => {
+    const pictures = picturesOf(files);
+    if (pictures.length > 0) intake.pictures(pictures);
+    else showError("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
+  };
+
+  for (const id of ["file", "folder"]) {
+    element<HTMLInputElement>(id).addEventListener("change", (event) => {
+      const input = event.target as HTMLInputElement;
+      const files = named(input.files ?? []);
+      input.value = "";
+      if (files.length > 0) chosen(files);
+    });
+  }
+
+  element("folder-label").addEventListener("click", (event) => {
+    if (!("showDirectoryPicker" in window)) return;
+    event.preventDefault();
+    pickFolder().then(chosen, (error: unknown) => {
+      if ((error as Error).name !== "AbortError") showError(error, "choose the pictures one by one.");
+    });
+  });
+
+  element("camera").hidden = !hasCamera();
+  element("camera").addEventListener("click", () => {
+    takePicture().then(
+      (blob) => blob && intake.pictures([{ name: `camera-${new Date().toISOString().replace(/\W/g, "-")}.jpg`, blob }]),
+      (error: unknown) => showError(error, "allow the camera, or choose a picture."),
+    );
+  });
+
+  addEventListener("paste", (event) => {
+    const pictures = picturesOf(named(event.clipboardData?.files ?? []));
+    if (pictures.length > 0) intake.pictures(pictures);
+  });
+
+  const stage = element("stage");
+  stage.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    stage.classList.add("dropping");
+  });
+  stage.addEventListener("dragleave", () => stage.classList.remove("dropping"));
+  stage.addEventListener("drop", (event) => {
+    event.preventDefault();
+    stage.classList.remove("dropping");
+    const files = named(event.dataTransfer?.files ?? []);
+    const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob }) => blob);
+    const config = files.find(({ name }) => name === "config.json")?.blob;
+    if (weights.length === 0) chosen(files);
+    else if (!config) showError("A checkpoint needs its config.json", "drop both files together.");
+    else intake.checkpoint({ id: "dropped", config, weights });
+  });
+
+  element("samples").replaceChildren(
+    ...SAMPLES.map(({ file, title }) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      const picture = document.createElement("img");
+      picture.src = `samples/${file}`;
+      picture.alt = title;
+      picture.title = `${title}: facebookresearch/sam2, Apache-2.0`;
+      button.append(picture);
+      button.addEventListener("click", () => {
+        fetchSample(file).then(
+          (sample) => intake.pictures([sample]),
+          (error: unknown) => {
+            showBusy(null);
+            showError(error, "choose a picture of your own.");
+          },
+        );
+      });
+      return button;
+    }),
+  );
+}
+
+async function fetchSample(file: string): Promise<NamedFile> {
+  showBusy("Fetching the sample");
+  const answer = await fetch(new URL(`samples/${file}`, document.baseURI));
+  if (!answer.ok) throw new Error(`${file} could not be fetched: ${answer.status}`);
+  return { name: file, blob: await answer.blob() };
+}
+
+/** The files of a folder that the person picks, by the File System Access API, which TypeScript does not know yet. */
+async function pickFolder(): Promise<NamedFile[]> {
+  const { showDirectoryPicker } = window as unknown as { showDirectoryPicker(): Promise<FileSystemDirectoryHandle> };
+  const files: File[] = [];
+  for await (const handle of (await showDirectoryPicker()).values()) {
+    if (handle.kind === "file") files.push(await (handle as FileSystemFileHandle).getFile());
+  }
+  return named(files.sort((a, b) => a.name.localeCompare(b.name)));
+}

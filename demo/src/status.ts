@@ -1,0 +1,66 @@
+/** What the page tells: what it is doing, what it did, what went wrong. */
+import type { OpenProgress } from "sam2-web";
+import { element } from "./element.ts";
+
+let stop: AbortController | null = null;
+
+/** Says what was done, to eyes and screen readers. */
+export function say(text: string): void {
+  element("status").textContent = text;
+}
+
+/** Shows what is being waited for, and how much of it is done where that is known; null when nothing is. */
+export function showBusy(text: string | null, share?: number): void {
+  element("busy").hidden = text === null;
+  element("cancel").hidden = stop === null;
+  element("busy-text").textContent = text ?? "";
+  const bar = element<HTMLProgressElement>("busy-progress");
+  if (share === undefined) bar.removeAttribute("value");
+  else bar.value = share;
+}
+
+/** Shows how far a model is. */
+export function showProgress(progress: OpenProgress): void {
+  if (progress.phase === "download") {
+    const { loaded, total } = progress;
+    showBusy(`Loading the model, ${(loaded / 1e6).toFixed(1)} MB`, total === null ? undefined : loaded / total);
+  } else {
+    showBusy(progress.phase === "compile" ? "Preparing the model" : "Checking the GPU");
+  }
+}
+
+/** Shows what went wrong, and what the person can do about it. */
+export function showError(error: unknown, advice: string): void {
+  const box = element("error");
+  box.hidden = false;
+  box.textContent = `${error instanceof Error ? error.message : String(error)} — ${advice}`;
+}
+
+/** Takes the last error away. */
+export function forgetError(): void {
+  element("error").hidden = true;
+}
+
+/** Runs long work that can be cancelled while it is shown as busy. */
+export async function cancellable(work: (signal: AbortSignal) => Promise<void>, advice: string): Promise<void> {
+  stop = new AbortController();
+  try {
+    await work(stop.signal);
+  } catch (error) {
+    if ((error as Error).name === "AbortError") say("Stopped.");
+    else showError(error, advice);
+  } finally {
+    stop = null;
+    showBusy(null);
+  }
+}
+
+/** Whether there is work to cancel. */
+export function isCancellable(): boolean {
+  return stop !== null;
+}
+
+/** Cancels it. */
+export function cancel(): void {
+  stop?.abort();
+}

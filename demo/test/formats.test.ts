@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { EMPTY_PROJECT, type LabeledImage, newObject, type Project, withClass, withImage } from "../src/annotations.ts";
 import { exportProject } from "../src/formats/archive.ts";
 import { fromCoco, toCoco } from "../src/formats/coco.ts";
+import { fillPolygons } from "../src/formats/fill.ts";
 import { joined } from "../src/formats/join.ts";
 import { toLabelme } from "../src/formats/labelme.ts";
 import { toVocClasses } from "../src/formats/png.ts";
@@ -69,6 +70,16 @@ test("one ring through pieces and holes is the mask again", () => {
   );
 });
 
+interface Filled {
+  polygons: number[][];
+  filled: Rle;
+}
+
+/** Polygons, and what pycocotools makes of them (models/reference/fill_polygons.py). */
+async function casesOfPycocotools<Case extends Filled>(file: string): Promise<Case[]> {
+  return JSON.parse(await readFile(new URL(file, import.meta.url), "utf8"));
+}
+
 describe("COCO", () => {
   test("comes back as it was", () => {
     const again = fromCoco(JSON.stringify(toCoco(PROJECT, "rle")));
@@ -91,8 +102,7 @@ describe("COCO", () => {
   });
 
   test("pycocotools fills the polygons as the masks, holes too", async () => {
-    const fixture = new URL("pycocotools.json", import.meta.url);
-    const cases: { mask: Rle; polygons: number[][]; filled: Rle }[] = JSON.parse(await readFile(fixture, "utf8"));
+    const cases = await casesOfPycocotools<Filled & { mask: Rle }>("pycocotools.json");
     expect(cases.length).toBeGreaterThan(3);
     for (const { mask: rle, polygons, filled: theirs } of cases) {
       const [height, width] = rle.size;
@@ -106,6 +116,42 @@ describe("COCO", () => {
     }
   });
 
+  test.each([
+    ["of masks", "pycocotools.json"],
+    ["that cross themselves, leave the picture or have no area", "odd-polygons.json"],
+  ])("polygons %s are read to the pixel as pycocotools fills them", async (_, fixture) => {
+    for (const { polygons, filled: theirs } of await casesOfPycocotools(fixture)) {
+      const [height, width] = theirs.size;
+      expect(encodeRle(fillPolygons(polygons, width, height))).toEqual(theirs);
+      const file = {
+        images: [{ id: 3, file_name: "a.png", width, height }],
+        categories: [{ id: 9, name: "thing" }],
+        annotations: [{ id: 1, image_id: 3, category_id: 9, segmentation: polygons }],
+      };
+      expect(fromCoco(JSON.stringify(file)).images[0]?.objects[0]?.rle).toEqual(theirs);
+    }
+  });
+
+  test("runs as numbers are read as those of text", () => {
+    fc.assert(
+      fc.property(anyMask, ({ data, width, height }) => {
+        const counts = [0];
+        for (let at = 0; at < width * height; at++) {
+          const value = data[(at % height) * width + Math.floor(at / height)] as number;
+          if (value !== (counts.length - 1) % 2) counts.push(0);
+          counts[counts.length - 1] = (counts.at(-1) as number) + 1;
+        }
+        const file = {
+          images: [{ id: 1, file_name: "a", width, height }],
+          categories: [{ id: 1, name: "a" }],
+          annotations: [{ id: 1, image_id: 1, category_id: 1, segmentation: { size: [height, width], counts } }],
+        };
+        const rle = encodeRle({ data, width, height });
+        expect(fromCoco(JSON.stringify(file)).images[0]?.objects[0]?.rle).toEqual(rle);
+      }),
+    );
+  });
+
   test.each<[string, unknown, RegExp]>([
     ["no JSON", "nothing", /expected a COCO file/],
     ["no lists", {}, /expected the lists images, annotations and categories/],
@@ -115,13 +161,31 @@ describe("COCO", () => {
       /annotation 7: its image 1 or its category 1/,
     ],
     [
-      "polygons",
+      "a polygon of two corners",
       {
         images: [{ id: 1, file_name: "a", width: 2, height: 2 }],
         categories: [{ id: 1, name: "a" }],
-        annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: [[0, 0, 1, 1, 1, 0]] }],
+        annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: [[0, 0, 1, 1]] }],
       },
-      /annotation 7: expected a compressed RLE/,
+      /annotation 7: expected polygons of three or more corners/,
+    ],
+    [
+      "a mask that is none",
+      {
+        images: [{ id: 1, file_name: "a", width: 2, height: 2 }],
+        categories: [{ id: 1, name: "a" }],
+        annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: "0110" }],
+      },
+      /annotation 7: expected polygons or RLE/,
+    ],
+    [
+      "runs that are too short",
+      {
+        images: [{ id: 1, file_name: "a", width: 2, height: 2 }],
+        categories: [{ id: 1, name: "a" }],
+        annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: { size: [2, 2], counts: [1, 2] } }],
+      },
+      /annotation 7: RLE: runs add up to 3, expected 4/,
     ],
     [
       "a mask of another size",

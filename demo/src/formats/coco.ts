@@ -1,5 +1,5 @@
 /** COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. */
-import { decodeRle, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
+import { decodeRle, encodeRle, type Mask, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
 import {
   EMPTY_PROJECT,
   ImportError,
@@ -9,6 +9,7 @@ import {
   type Project,
   withClass,
 } from "../annotations.ts";
+import { fillPolygons } from "./fill.ts";
 import { joined } from "./join.ts";
 
 /** How masks are written. */
@@ -54,8 +55,43 @@ export function toCoco({ classes, images }: Project, segmentation: CocoSegmentat
   };
 }
 
+/** Fills runs of 0, 1, 0, … down the columns. @throws RangeError when they do not add up to the size */
+function maskOfRuns(runs: readonly number[], width: number, height: number): Mask {
+  const total = runs.reduce((sum, run) => sum + run, 0);
+  if (total !== width * height || !runs.every((run) => Number.isInteger(run) && run >= 0)) {
+    throw new RangeError(`RLE: runs add up to ${total}, expected ${width * height}`);
+  }
+  const data = new Uint8Array(width * height);
+  let at = 0;
+  for (const [index, run] of runs.entries()) {
+    for (const end = at + run; at < end; at++) data[(at % height) * width + Math.floor(at / height)] = index % 2;
+  }
+  return { data, width, height };
+}
+
+/** A mask in any of COCO's three forms: polygons, runs, runs as text. @throws Error */
+function readSegmentation(segmentation: unknown, width: number, height: number): Rle {
+  if (Array.isArray(segmentation)) {
+    const isRing = (ring: unknown): boolean =>
+      Array.isArray(ring) && ring.length >= 6 && ring.length % 2 === 0 && ring.every(Number.isFinite);
+    if (segmentation.length === 0 || !segmentation.every(isRing)) {
+      throw new Error("expected polygons of three or more corners, x and y in turn");
+    }
+    return encodeRle(fillPolygons(segmentation, width, height));
+  }
+  const { size, counts } = (segmentation ?? {}) as { size?: unknown; counts?: unknown };
+  if (!Array.isArray(size) || (typeof counts !== "string" && !Array.isArray(counts))) {
+    throw new Error("expected polygons or RLE, which has size and counts");
+  }
+  if (size[0] !== height || size[1] !== width) throw new Error(`its mask is not of its image's ${width}×${height}`);
+  if (Array.isArray(counts)) return encodeRle(maskOfRuns(counts, width, height));
+  const rle: Rle = { size: [height, width], counts };
+  decodeRle(rle);
+  return rle;
+}
+
 /**
- * Reads annotations whose masks are RLE.
+ * Reads annotations; masks are polygons, or RLE as text or as numbers.
  *
  * @throws ImportError
  */
@@ -81,19 +117,11 @@ export function fromCoco(text: string): Project {
         `annotation ${id}: its image ${image_id} or its category ${category_id} is not in the file`,
       );
     }
-    if (Array.isArray(segmentation) || typeof segmentation?.counts !== "string") {
-      throw new ImportError(`annotation ${id}: expected a compressed RLE; polygons are not read back`);
-    }
-    if (segmentation.size[0] !== size.height || segmentation.size[1] !== size.width) {
-      throw new ImportError(`annotation ${id}: its mask is not of its image's ${size.width}×${size.height}`);
-    }
     try {
-      decodeRle(segmentation);
+      objects.get(image_id)?.push(newObject(className, readSegmentation(segmentation, size.width, size.height)));
     } catch (error) {
       throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
     }
-    const { size: given, counts } = segmentation;
-    objects.get(image_id)?.push(newObject(className, { size: given, counts }));
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
   const { classes } = categories.reduce((project: Project, { name }) => withClass(project, String(name)), start);

@@ -108,7 +108,7 @@ class SceneMaker:
             group = []
             for _ in range(members):
                 sprite, parts = base or self._sprite(rng)
-                extent = scale * (rng.uniform(0.5, 0.7) if grouped else 1)
+                extent = max(SMALLEST, scale * rng.uniform(0.5, 0.7)) if grouped else scale
                 where = centre + (rng.normal(0, 0.6, 2) * extent if grouped else 0)
                 self._place(rng, canvas, owner, part, sprite, parts, where, extent, count)
                 group.append(count)

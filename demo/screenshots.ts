@@ -7,11 +7,22 @@ import { launchBrowser } from "../packages/headless/src/browser.ts";
 
 const SAMPLES = ["truck.jpg", "groceries.jpg", "cars.jpg"].map((name) => join(DEMO, "public", "samples", name));
 
-async function click(page: Page, x: number, y: number): Promise<void> {
+/** Draws a box; its corners are shares of the truck's picture, which fills 0.98 of the canvas. */
+async function box(page: Page, x1: number, y1: number, x2: number, y2: number): Promise<void> {
   const canvas = page.locator("#canvas");
   await canvas.scrollIntoViewIfNeeded();
-  const box = await canvas.boundingBox();
-  if (box) await canvas.click({ position: { x: x * box.width, y: y * box.height } });
+  const around = await canvas.boundingBox();
+  if (!around) throw new Error("the canvas is not shown");
+  const { x, y, width, height } = around;
+  const scale = Math.min(width / 1280, height / 853) * 0.98;
+  const at = (across: number, down: number): [number, number] => [
+    x + width / 2 + (across - 0.5) * 1280 * scale,
+    y + height / 2 + (down - 0.5) * 853 * scale,
+  ];
+  await page.mouse.move(...at(x1, y1));
+  await page.mouse.down();
+  await page.mouse.move(...at(x2, y2), { steps: 4 });
+  await page.mouse.up();
   await says(page, /Mask with score/);
 }
 
@@ -21,13 +32,13 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   segment: async (page) => {
     await page.locator("#file").setInputFiles(SAMPLES);
     await says(page, /ready in/);
-    await click(page, 0.5, 0.55);
+    await box(page, 0.06, 0.23, 0.955, 0.66);
   },
   label: async (page) => {
     await page.locator("#keep").click();
     await page.locator("#new-class-name").fill("wheel");
     await page.locator("#new-class-name").press("Enter");
-    await click(page, 0.3, 0.62);
+    await box(page, 0.26, 0.51, 0.37, 0.68);
     await page.locator("#keep").click();
     await says(page, /Kept as/);
     await page.locator("#objects").scrollIntoViewIfNeeded();

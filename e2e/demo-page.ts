@@ -1,11 +1,13 @@
 /** The demo as it is served, for tests and screenshots. */
 import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { preview } from "vite";
 
 /** The demo's folder. */
 export const DEMO: string = fileURLToPath(new URL("../demo", import.meta.url));
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const VITE = fileURLToPath(new URL("../node_modules/.bin/vite", import.meta.url));
 
 /** A running server. */
@@ -34,4 +36,15 @@ export async function says(page: Page, text: RegExp): Promise<void> {
     text.source,
     { timeout: 60_000 },
   );
+}
+
+/** What axe finds wrong with the page as it is now, a line each. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
 }

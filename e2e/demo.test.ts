@@ -1,11 +1,8 @@
 /** The demo as it is served: real model, real clicks. */
-import { createRequire } from "node:module";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { type DemoServer, says, serveDemo } from "./demo-page.ts";
-
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+import { type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
 
 let server: DemoServer;
 let browser: Browser;
@@ -69,16 +66,6 @@ const tinted = (): Promise<number> =>
     return count;
   });
 
-async function violations(): Promise<string[]> {
-  await page.addScriptTag({ path: AXE });
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  });
-}
-
 describe("with a mouse", () => {
   beforeEach(() => open({ viewport: { width: 1280, height: 800 } }));
 
@@ -139,7 +126,7 @@ describe("with a mouse", () => {
   test("no accessibility violations", async () => {
     await page.mouse.click(...(await place(0.3, 0.33)));
     await status(/Mask with score/);
-    expect(await violations()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
   });
 });
 
@@ -154,7 +141,7 @@ test("with the keyboard alone", async () => {
   await status(/Candidate 2/);
   await page.keyboard.press("Escape");
   await expect.poll(candidates).toBe(0);
-  expect(await violations()).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 });
 
 test("on a phone, with touch", async () => {

@@ -1,6 +1,5 @@
 /** Labeling, as a person does it: a set of pictures, objects, exports, a crash, no network, no headers. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,9 +8,8 @@ import { unzipSync } from "fflate";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { chromiumArguments, findBrowser, launchBrowser } from "../packages/headless/src/browser.ts";
-import { DEMO, type DemoServer, says, serveDemo } from "./demo-page.ts";
+import { DEMO, type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 
 let server: DemoServer;
@@ -306,30 +304,20 @@ describe("without", () => {
   });
 });
 
-async function violations(): Promise<string[]> {
-  await page.addScriptTag({ path: AXE });
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  });
-}
-
 test.each([
   ["light", { width: 1280, height: 800 }],
   ["dark", { width: 360, height: 740 }],
 ] as const)("no accessibility violations in any view: %s, %o", async (colorScheme, viewport) => {
   await visit(await browser.newContext({ viewport, colorScheme }));
-  expect(await violations()).toEqual([]);
+  expect(await violations(page)).toEqual([]);
   await page.locator("#samples button").first().click();
   await status(/ready in/);
   await click(0.4, 0.5);
-  expect(await violations()).toEqual([]);
+  expect(await violations(page)).toEqual([]);
   await page.locator("#keep").click();
   await page.locator("#objects button", { hasText: "Edit" }).click();
   for (const details of await page.locator("details").all()) await details.locator("summary").click();
-  expect(await violations()).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 });
 
 test("with the keyboard alone, from picture to export", async () => {

@@ -63,6 +63,7 @@ let hovered: Point | null = null;
 let crosshair: { x: number; y: number } | null = null;
 /** The picture after this one, encoded before it is asked for. */
 let ahead: { readonly id: string; readonly image: Promise<SegmenterImage> } | null = null;
+
 function refresh(): void {
   const { marks, objects } = history.current;
   labels?.setObjects(objects);

@@ -1,5 +1,5 @@
 /** COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. */
-import { decodeRle, encodeRle, type Mask, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
+import { decodeRle, encodeRle, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
 import {
   EMPTY_PROJECT,
   ImportError,
@@ -9,7 +9,7 @@ import {
   type Project,
   withClass,
 } from "../annotations.ts";
-import { fillPolygons } from "./fill.ts";
+import { fillPolygons, fillRuns } from "./fill.ts";
 import { joined } from "./join.ts";
 
 /** How masks are written. */
@@ -55,20 +55,6 @@ export function toCoco({ classes, images }: Project, segmentation: CocoSegmentat
   };
 }
 
-/** Fills runs of 0, 1, 0, … down the columns. @throws RangeError when they do not add up to the size */
-function maskOfRuns(runs: readonly number[], width: number, height: number): Mask {
-  const total = runs.reduce((sum, run) => sum + run, 0);
-  if (total !== width * height || !runs.every((run) => Number.isInteger(run) && run >= 0)) {
-    throw new RangeError(`RLE: runs add up to ${total}, expected ${width * height}`);
-  }
-  const data = new Uint8Array(width * height);
-  let at = 0;
-  for (const [index, run] of runs.entries()) {
-    for (const end = at + run; at < end; at++) data[(at % height) * width + Math.floor(at / height)] = index % 2;
-  }
-  return { data, width, height };
-}
-
 /** A mask in any of COCO's three forms: polygons, runs, runs as text. @throws Error */
 function readSegmentation(segmentation: unknown, width: number, height: number): Rle {
   if (Array.isArray(segmentation)) {
@@ -84,7 +70,7 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
     throw new Error("expected polygons or RLE, which has size and counts");
   }
   if (size[0] !== height || size[1] !== width) throw new Error(`its mask is not of its image's ${width}×${height}`);
-  if (Array.isArray(counts)) return encodeRle(maskOfRuns(counts, width, height));
+  if (Array.isArray(counts)) return encodeRle(fillRuns(counts, width, height));
   const rle: Rle = { size: [height, width], counts };
   decodeRle(rle);
   return rle;

@@ -1,8 +1,13 @@
-/** Polygons → masks, to the pixel as pycocotools fills them. */
+/** Polygons and runs → masks, to the pixel as pycocotools fills them. */
 import type { Mask } from "sam2-web";
 
 /** Cells along a pixel's side, at which outlines are drawn. */
 const FINENESS = 5;
+
+/** Sets the pixels from one position to another, the last one excluded; positions count down the columns. */
+function fillDown({ data, width, height }: Mask, from: number, to: number): void {
+  for (let at = from; at < to; at++) data[(at % height) * width + Math.floor(at / height)] = 1;
+}
 
 /** Cells of the outline between two corners, both included, by whole steps along the longer direction. */
 function* line(x1: number, y1: number, x2: number, y2: number): Generator<[number, number]> {
@@ -48,15 +53,33 @@ function crossings(ring: readonly number[], width: number, height: number): numb
  * corner. A ring that crosses itself is filled by the even-odd rule.
  */
 export function fillPolygons(rings: readonly (readonly number[])[], width: number, height: number): Mask {
-  const data = new Uint8Array(width * height);
+  const mask: Mask = { data: new Uint8Array(width * height), width, height };
   for (const ring of rings) {
     const turns = crossings(ring, width, height);
     for (let i = 0; i < turns.length; i += 2) {
       const end = turns[i + 1] ?? width * height;
-      for (let at = turns[i] as number; at < end; at++) {
-        data[(at % height) * width + Math.floor(at / height)] = 1;
-      }
+      fillDown(mask, turns[i] as number, end);
     }
   }
-  return { data, width, height };
+  return mask;
+}
+
+/**
+ * The pixels of runs of 0, 1, 0, … down the columns.
+ *
+ * @throws RangeError when they do not add up to the size
+ */
+export function fillRuns(runs: readonly number[], width: number, height: number): Mask {
+  const total = runs.reduce((sum, run) => sum + run, 0);
+  if (total !== width * height || !runs.every((run) => Number.isInteger(run) && run >= 0)) {
+    throw new RangeError(`RLE: runs add up to ${total}, expected ${width * height}`);
+  }
+  const mask: Mask = { data: new Uint8Array(width * height), width, height };
+  let end = 0;
+  for (const [index, run] of runs.entries()) {
+    const start = end;
+    end += run;
+    if (index % 2 === 1) fillDown(mask, start, end);
+  }
+  return mask;
 }

@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--levels", nargs="+", choices=["object", "part", "group"], default=["object"])
     arguments = parser.parse_args()
+    torch.compiler.set_stance("force_eager")
     model = Sam2Model.from_pretrained(arguments.checkpoint, dtype=torch.float32).eval()
     if arguments.kind == "set":
         regions = regions_of_set(arguments.folder)

@@ -1,9 +1,14 @@
-"""The configuration of sam2-mini: a narrow Hiera and a decoder of half the published width."""
+"""The configuration of sam2-mini: a narrow Hiera and a decoder of the published width with small MLPs."""
 
 from transformers import Sam2Config, Sam2Model
 
 IMAGE_SIZE = 512
-WIDTH = 128
+WIDTH = 256
+
+
+def feature_widths() -> list[int]:
+    """Channels of the feature maps that the decoder takes, high resolution first."""
+    return [WIDTH // 8, WIDTH // 4, WIDTH]
 
 
 def config(image_size: int = IMAGE_SIZE) -> Sam2Config:
@@ -15,11 +20,11 @@ def config(image_size: int = IMAGE_SIZE) -> Sam2Config:
                 model_type="sam2_hiera_det_model",
                 hidden_size=widths[0],
                 image_size=[image_size, image_size],
-                blocks_per_stage=[1, 2, 5, 2],
+                blocks_per_stage=[2, 3, 6, 2],
                 embed_dim_per_stage=widths,
                 num_attention_heads_per_stage=[1, 2, 4, 8],
                 window_size_per_stage=[8, 4, 8, 8],
-                global_attention_blocks=[5, 7],
+                global_attention_blocks=[7, 9],
                 window_positional_embedding_background_size=[8, 8],
             ),
             backbone_channel_list=widths[::-1],
@@ -28,7 +33,7 @@ def config(image_size: int = IMAGE_SIZE) -> Sam2Config:
             fpn_top_down_levels=[0, 1, 2, 3],
         ),
         prompt_encoder_config=dict(hidden_size=WIDTH, image_size=image_size),
-        mask_decoder_config=dict(hidden_size=WIDTH, mlp_dim=512, num_attention_heads=4, iou_head_hidden_dim=WIDTH),
+        mask_decoder_config=dict(hidden_size=WIDTH, mlp_dim=512, num_attention_heads=8, iou_head_hidden_dim=128),
     )
 
 

@@ -15,6 +15,7 @@ import sources
 MIN_SHARE, MAX_SHARE = 0.005, 0.65
 MIN_SEEN = 0.35
 SMALLEST = 60
+WEIGHT = dict(object=1, part=0.7, group=0.7, ground=0.5)
 
 
 @dataclass
@@ -131,7 +132,7 @@ class SceneMaker:
         if not found:
             return self._painting(rng, size)
         level = np.array([level for level, _ in found])
-        weight = np.where(level == "ground", 0.5, 1).astype(np.float32)
+        weight = np.array([WEIGHT[name] for name in level], np.float32)
         return Scene(picture, np.stack([mask for _, mask in found]), weight, level, owner)
 
     def _room(self, rng: np.random.Generator, owner: np.ndarray, extent: float) -> np.ndarray:

@@ -2,18 +2,15 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Page } from "playwright-core";
-import { DEMO, says, serveDemo } from "../e2e/demo-page.ts";
+import { canvasBox, DEMO, says, serveDemo } from "../e2e/demo-page.ts";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
 
 const SAMPLES = ["truck.jpg", "groceries.jpg", "cars.jpg"].map((name) => join(DEMO, "public", "samples", name));
 
 /** Draws a box; its corners are shares of the truck's picture, which fills 0.98 of the canvas. */
 async function box(page: Page, x1: number, y1: number, x2: number, y2: number): Promise<void> {
-  const canvas = page.locator("#canvas");
-  await canvas.scrollIntoViewIfNeeded();
-  const around = await canvas.boundingBox();
-  if (!around) throw new Error("the canvas is not shown");
-  const { x, y, width, height } = around;
+  await page.locator("#canvas").scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await canvasBox(page);
   const scale = Math.min(width / 1280, height / 853) * 0.98;
   const at = (across: number, down: number): [number, number] => [
     x + width / 2 + (across - 0.5) * 1280 * scale,

@@ -38,6 +38,13 @@ export async function says(page: Page, text: RegExp): Promise<void> {
   );
 }
 
+/** Where the canvas is in the window, in CSS pixels. */
+export async function canvasBox(page: Page): Promise<{ x: number; y: number; width: number; height: number }> {
+  const box = await page.locator("#canvas").boundingBox();
+  if (!box) throw new Error("the canvas is not shown");
+  return box;
+}
+
 /** What axe finds wrong with the page as it is now, a line each. */
 export async function violations(page: Page): Promise<string[]> {
   await page.addScriptTag({ path: AXE });

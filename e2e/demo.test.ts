@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
+import { canvasBox, type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
 
 let server: DemoServer;
 let browser: Browser;
@@ -41,8 +41,7 @@ const status = (text: RegExp): Promise<void> => says(page, text);
 
 /** A place on the canvas, in shares of it. */
 async function place(x: number, y: number): Promise<[number, number]> {
-  const box = await page.locator("#canvas").boundingBox();
-  if (!box) throw new Error("the canvas is not shown");
+  const box = await canvasBox(page);
   return [box.x + x * box.width, box.y + y * box.height];
 }
 

@@ -8,7 +8,7 @@ import { unzipSync } from "fflate";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { chromiumArguments, findBrowser, launchBrowser } from "../packages/headless/src/browser.ts";
-import { DEMO, type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
+import { canvasBox, DEMO, type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 
@@ -46,10 +46,8 @@ async function visit(given: BrowserContext): Promise<void> {
 const status = (text: RegExp): Promise<void> => says(page, text);
 
 async function click(x: number, y: number): Promise<void> {
-  const canvas = page.locator("#canvas");
-  const box = await canvas.boundingBox();
-  if (!box) throw new Error("the canvas is not shown");
-  await canvas.click({ position: { x: x * box.width, y: y * box.height } });
+  const box = await canvasBox(page);
+  await page.locator("#canvas").click({ position: { x: x * box.width, y: y * box.height } });
   await status(/Mask with score/);
 }
 
@@ -154,8 +152,7 @@ test("touching up: a brush paints and erases, a mask is added and taken; each is
   await page.locator("#objects button", { hasText: "Edit" }).click();
   const drag = async (mode: string): Promise<void> => {
     await page.locator(`input[value=${mode}]`).check();
-    const box = await page.locator("#canvas").boundingBox();
-    if (!box) throw new Error("the canvas is not shown");
+    const box = await canvasBox(page);
     await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.2 * box.height);
     await page.mouse.down();
     await page.mouse.move(box.x + 0.6 * box.width, box.y + 0.2 * box.height, { steps: 5 });

@@ -40,16 +40,13 @@ def widen(name: str, old: torch.Tensor, shape: torch.Size, rng: torch.Generator)
             continue
         takes = old.ndim > 1 and not table and axis == (0 if transposed else 1)
         heads = re.search(r"[qkv]_proj", name) if axis == 0 else "o_proj" in name
-        count = old.shape[axis]
-        index = torch.arange(count).repeat(2) if heads else torch.arange(count).repeat_interleave(2)
-        new = old.index_select(axis, index)
+        one = other = old
         if takes:
             share = torch.rand(old.shape, generator=rng)
-            shares = torch.cat([share, 1 - share], axis) if heads else torch.stack([share, 1 - share], axis + 1)
-            new = new * shares.reshape(new.shape)
-        elif "hypernetworks" in name and "proj_out" in name:
-            new = new / 2
-        old = new
+            one, other = old * share, old * (1 - share)
+        elif "hypernetworks" in name and "proj_out" in name:  # the two add up in the mask's product
+            one = other = old / 2
+        old = torch.cat([one, other], axis) if heads else torch.stack([one, other], axis + 1).flatten(axis, axis + 1)
     return old
 
 

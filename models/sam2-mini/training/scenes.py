@@ -15,12 +15,12 @@ import sources
 MIN_SHARE, MAX_SHARE = 0.005, 0.65
 MIN_SEEN = 0.35
 SMALLEST = 60
-WEIGHT = dict(object=1, part=0.7, group=0.7, ground=0.5)
+WEIGHT = dict(object=1, part=0.7, group=0.7, ground=0.5, region=0.5)
 
 
 @dataclass
 class Scene:
-    """`picture` uint8 [S,S,3] RGB; `masks` bool [M,S,S]; `weight` [M], how much each counts in the loss;
+    """`picture` uint8 [S,S,3] RGB; `masks` bool [M,S,S]; `weight` [M], how often it is asked for and how much it counts;
     `level` [M], what each is: object, part (of an object), group (of objects), ground or region (of a photograph);
     `owner` int16 [S,S], the object each pixel belongs to (-1 the ground), None for a photograph."""
 
@@ -80,7 +80,7 @@ class SceneMaker:
         if not keep.any():
             return self._painting(rng, size)
         kept = int(keep.sum())
-        return Scene(picture, masks[keep], np.full(kept, 0.5, np.float32), np.full(kept, "region"))
+        return Scene(picture, masks[keep], np.full(kept, WEIGHT["region"], np.float32), np.full(kept, "region"))
 
     # -- painted scenes ---------------------------------------------------------------------------
 

@@ -104,18 +104,39 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   // all gone, then back from the file
   await page.locator("#objects button", { hasText: "Delete" }).click();
   await expect.poll(objects).toBe(0);
-  await page
-    .locator("#import")
-    .setInputFiles({ name: "annotations.json", mimeType: "application/json", buffer: first.bytes });
+  const annotations = { name: "annotations.json", mimeType: "application/json", buffer: first.bytes };
+  await page.locator("#import").setInputFiles(annotations);
   await status(/Imported annotations.json/);
   await expect.poll(objects).toBe(1);
   const again = JSON.parse((await exported("coco")).bytes.toString());
   expect(again).toEqual(coco);
 
-  page.on("dialog", (dialog) => void dialog.accept());
-  await Promise.all([page.waitForEvent("load"), page.locator("#forget").click()]);
+  const asked: string[] = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.message());
+    void dialog.accept();
+  });
+  await page.locator("#delete-picture").click();
+  await expect.poll(() => page.locator("#kept").textContent()).toMatch(/^4 of 4 pictures labeled/);
+  await status(/ready in/);
+  expect(await page.locator("#strip button").last().getAttribute("aria-label")).toBe("4-truck.jpg, 1 object");
+  await Promise.all([page.waitForEvent("load"), page.locator("#delete-all").click()]);
+  expect(asked).toEqual([
+    "Delete 5-cars.jpg with its labels from this browser?",
+    "Delete all 4 pictures with their labels from this browser?",
+  ]);
   await status(/is ready/);
   expect(await page.locator("#strip button").count()).toBe(0);
+
+  // labels that come before their pictures wait for them
+  await page.locator("#import").setInputFiles(annotations);
+  await expect.poll(() => page.locator("#strip button").count()).toBe(5);
+  await page.locator("#strip button").first().click();
+  await expect.poll(() => page.locator("#error").textContent()).toContain("1-truck.jpg is not here");
+  await page.locator("#file").setInputFiles((await fivePictures()).slice(0, 1));
+  await status(/ready in/);
+  expect(await objects()).toBe(1);
+  await expect.poll(() => page.locator("#strip img").first().getAttribute("src")).toMatch(/^blob:/);
   expect(outside).toEqual([]);
 });
 

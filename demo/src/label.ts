@@ -1,7 +1,6 @@
-/** The labels of a set of pictures: classes, objects, the strip of pictures; kept as they change. */
+/** The labels of a set of pictures, kept as they change. */
 import { decodeRle, maskToPolygons, polygonsToPath, type Rle } from "sam2-web";
 import {
-  EMPTY_PROJECT,
   findImage,
   type LabeledImage,
   type LabeledObject,
@@ -15,7 +14,9 @@ import {
 import { element } from "./element.ts";
 import { type ExportedFile, exportProject, FORMATS, type Format } from "./formats/archive.ts";
 import { fromCoco } from "./formats/coco.ts";
+import { type ObjectListEvents, showObjects } from "./object-list.ts";
 import { Store } from "./store.ts";
+import { Strip } from "./strip.ts";
 
 /** An object as it is drawn. */
 export interface DrawnObject {
@@ -38,20 +39,12 @@ export interface LabelEvents {
   save(file: ExportedFile): void;
 }
 
-function button(text: string, label: string, act: () => void): HTMLButtonElement {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = text;
-  made.ariaLabel = label;
-  made.title = label;
-  made.addEventListener("click", act);
-  return made;
-}
-
 /** The panel and what it shows. */
 export class Labels {
   readonly #store: Store;
   readonly #events: LabelEvents;
+  readonly #strip: Strip;
+  readonly #listEvents: ObjectListEvents;
   #project: Project;
   #saved: Project;
   #saving: Promise<void> = Promise.resolve();
@@ -59,7 +52,6 @@ export class Labels {
   #emphasised: string | null = null;
   #selected: string | null = null;
   readonly #paths = new WeakMap<Rle, Path2D>();
-  readonly #thumbnails = new Map<string, string>();
   readonly #classChoice = element<HTMLSelectElement>("class-choice");
 
   private constructor(store: Store, events: LabelEvents, project: Project) {
@@ -67,6 +59,21 @@ export class Labels {
     this.#events = events;
     this.#project = project;
     this.#saved = project;
+    this.#strip = new Strip({
+      picture: (id) => store.picture(id),
+      open: (id) => void this.#openImage(id),
+    });
+    this.#listEvents = {
+      change: (objects, said) => events.change(objects, said),
+      select: (id) => {
+        this.#selected = id;
+        this.#show();
+      },
+      emphasise: (id) => {
+        this.#emphasised = id;
+        events.redraw();
+      },
+    };
     element<HTMLSelectElement>("format").replaceChildren(
       ...Object.entries(FORMATS).map(([value, text]) => new Option(text, value)),
     );
@@ -90,7 +97,11 @@ export class Labels {
     element<HTMLInputElement>("class-colour").addEventListener("change", (event) => {
       this.#set(withColour(this.#project, this.className, (event.target as HTMLInputElement).value));
     });
-    element("forget").addEventListener("click", () => void this.#forget());
+    element("delete-picture").addEventListener("click", () => {
+      const image = this.#image();
+      void this.#delete(image ? [image] : []);
+    });
+    element("delete-all").addEventListener("click", () => void this.#delete(this.#project.images));
   }
 
   /** Takes up what was kept at the last visit. */
@@ -154,7 +165,8 @@ export class Labels {
         const known = findImage(this.#project, { name, width, height });
         const image: LabeledImage = known ?? { id: crypto.randomUUID(), name, width, height, objects: [] };
         await this.#store.savePicture(image.id, blob);
-        added.push(image);
+        this.#strip.forget(image.id);
+        if (!known) added.push(image);
         if (opened) continue;
         opened = true;
         this.#current = image.id;
@@ -171,7 +183,7 @@ export class Labels {
   step(by: number): void {
     const { images } = this.#project;
     const next = images[images.findIndex(({ id }) => id === this.#current) + by];
-    if (next) void this.#openImage(next);
+    if (next) void this.#openImage(next.id);
   }
 
   /** The picture after the current one, to be encoded ahead. */
@@ -222,31 +234,36 @@ export class Labels {
       });
   }
 
-  async #openImage(image: LabeledImage): Promise<void> {
-    const picture = await this.#store.picture(image.id);
+  /** Whether the picture is here, and so was opened. */
+  async #openImage(id: string): Promise<boolean> {
+    const picture = await this.#store.picture(id);
+    const image = this.#project.images.find((each) => each.id === id);
+    if (!image) return false;
     if (!picture) {
       this.#events.fail(
         `${image.name} is not here`,
         "open the picture itself, under this name: its labels are waiting.",
       );
-      return;
+      return false;
     }
-    this.#current = image.id;
+    this.#current = id;
     this.#events.open(picture, image);
     this.#show();
+    return true;
   }
 
-  async #forget(): Promise<void> {
-    const count = this.#project.images.length;
-    if (
-      count === 0 ||
-      !confirm(`Delete ${count === 1 ? "the picture" : `all ${count} pictures`} and their labels from this browser?`)
-    )
-      return;
+  /** Deletes pictures with their labels, once the person has said yes; the picture after them is opened. */
+  async #delete(gone: readonly LabeledImage[]): Promise<void> {
+    const [first] = gone;
+    const { classes, images } = this.#project;
+    const what = gone.length === 1 ? `${first?.name} with its` : `all ${gone.length} pictures with their`;
+    if (!first || !confirm(`Delete ${what} labels from this browser?`)) return;
+    const left = images.filter((image) => !gone.includes(image));
+    const next = left[Math.min(images.indexOf(first), left.length - 1)];
     this.#current = null;
-    this.#set({ ...EMPTY_PROJECT, classes: this.#project.classes });
+    this.#set({ classes, images: left });
     await this.#saving;
-    location.reload();
+    if (!next || !(await this.#openImage(next.id))) location.reload();
   }
 
   async #export(): Promise<void> {
@@ -287,11 +304,12 @@ export class Labels {
   // -- what the panel shows -----------------------------------------------------------------------
 
   #show(): void {
+    const { classes, images } = this.#project;
     this.#showClasses();
-    this.#showObjects();
-    this.#showStrip();
-    const { images } = this.#project;
+    showObjects(this.#image()?.objects ?? [], classes, this.#selected, this.#listEvents);
+    this.#strip.show(images, this.#current);
     element("labeling").hidden = images.length === 0;
+    element<HTMLButtonElement>("delete-picture").disabled = !this.#image();
     Store.used().then((bytes) => {
       const size = bytes === null ? "" : ` · ${(bytes / 1e6).toFixed(0)} MB on this device`;
       const labeled = images.filter(({ objects }) => objects.length > 0).length;
@@ -309,131 +327,5 @@ export class Labels {
 
   #showColour(): void {
     element<HTMLInputElement>("class-colour").value = this.#classOf(this.className)?.colour ?? "#1d6ed8";
-  }
-
-  #showObjects(): void {
-    const objects = this.#image()?.objects ?? [];
-    const change = (next: readonly LabeledObject[], said: string): void => this.#events.change(next, said);
-    element("objects").replaceChildren(
-      ...objects.map((object, i) => {
-        const { id, className, hidden, locked, name } = object;
-        const replaced = (changed: LabeledObject): LabeledObject[] =>
-          objects.map((each) => (each.id === id ? changed : each));
-        const row = document.createElement("li");
-        const swatch = document.createElement("span");
-        swatch.className = "swatch";
-        swatch.style.background = this.#classOf(className)?.colour ?? "";
-        const choice = document.createElement("select");
-        choice.ariaLabel = `Class of object ${i + 1}`;
-        choice.replaceChildren(
-          ...this.#project.classes.map(({ name }) => new Option(name, name, false, name === className)),
-        );
-        choice.addEventListener("change", () =>
-          change(replaced({ ...object, className: choice.value }), `Object ${i + 1} is ${choice.value}.`),
-        );
-        const edit = button("Edit", `Edit object ${i + 1} by hand`, () => {
-          this.#selected = id === this.#selected ? null : id;
-          this.#show();
-        });
-        edit.ariaPressed = String(id === this.#selected);
-        const hide = button(hidden ? "Show" : "Hide", `${hidden ? "Show" : "Hide"} object ${i + 1}`, () =>
-          change(replaced({ ...object, hidden: !hidden }), `Object ${i + 1} is ${hidden ? "shown" : "hidden"}.`),
-        );
-        const remove = button("Delete", `Delete object ${i + 1}`, () =>
-          change(
-            objects.filter((each) => each.id !== id),
-            `Object ${i + 1} is deleted; Undo brings it back.`,
-          ),
-        );
-        remove.disabled = choice.disabled = locked;
-        row.append(swatch, choice, edit, hide, remove);
-        if (id === this.#selected) {
-          const called = document.createElement("input");
-          called.value = name;
-          called.placeholder = "Name";
-          called.ariaLabel = `Name of object ${i + 1}`;
-          called.disabled = locked;
-          called.addEventListener("change", () =>
-            change(replaced({ ...object, name: called.value.trim() }), `Object ${i + 1} is named.`),
-          );
-          const moved = (by: number): void => {
-            const others = objects.filter((each) => each.id !== id);
-            change(
-              [...others.slice(0, i + by), object, ...others.slice(i + by)],
-              `Object ${i + 1} is now ${i + 1 + by}.`,
-            );
-          };
-          const up = button("↑", `Move object ${i + 1} up`, () => moved(-1));
-          const down = button("↓", `Move object ${i + 1} down`, () => moved(1));
-          up.disabled = i === 0;
-          down.disabled = i === objects.length - 1;
-          const lock = button(locked ? "Unlock" : "Lock", `${locked ? "Unlock" : "Lock"} object ${i + 1}`, () =>
-            change(replaced({ ...object, locked: !locked }), `Object ${i + 1} is ${locked ? "unlocked" : "locked"}.`),
-          );
-          row.append(called, up, down, lock);
-        }
-        const point = (on: boolean) => (): void => {
-          this.#emphasised = on ? id : null;
-          this.#events.redraw();
-        };
-        for (const kind of ["pointerenter", "focusin"]) row.addEventListener(kind, point(true));
-        for (const kind of ["pointerleave", "focusout"]) row.addEventListener(kind, point(false));
-        return row;
-      }),
-    );
-  }
-
-  #showStrip(): void {
-    const { images } = this.#project;
-    const strip = element("strip");
-    strip.hidden = images.length === 0;
-    const known = new Map(
-      [...strip.children].map((child) => [(child as HTMLElement).dataset.id, child as HTMLButtonElement]),
-    );
-    strip.replaceChildren(
-      ...images.map((image) => {
-        const made = known.get(image.id) ?? this.#thumbnail(image);
-        const count = image.objects.length;
-        made.ariaCurrent = String(image.id === this.#current);
-        made.ariaLabel = `${image.name}, ${count} ${count === 1 ? "object" : "objects"}`;
-        (made.querySelector(".count") as HTMLElement).textContent = count > 0 ? String(count) : "";
-        return made;
-      }),
-    );
-  }
-
-  #thumbnail(image: LabeledImage): HTMLButtonElement {
-    const made = button("", image.name, () => {
-      const now = this.#project.images.find(({ id }) => id === image.id);
-      if (now) void this.#openImage(now);
-    });
-    made.dataset.id = image.id;
-    const picture = document.createElement("img");
-    picture.alt = "";
-    const count = document.createElement("span");
-    count.className = "count";
-    made.append(picture, count);
-    void this.#thumbnailAddress(image).then((address) => {
-      if (address) picture.src = address;
-    });
-    return made;
-  }
-
-  async #thumbnailAddress({ id }: LabeledImage): Promise<string | null> {
-    const known = this.#thumbnails.get(id);
-    if (known) return known;
-    const picture = await this.#store.picture(id);
-    if (!picture) return null;
-    const small = await createImageBitmap(picture, {
-      imageOrientation: "from-image",
-      resizeHeight: 96,
-      resizeQuality: "medium",
-    });
-    const canvas = new OffscreenCanvas(small.width, small.height);
-    canvas.getContext("2d")?.drawImage(small, 0, 0);
-    small.close();
-    const address = URL.createObjectURL(await canvas.convertToBlob({ type: "image/webp", quality: 0.8 }));
-    this.#thumbnails.set(id, address);
-    return address;
   }
 }

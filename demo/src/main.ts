@@ -232,9 +232,7 @@ async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
     await old?.release();
     segmenter ??= await opening;
     showBusy("Looking at the picture");
-    const known = labeled && ahead?.id === labeled.id ? ahead.image : undefined;
-    ahead = null;
-    const encoded = await (known ?? segmenter.setImage(source));
+    const encoded = await (takeAhead(labeled?.id) ?? segmenter.setImage(source));
     if (blob !== source) return encoded.release();
     image = encoded;
     const { encode, preprocess } = encoded.timings;
@@ -244,7 +242,7 @@ async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
     refresh();
     segment();
     canvas.focus({ preventScroll: true });
-    void encodeAhead(encode);
+    void encodeAhead(source, encode);
   } catch (error) {
     showError(error, "choose another picture, or reload the page.");
   } finally {
@@ -252,14 +250,26 @@ async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
   }
 }
 
-/** Encodes the next picture of the set, where that does not keep the person waiting. */
-async function encodeAhead(milliseconds: number): Promise<void> {
+/** Encodes the picture after this one, where that does not keep the person waiting. */
+async function encodeAhead(source: Blob, milliseconds: number): Promise<void> {
   const next = milliseconds < 1000 ? await labels?.nextPicture() : null;
-  if (!next || !segmenter || ahead?.id === next.id) return;
-  const encoding = segmenter.setImage(next.picture);
+  if (!next || !segmenter || blob !== source) return;
+  const encoding = takeAhead(next.id) ?? segmenter.setImage(next.picture);
   // what fails now is told when the picture is opened
   encoding.catch(() => undefined);
   ahead = { id: next.id, image: encoding };
+}
+
+/** The picture that was encoded ahead, when it is this one; the memory of another is given back. */
+function takeAhead(id: string | undefined): Promise<SegmenterImage> | undefined {
+  const before = ahead;
+  ahead = null;
+  if (before?.id === id) return before?.image;
+  before?.image.then(
+    (unused) => unused.release(),
+    () => undefined,
+  );
+  return undefined;
 }
 
 // -- listening ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import sources
 MIN_SHARE, MAX_SHARE = 0.005, 0.65
 MIN_SEEN = 0.35
 SMALLEST = 60
-WEIGHT = dict(object=1, part=0.7, group=0.7, ground=0.5, region=0.5)
+WEIGHT = dict(object=1, part=0.6, group=0.6, ground=0.4, region=0.5)
 
 
 @dataclass

@@ -120,6 +120,7 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   await expect.poll(() => page.locator("#kept").textContent()).toMatch(/^4 of 4 pictures labeled/);
   await status(/ready in/);
   expect(await page.locator("#strip button").last().getAttribute("aria-label")).toBe("4-truck.jpg, 1 object");
+  expect(await page.locator("#strip [aria-current=true]").getAttribute("aria-label")).toBe("4-truck.jpg, 1 object");
   await Promise.all([page.waitForEvent("load"), page.locator("#delete-all").click()]);
   expect(asked).toEqual([
     "Delete 5-cars.jpg with its labels from this browser?",

@@ -206,8 +206,8 @@ export class Labels {
     this.#set(withImage(this.#project, { ...image, objects }));
   }
 
-  #image(): LabeledImage | undefined {
-    return this.#project.images.find(({ id }) => id === this.#current);
+  #image(wanted: string | null = this.#current): LabeledImage | undefined {
+    return this.#project.images.find(({ id }) => id === wanted);
   }
 
   #classOf(name: string): ObjectClass | undefined {
@@ -237,7 +237,7 @@ export class Labels {
   /** Whether the picture is here, and so was opened. */
   async #openImage(id: string): Promise<boolean> {
     const picture = await this.#store.picture(id);
-    const image = this.#project.images.find((each) => each.id === id);
+    const image = this.#image(id);
     if (!image) return false;
     if (!picture) {
       this.#events.fail(
@@ -260,6 +260,7 @@ export class Labels {
     if (!first || !confirm(`Delete ${what} labels from this browser?`)) return;
     const left = images.filter((image) => !gone.includes(image));
     const next = left[Math.min(images.indexOf(first), left.length - 1)];
+    for (const { id } of gone) this.#strip.forget(id);
     this.#current = null;
     this.#set({ classes, images: left });
     await this.#saving;

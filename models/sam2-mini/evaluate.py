@@ -1,7 +1,7 @@
 """Measures sam2-mini: on held-out made scenes, or on a folder of photographs with region labels.
 
-    python evaluate.py synthetic CACHE_FOLDER [--levels object part group] [--checkpoint FOLDER] [--size 512] [--scenes 200]
-    python evaluate.py set FOLDER [--checkpoint FOLDER] [--size 512]
+    python evaluate.py synthetic CACHE_FOLDER [--levels object part group] [--checkpoint FOLDER] [--size 640] [--scenes 500]
+    python evaluate.py set FOLDER [--checkpoint FOLDER] [--size 640]
 
 `FOLDER/prompts.json` lists `{image, labels, label, point [x,y], box [x1,y1,x2,y2]}`; the region is
 where the 16-bit picture `labels` equals `label`. Prints mIoU as JSON: for 1, 3 and 5 clicks and
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint", type=Path, default=Path(__file__).parent)
     parser.add_argument("--size", type=int, default=architecture.IMAGE_SIZE)
-    parser.add_argument("--scenes", type=int, default=200)
+    parser.add_argument("--scenes", type=int, default=500)
     parser.add_argument("--levels", nargs="+", choices=["object", "part", "group"], default=["object"])
     arguments = parser.parse_args()
     torch.compiler.set_stance("force_eager")

@@ -2,7 +2,7 @@
 
 from transformers import Sam2Config, Sam2Model
 
-IMAGE_SIZE = 512
+IMAGE_SIZE = 640
 WIDTH = 256
 
 

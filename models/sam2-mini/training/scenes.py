@@ -15,6 +15,8 @@ import sources
 MIN_SHARE, MAX_SHARE = 0.005, 0.65
 MIN_SEEN = 0.35
 SMALLEST = 60
+"""Extent of the smallest objects in pixels of a picture of up to `FULL` pixels a side; larger pictures show the same, larger."""
+FULL = 512
 WEIGHT = dict(object=1, part=0.6, group=0.6, ground=0.4, region=0.5)
 
 
@@ -86,6 +88,7 @@ class SceneMaker:
 
     def _painting(self, rng: np.random.Generator, size: int) -> Scene:
         self.size = size
+        smallest = SMALLEST * max(1, size / FULL)
         canvas = self._texture(rng, size, size, photo=0.7)
         owner = np.full((size, size), -1, np.int16)
         part = np.zeros((size, size), np.int16)
@@ -99,17 +102,17 @@ class SceneMaker:
                 alpha = np.clip((field - rng.uniform(-0.4, 0.4)) * size / 4, 0, 1)
                 self._paint(canvas, owner, part, self._texture(rng, size, size), alpha, 0, 0, count)
                 count += 1
-        total = int(rng.integers(1, 3 + 6 * size // 512))
+        total = int(rng.integers(1, 3 + 6 * min(size, FULL) // FULL))
         while total > 0:
             grouped = rng.random() < 0.2
             members = int(rng.integers(2, 6)) if grouped else 1
-            scale = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(1.1 * size))))
+            scale = float(np.exp(rng.uniform(np.log(smallest), np.log(1.1 * size))))
             centre = self._room(rng, owner, scale)
             base = self._sprite(rng) if grouped and rng.random() < 0.6 else None
             group = []
             for _ in range(members):
                 sprite, parts = base or self._sprite(rng)
-                extent = max(SMALLEST, scale * rng.uniform(0.5, 0.7)) if grouped else scale
+                extent = max(smallest, scale * rng.uniform(0.5, 0.7)) if grouped else scale
                 where = centre + (rng.normal(0, 0.6, 2) * extent if grouped else 0)
                 self._place(rng, canvas, owner, part, sprite, parts, where, extent, count)
                 group.append(count)

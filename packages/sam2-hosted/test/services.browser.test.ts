@@ -78,8 +78,9 @@ describe("Livepeer", () => {
       normalize_coords: false,
     });
     const logits = first.maskInput();
+    const side = segmenter.model.maskSize;
     const mask = JSON.stringify([
-      Array.from({ length: 128 }, (_, y) => Array.from(logits.data.subarray(128 * y, 128 * (y + 1)))),
+      Array.from({ length: side }, (_, y) => Array.from(logits.data.subarray(side * y, side * (y + 1)))),
     ]);
     const { masksResponse } = await client().generate.segmentAnything2({
       image: photo,

@@ -170,6 +170,48 @@ describe("network", () => {
     expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
   });
 
+  test.each<[string, { before: string; now: string; arrived: number; changed: boolean; answers: number[] }]>([
+    [
+      "the file has changed",
+      { before: '"one"', now: '"two"', arrived: 300_000, changed: true, answers: [200, 206, 200] },
+    ],
+    [
+      "the server does not say whether the file has changed",
+      { before: "", now: "", arrived: 300_000, changed: true, answers: [200, 200] },
+    ],
+    [
+      "all of it had arrived",
+      { before: '"one"', now: '"one"', arrived: Infinity, changed: false, answers: [200, 416, 200] },
+    ],
+  ])(
+    "a broken download without a promised hash begins anew where %s",
+    async (_, { before, now, arrived, changed, answers }) => {
+      const weights = await readFile(join(FIXTURES, "toy", "model.safetensors"));
+      const old = Buffer.from(weights);
+      if (changed) old.fill(0, 100_000);
+      const statuses: number[] = [];
+      let broken = true;
+      handle = (path, request, response) => {
+        if (!path.endsWith("model.safetensors")) return false;
+        const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+        const status = from >= weights.length ? 416 : from > 0 ? 206 : 200;
+        const version = broken ? before : now;
+        statuses.push(status);
+        response.writeHead(status, { ...ISOLATION, ...(version ? { ETag: version } : {}) });
+        if (broken) response.write(old.subarray(0, arrived), () => setTimeout(() => response.destroy(), 200));
+        else response.end(weights.subarray(from));
+        return true;
+      };
+      const model = { checkpoint: "models/checkpoint/" };
+      expect(await segment({ model })).toMatchObject({ error: "DownloadError" });
+      broken = false;
+      const { message, scores } = await segment({ model });
+      expect(message).toBe("");
+      expectClose(scores, await expectedScores());
+      expect(statuses).toEqual(answers);
+    },
+  );
+
   test.each<[string, (bytes: Buffer) => { body: Buffer | string; type: string; status: number }, string]>([
     [
       "a web page answered with 200",

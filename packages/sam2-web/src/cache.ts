@@ -148,8 +148,8 @@ function verify(file: RemoteFile, bytes: Uint8Array): void {
 /**
  * Reads a file from the cache, or downloads and keeps it.
  *
- * A download that breaks off is kept aside and resumed by the next call. What is not as promised
- * is thrown away.
+ * A download that breaks off is kept aside and resumed by the next call, unless the file has changed
+ * in between. What is not as promised is thrown away.
  *
  * @throws DownloadError when the network fails or answers with an error or a web page,
  *   IntegrityError for a wrong size or hash, the signal's reason when aborted
@@ -169,10 +169,10 @@ export async function fetchCached(
   const begun = await files.read(part);
   let bytes: Uint8Array;
   try {
-    bytes = await download(file, begun, onProgress, signal);
+    bytes = await download(file, begun && unpacked(begun), onProgress, signal);
   } catch (error) {
     if (error instanceof Interrupted) {
-      if (error.received.length > 0) await files.write(part, error.received);
+      if (error.part.bytes.length > 0) await files.write(part, packed(error.part));
       throw error.reason;
     }
     throw error;
@@ -183,42 +183,75 @@ export async function fetchCached(
   return bytes;
 }
 
+/** The beginning of a file, and what the server calls the version of the file that it is of. */
+interface Part {
+  readonly bytes: Uint8Array;
+  /** ETag or date; empty where the server tells none. */
+  readonly version: string;
+}
+
+/** A part as it is kept, in one piece: the version, a line break, the bytes. */
+function packed({ bytes, version }: Part): Uint8Array {
+  const line = new TextEncoder().encode(`${version}\n`);
+  return joined([line, bytes], line.length + bytes.length);
+}
+
+function unpacked(kept: Uint8Array): Part {
+  const end = kept.indexOf("\n".charCodeAt(0));
+  return { version: new TextDecoder().decode(kept.subarray(0, end)), bytes: kept.subarray(end + 1) };
+}
+
+function versionOf({ headers }: Response): string {
+  return headers.get("etag") ?? headers.get("last-modified") ?? "";
+}
+
 /** A download that broke off, with what had arrived. */
 class Interrupted extends Error {
-  readonly received: Uint8Array;
+  readonly part: Part;
   readonly reason: unknown;
 
-  constructor(received: Uint8Array, reason: unknown) {
+  constructor(part: Part, reason: unknown) {
     super("interrupted");
-    this.received = received;
+    this.part = part;
     this.reason = reason;
   }
 }
 
 async function download(
   file: RemoteFile,
-  begun: Uint8Array | null,
+  begun: Part | null,
   onProgress: (progress: DownloadProgress) => void,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const failed = (message: string, cause?: unknown): Sam2Error =>
     new Sam2Error("DownloadError", `${file.url}: ${message}`, cause === undefined ? undefined : { cause });
-  const resumes = begun !== null && begun.length > 0 && (file.bytes === undefined || begun.length < file.bytes);
+  // without a promised hash, only a version tells that the rest belongs to what is here
+  const resumes =
+    begun !== null &&
+    (file.bytes === undefined || begun.bytes.length < file.bytes) &&
+    (file.sha256 !== undefined || begun.version !== "");
   const response = await fetch(file.url, {
     // kept here or not at all: the browser would keep it twice, and errors too
     cache: "no-store",
     ...(signal ? { signal } : {}),
-    headers: resumes ? { Range: `bytes=${begun.length}-` } : {},
+    headers: resumes ? { Range: `bytes=${begun.bytes.length}-` } : {},
   }).catch((cause: unknown) => {
     if (signal?.aborted) throw signal.reason;
     throw failed("the network failed", cause);
   });
+  const version = versionOf(response);
+  const changed = response.status === 206 && file.sha256 === undefined && version !== begun?.version;
+  // 416: there is nothing after what is here
+  if (resumes && (changed || response.status === 416)) {
+    await response.body?.cancel();
+    return download(file, null, onProgress, signal);
+  }
   if (!response.ok) throw failed(`got status ${response.status}`);
   if (response.headers.get("content-type")?.startsWith("text/html"))
     throw failed("expected a model file, got a web page");
   const partial = resumes && response.status === 206;
-  const chunks: Uint8Array[] = partial ? [begun] : [];
-  let loaded = partial ? begun.length : 0;
+  const chunks: Uint8Array[] = partial ? [begun.bytes] : [];
+  let loaded = partial ? begun.bytes.length : 0;
   const length = Number(response.headers.get("content-length") ?? Number.NaN);
   // a compressed answer tells the compressed length
   const encoded = response.headers.get("content-encoding") !== null;
@@ -235,10 +268,11 @@ async function download(
     }
   } catch (cause) {
     const reason = signal?.aborted ? signal.reason : failed(`broke off after ${loaded} bytes`, cause);
-    throw new Interrupted(joined(chunks, loaded), reason);
+    throw new Interrupted({ bytes: joined(chunks, loaded), version }, reason);
   }
   if (total !== null && loaded < total) {
-    throw new Interrupted(joined(chunks, loaded), failed(`broke off after ${loaded} of ${total} bytes`));
+    const reason = failed(`broke off after ${loaded} of ${total} bytes`);
+    throw new Interrupted({ bytes: joined(chunks, loaded), version }, reason);
   }
   return joined(chunks, loaded);
 }

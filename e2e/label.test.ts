@@ -236,31 +236,92 @@ test("a picture from the camera, and a folder that is picked", async () => {
   context = undefined;
 });
 
-test("a checkpoint that is dropped becomes the model; without its config it says what is missing", async () => {
+test("a checkpoint that is dropped becomes the model; one that cannot leaves the model before at work", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
   await page.locator("#samples button").first().click();
   await status(/ready in/);
   const toy = fileURLToPath(new URL("../models/reference/fixtures/toy/", import.meta.url));
-  const drop = async (...names: string[]): Promise<void> => {
-    const files = await Promise.all(
-      names.map(async (name) => ({ name, content: (await readFile(join(toy, name))).toString("base64") })),
-    );
-    await page.evaluate((given) => {
+  const [config, weights] = await Promise.all(
+    ["config.json", "model.safetensors"].map((name) => readFile(join(toy, name))),
+  );
+  const drop = async (files: Record<string, Buffer | undefined>): Promise<void> => {
+    const given = Object.entries(files).map(([name, bytes]) => ({ name, content: bytes?.toString("base64") ?? "" }));
+    await page.evaluate((contents) => {
       const dataTransfer = new DataTransfer();
-      for (const { name, content } of given) {
+      for (const { name, content } of contents) {
         dataTransfer.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
       }
       const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
       document.getElementById("stage")?.dispatchEvent(event);
-    }, files);
+    }, given);
   };
-  await drop("model.safetensors");
-  await expect.poll(() => page.locator("#error").textContent()).toContain("needs its config.json");
-  await drop("config.json", "model.safetensors");
-  await status(/dropped is ready/);
-  await status(/ready in/);
+  const chosen = (): Promise<string> => page.locator("#model-choice").inputValue();
+  const error = (): Promise<string | null> => page.locator("#error").textContent();
+  await drop({ "model.safetensors": weights });
+  await expect.poll(error).toContain("needs its config.json");
+  await drop({ "config.json": config, "model.safetensors": weights?.subarray(0, 1000) });
+  await expect.poll(error).toContain("choose another model");
+  expect(await chosen()).toBe("sam2-mini");
   await click(0.4, 0.5);
+  await drop({ "config.json": config, "model.safetensors": weights });
+  await status(/dropped is ready/);
+  expect(await chosen()).toBe("Dropped checkpoint");
+  // the click is asked again of the new model
+  await status(/Mask with score/);
   expect(await page.locator("#candidates button").count()).toBe(3);
+});
+
+test("while a model is fetched the one before answers; choosing that again ends the wait", async () => {
+  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await page.locator("#samples button").first().click();
+  await status(/ready in/);
+  await context?.route("https://huggingface.co/**", () => undefined); // never answered
+  const request = page.waitForRequest("https://huggingface.co/**");
+  await page.locator("#model-choice").selectOption("sam2.1-tiny");
+  await request;
+  await click(0.4, 0.5);
+  expect(await page.locator("#busy").isVisible()).toBe(true);
+  await page.locator("#model-choice").selectOption("sam2-mini");
+  expect(await page.locator("#busy").isVisible()).toBe(false);
+  await page.locator("#clear").click();
+  await click(0.6, 0.5);
+});
+
+test("of two pictures opened at once the later is shown, even when the earlier takes longer to decode", async () => {
+  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await page.locator("#file").setInputFiles(["truck.jpg", "cars.jpg", "groceries.jpg"].map(sample));
+  await status(/ready in/);
+  await expect.poll(() => page.locator("#strip button").count()).toBe(3);
+  const shown = (): Promise<string> =>
+    page.evaluate(async () => {
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      const drawn = new TextEncoder().encode((document.getElementById("canvas") as HTMLCanvasElement).toDataURL());
+      return String(new Uint8Array(await crypto.subtle.digest("SHA-256", drawn)));
+    });
+  const open = async (index: number): Promise<void> => {
+    await page.locator("#strip button").nth(index).click();
+    await expect.poll(() => page.locator("#strip button").nth(index).getAttribute("aria-current")).toBe("true");
+  };
+  const truck = await shown();
+  await open(2);
+  await expect.poll(shown).not.toBe(truck);
+  const groceries = await shown();
+  await open(0);
+  await expect.poll(shown).toBe(truck);
+  await page.evaluate(() => {
+    const decode = window.createImageBitmap;
+    let first = true;
+    window.createImageBitmap = (async (...given: Parameters<typeof decode>) => {
+      const slow = first;
+      first = false;
+      if (slow) await new Promise((resolve) => setTimeout(resolve, 1000));
+      return decode(...given);
+    }) as typeof decode;
+  });
+  await open(1);
+  await open(2);
+  await page.waitForTimeout(1500);
+  await expect.poll(shown).toBe(groceries);
 });
 
 test("a browser that is killed loses nothing", async () => {

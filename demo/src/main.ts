@@ -1,11 +1,7 @@
 /** The page: a picture, clicks, masks. */
-import { sam2Mini } from "sam2-mini";
 import {
-  CATALOGUE,
-  createSegmenter,
   decodeRle,
   encodeRle,
-  type ModelFiles,
   type Rle,
   type Segmenter,
   type SegmenterImage,
@@ -20,10 +16,11 @@ import { element } from "./element.ts";
 import { takeIn } from "./intake.ts";
 import { listenToKeys } from "./keyboard.ts";
 import { Labels } from "./label.ts";
+import { ModelChoice } from "./model-choice.ts";
 import { workOffline } from "./offline.ts";
 import { listen } from "./pointer.ts";
 import { History, isEmpty, type Marks, NO_MARKS, type Point, toPrompt } from "./prompts.ts";
-import { cancel, cancellable, forgetError, isCancellable, say, showBusy, showError, showProgress } from "./status.ts";
+import { cancel, cancellable, forgetError, isCancellable, say, showBusy, showError } from "./status.ts";
 import { brushed, combined, type Stroke } from "./touch-up.ts";
 import { View } from "./view.ts";
 
@@ -57,7 +54,7 @@ let blob: Blob | undefined;
 let history = new History<Step>(NOTHING);
 let answer: Answer | undefined;
 /** Logits of the mask that the next click refines, by the marks that it belongs to. */
-const refined = new WeakMap<Marks, Tensor>();
+let refined = new WeakMap<Marks, Tensor>();
 /** Where the pointer is, while it shows a preview. */
 let hovered: Point | null = null;
 let crosshair: { x: number; y: number } | null = null;
@@ -203,6 +200,7 @@ async function everything(): Promise<void> {
       signal,
       onProgress: ({ done, total, masks }) => showBusy(`Everything: ${masks.length} masks`, done / total),
     });
+    if (image !== picture) return;
     const made = found
       .sort((a, b) => b.area - a.area)
       .map(({ segmentation }) => labels?.newObject(segmentation as Rle) as LabeledObject);
@@ -216,24 +214,49 @@ function clickMode(): string {
 
 // -- pictures -------------------------------------------------------------------------------------
 
+/** Shows a picture, and has the model look at it. */
 async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
   forgetError();
+  cancel();
   history = new History<Step>({ marks: NO_MARKS, objects: labeled?.objects ?? [] });
   answer = undefined;
   crosshair = null;
   blob = source;
-  const old = image;
+  void image?.release();
   image = undefined;
   refresh();
   try {
-    view.show(await createImageBitmap(source, { imageOrientation: "from-image" }));
-    element("welcome").hidden = true;
-    showBusy("Looking at the picture");
-    await old?.release();
-    segmenter ??= await opening;
-    showBusy("Looking at the picture");
-    const encoded = await (takeAhead(labeled?.id) ?? segmenter.setImage(source));
-    if (blob !== source) return encoded.release();
+    const picture = await createImageBitmap(source, { imageOrientation: "from-image" });
+    // another was opened in the meantime
+    if (blob !== source) return picture.close();
+    view.show(picture);
+  } catch (error) {
+    if (blob !== source) return;
+    showBusy(null);
+    return showError(error, "choose another picture.");
+  }
+  element("welcome").hidden = true;
+  await look();
+}
+
+/** Counts what `look` began: only the last of it is waited for. */
+let looks = 0;
+
+/** Has the model look at the picture, once both are there; then the marks are asked about. */
+async function look(): Promise<void> {
+  const source = blob;
+  if (!source) return;
+  if (!segmenter) {
+    showBusy(models.isOpening ? "Opening the model" : null);
+    if (!models.isOpening) showError("No model has opened", "choose another one, or reload the page to try again.");
+    return;
+  }
+  const turn = ++looks;
+  const isWanted = (): boolean => turn === looks && blob === source;
+  showBusy("Looking at the picture");
+  try {
+    const encoded = await (takeAhead(labels?.current?.id) ?? segmenter.setImage(source));
+    if (!isWanted()) return encoded.release();
     image = encoded;
     const { encode, preprocess } = encoded.timings;
     say(
@@ -244,9 +267,9 @@ async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
     canvas.focus({ preventScroll: true });
     void encodeAhead(source, encode);
   } catch (error) {
-    showError(error, "choose another picture, or reload the page.");
+    if (isWanted()) showError(error, "choose another picture, or reload the page.");
   } finally {
-    showBusy(null);
+    if (isWanted()) showBusy(null);
   }
 }
 
@@ -365,9 +388,7 @@ listenToKeys(canvas, {
 
 takeIn({
   pictures: (files) => void labelsReady.then((ready) => ready.addPictures(files)),
-  checkpoint: (files) => {
-    opening = openModel(files);
-  },
+  checkpoint: (files) => models.bring("Dropped checkpoint", files),
 });
 
 // -- labels ---------------------------------------------------------------------------------------
@@ -395,51 +416,14 @@ refresh();
 
 // -- models ---------------------------------------------------------------------------------------
 
-/** Opens a model in place of the one before; the picture is looked at again. */
-function openModel(source: string | ModelFiles): Promise<Segmenter> {
-  const before = segmenter;
-  segmenter = undefined;
+/** The model opens while the person chooses a picture; another one is asked about the same marks. */
+const models = new ModelChoice((ready) => {
+  cancel();
+  segmenter = ready;
   image = undefined;
   ahead = null;
-  showBusy("Opening the model");
-  const opened = createSegmenter({ model: source === "sam2-mini" ? sam2Mini : source, onProgress: showProgress });
-  opened.then(
-    async (ready) => {
-      segmenter = ready;
-      const { device, model } = ready;
-      showBusy(null);
-      const threads = `${device.threads} ${device.threads === 1 ? "thread" : "threads"}`;
-      element("model").textContent = device.encoder === "webgpu" ? "WebGPU" : `WASM, ${threads}`;
-      element("model").title = device.reason;
-      const where = element("model").textContent;
-      say(`${model.id} is ready on ${where} (${device.reason}). ${blob ? "" : "Choose a picture."}`);
-      // without a model before, a picture that was chosen early is waiting for this one already
-      if (!before) return;
-      await before.dispose();
-      if (blob) await open(blob, labels?.current ?? null);
-    },
-    (error: unknown) => {
-      showBusy(null);
-      segmenter = before;
-      showError(error, "choose another model, or reload the page to try again.");
-    },
-  );
-  return opened;
-}
-
-const choice = element<HTMLSelectElement>("model-choice");
-choice.replaceChildren(
-  ...CATALOGUE.map(({ id, title, bytes, licence }) => {
-    const option = new Option(`${title.replace(/ \(.*/, "")}, ${Math.round(bytes / 1e6)} MB`, id);
-    option.title = `${title}, ${licence}`;
-    return option;
-  }),
-);
-choice.addEventListener("change", () => {
-  opening = openModel(choice.value);
+  refined = new WeakMap();
+  void look();
 });
-
-/** The model opens while the person chooses a picture. */
-let opening = openModel(choice.value);
 
 void workOffline(() => blob === undefined);

@@ -43,15 +43,18 @@ export function forgetError(): void {
 
 /** Runs long work that can be cancelled while it is shown as busy. */
 export async function cancellable(work: (signal: AbortSignal) => Promise<void>, advice: string): Promise<void> {
-  stop = new AbortController();
+  const controller = new AbortController();
+  stop = controller;
   try {
-    await work(stop.signal);
+    await work(controller.signal);
   } catch (error) {
     if ((error as Error).name === "AbortError") say("Stopped.");
     else showError(error, advice);
   } finally {
-    stop = null;
-    showBusy(null);
+    if (stop === controller) {
+      stop = null;
+      showBusy(null);
+    }
   }
 }
 
@@ -60,7 +63,10 @@ export function isCancellable(): boolean {
   return stop !== null;
 }
 
-/** Cancels it. */
+/** Cancels it, if there is any. */
 export function cancel(): void {
-  stop?.abort();
+  if (!stop) return;
+  stop.abort();
+  stop = null;
+  showBusy(null);
 }

@@ -373,6 +373,19 @@ describe("without", () => {
     expect((await exported("svg")).bytes.toString()).toContain("<path");
   });
 
+  test("https: a click, a label", async () => {
+    context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    page = await context.newPage();
+    await page.goto(server.url.replace("127.0.0.1", "0.0.0.0"));
+    expect(await page.evaluate(() => isSecureContext)).toBe(false);
+    await page.locator("#samples button").nth(1).click();
+    await status(/ready in/);
+    await click(0.5, 0.6);
+    await page.locator("#keep").click();
+    await expect.poll(objects).toBe(1);
+    expect(await page.locator("#error").isVisible()).toBe(false);
+  });
+
   test("headers of the host: the page isolates itself, and uses threads", async () => {
     const bare = await serveDemo({ headers: false, build: false });
     context = await browser.newContext();

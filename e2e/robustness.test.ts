@@ -261,6 +261,27 @@ describe("network", () => {
     expectClose(again.scores, await expectedScores());
   });
 
+  test("a device without room for the files segments nevertheless", async () => {
+    const session = await context.newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(server.url).origin, quotaSize: 10_000 });
+    const { message, scores, cached } = await segment();
+    expect(message).toBe("");
+    expectClose(scores, await expectedScores());
+    expect(cached.filter((key) => key.startsWith("toy/"))).toEqual([]);
+  });
+
+  test("a page without https, which may keep nothing and has no threads, segments nevertheless", async () => {
+    await page.goto(server.url.replace("127.0.0.1", "0.0.0.0"));
+    await page.waitForFunction(() => "sam2" in window);
+    expect(await page.evaluate(() => isSecureContext)).toBe(false);
+    for (const model of ["models/toy/model.json", { checkpoint: "models/checkpoint/" }]) {
+      const { message, scores, cached, device } = await segment({ model, device: "auto" });
+      expect(message).toBe("");
+      expectClose(scores, await expectedScores());
+      expect([cached, device?.threads]).toEqual([[], 1]);
+    }
+  });
+
   test("aborting a download rejects at once", async () => {
     handle = (path, _request, response) => {
       if (!path.endsWith("encoder.onnx")) return false;

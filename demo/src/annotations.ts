@@ -1,5 +1,6 @@
 /** What a person has labeled: classes, images, objects. Plain data; every change makes a new value. */
 import type { Rle } from "sam2-web";
+import { v4 as randomId } from "uuid";
 
 /** A class; its number in exports is its place in the list, from 1 (COCO) or 0 (YOLO). */
 export interface ObjectClass {
@@ -55,7 +56,7 @@ export function withColour({ classes, images }: Project, name: string, colour: s
 
 /** A new object. */
 export function newObject(className: string, rle: Rle): LabeledObject {
-  return { id: crypto.randomUUID(), className, rle, name: "", hidden: false, locked: false };
+  return { id: randomId(), className, rle, name: "", hidden: false, locked: false };
 }
 
 /** The image of that name and size, as a picture or a file of annotations tells them. */

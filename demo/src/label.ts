@@ -1,5 +1,6 @@
 /** The labels of a set of pictures, kept as they change. */
 import { decodeRle, maskToPolygons, polygonsToPath, type Rle } from "sam2-web";
+import { v4 as randomId } from "uuid";
 import {
   findImage,
   type LabeledImage,
@@ -163,7 +164,7 @@ export class Labels {
       try {
         const { width, height } = await createImageBitmap(blob, { imageOrientation: "from-image" });
         const known = findImage(this.#project, { name, width, height });
-        const image: LabeledImage = known ?? { id: crypto.randomUUID(), name, width, height, objects: [] };
+        const image: LabeledImage = known ?? { id: randomId(), name, width, height, objects: [] };
         await this.#store.savePicture(image.id, blob);
         this.#strip.forget(image.id);
         if (!known) added.push(image);

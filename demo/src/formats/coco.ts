@@ -1,5 +1,6 @@
 /** COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. */
 import { decodeRle, encodeRle, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
+import { v4 as randomId } from "uuid";
 import {
   EMPTY_PROJECT,
   ImportError,
@@ -115,7 +116,7 @@ export function fromCoco(text: string): Project {
     classes,
     images: images.map(
       ({ id, file_name, width, height }): LabeledImage => ({
-        id: crypto.randomUUID(),
+        id: randomId(),
         name: String(file_name),
         width,
         height,

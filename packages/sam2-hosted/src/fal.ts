@@ -13,6 +13,7 @@ import {
   type Rle,
   type Segmenter,
 } from "sam2-web";
+import { v4 as randomId } from "uuid";
 import { Fields } from "./fields.ts";
 import { readPicture, UnreadablePicture } from "./picture.ts";
 import { json, jsonBody, Problem } from "./problem.ts";
@@ -151,7 +152,7 @@ export class FalService {
   /** Puts a request at the end of the queue. */
   #submit(body: Readonly<Record<string, unknown>>): Job {
     const job: Job = {
-      id: crypto.randomUUID(),
+      id: randomId(),
       stop: new AbortController(),
       logs: [],
       state: "IN_QUEUE",
@@ -242,7 +243,7 @@ export class FalService {
   /** An address for a file: one that the page can show, or, inside a service worker, the service's own. */
   #publish(blob: Blob, name: string): string {
     if (typeof URL.createObjectURL === "function" && typeof document !== "undefined") return URL.createObjectURL(blob);
-    const url = `https://v3.fal.media/files/${crypto.randomUUID()}/${name}`;
+    const url = `https://v3.fal.media/files/${randomId()}/${name}`;
     this.#files.set(url, blob);
     return url;
   }
@@ -250,7 +251,7 @@ export class FalService {
   /** The first step of the client's upload: says where to put the file, and where it will be. */
   async #upload(request: Request): Promise<Response> {
     const { file_name, content_type } = await jsonBody(request);
-    const url = `https://v3.fal.media/files/${crypto.randomUUID()}/${encodeURIComponent(String(file_name ?? "file"))}`;
+    const url = `https://v3.fal.media/files/${randomId()}/${encodeURIComponent(String(file_name ?? "file"))}`;
     this.#files.set(url, new Blob([], { type: String(content_type ?? "") }));
     return json({ upload_url: url, file_url: url });
   }

@@ -1,6 +1,7 @@
 /**
- * Downloads that are kept: in the origin's private file system, or in the Cache API where there is
- * none. A file is kept only when its size and SHA-256 are what was promised.
+ * Downloads that are kept: in the origin's private file system, in the Cache API where there is none,
+ * and nowhere on pages that may keep nothing. A file is kept only when its size and SHA-256 are what
+ * was promised, and where there is room for it.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -128,10 +129,20 @@ class CacheApiStore implements Store {
   }
 }
 
+/** For pages that may keep nothing: those without https, and some private windows. */
+const NOWHERE: Store = {
+  read: async () => null,
+  write: async () => undefined,
+  remove: async () => undefined,
+  list: async () => [],
+};
+
 let opened: Promise<Store> | undefined;
 
 function store(): Promise<Store> {
-  opened ??= FileSystemStore.open().catch(async () => new CacheApiStore(await caches.open(FOLDER)));
+  opened ??= FileSystemStore.open()
+    .catch(async () => new CacheApiStore(await caches.open(FOLDER)))
+    .catch(() => NOWHERE);
   return opened;
 }
 
@@ -172,14 +183,14 @@ export async function fetchCached(
     bytes = await download(file, begun && unpacked(begun), onProgress, signal);
   } catch (error) {
     if (error instanceof Interrupted) {
-      if (error.part.bytes.length > 0) await files.write(part, packed(error.part));
+      if (error.part.bytes.length > 0) await keep(part, packed(error.part));
       throw error.reason;
     }
     throw error;
   }
   await files.remove(part);
   verify(file, bytes);
-  await files.write(file.key, bytes);
+  await keep(file.key, bytes);
   return bytes;
 }
 
@@ -287,9 +298,9 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   return result;
 }
 
-/** Keeps bytes that were made here, such as a converted model. */
+/** Keeps bytes, where there is room for them: without it they are fetched or made again the next time. */
 export async function keep(key: string, bytes: Uint8Array): Promise<void> {
-  await (await store()).write(key, bytes);
+  await (await store()).write(key, bytes).catch(() => undefined);
 }
 
 /** Keeps what was found out about a model, as JSON. */

@@ -4,7 +4,7 @@ import type { AutomaticMask, AutomaticOptions, AutomaticProgress } from "./autom
 import type { CachedFile } from "./cache.ts";
 import { abortable, Connection } from "./connection.ts";
 import type { DeviceChoice } from "./device.ts";
-import { Sam2Error } from "./errors.ts";
+import { isSam2Error, Sam2Error } from "./errors.ts";
 import { type ImageSource, toTransferable } from "./image.ts";
 import type { ModelSource } from "./load.ts";
 import { resizeLogits } from "./mask.ts";
@@ -262,15 +262,15 @@ export class Segmenter {
     this.#alive();
     const signal = options.supersede ? this.#supersede(options.signal) : options.signal;
     signal?.throwIfAborted();
-    const image = await this.#encoded(source, signal);
-    if (options.supersede) await abortable(this.#following, signal);
-    const { id, width, height, quality } = image;
-    const connection = (quality === "draft" && this.#draft) || this.#alive();
-    const mask_input = this.#draft ? fitted(prompt.mask_input, connection.opened.spec.maskSize) : prompt.mask_input;
-    const answer = connection.call((remote) => remote.predict(id, { ...prompt, mask_input }));
-    if (options.supersede) this.#following = answer.catch(() => undefined);
-    const prediction = await abortable(answer, signal);
-    return new SegmentResult({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
+    return this.#with(source, signal, async ({ id, width, height, quality }) => {
+      if (options.supersede) await abortable(this.#following, signal);
+      const connection = (quality === "draft" && this.#draft) || this.#alive();
+      const mask_input = this.#draft ? fitted(prompt.mask_input, connection.opened.spec.maskSize) : prompt.mask_input;
+      const answer = connection.call((remote) => remote.predict(id, { ...prompt, mask_input }));
+      if (options.supersede) this.#following = answer.catch(() => undefined);
+      const prediction = await abortable(answer, signal);
+      return new SegmentResult({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
+    });
   }
 
   /**
@@ -288,18 +288,19 @@ export class Segmenter {
   ): Promise<AutomaticMask[]> {
     this.#alive();
     signal?.throwIfAborted();
-    const image = await this.#encoded(source, signal);
-    await abortable(image.refined, signal);
-    const original = this.#sources.get(image);
-    const cropped = (options.crop_n_layers ?? 0) > 0 && original !== undefined;
-    const picture = cropped ? await abortable(toTransferable(original), signal) : null;
-    const sent = picture instanceof ImageBitmap ? Comlink.transfer(picture, [picture]) : picture;
-    const listener = Comlink.proxy(async (progress: AutomaticProgress) => {
-      if (signal?.aborted) return false;
-      onProgress?.(progress);
-      return true;
+    return this.#with(source, signal, async (image) => {
+      await abortable(image.refined, signal);
+      const original = this.#sources.get(image);
+      const cropped = (options.crop_n_layers ?? 0) > 0 && original !== undefined;
+      const picture = cropped ? await abortable(toTransferable(original), signal) : null;
+      const sent = picture instanceof ImageBitmap ? Comlink.transfer(picture, [picture]) : picture;
+      const listener = Comlink.proxy(async (progress: AutomaticProgress) => {
+        if (signal?.aborted) return false;
+        onProgress?.(progress);
+        return true;
+      });
+      return this.#alive().call((remote) => remote.segmentEverything(image.id, sent, options, listener), signal);
     });
-    return this.#alive().call((remote) => remote.segmentEverything(image.id, sent, options, listener), signal);
   }
 
   /** Aborts the request that is superseded; returns the signal of the new one. */
@@ -307,6 +308,20 @@ export class Segmenter {
     this.#newest?.abort(new DOMException("a newer request took its place", "AbortError"));
     this.#newest = new AbortController();
     return signal ? AbortSignal.any([signal, this.#newest.signal]) : this.#newest.signal;
+  }
+
+  /** Does a task with an image; a picture that was encoded on first sight, and made room for others, is encoded again. */
+  async #with<T>(
+    source: SegmenterImage | ImageSource,
+    signal: AbortSignal | undefined,
+    task: (image: SegmenterImage) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await task(await this.#encoded(source, signal));
+    } catch (error) {
+      if (!isSam2Error(error, "ImageReleasedError") || !this.#seen.delete(source as object)) throw error;
+      return this.#with(source, signal, task);
+    }
   }
 
   async #encoded(source: SegmenterImage | ImageSource, signal: AbortSignal | undefined): Promise<SegmenterImage> {

@@ -1,5 +1,6 @@
 /** From a model's name, address or files to the bytes that sessions are opened with. */
 
+import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import {
   type AttentionForm,
@@ -83,8 +84,14 @@ async function readJson(blob: Blob, name: string): Promise<unknown> {
   }
 }
 
-async function bytesOf(blob: Blob): Promise<Uint8Array> {
+async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await blob.arrayBuffer());
+}
+
+/** SHA-256 in hexadecimal; by the platform, where the page has it from https. */
+async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const { subtle } = crypto as Partial<Crypto>;
+  return bytesToHex(subtle ? new Uint8Array(await subtle.digest("SHA-256", bytes)) : sha256(bytes));
 }
 
 type CheckpointBlobs = Extract<ModelFiles, { config: Blob }>;
@@ -108,10 +115,8 @@ async function checkpointForms(files: CheckpointBlobs, draft: boolean): Promise<
       };
     },
   });
-  const digests = await Promise.all(
-    files.weights.map(async (blob) => crypto.subtle.digest("SHA-256", await blob.arrayBuffer())),
-  );
-  const fingerprint = [...digests.map((digest) => bytesToHex(new Uint8Array(digest))), size].join("-");
+  const digests = await Promise.all(files.weights.map(async (blob) => digest(await bytesOf(blob))));
+  const fingerprint = [...digests, size].join("-");
   return { forms: [form("fused"), form("decomposed")], fingerprint };
 }
 

@@ -40,9 +40,9 @@ function canvasOf(width: number, height: number): [OffscreenCanvas, OffscreenCan
   return [canvas, context];
 }
 
-function checkSize(mask: Mask, { width, height }: DrawablePicture): void {
+function checkSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">): void {
   if (mask.width !== width || mask.height !== height) {
-    throw new RangeError(`expected a mask of the picture's ${width}×${height}, got ${mask.width}×${mask.height}`);
+    throw new RangeError(`expected a mask of ${width}×${height}, got ${mask.width}×${mask.height}`);
   }
 }
 
@@ -170,9 +170,7 @@ export function toLabelMap(masks: readonly Mask[]): LabelMap {
   const data = new Uint16Array(width * height);
   const largestFirst = masks.map((mask, i) => ({ mask, i, area: maskArea(mask) })).sort((a, b) => b.area - a.area);
   for (const { mask, i } of largestFirst) {
-    if (mask.width !== width || mask.height !== height) {
-      throw new RangeError(`expected masks of ${width}×${height}, got one of ${mask.width}×${mask.height}`);
-    }
+    checkSize(mask, first);
     for (let at = 0; at < data.length; at++) if (mask.data[at] === 1) data[at] = i + 1;
   }
   return { data, width, height };

@@ -47,7 +47,7 @@ describe("overlay", () => {
 
   test("a mask of another size is refused", () => {
     const small: Mask = { data: new Uint8Array(4), width: 2, height: 2 };
-    expect(() => drawOverlay(grey(), { masks: [small] })).toThrow("expected a mask of the picture's 8×6, got 2×2");
+    expect(() => drawOverlay(grey(), { masks: [small] })).toThrow("expected a mask of 8×6, got 2×2");
   });
 });
 

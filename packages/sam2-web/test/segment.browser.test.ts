@@ -501,6 +501,25 @@ describe("control", () => {
     void second;
   });
 
+  test("a picture that was given itself, and made room for others, is encoded again", async () => {
+    const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];
+    const segmenter = await createSegmenter({
+      device: "wasm",
+      embeddingBudget: 70_000,
+      model: { config, weights: [weights] },
+    });
+    const scoresOf = async (picture: Blob): Promise<unknown> =>
+      (await segmenter.segment({ image: picture, ...point })).scores.data;
+    const pictures = [photo, photo.slice(), photo.slice()];
+    const first = await scoresOf(photo);
+    for (const picture of [...pictures, ...pictures]) expect(await scoresOf(picture)).toEqual(first);
+    const options = { points_per_side: 2, pred_iou_thresh: 0, stability_score_thresh: 0 };
+    const counts = [];
+    for (const picture of pictures) counts.push((await segmenter.segmentEverything(picture, options)).length);
+    expect(new Set(counts).size).toBe(1);
+    await segmenter.dispose();
+  });
+
   test("progress tells the phases", async () => {
     const phases: string[] = [];
     const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];

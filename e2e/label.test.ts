@@ -357,6 +357,44 @@ test("a browser that is killed loses nothing", async () => {
   await rm(profile, { recursive: true, force: true });
 });
 
+test("two tabs: neither loses what the other has labeled, and each shows it", async () => {
+  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  const other = await (context as BrowserContext).newPage();
+  await other.goto(server.url);
+  await says(other, /is ready/);
+  const pictures = (of: Page): Promise<number> => of.locator("#strip button").count();
+  const comeBack = (to: Page): Promise<void> =>
+    to.evaluate(() => void document.dispatchEvent(new Event("visibilitychange")));
+  await page.locator("#file").setInputFiles(sample("truck.jpg"));
+  await status(/ready in/);
+  await click(0.4, 0.5);
+  await page.locator("#keep").click();
+  await expect.poll(objects).toBe(1);
+  await other.locator("#file").setInputFiles(sample("cars.jpg"));
+  await says(other, /ready in/);
+  await other.locator("#new-class-name").fill("wheel");
+  await other.locator("#new-class-name").press("Enter");
+  await expect.poll(() => other.locator("#class-choice").inputValue()).toBe("wheel");
+  expect([await pictures(page), await pictures(other)]).toEqual([1, 1]);
+  await comeBack(other);
+  await expect.poll(() => pictures(other)).toBe(2);
+  expect(await other.locator("#strip button").first().getAttribute("aria-label")).toBe("truck.jpg, 1 object");
+  await comeBack(page);
+  await expect.poll(() => pictures(page)).toBe(2);
+  expect(await objects()).toBe(1);
+  expect(await page.locator("#class-choice option").allTextContents()).toEqual(["object", "wheel"]);
+  // a deletion is brought along too
+  await page.locator("#objects button", { hasText: "Delete" }).click();
+  await expect.poll(objects).toBe(0);
+  await expect.poll(() => page.locator("#kept").textContent()).toMatch(/^0 of 2/);
+  await page.reload();
+  await expect.poll(() => pictures(page)).toBe(2);
+  await comeBack(other);
+  await expect
+    .poll(() => other.locator("#strip button").first().getAttribute("aria-label"))
+    .toBe("truck.jpg, 0 objects");
+});
+
 describe("without", () => {
   test("a network, after the first visit: a click, a label, an export", async () => {
     await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));

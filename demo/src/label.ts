@@ -103,6 +103,9 @@ export class Labels {
       void this.#delete(image ? [image] : []);
     });
     element("delete-all").addEventListener("click", () => void this.#delete(this.#project.images));
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") void this.#catchUp();
+    });
   }
 
   /** Takes up what was kept at the last visit. */
@@ -233,6 +236,20 @@ export class Labels {
       .catch((error: unknown) => {
         this.#events.fail(error, "the labels could not be kept; export them before you close the page.");
       });
+  }
+
+  /** Takes over what was labeled in another tab, when the person comes back to this one. */
+  async #catchUp(): Promise<void> {
+    await this.#saving;
+    if (!(await this.#store.isChangedElsewhere())) return;
+    const before = this.#image();
+    const project = await this.#store.load();
+    const image = project.images.find(({ id }) => id === before?.id);
+    // the picture that is shown was deleted
+    if (before && !image) return location.reload();
+    this.#project = this.#saved = project;
+    this.#show();
+    if (image) this.#events.change(image.objects, "Brought up to date with another tab.");
   }
 
   /** Whether the picture is here, and so was opened. */

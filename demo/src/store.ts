@@ -1,10 +1,11 @@
 /** The project and its pictures, kept in this browser from one visit to the next. */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { v4 as randomId } from "uuid";
 import { EMPTY_PROJECT, type LabeledImage, type ObjectClass, type Project } from "./annotations.ts";
 
 interface Schema extends DBSchema {
-  /** Under "classes" and "order": what does not belong to one image. */
-  project: { key: string; value: readonly ObjectClass[] | readonly string[] };
+  /** Under "classes" and "order": what does not belong to one image; under "revision": a name of the last change. */
+  project: { key: string; value: readonly ObjectClass[] | readonly string[] | string };
   images: { key: string; value: LabeledImage };
   pictures: { key: string; value: Blob };
 }
@@ -12,6 +13,8 @@ interface Schema extends DBSchema {
 /** Saves each change as it is made; what was written is there after a crash. */
 export class Store {
   readonly #database: IDBPDatabase<Schema>;
+  /** What is in the database, as far as this tab knows. */
+  #revision: unknown;
 
   private constructor(database: IDBPDatabase<Schema>) {
     this.#database = database;
@@ -34,24 +37,39 @@ export class Store {
       EMPTY_PROJECT.classes) as readonly ObjectClass[];
     const order = ((await this.#database.get("project", "order")) ?? []) as readonly string[];
     const images = await Promise.all(order.map((id) => this.#database.get("images", id)));
+    this.#revision = await this.#database.get("project", "revision");
     return { classes, images: images.filter((image) => image !== undefined) };
   }
 
-  /** Writes what differs from `before`, in one transaction. */
+  /** Whether another tab has saved something since this one loaded or saved. */
+  async isChangedElsewhere(): Promise<boolean> {
+    return (await this.#database.get("project", "revision")) !== this.#revision;
+  }
+
+  /** Writes what differs from `before`, in one transaction; what another tab has written beside it stays. */
   async save(project: Project, before: Project): Promise<void> {
     const transaction = this.#database.transaction(["project", "images", "pictures"], "readwrite");
-    const known = new Set(before.images);
+    const shared = transaction.objectStore("project");
     const images = transaction.objectStore("images");
-    const ids = project.images.map(({ id }) => id);
+    const classes = ((await shared.get("classes")) ?? before.classes) as readonly ObjectClass[];
+    const order = ((await shared.get("order")) ?? []) as readonly string[];
+    const revision = await shared.get("revision");
+    const changed = project.images.filter((image) => !before.images.includes(image));
+    const left = new Set(project.images.map(({ id }) => id));
+    const gone = before.images.map(({ id }) => id).filter((id) => !left.has(id));
+    const ids = new Set([...order, ...changed.map(({ id }) => id)]);
+    for (const id of gone) ids.delete(id);
+    const next = randomId();
     await Promise.all([
-      transaction.objectStore("project").put(project.classes, "classes"),
-      transaction.objectStore("project").put(ids, "order"),
-      ...project.images.filter((image) => !known.has(image)).map((image) => images.put(image, image.id)),
-      ...before.images
-        .filter(({ id }) => !ids.includes(id))
-        .flatMap(({ id }) => [images.delete(id), transaction.objectStore("pictures").delete(id)]),
+      shared.put(withChanges(classes, before.classes, project.classes), "classes"),
+      shared.put([...ids], "order"),
+      shared.put(next, "revision"),
+      ...changed.map((image) => images.put(image, image.id)),
+      ...gone.flatMap((id) => [images.delete(id), transaction.objectStore("pictures").delete(id)]),
       transaction.done,
     ]);
+    // after another tab's changes, this one has still to catch up
+    if (revision === this.#revision) this.#revision = next;
   }
 
   async savePicture(id: string, picture: Blob): Promise<void> {
@@ -66,4 +84,18 @@ export class Store {
   static async used(): Promise<number | null> {
     return (await navigator.storage?.estimate?.())?.usage ?? null;
   }
+}
+
+/** The classes that are kept, with what has changed from `before` to `now`. */
+function withChanges(
+  kept: readonly ObjectClass[],
+  before: readonly ObjectClass[],
+  now: readonly ObjectClass[],
+): ObjectClass[] {
+  const changed = new Map(now.filter((each) => !before.includes(each)).map((each) => [each.name, each]));
+  const names = new Set(kept.map(({ name }) => name));
+  return [
+    ...kept.map((each) => changed.get(each.name) ?? each),
+    ...[...changed.values()].filter(({ name }) => !names.has(name)),
+  ];
 }

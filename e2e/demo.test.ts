@@ -151,3 +151,25 @@ test("on a phone, with touch", async () => {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(overflow).toBeLessThanOrEqual(0);
 });
+
+test("on a phone, two fingers zoom; what the first one began is no box", async () => {
+  await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  const [x, y] = await place(0.5, 0.5);
+  const session = await context.newCDPSession(page);
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...points: [number, number][]): Promise<unknown> =>
+    session.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: points.map(([px, py], id) => ({ x: px, y: py, id })),
+    });
+  const before = await tinted();
+  await touch("touchStart", [x - 40, y]);
+  await touch("touchMove", [x - 20, y + 20]);
+  await touch("touchStart", [x - 20, y + 20], [x + 20, y]);
+  await touch("touchMove", [x - 60, y + 60], [x + 60, y + 40]);
+  await touch("touchEnd");
+  await page.waitForTimeout(500);
+  expect(await page.locator("#undo").isDisabled()).toBe(true);
+  expect(await candidates()).toBe(0);
+  // the picture is larger now, and so the part of it that is blue by itself is another
+  expect(await tinted()).not.toBe(before);
+});

@@ -162,13 +162,17 @@ test("everything: many objects at once, one undo takes them back", async () => {
   expect(await objects()).toBe(0);
 });
 
-test("touching up: a brush paints and erases, a mask is added and taken; each is one step of undo", async () => {
+test("touching up: what is kept is protected, a brush paints and erases, a mask is added and taken; each is one step of undo", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
   await page.locator("#samples button").first().click();
   await status(/ready in/);
   await click(0.4, 0.5);
+  await page.evaluate(() => {
+    navigator.storage.persist = async () => Object.assign(window, { protects: true }) !== null;
+  });
   await page.locator("#keep").click();
   await expect.poll(objects).toBe(1);
+  await page.waitForFunction(() => "protects" in window);
   const area = async (): Promise<number> => JSON.parse((await exported("coco")).bytes.toString()).annotations[0].area;
   const kept = await area();
   await page.locator("#objects button", { hasText: "Edit" }).click();

@@ -207,6 +207,8 @@ export class Labels {
   setObjects(objects: readonly LabeledObject[]): void {
     const image = this.#image();
     if (!image || image.objects === objects) return;
+    // from the first object on it is work that may not be lost
+    if (image.objects.length === 0) void Store.protect();
     this.#set(withImage(this.#project, { ...image, objects }));
   }
 

@@ -328,6 +328,10 @@ listen(canvas, view, {
     if (x2 - x1 < 1 || y2 - y1 < 1) return view.update({ rubberBand: null });
     mark({ points: history.current.marks.points, box: [x1, y1, x2, y2] });
   },
+  abandon() {
+    stroke = null;
+    view.update({ stroke: null, rubberBand: null });
+  },
 });
 
 buttons.undo.addEventListener("click", () => step("undo"));

@@ -11,6 +11,8 @@ export interface Gestures {
   click(x: number, y: number, remove: boolean): void;
   /** A box being drawn, and its end. */
   drag(from: { x: number; y: number }, to: { x: number; y: number }, done: boolean): void;
+  /** What was being drawn is not meant: a second finger came, or the system took the pointer away. */
+  abandon(): void;
 }
 
 /** Listens on the canvas. Touch with two fingers zooms and moves; the space bar and dragging moves. */
@@ -25,6 +27,10 @@ export function listen(canvas: HTMLCanvasElement, view: View, gestures: Gestures
     const box = canvas.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
+  const abandon = (): void => {
+    if (dragging) gestures.abandon();
+    dragging = false;
+  };
   const isRemoval = (event: PointerEvent): boolean => event.button === 2 || event.altKey;
 
   canvas.addEventListener("pointerdown", (event) => {
@@ -36,6 +42,7 @@ export function listen(canvas: HTMLCanvasElement, view: View, gestures: Gestures
       pinched = false;
     } else {
       pinched = true;
+      abandon();
     }
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -72,6 +79,7 @@ export function listen(canvas: HTMLCanvasElement, view: View, gestures: Gestures
   canvas.addEventListener("pointercancel", (event) => {
     pressed.delete(event.pointerId);
     start = null;
+    abandon();
   });
   canvas.addEventListener("pointerleave", () => gestures.leave());
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());

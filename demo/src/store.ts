@@ -80,6 +80,12 @@ export class Store {
     return this.#database.get("pictures", id);
   }
 
+  /** Asks the browser not to clear what is kept when it needs room; some browsers ask the person. */
+  static async protect(): Promise<void> {
+    if (await navigator.storage?.persisted?.()) return;
+    await navigator.storage?.persist?.();
+  }
+
   /** Bytes that this site takes on the device, where the browser tells. */
   static async used(): Promise<number | null> {
     return (await navigator.storage?.estimate?.())?.usage ?? null;

@@ -108,6 +108,24 @@ describe("with a mouse", () => {
     await expect.poll(tinted).toBe(before);
   });
 
+  test("a window of another size shows the whole picture, or what was zoomed into", async () => {
+    /** Whether the picture covers the canvas's corner. */
+    const covered = (): Promise<boolean> =>
+      page.evaluate(async () => {
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const context = (document.getElementById("canvas") as HTMLCanvasElement).getContext("2d");
+        return context?.getImageData(0, 0, 1, 1).data[3] === 255;
+      });
+    await page.setViewportSize({ width: 1100, height: 700 });
+    expect(await covered()).toBe(false);
+    for (let i = 0; i < 4; i++) await page.locator("#zoom-in").click();
+    expect(await covered()).toBe(true);
+    await page.setViewportSize({ width: 1280, height: 800 });
+    expect(await covered()).toBe(true);
+    await page.locator("#fit").click();
+    expect(await covered()).toBe(false);
+  });
+
   test("saved masks are of the picture's size", async () => {
     await page.mouse.click(...(await place(0.3, 0.33)));
     await status(/Mask with score/);

@@ -48,6 +48,8 @@ export class View {
   #scale = 1;
   #left = 0;
   #top = 0;
+  /** Whether the whole picture is shown, and is to be at any size. */
+  #fitted = true;
   #scheduled = false;
 
   constructor(canvas: HTMLCanvasElement) {
@@ -62,10 +64,18 @@ export class View {
 
   #resize(): void {
     const { clientWidth, clientHeight } = this.#canvas;
-    const ratio = devicePixelRatio;
+    const [before, ratio] = [{ width: this.#canvas.width, height: this.#canvas.height }, devicePixelRatio];
     this.#canvas.width = Math.max(1, Math.round(clientWidth * ratio));
     this.#canvas.height = Math.max(1, Math.round(clientHeight * ratio));
-    this.fit();
+    if (this.#fitted) {
+      this.fit();
+    } else {
+      // what was in the middle stays there
+      this.#left += (this.#canvas.width - before.width) / 2;
+      this.#top += (this.#canvas.height - before.height) / 2;
+    }
+    // a canvas of a new size is blank; painted at once, it is not seen so
+    this.#paint();
   }
 
   show(picture: ImageBitmap | null): void {
@@ -82,6 +92,7 @@ export class View {
   /** The whole picture, centred. */
   fit(): void {
     const { width, height } = this.#canvas;
+    this.#fitted = true;
     if (this.#picture) {
       this.#scale = Math.min(width / this.#picture.width, height / this.#picture.height) * 0.98;
       this.#left = (width - this.#picture.width * this.#scale) / 2;
@@ -103,6 +114,7 @@ export class View {
     this.#left = px - (px - this.#left) * applied;
     this.#top = py - (py - this.#top) * applied;
     this.#scale = scale;
+    this.#fitted = false;
     this.#draw();
   }
 
@@ -110,6 +122,7 @@ export class View {
   pan(dx: number, dy: number): void {
     this.#left += dx * devicePixelRatio;
     this.#top += dy * devicePixelRatio;
+    this.#fitted = false;
     this.#draw();
   }
 

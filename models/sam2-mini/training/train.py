@@ -67,7 +67,7 @@ class Batches:
 
     def make(self, step: int) -> dict:
         rng = np.random.default_rng((TRAINING_SEED, step))
-        with_box = rng.random() < 0.5
+        with_box = rng.random() < 0.4
         pictures, targets, weights, coords, owners = [], [], [], [], []
         quarter = self.size // 4
         for item in range(self.batch):
@@ -339,6 +339,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
             optimizer.load_state_dict(kept)
         step = state["step"]
     architecture.set_image_size(model, arguments.size)
+    model.vision_encoder.compile()
 
     parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
     batches = Batches(arguments.cache, arguments.size, arguments.batch // arguments.processes, arguments.prompts)

@@ -10,7 +10,7 @@ Stops at the given time with the learning rate brought down; `OUT_FOLDER/state.p
 `--processes` makes and learns from its own share of the batch on one core, and their gradients are
 averaged: on two cores half as fast again as one process with two threads. The networks compute in
 bfloat16, which takes half the time of float32 where the processor multiplies it (AVX-512 BF16), and
-the mask product and its loss are compiled, which needs a C++ compiler.
+the image encoder, the mask product and its loss are compiled, which needs a C++ compiler.
 """
 
 import argparse

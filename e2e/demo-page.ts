@@ -38,6 +38,11 @@ export async function says(page: Page, text: RegExp): Promise<void> {
   );
 }
 
+/** Waits until what was asked to be drawn is on the canvas. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+}
+
 /** Where the canvas is in the window, in CSS pixels. */
 export async function canvasBox(page: Page): Promise<{ x: number; y: number; width: number; height: number }> {
   const box = await page.locator("#canvas").boundingBox();

@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { canvasBox, type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
+import { canvasBox, type DemoServer, drawn, says, serveDemo, violations } from "./demo-page.ts";
 
 let server: DemoServer;
 let browser: Browser;
@@ -48,9 +48,9 @@ async function place(x: number, y: number): Promise<[number, number]> {
 const candidates = (): Promise<number> => page.locator("#candidates button").count();
 
 /** Blue pixels on the canvas: what the mask tints. */
-const tinted = (): Promise<number> =>
-  page.evaluate(async () => {
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+const tinted = async (): Promise<number> => {
+  await drawn(page);
+  return page.evaluate(() => {
     const canvas = document.getElementById("canvas") as HTMLCanvasElement;
     const { data } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(
       0,
@@ -64,6 +64,7 @@ const tinted = (): Promise<number> =>
     }
     return count;
   });
+};
 
 describe("with a mouse", () => {
   beforeEach(() => open({ viewport: { width: 1280, height: 800 } }));
@@ -110,12 +111,13 @@ describe("with a mouse", () => {
 
   test("a window of another size shows the whole picture, or what was zoomed into", async () => {
     /** Whether the picture covers the canvas's corner. */
-    const covered = (): Promise<boolean> =>
-      page.evaluate(async () => {
-        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const covered = async (): Promise<boolean> => {
+      await drawn(page);
+      return page.evaluate(() => {
         const context = (document.getElementById("canvas") as HTMLCanvasElement).getContext("2d");
         return context?.getImageData(0, 0, 1, 1).data[3] === 255;
       });
+    };
     await page.setViewportSize({ width: 1100, height: 700 });
     expect(await covered()).toBe(false);
     for (let i = 0; i < 4; i++) await page.locator("#zoom-in").click();

@@ -8,7 +8,7 @@ import { unzipSync } from "fflate";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { chromiumArguments, findBrowser, launchBrowser } from "../packages/headless/src/browser.ts";
-import { canvasBox, DEMO, type DemoServer, says, serveDemo, violations } from "./demo-page.ts";
+import { canvasBox, DEMO, type DemoServer, drawn, says, serveDemo, violations } from "./demo-page.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 
@@ -296,12 +296,13 @@ test("of two pictures opened at once the later is shown, even when the earlier t
   await page.locator("#file").setInputFiles(["truck.jpg", "cars.jpg", "groceries.jpg"].map(sample));
   await status(/ready in/);
   await expect.poll(() => page.locator("#strip button").count()).toBe(3);
-  const shown = (): Promise<string> =>
-    page.evaluate(async () => {
-      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-      const drawn = new TextEncoder().encode((document.getElementById("canvas") as HTMLCanvasElement).toDataURL());
-      return String(new Uint8Array(await crypto.subtle.digest("SHA-256", drawn)));
+  const shown = async (): Promise<string> => {
+    await drawn(page);
+    return page.evaluate(async () => {
+      const pixels = new TextEncoder().encode((document.getElementById("canvas") as HTMLCanvasElement).toDataURL());
+      return String(new Uint8Array(await crypto.subtle.digest("SHA-256", pixels)));
     });
+  };
   const open = async (index: number): Promise<void> => {
     await page.locator("#strip button").nth(index).click();
     await expect.poll(() => page.locator("#strip button").nth(index).getAttribute("aria-current")).toBe("true");

@@ -75,6 +75,11 @@ function segment(
   }, options);
 }
 
+/** Where the part of a file that is asked for begins. */
+function rangeStart({ headers }: IncomingMessage): number {
+  return Number(/bytes=(\d+)-/.exec(headers.range ?? "")?.[1] ?? 0);
+}
+
 /** The reference's scores for that click. */
 async function expectedScores(): Promise<number[]> {
   const [first] = JSON.parse(await readFile(join(FIXTURES, "photo", "expected.json"), "utf8"));
@@ -145,7 +150,7 @@ describe("network", () => {
     handle = (path, request, response) => {
       if (!path.endsWith("encoder.onnx")) return false;
       ranges.push(request.headers.range);
-      const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      const from = rangeStart(request);
       response.writeHead(from > 0 ? 206 : 200, {
         ...ISOLATION,
         "Content-Length": encoder.length - from,
@@ -193,7 +198,7 @@ describe("network", () => {
       let broken = true;
       handle = (path, request, response) => {
         if (!path.endsWith("model.safetensors")) return false;
-        const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+        const from = rangeStart(request);
         const status = from >= weights.length ? 416 : from > 0 ? 206 : 200;
         const version = broken ? before : now;
         statuses.push(status);

@@ -244,8 +244,13 @@ export class Labels {
   async #catchUp(): Promise<void> {
     await this.#saving;
     if (!(await this.#store.isChangedElsewhere())) return;
+    let [shown, project] = [this.#project, await this.#store.load()];
+    // what was changed here in the meantime is saved first
+    while (this.#project !== shown) {
+      await this.#saving;
+      [shown, project] = [this.#project, await this.#store.load()];
+    }
     const before = this.#image();
-    const project = await this.#store.load();
     const image = project.images.find(({ id }) => id === before?.id);
     // the picture that is shown was deleted
     if (before && !image) return location.reload();

@@ -200,7 +200,6 @@ async function everything(): Promise<void> {
       signal,
       onProgress: ({ done, total, masks }) => showBusy(`Everything: ${masks.length} masks`, done / total),
     });
-    if (image !== picture) return;
     const made = found
       .sort((a, b) => b.area - a.area)
       .map(({ segmentation }) => labels?.newObject(segmentation as Rle) as LabeledObject);

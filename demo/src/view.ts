@@ -68,7 +68,7 @@ export class View {
     this.#canvas.width = Math.max(1, Math.round(clientWidth * ratio));
     this.#canvas.height = Math.max(1, Math.round(clientHeight * ratio));
     if (this.#fitted) {
-      this.fit();
+      this.#centre();
     } else {
       // what was in the middle stays there
       this.#left += (this.#canvas.width - before.width) / 2;
@@ -91,14 +91,17 @@ export class View {
 
   /** The whole picture, centred. */
   fit(): void {
-    const { width, height } = this.#canvas;
     this.#fitted = true;
-    if (this.#picture) {
-      this.#scale = Math.min(width / this.#picture.width, height / this.#picture.height) * 0.98;
-      this.#left = (width - this.#picture.width * this.#scale) / 2;
-      this.#top = (height - this.#picture.height * this.#scale) / 2;
-    }
+    this.#centre();
     this.#draw();
+  }
+
+  #centre(): void {
+    const { width, height } = this.#canvas;
+    if (!this.#picture) return;
+    this.#scale = Math.min(width / this.#picture.width, height / this.#picture.height) * 0.98;
+    this.#left = (width - this.#picture.width * this.#scale) / 2;
+    this.#top = (height - this.#picture.height * this.#scale) / 2;
   }
 
   /** One picture pixel to one screen pixel. */

@@ -3,8 +3,7 @@
  * and nowhere on pages that may keep nothing. A file is kept only when its size and SHA-256 are what
  * was promised, and where there is room for it.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import { digest } from "./digest.ts";
 import { Sam2Error } from "./errors.ts";
 
 /** A file to fetch. `key` names it in the cache and must change with its content. */
@@ -146,11 +145,11 @@ function store(): Promise<Store> {
   return opened;
 }
 
-function verify(file: RemoteFile, bytes: Uint8Array): void {
+async function verify(file: RemoteFile, bytes: Uint8Array): Promise<void> {
   if (file.bytes !== undefined && bytes.length !== file.bytes) {
     throw new Sam2Error("IntegrityError", `${file.url}: expected ${file.bytes} bytes, got ${bytes.length}`);
   }
-  const hash = file.sha256 === undefined ? undefined : bytesToHex(sha256(bytes));
+  const hash = file.sha256 === undefined ? undefined : await digest(bytes);
   if (hash !== file.sha256) {
     throw new Sam2Error("IntegrityError", `${file.url}: expected SHA-256 ${file.sha256}, got ${hash}`);
   }
@@ -189,7 +188,7 @@ export async function fetchCached(
     throw error;
   }
   await files.remove(part);
-  verify(file, bytes);
+  await verify(file, bytes);
   await keep(file.key, bytes);
   return bytes;
 }

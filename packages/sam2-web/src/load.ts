@@ -1,7 +1,5 @@
 /** From a model's name, address or files to the bytes that sessions are opened with. */
 
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import {
   type AttentionForm,
   byteSource,
@@ -12,6 +10,7 @@ import {
 } from "sam2-export";
 import { type DownloadProgress, deleteCached, fetchCached, keep, readKept } from "./cache.ts";
 import { findModel } from "./catalogue.ts";
+import { digest } from "./digest.ts";
 import { Sam2Error } from "./errors.ts";
 import { type ModelSpec, publishedSpec, readManifest } from "./model.ts";
 import type { ModelBytes } from "./session.ts";
@@ -84,14 +83,8 @@ async function readJson(blob: Blob, name: string): Promise<unknown> {
   }
 }
 
-async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
+async function bytesOf(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await blob.arrayBuffer());
-}
-
-/** SHA-256 in hexadecimal; by the platform, where the page has it from https. */
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const { subtle } = crypto as Partial<Crypto>;
-  return bytesToHex(subtle ? new Uint8Array(await subtle.digest("SHA-256", bytes)) : sha256(bytes));
 }
 
 type CheckpointBlobs = Extract<ModelFiles, { config: Blob }>;

@@ -13,6 +13,7 @@ import {
   type Rle,
   type Segmenter,
   type SegmenterImage,
+  type SegmenterOptions,
   type SegmentPrompt,
   type SegmentResult,
   toLivepeerJSON,
@@ -73,9 +74,9 @@ async function clearNotes(): Promise<void> {
   await segmenter.dispose();
 }
 
-async function openToy(device: "wasm" | "webgpu"): Promise<Segmenter> {
+async function openToy(device: "wasm" | "webgpu", options: SegmenterOptions = {}): Promise<Segmenter> {
   const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];
-  return createSegmenter({ device, model: { id: "toy", config, weights: [weights] } });
+  return createSegmenter({ device, model: { id: "toy", config, weights: [weights] }, ...options });
 }
 
 /** The GPU that tests have: emulated in software. */
@@ -486,12 +487,7 @@ describe("control", () => {
   });
 
   test("the least recently used embedding makes room", async () => {
-    const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];
-    const segmenter = await createSegmenter({
-      device: "wasm",
-      embeddingBudget: 70_000,
-      model: { config, weights: [weights] },
-    });
+    const segmenter = await openToy("wasm", { embeddingBudget: 70_000 });
     const first = await segmenter.setImage(photo);
     const second = await segmenter.setImage(photo);
     const third = await segmenter.setImage(photo);
@@ -502,12 +498,7 @@ describe("control", () => {
   });
 
   test("a picture that was given itself, and made room for others, is encoded again", async () => {
-    const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];
-    const segmenter = await createSegmenter({
-      device: "wasm",
-      embeddingBudget: 70_000,
-      model: { config, weights: [weights] },
-    });
+    const segmenter = await openToy("wasm", { embeddingBudget: 70_000 });
     const scoresOf = async (picture: Blob): Promise<unknown> =>
       (await segmenter.segment({ image: picture, ...point })).scores.data;
     const pictures = [photo, photo.slice(), photo.slice()];
@@ -522,12 +513,7 @@ describe("control", () => {
 
   test("progress tells the phases", async () => {
     const phases: string[] = [];
-    const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];
-    const segmenter = await createSegmenter({
-      device: "wasm",
-      model: { config, weights: [weights] },
-      onProgress: ({ phase }) => phases.push(phase),
-    });
+    const segmenter = await openToy("wasm", { onProgress: ({ phase }) => phases.push(phase) });
     expect(phases).toContain("compile");
     await segmenter.dispose();
   });

@@ -1,7 +1,7 @@
 /** A page's plain `fetch` of the services, answered through a service worker. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { build, type Rollup } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
@@ -37,6 +37,24 @@ async function serviceWorker(): Promise<string> {
   return (built as Rollup.RollupOutput).output[0].code;
 }
 
+/** A page whose requests go through the service worker. */
+async function controlledPage(context: BrowserContext): Promise<Page> {
+  const opened = await context.newPage();
+  opened.on("request", (request) => {
+    if (!request.url().startsWith(server.url) && /^https?:/.test(request.url())) outside.push(request.url());
+  });
+  await opened.goto(server.url);
+  await opened.waitForFunction(() => "sam2Hosted" in window);
+  await opened.evaluate(async () => {
+    await navigator.serviceWorker.register("sw.js", { type: "module" });
+    await navigator.serviceWorker.ready;
+    if (!navigator.serviceWorker.controller) {
+      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
+    }
+  });
+  return opened;
+}
+
 beforeAll(async () => {
   const code = await serviceWorker();
   server = await serve({
@@ -49,19 +67,7 @@ beforeAll(async () => {
     },
   });
   browser = await launchBrowser({});
-  page = await browser.newPage();
-  page.on("request", (request) => {
-    if (!request.url().startsWith(server.url) && /^https?:/.test(request.url())) outside.push(request.url());
-  });
-  await page.goto(server.url);
-  await page.waitForFunction(() => "sam2Hosted" in window);
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.register("sw.js", { type: "module" });
-    await navigator.serviceWorker.ready;
-    if (!navigator.serviceWorker.controller) {
-      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
-    }
-  });
+  page = await controlledPage(await browser.newContext());
 });
 afterAll(async () => {
   await browser.close();
@@ -69,8 +75,8 @@ afterAll(async () => {
 });
 
 /** A plain request to Livepeer's gateway. */
-const request = () =>
-  page.evaluate(async () => {
+const request = (from = page) =>
+  from.evaluate(async () => {
     const body = new FormData();
     body.append("image", await (await fetch("photo/truck.png")).blob());
     body.append("point_coords", "[[192, 112]]");
@@ -114,6 +120,23 @@ test("streams and pictures come through as well", async () => {
   });
   expect(events.at(-1)).toContain('"status":"COMPLETED"');
   expect([type, width]).toEqual(["application/json", 480]);
+});
+
+test.each([
+  ["closes", "() => new Promise(() => {})", "the page that served this request was closed"],
+  ["fails", "() => Promise.reject(new Error('out of order'))", "out of order"],
+])("a request is not left waiting when the page that serves it %s", async (ending, hostedFetch, msg) => {
+  const context = await browser.newContext();
+  const [asking, serving] = [await controlledPage(context), await controlledPage(context)];
+  const asked = serving.evaluate(`new Promise((resolve) => {
+    const hostedFetch = ${hostedFetch};
+    sam2Hosted.serveHosted(() => (resolve(), hostedFetch()));
+  })`);
+  const answer = request(asking);
+  await asked;
+  if (ending === "closes") await serving.close();
+  expect(await answer).toEqual({ status: 503, body: { detail: { msg } } });
+  await context.close();
 });
 
 test("other requests are left alone, and nothing left the origin", async () => {

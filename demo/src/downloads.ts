@@ -19,7 +19,9 @@ export async function saveMask({ result, chosen }: Answer): Promise<void> {
 /** Saves the picture with all else transparent. */
 export async function saveCutOut({ result, chosen }: Answer, blob: Blob): Promise<void> {
   const picture = await createImageBitmap(blob, { imageOrientation: "from-image" });
-  save("cut-out.png", await exportCanvas(cutOut(picture, result.mask(chosen), false), "blob"));
+  const canvas = cutOut(picture, result.mask(chosen), false);
+  picture.close();
+  save("cut-out.png", await exportCanvas(canvas, "blob"));
 }
 
 /** Saves RLE, area, box and score in COCO's form. */

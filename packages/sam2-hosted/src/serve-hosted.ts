@@ -26,11 +26,15 @@ async function answer(
 ): Promise<void> {
   const send = (part: ForwardedAnswer): void => port.postMessage(part);
   const init = { method, headers: headers.map(([name, value]): [string, string] => [name, value]), body };
-  const response = await hostedFetch(url, init);
-  send({ part: "head", status: response.status, headers: [...response.headers] });
-  const reader = response.body?.getReader();
-  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-    send({ part: "chunk", bytes: next.value });
+  try {
+    const response = await hostedFetch(url, init);
+    send({ part: "head", status: response.status, headers: [...response.headers] });
+    const reader = response.body?.getReader();
+    for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+      send({ part: "chunk", bytes: next.value });
+    }
+    send({ part: "end" });
+  } catch (error) {
+    send({ part: "failed", reason: (error as Error).message });
   }
-  send({ part: "end" });
 }

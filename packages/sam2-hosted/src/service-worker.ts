@@ -31,23 +31,32 @@ export type ForwardedAnswer =
   | "ready"
   | { readonly part: "head"; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
   | { readonly part: "chunk"; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly part: "end" };
+  | { readonly part: "end" }
+  | { readonly part: "failed"; readonly reason: string };
 
 /** The parts of the platform's `FetchEvent` and of its global scope that are used here. */
 interface FetchEventLike extends Event {
   readonly request: Request;
   respondWith(response: Promise<Response>): void;
 }
+interface ClientLike {
+  readonly id: string;
+  postMessage(message: unknown, transfer: Transferable[]): void;
+}
 interface ServiceWorkerScope {
   readonly clients: {
-    matchAll(options: {
-      type: "window";
-    }): Promise<readonly { postMessage(message: unknown, transfer: Transferable[]): void }[]>;
+    matchAll(options: { type: "window" }): Promise<readonly ClientLike[]>;
+    get(id: string): Promise<ClientLike | undefined>;
   };
 }
 
+const { clients } = globalThis as unknown as ServiceWorkerScope;
+
 /** A page that serves says so within this time, in milliseconds. */
 const SILENCE = 5_000;
+
+/** How often it is asked whether the page that serves is still there, in milliseconds. */
+const WATCH = 1_000;
 
 /** A listener for `fetch` events: takes the requests to the services, and leaves all others alone. */
 export function handleHosted(event: Event): void {
@@ -56,8 +65,9 @@ export function handleHosted(event: Event): void {
 }
 
 async function forward(request: Request): Promise<Response> {
-  const port = await servingPage();
-  if (!port) return noPage();
+  const page = await servingPage();
+  if (!page) return unavailable("no open page serves this request: call serveHosted in one");
+  const { id, port } = page;
   const message: ForwardedRequest = {
     url: request.url,
     method: request.method,
@@ -71,12 +81,25 @@ async function forward(request: Request): Promise<Response> {
         controller = given;
       },
     });
+    const end = (): void => {
+      clearInterval(watch);
+      port.close();
+    };
+    const fail = (reason: string): void => {
+      end();
+      resolve(unavailable(reason));
+      controller.error(new Error(reason));
+    };
+    const watch = setInterval(async () => {
+      if (!(await clients.get(id))) fail("the page that served this request was closed");
+    }, WATCH);
     port.onmessage = ({ data }: MessageEvent<Exclude<ForwardedAnswer, "ready">>) => {
       if (data.part === "chunk") controller.enqueue(data.bytes);
       if (data.part === "end") {
+        end();
         controller.close();
-        port.close();
       }
+      if (data.part === "failed") fail(data.reason);
       if (data.part === "head") {
         const headers = data.headers.map(([name, value]): [string, string] => [name, value]);
         const bodiless = data.status === 204 || data.status === 304;
@@ -87,21 +110,20 @@ async function forward(request: Request): Promise<Response> {
   });
 }
 
-/** The port to the first page that is ready, or null where there is none. */
-async function servingPage(): Promise<MessagePort | null> {
-  const { clients } = globalThis as unknown as ServiceWorkerScope;
+/** The first page that is ready and the port to it, or null where there is none. */
+async function servingPage(): Promise<{ readonly id: string; readonly port: MessagePort } | null> {
   const pages = await clients.matchAll({ type: "window" });
   return new Promise((resolve) => {
     setTimeout(() => resolve(null), pages.length > 0 ? SILENCE : 0);
     for (const page of pages) {
       const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => resolve(port1);
+      port1.onmessage = () => resolve({ id: page.id, port: port1 });
       page.postMessage(QUESTION, [port2]);
     }
   });
 }
 
-function noPage(): Response {
-  const detail = { msg: "no open page serves this request: call serveHosted in one" };
-  return new Response(JSON.stringify({ detail }), { status: 503, headers: { "Content-Type": "application/json" } });
+function unavailable(msg: string): Response {
+  const body = JSON.stringify({ detail: { msg } });
+  return new Response(body, { status: 503, headers: { "Content-Type": "application/json" } });
 }

@@ -1,5 +1,7 @@
 /** The demo as it is served: real model, real clicks. */
+import { readFile } from "node:fs/promises";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { decodeRle, maskToPolygons } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
 import { canvasBox, type DemoServer, drawn, says, serveDemo, violations } from "./demo-page.ts";
@@ -98,6 +100,26 @@ describe("with a mouse", () => {
     await page.mouse.up();
     await status(/Mask with score/);
     expect(await candidates()).toBe(3);
+  });
+
+  test("specks and small holes go, until they are wanted", async () => {
+    /** The numbers of pieces and holes of the mask that is saved. */
+    const rings = async (): Promise<number> => {
+      await status(/Mask with score/);
+      const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#save-json").click()]);
+      const { segmentation } = JSON.parse(await readFile(await download.path(), "utf8"));
+      return maskToPolygons(decodeRle(segmentation)).reduce((sum, { holes }) => sum + 1 + holes.length, 0);
+    };
+    await page.mouse.click(...(await place(0.3, 0.33)));
+    const clean = await rings();
+    const toggle = async (): Promise<void> => {
+      await page.locator("#status").evaluate((element) => element.replaceChildren());
+      await page.getByLabel("Drop specks, fill small holes").click();
+    };
+    await toggle();
+    expect(await rings()).toBeGreaterThan(clean);
+    await toggle();
+    expect(await rings()).toBe(clean);
   });
 
   test("hovering shows a preview that a click makes a mask", async () => {

@@ -13,6 +13,12 @@ export function candidateCount({ result }: Answer): number {
   return result.scores.dims[1] as number;
 }
 
+/** The low-resolution logits of the mask that is shown, and their side. */
+export function shownLogits({ result, chosen }: Answer): { readonly data: Float32Array; readonly side: number } {
+  const side = result.settledLogits.dims[3] as number;
+  return { data: result.settledLogits.data.subarray(chosen * side * side, (chosen + 1) * side * side), side };
+}
+
 /** Shows the candidates of an answer, or none. */
 export function showCandidates(answer: Answer | undefined, choose: (index: number) => void): void {
   element("candidates").replaceChildren(
@@ -33,8 +39,7 @@ export function showCandidates(answer: Answer | undefined, choose: (index: numbe
 
 /** The low-resolution mask as a small picture. */
 function thumbnail(result: SegmentResult, index: number): HTMLCanvasElement {
-  const { data, dims } = result.maskInput(index);
-  const side = dims[3] as number;
+  const { data, side } = shownLogits({ result, chosen: index });
   const small = document.createElement("canvas");
   small.width = side;
   small.height = Math.max(1, Math.round((side * result.height) / result.width));

@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from "sam2-web";
 import type { LabeledImage, LabeledObject } from "./annotations.ts";
-import { type Answer, candidateCount, showCandidates } from "./candidates.ts";
+import { type Answer, candidateCount, showCandidates, shownLogits } from "./candidates.ts";
 import { save, saveCutOut, saveJson, saveMask } from "./downloads.ts";
 import { element } from "./element.ts";
 import { takeIn } from "./intake.ts";
@@ -45,6 +45,9 @@ interface Step {
   readonly objects: readonly LabeledObject[];
 }
 
+/** Specks and holes are small up to this part of the mask: a square of a fortieth of the picture's sides. */
+const SMALL = 1600;
+
 const NOTHING: Step = { marks: NO_MARKS, objects: [] };
 
 /** What the person sees: a history of steps, and the answer to the marks of the current one. */
@@ -55,6 +58,8 @@ let history = new History<Step>(NOTHING);
 let answer: Answer | undefined;
 /** Logits of the mask that the next click refines, by the marks that it belongs to. */
 let refined = new WeakMap<Marks, Tensor>();
+/** The mask that the current marks refine. */
+let before: Tensor | undefined;
 /** Where the pointer is, while it shows a preview. */
 let hovered: Point | null = null;
 let crosshair: { x: number; y: number } | null = null;
@@ -70,14 +75,13 @@ function refresh(): void {
   buttons.everything.disabled = !image;
   for (const button of [buttons.mask, buttons.cutout, buttons.json, buttons.keep]) button.disabled = !answer;
   showEditing();
-  const logits = answer?.result.maskInput(answer.chosen);
   view.update({
     marks,
     crosshair,
     objects: labels?.drawn() ?? [],
     rubberBand: null,
     preview: false,
-    mask: logits ? { data: logits.data, side: logits.dims[3] as number } : null,
+    mask: answer ? shownLogits(answer) : null,
   });
   showCandidates(answer, choose);
 }
@@ -92,12 +96,13 @@ function choose(index: number): void {
 
 // -- asking the model -----------------------------------------------------------------------------
 
-async function ask(marks: Marks, before: Tensor | undefined): Promise<SegmentResult | undefined> {
+async function ask(marks: Marks, refines: Tensor | undefined): Promise<SegmentResult | undefined> {
   if (!segmenter || !image) return undefined;
-  const refines = element<HTMLInputElement>("refine").checked;
-  const prompt: SegmentPrompt = { ...toPrompt(marks), ...(before && refines ? { mask_input: before } : {}) };
+  const mask_input = element<HTMLInputElement>("refine").checked ? refines : undefined;
+  const prompt: SegmentPrompt = { ...toPrompt(marks), mask_input };
+  const small = element<HTMLInputElement>("settle").checked ? segmenter.model.maskSize ** 2 / SMALL : 0;
   // hovering and clicking ask much faster than a slow device answers: only the newest counts
-  return segmenter.segment({ image, ...prompt }, { supersede: true });
+  return segmenter.segment({ image, ...prompt, max_hole_area: small, max_sprinkle_area: small }, { supersede: true });
 }
 
 /** Runs a question to its answer; one that a newer took the place of ends without a word. */
@@ -107,17 +112,18 @@ function attempt(task: () => Promise<void>): void {
   });
 }
 
-/** Asks for the current marks; `before` is the mask that they refine. */
-function segment(before?: Tensor): void {
+/** Asks for the current marks, which may refine a mask. */
+function segment(refines?: Tensor): void {
   const { marks } = history.current;
   answer = undefined;
+  before = refines;
   if (isEmpty(marks)) {
     refresh();
     return;
   }
   view.update({ marks, rubberBand: null });
   attempt(async () => {
-    const result = await ask(marks, before);
+    const result = await ask(marks, refines);
     if (!result || marks !== history.current.marks) return;
     answer = { result, chosen: 0 };
     refined.set(marks, result.maskInput(0));
@@ -305,8 +311,7 @@ listen(canvas, view, {
     attempt(async () => {
       const result = await ask({ points: [point], box: null }, undefined);
       if (!result || hovered !== point || !isEmpty(history.current.marks)) return;
-      const logits = result.maskInput();
-      view.update({ mask: { data: logits.data, side: logits.dims[3] as number }, preview: true });
+      view.update({ mask: shownLogits({ result, chosen: 0 }), preview: true });
     });
   },
   leave() {
@@ -333,6 +338,7 @@ listen(canvas, view, {
   },
 });
 
+element("settle").addEventListener("change", () => segment(before));
 buttons.undo.addEventListener("click", () => step("undo"));
 buttons.redo.addEventListener("click", () => step("redo"));
 buttons.clear.addEventListener("click", () => clear());

@@ -10,6 +10,7 @@ a formula (see `wave`).
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -117,6 +118,17 @@ def stretched(picture: Image.Image, size: int) -> torch.Tensor:
     return torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
 
 
+def settled(logits: torch.Tensor, max_hole_area: float, max_sprinkle_area: float) -> torch.Tensor:
+    """Small regions filled or removed as Meta's `SAM2Transforms.postprocess_masks` says, with OpenCV's regions."""
+    result = logits.clone()
+    for inside, most, sure in ((False, max_hole_area, 10.0), (True, max_sprinkle_area, -10.0)):
+        for plane, out in zip(logits.flatten(0, -3), result.flatten(0, -3)):
+            chosen = ((plane > 0) == inside).numpy().astype(np.uint8)
+            _, labels, stats, _ = cv2.connectedComponentsWithStats(chosen, connectivity=8)
+            out[torch.from_numpy((labels > 0) & (stats[labels, cv2.CC_STAT_AREA] <= most))] = sure
+    return result
+
+
 @torch.no_grad()
 def photo_answers(checkpoint: Path, picture: Image.Image) -> list[dict]:
     """What the reference answers for a picture, from its pixels to masks of full size."""
@@ -136,6 +148,8 @@ def photo_answers(checkpoint: Path, picture: Image.Image) -> list[dict]:
         dict(point_coords=[point], point_labels=[1], mask_input=True),
         dict(point_coords=[point], point_labels=[1], multimask_output=False),
         dict(point_coords=[[point], [other]], point_labels=[[1], [1]]),
+        dict(point_coords=[point], point_labels=[1], max_hole_area=12, max_sprinkle_area=0.5),
+        dict(point_coords=[[point], [other]], point_labels=[[1], [1]], max_hole_area=3, max_sprinkle_area=20),
     ]
     for case in cases:
         arguments = dict(multimask_output=case.get("multimask_output", True))
@@ -148,7 +162,8 @@ def photo_answers(checkpoint: Path, picture: Image.Image) -> list[dict]:
         if "mask_input" in case:
             arguments["input_masks"] = logits
         answer = model(pixel_values=pixels, **arguments)
-        masks = torch.nn.functional.interpolate(answer.pred_masks[0], (height, width), mode="bilinear")
+        logits_shown = settled(answer.pred_masks[0], case.get("max_hole_area", 0), case.get("max_sprinkle_area", 0))
+        masks = torch.nn.functional.interpolate(logits_shown, (height, width), mode="bilinear")
         order = answer.iou_scores[0].argsort(-1, descending=True)
         case["scores"] = answer.iou_scores[0].gather(-1, order).tolist()
         case["masks"] = []

@@ -101,8 +101,8 @@ function disposed(): Sam2Error {
 /** Logits that one of the two encodings gave, at the size that the other one takes. */
 function fitted(mask: NumbersLike | Tensor | undefined, side: number): NumbersLike | Tensor | undefined {
   if (typeof mask !== "object" || !("dims" in mask)) return mask;
-  const given = mask.dims.at(-1);
-  if (given === undefined || given === side || mask.data.length !== given * given) return mask;
+  const given = mask.dims.at(-1) ?? 0;
+  if (given === side || mask.data.length !== given ** 2) return mask;
   return { data: resizeLogits(mask.data, given, side, side), dims: [1, 1, side, side] };
 }
 

@@ -5,7 +5,8 @@ import { stretchOnGpu } from "./gpu-stretch.ts";
 import { decodeImage, normalise, readPixels, stretch, type TransferableImage } from "./image.ts";
 import { clampLogits, stabilityScore } from "./mask.ts";
 import type { ModelSpec } from "./model.ts";
-import { type SegmentPrompt, type Tensor, toModelPrompt } from "./prompt.ts";
+import { type SegmentPrompt, type Tensor, toModelPrompt, toRegionLimits } from "./prompt.ts";
+import { type RegionLimits, settleSmallRegions } from "./regions.ts";
 import type { Decoded, DeviceInfo, Embedding, Sessions } from "./session.ts";
 
 /** Milliseconds that encoding took, by part. */
@@ -32,6 +33,8 @@ export interface EncodedImage {
 export interface Prediction {
   /** Low-resolution logits [B,K,S/4,S/4], clamped to ±32. */
   readonly logits: Tensor;
+  /** The same without the small regions that were asked to go; the same tensor where none were. */
+  readonly settled: Tensor;
   /** Predicted IoU [B,K]. */
   readonly scores: Tensor;
   /** Whether there is an object at all, as logits [B,1]. */
@@ -111,13 +114,15 @@ export class Predictor {
   /** Decodes a prompt for an image. @throws ImageReleasedError, InvalidPromptError */
   async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
     const start = performance.now();
+    const limits = toRegionLimits(prompt);
     const prediction = await this.predictUnclamped(id, prompt);
     clampLogits(prediction.logits.data);
-    return { ...prediction, decode: performance.now() - start };
+    const settled = limits ? withoutSmallRegions(prediction.logits, limits) : prediction.logits;
+    return { ...prediction, settled, decode: performance.now() - start };
   }
 
   /** The same with the logits as the decoder gave them. */
-  async predictUnclamped(id: string, prompt: SegmentPrompt): Promise<Omit<Prediction, "decode">> {
+  async predictUnclamped(id: string, prompt: SegmentPrompt): Promise<Omit<Prediction, "settled" | "decode">> {
     const kept = this.#kept(id);
     this.#images.delete(id);
     this.#images.set(id, kept);
@@ -187,6 +192,15 @@ export class Predictor {
       await this.releaseImage(id);
     }
   }
+}
+
+function withoutSmallRegions({ data, dims }: Tensor, limits: RegionLimits): Tensor {
+  const settled = data.slice();
+  const side = dims[3] as number;
+  for (let at = 0; at < settled.length; at += side * side) {
+    settleSmallRegions(settled.subarray(at, at + side * side), side, limits);
+  }
+  return { data: settled, dims };
 }
 
 /**

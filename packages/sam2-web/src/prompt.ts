@@ -3,6 +3,7 @@
  * Snake-case names stop here.
  */
 import { Sam2Error } from "./errors.ts";
+import type { RegionLimits } from "./regions.ts";
 
 /** Numbers as the caller may give them: nested arrays, one typed array, or a JSON string of an array. */
 export type NumbersLike = string | readonly unknown[] | Float32Array | Float64Array | Int32Array | Uint8Array;
@@ -31,6 +32,13 @@ export interface SegmentPrompt {
   readonly return_logits?: boolean | undefined;
   /** `true` (default): coordinates are pixels of the image. `false`: they are already in [0,1]. */
   readonly normalize_coords?: boolean | undefined;
+  /**
+   * Holes of up to so many cells of the low-resolution mask [S/4,S/4] are filled; 0 by default. It is
+   * not one of Livepeer's parameters but of Meta's `SAM2ImagePredictor`, as is the next.
+   */
+  readonly max_hole_area?: number | undefined;
+  /** Islands of up to so many cells are removed; 0 by default. */
+  readonly max_sprinkle_area?: number | undefined;
 }
 
 /** A prompt in the model's own terms. */
@@ -208,6 +216,19 @@ export function toModelPrompt(prompt: SegmentPrompt, space: PromptSpace): ModelP
     mask: mask === null ? null : repeated(mask, count),
     multimask: prompt.multimask_output ?? true,
   };
+}
+
+/**
+ * The sizes of regions that a prompt wants gone; null where it wants them all.
+ *
+ * @throws InvalidPromptError
+ */
+export function toRegionLimits({ max_hole_area = 0, max_sprinkle_area = 0 }: SegmentPrompt): RegionLimits | null {
+  for (const [field, area] of Object.entries({ max_hole_area, max_sprinkle_area })) {
+    if (!(area >= 0)) throw invalid(field, "a number of cells, 0 or more", `${area}`);
+  }
+  if (max_hole_area === 0 && max_sprinkle_area === 0) return null;
+  return { maxHoleArea: max_hole_area, maxSprinkleArea: max_sprinkle_area };
 }
 
 function repeated(mask: Tensor, count: number): Tensor {

@@ -1,7 +1,7 @@
-/** Connected regions of a mask, on its runs down the columns: holes are filled and islands removed. */
+/** Connected regions of a mask, on its runs: holes are filled and islands removed. */
 import { RunWriter } from "./rle.ts";
 
-/** A stretch of equal pixels within one column: rows `from` to `to`, the last one excluded. */
+/** A stretch of equal pixels within one column (or row, where runs go along rows): `from` to `to`, the last one excluded. */
 interface Segment {
   readonly column: number;
   readonly from: number;
@@ -66,6 +66,23 @@ export function removeSmallRegions(runs: readonly number[], height: number, minA
 }
 
 function flipSmall(runs: readonly number[], height: number, minArea: number, value: 0 | 1): number[] | null {
+  const { kept, small } = sifted(runs, height, value, (area) => area < minArea);
+  if (small.length === 0) return null;
+  const writer = new RunWriter();
+  for (const { column, from, to } of kept) writer.add(column * height + from, column * height + to);
+  const rest = writer.finish(runs.reduce((sum, run) => sum + run, 0));
+  if (value === 1) return rest;
+  // what was kept are the zeros
+  return rest[0] === 0 ? rest.slice(1) : [0, ...rest];
+}
+
+/** The segments of `value`, those of small regions apart; where all islands are small, the largest is not. */
+function sifted(
+  runs: readonly number[],
+  height: number,
+  value: 0 | 1,
+  isSmall: (area: number) => boolean,
+): { readonly kept: readonly Segment[]; readonly small: readonly Segment[] } {
   const segments = segmentsOf(runs, height, value);
   const labels = label(segments);
   const areas = new Map<number, number>();
@@ -73,18 +90,38 @@ function flipSmall(runs: readonly number[], height: number, minArea: number, val
     const region = labels[i] as number;
     areas.set(region, (areas.get(region) ?? 0) + to - from);
   }
-  const small = new Set([...areas].filter(([, area]) => area < minArea).map(([region]) => region));
-  if (small.size === 0) return null;
-  if (value === 1 && small.size === areas.size) {
+  const regions = new Set([...areas].filter(([, area]) => isSmall(area)).map(([region]) => region));
+  if (value === 1 && regions.size > 0 && regions.size === areas.size) {
     const [largest] = [...areas].reduce((most, next) => (next[1] > most[1] ? next : most));
-    small.delete(largest);
+    regions.delete(largest);
   }
+  const isIn = (_: Segment, i: number): boolean => regions.has(labels[i] as number);
+  return { kept: segments.filter((segment, i) => !isIn(segment, i)), small: segments.filter(isIn) };
+}
+
+/** What a hole is filled with, and the negative of what an island becomes. */
+const SURE = 10;
+
+/** Regions of up to these areas go, in cells of the low-resolution mask; 0 leaves them all. */
+export interface RegionLimits {
+  readonly maxHoleArea: number;
+  readonly maxSprinkleArea: number;
+}
+
+/**
+ * Fills small holes and removes small islands of a mask that is still logits, in place (Meta's
+ * `SAM2Transforms.postprocess_masks`). Both are found in the mask as it came, so that an island in a
+ * hole that is filled becomes a hole. Unlike Meta's, it leaves the largest island where all are small.
+ *
+ * @param logits [side,side]
+ */
+export function settleSmallRegions(logits: Float32Array, side: number, limits: RegionLimits): void {
   const writer = new RunWriter();
-  for (const [i, { column, from, to }] of segments.entries()) {
-    if (!small.has(labels[i] as number)) writer.add(column * height + from, column * height + to);
+  for (const [at, logit] of logits.entries()) if (logit > 0) writer.add(at, at + 1);
+  const runs = writer.finish(logits.length);
+  for (const [value, most] of [[0, limits.maxHoleArea] as const, [1, limits.maxSprinkleArea] as const]) {
+    for (const { column: row, from, to } of sifted(runs, side, value, (area) => area <= most).small) {
+      logits.fill(value === 0 ? SURE : -SURE, row * side + from, row * side + to);
+    }
   }
-  const kept = writer.finish(runs.reduce((sum, run) => sum + run, 0));
-  if (value === 1) return kept;
-  // what was kept are the zeros
-  return kept[0] === 0 ? kept.slice(1) : [0, ...kept];
 }

@@ -26,6 +26,8 @@ export class SegmentResult {
   readonly scores: Tensor;
   /** Low-resolution logits [B,K,S/4,S/4], clamped to ±32; one of them is a `mask_input`. */
   readonly logits: Tensor;
+  /** The logits that masks are made of: without the small regions that the prompt wanted gone. */
+  readonly settledLogits: Tensor;
   /** Whether there is an object at all, as logits [B,1]. */
   readonly objectScores: Tensor;
   /** Pixels of the image and of full-size masks. */
@@ -43,6 +45,7 @@ export class SegmentResult {
   constructor({ prediction, width, height, returnLogits, quality }: ResultParts) {
     this.scores = prediction.scores;
     this.logits = prediction.logits;
+    this.settledLogits = prediction.settled;
     this.objectScores = prediction.objectScores;
     this.decodeTime = prediction.decode;
     this.width = width;
@@ -51,38 +54,39 @@ export class SegmentResult {
     this.#returnLogits = returnLogits;
   }
 
-  #plane(object: number, index: number): Float32Array {
-    const [batch = 0, count = 0, side = 0] = this.logits.dims;
+  /** One mask's logits, and their side. */
+  #plane(object: number, index: number, { data, dims } = this.settledLogits): [Float32Array, number] {
+    const [batch = 0, count = 0, side = 0] = dims;
     if (!(object >= 0 && object < batch && index >= 0 && index < count)) {
       throw new RangeError(`mask ${index} of object ${object}: there are ${count} masks of ${batch} objects`);
     }
     const at = object * count + index;
-    return this.logits.data.subarray(at * side * side, (at + 1) * side * side);
+    return [data.subarray(at * side * side, (at + 1) * side * side), side];
   }
 
   /** One mask of full size; the best of the first object by default. */
   mask(index = 0, object = 0): Mask {
-    return resizeMask(this.#plane(object, index), this.logits.dims[3] as number, this.width, this.height);
+    return resizeMask(...this.#plane(object, index), this.width, this.height);
   }
 
   /** One mask's low-resolution logits [1,1,S/4,S/4], to be given back as `mask_input`. */
   maskInput(index = 0, object = 0): Tensor {
-    const side = this.logits.dims[3] as number;
-    return { data: this.#plane(object, index).slice(), dims: [1, 1, side, side] };
+    const [data, side] = this.#plane(object, index, this.logits);
+    return { data: data.slice(), dims: [1, 1, side, side] };
   }
 
   /** All masks [B,K,H,W]: 0 and 1 in bytes, or float logits where `return_logits` was asked for. */
   get masks(): Tensor<Float32Array | Uint8Array> {
     if (this.#masks) return this.#masks;
-    const [batch = 0, count = 0, side = 0] = this.logits.dims;
+    const [batch = 0, count = 0] = this.logits.dims;
     const { width, height } = this;
     const size = width * height;
-    const data = this.#returnLogits ? new Float32Array(batch * count * size) : new Uint8Array(batch * count * size);
+    const data = new (this.#returnLogits ? Float32Array : Uint8Array)(batch * count * size);
     for (let at = 0; at < batch * count; at++) {
       const plane = this.#plane(Math.floor(at / count), at % count);
       const full = this.#returnLogits
-        ? resizeLogits(plane, side, width, height)
-        : resizeMask(plane, side, width, height).data;
+        ? resizeLogits(...plane, width, height)
+        : resizeMask(...plane, width, height).data;
       data.set(full, at * size);
     }
     this.#masks = { data, dims: [batch, count, height, width] };

@@ -76,8 +76,12 @@ const api = {
 
   async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
     const prediction = await opened().predictor.predict(id, prompt);
-    const { logits, scores, objectScores } = prediction;
-    return Comlink.transfer(prediction, [logits.data.buffer, scores.data.buffer, objectScores.data.buffer]);
+    const { logits, settled, scores, objectScores } = prediction;
+    const tensors = new Set([logits, settled, scores, objectScores]);
+    return Comlink.transfer(
+      prediction,
+      Array.from(tensors, ({ data }) => data.buffer),
+    );
   },
 
   /**

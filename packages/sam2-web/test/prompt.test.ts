@@ -1,6 +1,6 @@
 /** Prompts: what is understood, what it becomes, what is refused. */
 import { describe, expect, test } from "vitest";
-import { type PromptSpace, type SegmentPrompt, toModelPrompt } from "../src/prompt.ts";
+import { type PromptSpace, type SegmentPrompt, toModelPrompt, toRegionLimits } from "../src/prompt.ts";
 
 /** A picture of 200×100 before a model of 1024, masks of 4×4. */
 const SPACE: PromptSpace = { width: 200, height: 100, imageSize: 1024, maskSize: 4 };
@@ -61,6 +61,18 @@ describe("coordinates", () => {
   ])("%s", (_, prompt, dims, coords, labels) => {
     expect(converted(prompt)).toEqual({ dims, coords, labels });
   });
+});
+
+test.each<[SegmentPrompt, ReturnType<typeof toRegionLimits> | RegExp]>([
+  [{}, null],
+  [{ max_hole_area: 0 }, null],
+  [{ max_hole_area: 8 }, { maxHoleArea: 8, maxSprinkleArea: 0 }],
+  [{ max_sprinkle_area: 2.5 }, { maxHoleArea: 0, maxSprinkleArea: 2.5 }],
+  [{ max_hole_area: -1 }, /max_hole_area: expected a number of cells, 0 or more, got -1/],
+  [{ max_sprinkle_area: Number.NaN }, /max_sprinkle_area: .* got NaN/],
+])("small regions: %o", (prompt, expected) => {
+  if (expected instanceof RegExp) expect(() => toRegionLimits(prompt)).toThrow(expected);
+  else expect(toRegionLimits(prompt)).toEqual(expected);
 });
 
 test("a mask of one object serves all", () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { cropBoxes, nonMaximumSuppression, pointGrid } from "../src/automatic.ts";
 import { forEachRun, type Mask, maskArea, resizeLogits } from "../src/mask.ts";
 import { maskToPolygons, type Polygon, polygonsToPath, type Ring } from "../src/polygon.ts";
-import { removeSmallRegions } from "../src/regions.ts";
+import { removeSmallRegions, settleSmallRegions } from "../src/regions.ts";
 import { compressRuns, decodeRle, encodeRle, expandRuns, maskToRuns, RunWriter, rleArea } from "../src/rle.ts";
 
 function mask(...rows: string[]): Mask {
@@ -75,6 +75,29 @@ describe("small regions", () => {
   ])("%s", (_, given, least, expected) => {
     const runs = removeSmallRegions(maskToRuns(given), given.height, least) ?? maskToRuns(given);
     expect(rowsOf(decodeRle(compressRuns(runs, [given.height, given.width])))).toEqual(expected);
+  });
+
+  test.each<[string, Mask, { hole?: number; sprinkle?: number }, string[]]>([
+    ["a hole is filled", mask("1111", "1011", "1111", "1111"), { hole: 1 }, ["1111", "1111", "1111", "1111"]],
+    ["a larger hole stays", mask("1111", "1001", "1111", "1111"), { hole: 1 }, ["1111", "1001", "1111", "1111"]],
+    ["an island goes", mask("1100", "1100", "0001", "0000"), { sprinkle: 1 }, ["1100", "1100", "0000", "0000"]],
+    [
+      "touching at a corner is one",
+      mask("1100", "1100", "0010", "0000"),
+      { sprinkle: 1 },
+      ["1100", "1100", "0010", "0000"],
+    ],
+    ["the largest stays", mask("0000", "0100", "0000", "0011"), { sprinkle: 2 }, ["0000", "0000", "0000", "0011"]],
+    [
+      "both are found in the mask as it came",
+      mask("11111", "10001", "10101", "10001", "11111"),
+      { hole: 8, sprinkle: 1 },
+      ["11111", "11111", "11011", "11111", "11111"],
+    ],
+  ])("of logits: %s", (_, given, { hole = 0, sprinkle = 0 }, expected) => {
+    const logits = Float32Array.from(given.data, (value) => (value === 1 ? 0.5 : 0));
+    settleSmallRegions(logits, given.width, { maxHoleArea: hole, maxSprinkleArea: sprinkle });
+    expect(rowsOf({ ...given, data: Uint8Array.from(logits, (logit) => Number(logit > 0)) })).toEqual(expected);
   });
 
   /** The same by flooding, pixel by pixel. */

@@ -5,7 +5,7 @@
  * modules.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -143,8 +143,10 @@ const COMMANDS = {
       "error",
     ]);
     mkdirSync(folder, { recursive: true });
-    const packages = ["sam2-export", "sam2-web", "sam2-hosted", "sam2-mini"].flatMap((name) => ["--workspace", name]);
-    quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...packages]);
+    const packages = ["packages/sam2-export", "packages/sam2-web", "packages/sam2-hosted", "models/sam2-mini"];
+    for (const name of packages) copyFileSync(join(ROOT, "LICENSE"), join(ROOT, name, "LICENSE"));
+    const workspaces = packages.flatMap((name) => ["--workspace", name]);
+    quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...workspaces]);
   },
   /** Writes the report of the public surface, after a change that was meant. */
   async report() {

@@ -138,6 +138,7 @@ describe("size, gzipped, the runtime aside", () => {
 
 test("a package holds what it needs and nothing else", async () => {
   expect((await readdir(installed("sam2-mini"))).sort()).toEqual([
+    "LICENSE",
     "README.md",
     "index.d.ts",
     "index.js",
@@ -145,6 +146,12 @@ test("a package holds what it needs and nothing else", async () => {
     "package.json",
   ]);
   expect((await readdir(installed("sam2-web"))).sort()).toEqual(
-    expect.arrayContaining(["dist", "package.json", "standalone"]),
+    expect.arrayContaining(["LICENSE", "dist", "package.json", "standalone"]),
   );
+});
+
+test("the bundle names the licences of what is in it", async () => {
+  const licences = await readFile(installed("sam2-web", "standalone", "LICENSES.txt"), "utf8");
+  const names = Array.from(licences.matchAll(/^Name: (.+)$/gm), ([, name]) => name);
+  expect(names.sort()).toEqual(["@bufbuild/protobuf", "@noble/hashes", "comlink", "onnxruntime-web", "sam2-export"]);
 });

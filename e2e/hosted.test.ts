@@ -139,6 +139,25 @@ test.each([
   await context.close();
 });
 
+test("an answer that nobody reads any more is not worked on", async () => {
+  const context = await browser.newContext();
+  const serving = await controlledPage(context);
+  const reason = await serving.evaluate(async () => {
+    const aborted = new Promise<string>((resolve) => {
+      window.sam2Hosted.serveHosted(async (_, init) => {
+        init?.signal?.addEventListener("abort", () => resolve("aborted"));
+        return new Response(new ReadableStream({ start: (body) => body.enqueue(new Uint8Array(1)) }));
+      });
+    });
+    const stop = new AbortController();
+    await fetch("https://queue.fal.run/fal-ai/sam2/auto-segment", { signal: stop.signal });
+    stop.abort();
+    return aborted;
+  });
+  expect(reason).toBe("aborted");
+  await context.close();
+});
+
 test("other requests are left alone, and nothing left the origin", async () => {
   expect(await page.evaluate(async () => (await fetch("photo/truck.png")).status)).toBe(200);
   expect(outside.filter((url) => !url.includes("livepeer.cloud") && !url.includes("fal.run"))).toEqual([]);

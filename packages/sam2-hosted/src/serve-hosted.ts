@@ -11,7 +11,11 @@ import { type ForwardedAnswer, type ForwardedRequest, QUESTION } from "./service
 export function serveHosted(hostedFetch: typeof fetch): () => void {
   const listen = ({ data, ports: [port] }: MessageEvent): void => {
     if (data !== QUESTION || !port) return;
-    port.onmessage = (event: MessageEvent<ForwardedRequest>) => void answer(event.data, port, hostedFetch);
+    const stop = new AbortController();
+    port.onmessage = ({ data: sent }: MessageEvent<ForwardedRequest | "abort">) => {
+      if (sent === "abort") stop.abort();
+      else void answer(sent, stop.signal, port, hostedFetch);
+    };
     port.postMessage("ready" satisfies ForwardedAnswer);
   };
   navigator.serviceWorker.addEventListener("message", listen);
@@ -21,13 +25,14 @@ export function serveHosted(hostedFetch: typeof fetch): () => void {
 
 async function answer(
   { url, method, headers, body }: ForwardedRequest,
+  signal: AbortSignal,
   port: MessagePort,
   hostedFetch: typeof fetch,
 ): Promise<void> {
   const send = (part: ForwardedAnswer): void => port.postMessage(part);
-  const init = { method, headers: headers.map(([name, value]): [string, string] => [name, value]), body };
+  const named = headers.map(([name, value]): [string, string] => [name, value]);
   try {
-    const response = await hostedFetch(url, init);
+    const response = await hostedFetch(url, { method, headers: named, body, signal });
     send({ part: "head", status: response.status, headers: [...response.headers] });
     const reader = response.body?.getReader();
     for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {

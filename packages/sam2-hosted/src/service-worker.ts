@@ -18,7 +18,7 @@ import { isHosted } from "./hosted-fetch.ts";
 /** The question that every page gets, with a port; one that serves answers "ready" through it. */
 export const QUESTION = "sam2-hosted: who serves?";
 
-/** What the first page that is ready gets. */
+/** What the first page that is ready gets; "abort" follows when nobody waits for the answer any more. */
 export interface ForwardedRequest {
   readonly url: string;
   readonly method: string;
@@ -76,15 +76,21 @@ async function forward(request: Request): Promise<Response> {
   };
   return new Promise((resolve) => {
     let controller: ReadableStreamDefaultController<Uint8Array>;
-    const body = new ReadableStream<Uint8Array>({
-      start: (given) => {
-        controller = given;
-      },
-    });
     const end = (): void => {
       clearInterval(watch);
       port.close();
     };
+    const abort = (): void => {
+      port.postMessage("abort");
+      end();
+    };
+    request.signal.addEventListener("abort", abort, { once: true });
+    const body = new ReadableStream<Uint8Array>({
+      start: (given) => {
+        controller = given;
+      },
+      cancel: abort,
+    });
     const fail = (reason: string): void => {
       end();
       resolve(unavailable(reason));

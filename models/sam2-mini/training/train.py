@@ -1,8 +1,9 @@
 """Trains sam2-mini on made scenes, as SAM 2 trains on images (Ravi et al. 2024, appendix D.2).
 
 Each prompt starts as a click or a box; later clicks go where the prediction is wrong, with the
-previous logits as mask input. One click is answered by three masks of which the best is trained;
-token 0 answers the rest. Losses: dice, cross-entropy, focal, and predicted IoU.
+previous logits as mask input. One click is answered by three masks of which the best is trained, and,
+beyond SAM 2, the one that would be shown (`shown_loss`); token 0 answers the rest. Losses: dice,
+cross-entropy, focal, and predicted IoU.
 
     python train.py CACHE_FOLDER OUT_FOLDER --hours 2 [--size 256] [--batch 8]
 
@@ -35,6 +36,8 @@ from scenes import SceneMaker
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 TRAINING_SEED = 1
+CHOICE_TEMPERATURE = 0.05
+"""Scores this far apart are told apart when the mask shown first for one click is chosen."""
 
 
 def inner_point(mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
@@ -231,11 +234,22 @@ class Grouping(torch.nn.Module):
         return mask_losses(logits.float().view(targets.shape)[:, :, None], torch.from_numpy(targets)).mean()
 
 
+def shown_loss(scores: torch.Tensor, truth: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
+    """What is lost with the mask that one click shows, [B,P]; of tokens 1 to 3, as often as scores choose each.
+
+    A third of its mask's loss, so that what is shown first suits whatever is meant, and the IoU by which the best
+    of the three is better, so that scores learn their order where it matters.
+    """
+    chance = (scores[..., 1:] / CHOICE_TEMPERATURE).softmax(-1)
+    regret = truth[..., 1:].max(-1, keepdim=True).values - truth[..., 1:]
+    return (chance.detach() * losses[..., 1:]).sum(-1) / 3 + (chance * regret).sum(-1)
+
+
 def loss_of(
     model: Sam2Model, grouping: Grouping, batch: dict, rng: np.random.Generator
 ) -> tuple[torch.Tensor, float, float, float]:
     """The training loss of a batch over one to five rounds of prompts; first-round IoU top and best; the grouping's loss."""
-    rounds = int(rng.choice([1, 2, 3, 4, 5], p=[0.35, 0.3, 0.2, 0.08, 0.07]))
+    rounds = int(rng.choice([1, 2, 3, 4, 5], p=[0.55, 0.2, 0.13, 0.06, 0.06]))
     with torch.autocast("cpu", torch.bfloat16):
         features = encode(model, batch["pictures"])
         grouped = grouping(features, batch["owners"], rng)
@@ -249,7 +263,7 @@ def loss_of(
         truth = overlap(masks.detach(), targets)
         best = losses[..., 1:].min(-1).values
         ambiguous = turn == 0 and labels.shape[-1] == 1
-        mask_loss = best if ambiguous else losses[..., 0] + best
+        mask_loss = best + (shown_loss(scores, truth, losses) if ambiguous else losses[..., 0])
         # squared, so that a score is the mean of what may be meant; the absolute difference of SAM 2 learns the median
         score_losses = 2.5 * (scores - truth) ** 2
         score_loss = score_losses[..., 1:].mean(-1)

@@ -17,7 +17,7 @@ MIN_SEEN = 0.35
 SMALLEST = 60
 """Extent of the smallest objects in pixels of a picture of up to `FULL` pixels a side; larger pictures show the same, larger."""
 FULL = 512
-WEIGHT = dict(object=1, part=0.6, group=0.4, ground=0.4, region=0.5)
+WEIGHT = dict(object=1, part=0.6, group=0.4, ground=0.4, region=0.7)
 
 
 @dataclass

@@ -7,7 +7,8 @@ cross-entropy, focal, and predicted IoU.
 
     python train.py CACHE_FOLDER OUT_FOLDER --hours 2 [--size 256] [--batch 8]
 
-Stops at the given time with the learning rate brought down; `OUT_FOLDER/state.pt` resumes. Each of
+Stops at the given time with the learning rate brought down; `OUT_FOLDER/state.pt` resumes, and
+`--weights FOLDER` starts from a checkpoint (the optimizers and the grouping head start anew). Each of
 `--processes` makes and learns from its own share of the batch on one core, and their gradients are
 averaged: on two cores half as fast again as one process with two threads. The networks compute in
 bfloat16, which takes half the time of float32 where the processor multiplies it (AVX-512 BF16), and
@@ -304,6 +305,21 @@ def initialise(model: Sam2Model) -> None:
             module.q_proj.bias.zero_()
 
 
+def quicken(model: Sam2Model) -> None:
+    """Leaves out what training does not need, and computes attention the way that is quick on a CPU in half precision.
+
+    Fused attention is quick where every cell looks at every other; in windows its backward pass takes six times as
+    long as that of matrix products one after the other.
+    """
+    model.set_attn_implementation("eager")
+    for block in model.vision_encoder.backbone.blocks:
+        if block.window_size == 0:
+            block.attn.config = copy.deepcopy(block.attn.config)
+            block.attn.config._attn_implementation = "sdpa"
+    # positions of the feature maps, which only the memory of videos reads
+    model.vision_encoder.neck.position_encoding.forward = lambda *shape_device_and_type: torch.zeros(1, 1, 1, 1)
+
+
 def optimizers_of(model: Sam2Model, rate: float) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the matrices of the transformers, AdamW for everything else."""
     matrices, others = [], []
@@ -337,8 +353,10 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     torch.manual_seed(0)
     model = Sam2Model(architecture.config()).train()
     initialise(model)
-    model.set_attn_implementation("eager")  # fused attention is slow backwards in half precision on a CPU
+    quicken(model)
     grouping = Grouping(architecture.feature_widths())
+    if arguments.weights:
+        model.load_state_dict(Sam2Model.from_pretrained(arguments.weights, dtype=torch.float32).state_dict())
     average = copy.deepcopy(model).eval()
     optimizers = optimizers_of(model, arguments.rate)
     optimizers.append(torch.optim.AdamW(grouping.parameters(), arguments.rate, betas=(0.9, 0.98)))
@@ -413,6 +431,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("cache", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--weights", type=Path, help="the checkpoint to start from where OUT_FOLDER holds no state")
     parser.add_argument("--hours", type=float, default=2)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=8, help="pictures a step, all processes together")

@@ -323,6 +323,19 @@ describe("GPU", () => {
     expectClose(allowed.scores, await expectedScores());
   });
 
+  test("a GPU that cannot be opened is not used, and it says why", async () => {
+    const broken = `GPUAdapter.prototype.requestDevice = () => Promise.reject(new Error("too many devices"));`;
+    await page.route(/\/worker-[^/]+\.js$/, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${broken}\n${await response.text()}` });
+    });
+    const reason = expect.stringMatching(/could not be opened: too many devices/);
+    const fallen = await segment({ device: "auto", softwareGpu: true });
+    expect(fallen.device).toMatchObject({ encoder: "wasm", decoder: "wasm", reason });
+    expectClose(fallen.scores, await expectedScores());
+    expect(await segment({ device: "webgpu" })).toMatchObject({ error: "DeviceError", message: reason });
+  });
+
   test("a device that answers wrongly is not used, and it says why", async () => {
     const manifest = JSON.parse(await readFile(join(folder, "toy", "model.json"), "utf8"));
     const values = Array(32).fill(1);

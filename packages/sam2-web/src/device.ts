@@ -39,7 +39,7 @@ const SLOW = 10_000;
 /** A GPU that has not answered by then has hung; in milliseconds. */
 const HUNG = 120_000;
 
-/** A device of our own, without `subgroups`: with it, fused attention was seen to be wrong. */
+/** A device of our own, without `subgroups`: with it, fused attention was seen to be wrong; or why there is none. */
 async function requestGpu({ device: choice, softwareGpu = false }: DeviceOptions): Promise<Gpu | string> {
   if (choice === "wasm") return "asked for WASM";
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
@@ -47,20 +47,24 @@ async function requestGpu({ device: choice, softwareGpu = false }: DeviceOptions
   const { info, limits } = adapter;
   if (choice === "auto" && info?.isFallbackAdapter && !softwareGpu) return "WebGPU is emulated in software here";
   const features = (["shader-f16"] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
-  const device = await adapter.requestDevice({
-    requiredFeatures: features,
-    requiredLimits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      maxTextureDimension2D: limits.maxTextureDimension2D,
-    },
-  });
-  const name = [info?.vendor, info?.architecture, info?.description].filter(Boolean).join(" ");
-  return { device, name: name || "unnamed GPU" };
+  const name = [info?.vendor, info?.architecture, info?.description].filter(Boolean).join(" ") || "unnamed GPU";
+  try {
+    const device = await adapter.requestDevice({
+      requiredFeatures: features,
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        maxTextureDimension2D: limits.maxTextureDimension2D,
+      },
+    });
+    return { device, name };
+  } catch (error) {
+    return `${name} could not be opened: ${(error as Error).message}`;
+  }
 }
 
 /** One way to use a GPU. */

@@ -148,4 +148,11 @@ test("a package holds what it needs and nothing else", async () => {
   expect((await readdir(installed("sam2-web"))).sort()).toEqual(
     expect.arrayContaining(["LICENSE", "dist", "package.json", "standalone"]),
   );
+  const licenses = await readFile(installed("sam2-web", "standalone", "LICENSES.md"), "utf8");
+  expect([...licenses.matchAll(/^## (\S+) - /gm)].map(([, name]) => name)).toEqual([
+    "@bufbuild/protobuf",
+    "@noble/hashes",
+    "comlink",
+    "onnxruntime-web",
+  ]);
 });

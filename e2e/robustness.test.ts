@@ -75,6 +75,14 @@ function segment(
   }, options);
 }
 
+/** Has a script run in each worker before its own. */
+async function beforeWorkers(script: string): Promise<void> {
+  await page.route(/\/worker-[^/]+\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
+  });
+}
+
 /** Where the part of a file that is asked for begins. */
 function rangeStart({ headers }: IncomingMessage): number {
   return Number(/bytes=(\d+)-/.exec(headers.range ?? "")?.[1] ?? 0);
@@ -275,6 +283,28 @@ describe("network", () => {
     expect(cached.filter((key) => key.startsWith("toy/"))).toEqual([]);
   });
 
+  test("where private files cannot be written, as in older Safari, models are kept in the Cache API", async () => {
+    await beforeWorkers("delete FileSystemFileHandle.prototype.createWritable;");
+    await segment();
+    const keys = await page.evaluate(async () => (await (await caches.open("sam2-web")).keys()).map(({ url }) => url));
+    expect(keys.some((key) => key.includes("encoder"))).toBe(true);
+    handle = (path, request) => {
+      if (path.startsWith("models/")) request.destroy();
+      return path.startsWith("models/");
+    };
+    expectClose((await segment()).scores, await expectedScores());
+  });
+
+  test("where no file can be read, the model is fetched", async () => {
+    await beforeWorkers(`FileSystemDirectoryHandle.prototype.getFileHandle = async () => {
+      throw new DOMException("the disk is gone", "UnknownError");
+    };`);
+    const { message, scores, cached } = await segment();
+    expect(message).toBe("");
+    expectClose(scores, await expectedScores());
+    expect(cached).toEqual([]);
+  });
+
   test("a page without https, which may keep nothing and has no threads, segments nevertheless", async () => {
     await page.goto(server.url.replace("127.0.0.1", "0.0.0.0"));
     await page.waitForFunction(() => "sam2" in window);
@@ -324,11 +354,7 @@ describe("GPU", () => {
   });
 
   test("a GPU that cannot be opened is not used, and it says why", async () => {
-    const broken = `GPUAdapter.prototype.requestDevice = () => Promise.reject(new Error("too many devices"));`;
-    await page.route(/\/worker-[^/]+\.js$/, async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, body: `${broken}\n${await response.text()}` });
-    });
+    await beforeWorkers(`GPUAdapter.prototype.requestDevice = () => Promise.reject(new Error("too many devices"));`);
     const reason = expect.stringMatching(/could not be opened: too many devices/);
     const fallen = await segment({ device: "auto", softwareGpu: true });
     expect(fallen.device).toMatchObject({ encoder: "wasm", decoder: "wasm", reason });

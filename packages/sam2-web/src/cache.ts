@@ -1,7 +1,8 @@
 /**
- * Downloads that are kept: in the origin's private file system, in the Cache API where there is none,
- * and nowhere on pages that may keep nothing. A file is kept only when its size and SHA-256 are what
- * was promised, and where there is room for it.
+ * Downloads that are kept: in the origin's private file system, in the Cache API where there is none
+ * to write to, and nowhere on pages that may keep nothing. A file is kept only when its size and
+ * SHA-256 are what was promised, and where there is room for it. Whatever goes wrong with keeping, the
+ * file is fetched.
  */
 import { digest } from "./digest.ts";
 import { Sam2Error } from "./errors.ts";
@@ -52,6 +53,8 @@ class FileSystemStore implements Store {
   }
 
   static async open(): Promise<FileSystemStore> {
+    // Safari before 26 has private files that a stream cannot write
+    if (!("createWritable" in FileSystemFileHandle.prototype)) throw new Error("files cannot be written");
     const root = await navigator.storage.getDirectory();
     return new FileSystemStore(await root.getDirectoryHandle(FOLDER, { create: true }));
   }
@@ -169,14 +172,13 @@ export async function fetchCached(
   onProgress: (progress: DownloadProgress) => void,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const files = await store();
-  const kept = await files.read(file.key);
+  const kept = await readKept(file.key);
   if (kept) {
     onProgress({ url: file.url, loaded: kept.length, total: kept.length });
     return kept;
   }
   const part = file.key + PART;
-  const begun = await files.read(part);
+  const begun = await readKept(part);
   let bytes: Uint8Array;
   try {
     bytes = await download(file, begun && unpacked(begun), onProgress, signal);
@@ -187,7 +189,7 @@ export async function fetchCached(
     }
     throw error;
   }
-  await files.remove(part);
+  if (begun) await (await store()).remove(part);
   await verify(file, bytes);
   await keep(file.key, bytes);
   return bytes;
@@ -313,9 +315,9 @@ export async function readNote<T>(key: string): Promise<T | null> {
   return kept && (JSON.parse(new TextDecoder().decode(kept)) as T);
 }
 
-/** Reads a kept file, or null. */
+/** Reads a kept file; null where there is none, or none that can be read. */
 export async function readKept(key: string): Promise<Uint8Array | null> {
-  return (await store()).read(key);
+  return (await store()).read(key).catch(() => null);
 }
 
 /** The finished files in the cache. */

@@ -165,7 +165,9 @@ export class Labels {
     };
     for (const { name, blob } of files) {
       try {
-        const { width, height } = await createImageBitmap(blob, { imageOrientation: "from-image" });
+        const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
+        const { width, height } = bitmap;
+        bitmap.close();
         const known = findImage(this.#project, { name, width, height });
         const image: LabeledImage = known ?? { id: randomId(), name, width, height, objects: [] };
         await this.#store.savePicture(image.id, blob);

@@ -112,9 +112,7 @@ export class SegmindService {
       const mask = text
         ? await this.#ofText(encoded, picture, text, signal)
         : await this.#ofPoints(encoded, wanted, removed, signal);
-      const drawn = overlay_mask
-        ? drawOverlay(await createImageBitmap(picture, { imageOrientation: "from-image" }), { masks: [mask] })
-        : drawMask(mask);
+      const drawn = overlay_mask ? await overlaid(picture, mask) : drawMask(mask);
       const format = { type: overlay_mask ? "image/jpeg" : "image/png", quality: 0.95 } as const;
       if (!base64) return new Response(await exportCanvas(drawn, "blob", format));
       const url = await exportCanvas(drawn, "data-url", format);
@@ -158,5 +156,14 @@ export class SegmindService {
       for (let i = 0; i < union.length; i++) union[i] = (union[i] as number) | (data[i] as number);
     }
     return { data: union, width: image.width, height: image.height };
+  }
+}
+
+async function overlaid(picture: Blob, mask: Mask): Promise<OffscreenCanvas> {
+  const bitmap = await createImageBitmap(picture, { imageOrientation: "from-image" });
+  try {
+    return drawOverlay(bitmap, { masks: [mask] });
+  } finally {
+    bitmap.close();
   }
 }

@@ -1,7 +1,7 @@
 /** Labeling, as a person does it: a set of pictures, objects, exports, a crash, no network, no headers. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { encode } from "fast-png";
 import { unzipSync } from "fflate";
@@ -11,6 +11,8 @@ import { chromiumArguments, findBrowser, launchBrowser } from "../packages/headl
 import { canvasBox, DEMO, type DemoServer, drawn, says, serveDemo, violations } from "./demo-page.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
+/** A small picture. */
+const PHOTO = fileURLToPath(new URL("../models/reference/fixtures/photo/truck.png", import.meta.url));
 
 let server: DemoServer;
 let browser: Browser;
@@ -212,7 +214,7 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
   expect(await page.getByLabel("Name of object 1").inputValue()).toBe("the roof");
 });
 
-test("a picture from the camera, and a folder that is picked", async () => {
+test("a picture from the camera", async () => {
   const { chromium } = await import("playwright-core");
   const executablePath = findBrowser();
   const withCamera = await chromium.launch({
@@ -224,20 +226,68 @@ test("a picture from the camera, and a folder that is picked", async () => {
   await page.getByRole("button", { name: "Take the picture" }).click();
   await status(/ready in/);
   expect(await page.locator("#strip button").count()).toBe(1);
-  // the folder that the browser's dialog would give: a real one, in the origin's own file system
-  await page.evaluate(async () => {
-    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("photos", { create: true });
-    for (const name of ["truck.jpg", "cars.jpg"]) {
-      const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
-      await stream.write(await (await fetch(`samples/${name}`)).blob());
-      await stream.close();
-    }
-    Object.assign(window, { showDirectoryPicker: async () => folder });
-  });
-  await page.locator("#folder-label").click();
-  await expect.poll(() => page.locator("#strip button").count(), { timeout: 20_000 }).toBe(3);
   await withCamera.close();
   context = undefined;
+});
+
+/** A folder as people have them: folders in it, companions that a system wrote, and a file that is no picture. */
+const FOLDER = ["10.png", "2.png", "seaside/1.png", "seaside/._1.png", ".thumbnails/1.png", "notes.txt"];
+
+test.each<[string, (folder: string) => Promise<void>]>([
+  [
+    "picked",
+    async () => {
+      // the folder that the browser's dialog would give: a real one, in the origin's own file system
+      const png = (await readFile(PHOTO)).toString("base64");
+      await page.evaluate(
+        async ([names, content]) => {
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+          const top = await (await navigator.storage.getDirectory()).getDirectoryHandle("photos", { create: true });
+          for (const path of names) {
+            const parts = path.split("/");
+            const name = parts.pop() as string;
+            let folder = top;
+            for (const part of parts) folder = await folder.getDirectoryHandle(part, { create: true });
+            const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
+            await stream.write(bytes);
+            await stream.close();
+          }
+          Object.assign(window, { showDirectoryPicker: async () => top });
+        },
+        [FOLDER, png] as const,
+      );
+      await page.locator("#folder-label").click();
+    },
+  ],
+  ["chosen, where there is no picker", (folder) => page.locator("#folder").setInputFiles(folder)],
+  [
+    "dropped",
+    async (folder) => {
+      const { x, y } = await canvasBox(page);
+      const session = await page.context().newCDPSession(page);
+      const data = { items: [], files: [folder], dragOperationsMask: 1 };
+      for (const type of ["dragEnter", "dragOver", "drop"] as const)
+        await session.send("Input.dispatchDragEvent", { type, x: x + 50, y: y + 50, data });
+    },
+  ],
+])("a folder that is %s gives the pictures of all folders in it, in order", async (_, give) => {
+  const folder = await mkdtemp(join(tmpdir(), "photos-"));
+  try {
+    for (const path of FOLDER) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await cp(PHOTO, join(folder, path));
+    }
+    await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+    await give(folder);
+    const names = (): Promise<string[]> =>
+      page
+        .locator("#strip button")
+        .evaluateAll((buttons) => buttons.map((button) => button.getAttribute("title") ?? ""));
+    await expect.poll(names, { timeout: 20_000 }).toEqual(["2.png", "10.png", "seaside/1.png"]);
+    await status(/ready in/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a checkpoint that is dropped becomes the model; one that cannot leaves the model before at work", async () => {

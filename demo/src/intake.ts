@@ -1,10 +1,11 @@
 /** Where pictures and checkpoints come from: files, folders, the camera, the clipboard, samples, what is dropped. */
+import { type FileWithPath, fromEvent } from "file-selector";
 import type { ModelFiles } from "sam2-web";
 import { hasCamera, takePicture } from "./camera.ts";
 import { element } from "./element.ts";
 import { showBusy, showError } from "./status.ts";
 
-/** A file and the name it is known by. */
+/** A file and the name it is known by: within a folder, its path there, `seaside/1.jpg`. */
 export interface NamedFile {
   readonly name: string;
   readonly blob: Blob;
@@ -22,10 +23,21 @@ const SAMPLES = [
   { file: "cars.jpg", title: "Cars" },
 ];
 
-const named = (files: Iterable<File>): NamedFile[] => [...files].map((file) => ({ name: file.name, blob: file }));
+const inOrder = (a: NamedFile, b: NamedFile): number => a.name.localeCompare(b.name, undefined, { numeric: true });
 
+/** The files that an event brings, those in folders too. */
+async function brought(event: Event): Promise<NamedFile[]> {
+  const files = (await fromEvent(event)) as FileWithPath[];
+  const paths = files.map(({ path }) => path.replace(/^\.?\//, ""));
+  // one folder is what all paths are in
+  const [folder = ""] = paths[0]?.match(/^[^/]+\//) ?? [];
+  const skipped = paths.every((path) => path.startsWith(folder)) ? folder.length : 0;
+  return files.map((blob, i) => ({ name: (paths[i] as string).slice(skipped), blob })).sort(inOrder);
+}
+
+/** Those that are pictures, and not hidden as the companions are that some systems write beside each file. */
 const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
-  files.filter(({ blob: { type } }) => type.startsWith("image/"));
+  files.filter(({ name, blob: { type } }) => type.startsWith("image/") && !/(^|\/)\./.test(name));
 
 /** Listens to every way in. */
 export function takeIn(intake: Intake): void {
@@ -34,22 +46,21 @@ export function takeIn(intake: Intake): void {
     if (pictures.length > 0) intake.pictures(pictures);
     else showError("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
   };
+  const unreadable = (error: unknown): void => {
+    if ((error as Error).name !== "AbortError") showError(error, "choose the pictures one by one.");
+  };
 
   for (const id of ["file", "folder"]) {
     element<HTMLInputElement>(id).addEventListener("change", (event) => {
-      const input = event.target as HTMLInputElement;
-      const files = named(input.files ?? []);
-      input.value = "";
-      if (files.length > 0) chosen(files);
+      brought(event).then((files) => files.length > 0 && chosen(files), unreadable);
+      (event.target as HTMLInputElement).value = "";
     });
   }
 
   element("folder-label").addEventListener("click", (event) => {
     if (!("showDirectoryPicker" in window)) return;
     event.preventDefault();
-    pickFolder().then(chosen, (error: unknown) => {
-      if ((error as Error).name !== "AbortError") showError(error, "choose the pictures one by one.");
-    });
+    pickFolder().then(chosen, unreadable);
   });
 
   element("camera").hidden = !hasCamera();
@@ -61,8 +72,10 @@ export function takeIn(intake: Intake): void {
   });
 
   addEventListener("paste", (event) => {
-    const pictures = picturesOf(named(event.clipboardData?.files ?? []));
-    if (pictures.length > 0) intake.pictures(pictures);
+    brought(event).then((files) => {
+      const pictures = picturesOf(files);
+      if (pictures.length > 0) intake.pictures(pictures);
+    }, unreadable);
   });
 
   const stage = element("stage");
@@ -74,12 +87,13 @@ export function takeIn(intake: Intake): void {
   stage.addEventListener("drop", (event) => {
     event.preventDefault();
     stage.classList.remove("dropping");
-    const files = named(event.dataTransfer?.files ?? []);
-    const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob }) => blob);
-    const config = files.find(({ name }) => name === "config.json")?.blob;
-    if (weights.length === 0) chosen(files);
-    else if (!config) showError("A checkpoint needs its config.json", "drop both files together.");
-    else intake.checkpoint({ id: "dropped", config, weights });
+    brought(event).then((files) => {
+      const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob }) => blob);
+      const config = files.find(({ name }) => name === "config.json")?.blob;
+      if (weights.length === 0) chosen(files);
+      else if (!config) showError("A checkpoint needs its config.json", "drop both files together.");
+      else intake.checkpoint({ id: "dropped", config, weights });
+    }, unreadable);
   });
 
   element("samples").replaceChildren(
@@ -115,9 +129,15 @@ async function fetchSample(file: string): Promise<NamedFile> {
 /** The files of a folder that the person picks, by the File System Access API, which TypeScript does not know yet. */
 async function pickFolder(): Promise<NamedFile[]> {
   const { showDirectoryPicker } = window as unknown as { showDirectoryPicker(): Promise<FileSystemDirectoryHandle> };
-  const files: File[] = [];
-  for await (const handle of (await showDirectoryPicker()).values()) {
-    if (handle.kind === "file") files.push(await (handle as FileSystemFileHandle).getFile());
+  const files: NamedFile[] = [];
+  for await (const file of filesIn(await showDirectoryPicker())) files.push(file);
+  return files.sort(inOrder);
+}
+
+async function* filesIn(folder: FileSystemDirectoryHandle, path = ""): AsyncGenerator<NamedFile> {
+  for await (const handle of folder.values()) {
+    const name = path + handle.name;
+    if (handle.kind === "directory") yield* filesIn(handle as FileSystemDirectoryHandle, `${name}/`);
+    else yield { name, blob: await (handle as FileSystemFileHandle).getFile() };
   }
-  return named(files.sort((a, b) => a.name.localeCompare(b.name)));
 }

@@ -249,10 +249,25 @@ test("SVG: one even-odd path an object, names escaped", () => {
   expect(svg).toContain("<title>cat &#38; dog</title>");
 });
 
+const noPicture = (): never => {
+  throw new Error("not asked for");
+};
+
+test.each([
+  ["seaside/a day.jpg", "seaside/a_day", "a day.jpg"],
+  ["b.2024/photo", "b.2024/photo", "photo"],
+  ["../../etc/passwd", "etc/passwd", "passwd"],
+  ["/./a.png", "a", "a.png"],
+])("in a zip, what is written for %s is %s, and names the picture beside it", async (name, path, beside) => {
+  const images = [IMAGE, { ...IMAGE, id: "b", name }];
+  const { blob } = await exportProject({ ...PROJECT, images }, "labelme", noPicture);
+  const { unzipSync } = await import("fflate");
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  expect(Object.keys(files)).toEqual(["some_photo.json", `${path}.json`]);
+  expect(JSON.parse(new TextDecoder().decode(files[`${path}.json`]))).toMatchObject({ imagePath: beside });
+});
+
 test("a set becomes a zip, one file stays one file; names do not collide", async () => {
-  const noPicture = (): never => {
-    throw new Error("not asked for");
-  };
   const one = await exportProject({ ...PROJECT, images: [IMAGE] }, "svg", noPicture);
   expect(one.name).toBe("some_photo.svg");
   const two = await exportProject({ ...PROJECT, images: [IMAGE, { ...IMAGE, id: "b" }] }, "svg", noPicture);

@@ -31,9 +31,11 @@ export interface ExportedFile {
 
 const text = (value: unknown): Uint8Array => strToU8(typeof value === "string" ? value : `${JSON.stringify(value)}\n`);
 
-/** The name without its ending, fit for a path; unlike any in `taken`. */
+/** The name, its folders too, without its ending, fit for a path; unlike any in `taken`. */
 function stem({ name }: LabeledImage, taken: Set<string>): string {
-  const plain = name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_") || "image";
+  const parts = name.replace(/\.[^./]*$/, "").split("/");
+  const fit = parts.map((part) => part.replace(/[^\p{L}\p{N}._-]+/gu, "_")).filter((part) => !/^\.*$/.test(part));
+  const plain = fit.join("/") || "image";
   let unique = plain;
   for (let i = 2; taken.has(unique); i++) unique = `${plain}-${i}`;
   taken.add(unique);

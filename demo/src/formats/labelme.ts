@@ -29,7 +29,8 @@ export function toLabelme({ name, width, height, objects }: LabeledImage): objec
     version: "5.5.0",
     flags: {},
     shapes,
-    imagePath: name,
+    // seen from the JSON file, which lies in the same folder
+    imagePath: name.slice(name.lastIndexOf("/") + 1),
     imageData: null,
     imageHeight: height,
     imageWidth: width,

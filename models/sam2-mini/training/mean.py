@@ -13,16 +13,18 @@ from pathlib import Path
 import torch
 from transformers import Sam2Model
 
+import architecture
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoints", type=Path, nargs="+", help="one named twice counts twice")
     parser.add_argument("--to", type=Path, required=True)
     arguments = parser.parse_args()
-    models = [Sam2Model.from_pretrained(folder, dtype=torch.float32) for folder in arguments.checkpoints]
-    states = [model.state_dict() for model in models]
-    models[0].load_state_dict({name: torch.stack([s[name] for s in states]).mean(0) for name in states[0]})
-    models[0].half().save_pretrained(arguments.to)
+    states = [Sam2Model.from_pretrained(folder, dtype=torch.float32).state_dict() for folder in arguments.checkpoints]
+    model = Sam2Model(architecture.config())
+    model.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
+    model.half().save_pretrained(arguments.to)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,18 @@
 /** Pictures of every view at three widths, light and dark: `npm run screenshots [-- FOLDER]`. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { canvasBox, DEMO, says, serveDemo } from "../e2e/demo-page.ts";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
 
-const SAMPLES = ["truck.jpg", "groceries.jpg", "cars.jpg"].map((name) => join(DEMO, "public", "samples", name));
+/** Numbered, since pictures come in the order of their names. */
+const SAMPLES = await Promise.all(
+  ["truck.jpg", "groceries.jpg", "cars.jpg"].map(async (name, i) => ({
+    name: `${i + 1}-${name}`,
+    mimeType: "image/jpeg",
+    buffer: await readFile(join(DEMO, "public", "samples", name)),
+  })),
+);
 
 /** Draws a box; its corners are shares of the truck's picture, which fills 0.98 of the canvas. */
 async function box(page: Page, x1: number, y1: number, x2: number, y2: number): Promise<void> {

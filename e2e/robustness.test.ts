@@ -75,6 +75,14 @@ function segment(
   }, options);
 }
 
+/** From now on there is no network to the models. */
+function cutOffModels(): void {
+  handle = (path, request) => {
+    if (path.startsWith("models/")) request.destroy();
+    return path.startsWith("models/");
+  };
+}
+
 /** Has a script run in each worker before its own. */
 async function beforeWorkers(script: string): Promise<void> {
   await page.route(/\/worker-[^/]+\.js$/, async (route) => {
@@ -128,10 +136,7 @@ describe("network", () => {
 
   test("once loaded, it works offline", async () => {
     await segment();
-    handle = (path, request) => {
-      if (path.startsWith("models/")) request.destroy();
-      return path.startsWith("models/");
-    };
+    cutOffModels();
     const { error, message, scores, cached } = await segment();
     expect([error, message]).toEqual([null, ""]);
     expectClose(scores, await expectedScores());
@@ -142,10 +147,7 @@ describe("network", () => {
     const model = { checkpoint: "models/checkpoint/" };
     const first = await segment({ model });
     expectClose(first.scores, await expectedScores());
-    handle = (path, request) => {
-      if (path.startsWith("models/")) request.destroy();
-      return path.startsWith("models/");
-    };
+    cutOffModels();
     const offline = await segment({ model });
     expect(offline.message).toBe("");
     expectClose(offline.scores, await expectedScores());
@@ -288,10 +290,7 @@ describe("network", () => {
     await segment();
     const keys = await page.evaluate(async () => (await (await caches.open("sam2-web")).keys()).map(({ url }) => url));
     expect(keys.some((key) => key.includes("encoder"))).toBe(true);
-    handle = (path, request) => {
-      if (path.startsWith("models/")) request.destroy();
-      return path.startsWith("models/");
-    };
+    cutOffModels();
     expectClose((await segment()).scores, await expectedScores());
   });
 

@@ -118,6 +118,24 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
     asked.push(dialog.message());
     void dialog.accept();
   });
+  // a file that knows the folder, and other classes
+  const swapped = {
+    images: coco.images.map((image: { file_name: string }) => ({ ...image, file_name: `images/${image.file_name}` })),
+    annotations: coco.annotations.map((each: { category_id: number }) => ({
+      ...each,
+      category_id: 3 - each.category_id,
+    })),
+    categories: coco.categories,
+  };
+  const elsewhere = { ...annotations, name: "elsewhere.json", buffer: Buffer.from(JSON.stringify(swapped)) };
+  await page.locator("#import").setInputFiles(elsewhere);
+  await status(/^Imported elsewhere.json: 5 objects of 5 pictures.$/);
+  const categories = async (): Promise<number[]> =>
+    JSON.parse((await exported("coco")).bytes.toString()).annotations.map(
+      ({ category_id }: { category_id: number }) => category_id,
+    );
+  expect(await categories()).toEqual([1, 2, 1, 2, 1]);
+
   await page.locator("#delete-picture").click();
   await expect.poll(() => page.locator("#kept").textContent()).toMatch(/^4 of 4 pictures labeled/);
   await status(/ready in/);
@@ -125,6 +143,7 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   expect(await page.locator("#strip [aria-current=true]").getAttribute("aria-label")).toBe("4-truck.jpg, 1 object");
   await Promise.all([page.waitForEvent("load"), page.locator("#delete-all").click()]);
   expect(asked).toEqual([
+    "Replace the labels of 5 pictures by those in elsewhere.json?",
     "Delete 5-cars.jpg with its labels from this browser?",
     "Delete all 4 pictures with their labels from this browser?",
   ]);
@@ -132,10 +151,11 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   expect(await page.locator("#strip button").count()).toBe(0);
 
   // labels that come before their pictures wait for them
-  await page.locator("#import").setInputFiles(annotations);
+  await page.locator("#import").setInputFiles(elsewhere);
+  await status(/5 of them wait to be opened.$/);
   await expect.poll(() => page.locator("#strip button").count()).toBe(5);
   await page.locator("#strip button").first().click();
-  await expect.poll(() => page.locator("#error").textContent()).toContain("1-truck.jpg is not here");
+  await expect.poll(() => page.locator("#error").textContent()).toContain("images/1-truck.jpg is not here");
   await page.locator("#file").setInputFiles((await fivePictures()).slice(0, 1));
   await status(/ready in/);
   expect(await objects()).toBe(1);

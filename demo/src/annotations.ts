@@ -59,20 +59,63 @@ export function newObject(className: string, rle: Rle): LabeledObject {
   return { id: randomId(), className, rle, name: "", hidden: false, locked: false };
 }
 
-/** The image of that name and size, as a picture or a file of annotations tells them. */
+/** Whether one is where the other's path ends: `1.jpg`, `images/1.jpg`. */
+const endAlike = (a: string, b: string): boolean => `/${a}`.endsWith(`/${b}`) || `/${b}`.endsWith(`/${a}`);
+
+/**
+ * The image that a picture, or an entry of a file of annotations, is: of its size and name, or else the only one
+ * that is loose and whose path ends alike, if that fits only one of `names`, those that come together with it.
+ */
 export function findImage(
-  { images }: Project,
+  images: readonly LabeledImage[],
   wanted: Pick<LabeledImage, "name" | "width" | "height">,
+  names: readonly string[],
+  isLoose: (image: LabeledImage) => boolean = () => true,
 ): LabeledImage | undefined {
-  return images.find(
-    ({ name, width, height }) => name === wanted.name && width === wanted.width && height === wanted.height,
+  const fits = ({ width, height }: LabeledImage): boolean => width === wanted.width && height === wanted.height;
+  const exact = images.find((image) => image.name === wanted.name && fits(image));
+  if (exact) return exact;
+  const [only, ...others] = images.filter(
+    (image) => fits(image) && endAlike(image.name, wanted.name) && isLoose(image),
   );
+  if (!only || others.length > 0 || names.filter((name) => endAlike(name, only.name)).length > 1) return undefined;
+  return only;
 }
 
 /** Puts an image in place of the one with its id, or at the end. */
 export function withImage({ classes, images }: Project, image: LabeledImage): Project {
   const known = images.some(({ id }) => id === image.id);
   return { classes, images: known ? images.map((each) => (each.id === image.id ? image : each)) : [...images, image] };
+}
+
+/** What a file of annotations makes of a project. */
+export interface Merged {
+  readonly project: Project;
+  /** Images, as they were, whose objects have become others. */
+  readonly replaced: readonly LabeledImage[];
+  /** Images that were not there. */
+  readonly added: readonly LabeledImage[];
+}
+
+/** Takes in classes, images and objects; an image that is there keeps its objects where `found` has none, or the same. */
+export function merge(project: Project, found: Project): Merged {
+  const sameAs = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
+    a.className === b?.className && a.rle.counts === b.rle.counts;
+  const names = found.images.map(({ name }) => name);
+  const replaced: LabeledImage[] = [];
+  const added: LabeledImage[] = [];
+  let merged = found.classes.reduce((before, { name }) => withClass(before, name), project);
+  for (const image of found.images) {
+    const { objects } = image;
+    const known = findImage(project.images, image, names);
+    if (!known) added.push(image);
+    else if (objects.length === 0) continue;
+    else if (known.objects.length === objects.length && objects.every((each, i) => sameAs(each, known.objects[i])))
+      continue;
+    else if (known.objects.length > 0) replaced.push(known);
+    merged = withImage(merged, known ? { ...known, objects } : image);
+  }
+  return { project: merged, replaced, added };
 }
 
 /** An error in a file that is imported; the message says what was expected. */

@@ -5,6 +5,7 @@ import {
   findImage,
   type LabeledImage,
   type LabeledObject,
+  merge,
   newObject,
   type ObjectClass,
   type Project,
@@ -160,6 +161,8 @@ export class Labels {
   async addPictures(files: readonly { readonly name: string; readonly blob: Blob }[]): Promise<void> {
     let opened = false;
     const added: LabeledImage[] = [];
+    const names = files.map(({ name }) => name);
+    const here = await this.#store.pictureIds();
     const take = (): void => {
       this.#set(added.splice(0).reduce(withImage, this.#project));
     };
@@ -168,7 +171,7 @@ export class Labels {
         const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
         const { width, height } = bitmap;
         bitmap.close();
-        const known = findImage(this.#project, { name, width, height });
+        const known = findImage(this.#project.images, { name, width, height }, names, ({ id }) => !here.has(id));
         const image: LabeledImage = known ?? { id: randomId(), name, width, height, objects: [] };
         await this.#store.savePicture(image.id, blob);
         this.#strip.forget(image.id);
@@ -311,19 +314,18 @@ export class Labels {
     }
   }
 
-  /** Takes the objects of a COCO file into pictures of the same name and size. */
+  /** Takes the objects of a COCO file into pictures of the same name and size, once the person has agreed. */
   async #import(file: File): Promise<void> {
     try {
       const found = fromCoco(await file.text());
-      let project = found.classes.reduce((before, { name }) => withClass(before, name), this.#project);
-      let current: readonly LabeledObject[] | undefined;
-      for (const image of found.images) {
-        const known = findImage(project, image);
-        project = withImage(project, known ? { ...known, objects: image.objects } : image);
-        if (known?.id === this.#current) current = image.objects;
-      }
+      const { project, replaced, added } = merge(this.#project, found);
+      const labeled = replaced.length === 1 ? replaced[0]?.name : `${replaced.length} pictures`;
+      if (replaced.length > 0 && !confirm(`Replace the labels of ${labeled} by those in ${file.name}?`)) return;
       this.#set(project);
-      if (current) this.#events.change(current, `Imported ${file.name}.`);
+      const count = found.images.reduce((sum, { objects }) => sum + objects.length, 0);
+      const waiting = added.length > 0 ? ` ${added.length} of them wait to be opened.` : "";
+      const said = `Imported ${file.name}: ${count} objects of ${found.images.length} pictures.${waiting}`;
+      this.#events.change(this.#image()?.objects ?? [], said);
     } catch (error) {
       this.#events.fail(error, "nothing was imported.");
     }

@@ -80,6 +80,11 @@ export class Store {
     return this.#database.get("pictures", id);
   }
 
+  /** Of which images the pictures are here. */
+  async pictureIds(): Promise<ReadonlySet<string>> {
+    return new Set(await this.#database.getAllKeys("pictures"));
+  }
+
   /** Asks the browser not to clear what is kept when it needs room; some browsers ask the person. */
   static async protect(): Promise<void> {
     if (await navigator.storage?.persisted?.()) return;

@@ -1,0 +1,71 @@
+/** Which pictures a file of annotations speaks of, and what becomes of the labels that are there. */
+import { encodeRle } from "sam2-web";
+import { describe, expect, test } from "vitest";
+import { EMPTY_PROJECT, findImage, type LabeledImage, merge, newObject } from "../src/annotations.ts";
+
+const object = (className: string, ...data: number[]) =>
+  newObject(className, encodeRle({ width: 2, height: 2, data: Uint8Array.from(data) }));
+const image = (name: string, objects: LabeledImage["objects"] = [], width = 2): LabeledImage => ({
+  id: `id of ${name}`,
+  name,
+  width,
+  height: 2,
+  objects,
+});
+
+describe("an image is found by its name and size, or by where its path ends", () => {
+  test.each<[why: string, there: string[], wanted: string, together: string[], found: string | undefined]>([
+    ["the same name", ["1.jpg", "2.jpg"], "2.jpg", ["2.jpg"], "2.jpg"],
+    ["the file names the folder", ["1.jpg"], "images/1.jpg", ["images/1.jpg"], "1.jpg"],
+    ["the folder is part of the set", ["seaside/1.jpg"], "1.jpg", ["1.jpg"], "seaside/1.jpg"],
+    ["the same name goes before a path", ["a/1.jpg", "1.jpg"], "1.jpg", ["1.jpg"], "1.jpg"],
+    ["the end of a name is not a path", ["21.jpg"], "1.jpg", ["1.jpg"], undefined],
+    ["other folders", ["a/1.jpg"], "b/1.jpg", ["b/1.jpg"], undefined],
+    ["one of two that are there", ["a/1.jpg", "b/1.jpg"], "1.jpg", ["1.jpg"], undefined],
+    ["one of two that come", ["1.jpg"], "a/1.jpg", ["a/1.jpg", "b/1.jpg"], undefined],
+  ])("%s", (_, there, wanted, together, found) => {
+    const images = there.map((name) => image(name));
+    expect(findImage(images, image(wanted), together)?.name).toBe(found);
+  });
+
+  test("not by another size", () => {
+    expect(findImage([image("1.jpg")], image("1.jpg", [], 3), ["1.jpg"])).toBeUndefined();
+    expect(findImage([image("1.jpg")], image("a/1.jpg", [], 3), ["a/1.jpg"])).toBeUndefined();
+  });
+
+  test("by the end of its path only where it is loose", () => {
+    expect(findImage([image("1.jpg")], image("a/1.jpg"), ["a/1.jpg"], () => false)).toBeUndefined();
+  });
+});
+
+describe("merging", () => {
+  const [one, same, other] = [object("cat", 1, 0, 0, 0), object("cat", 1, 0, 0, 0), object("cat", 1, 1, 0, 0)];
+  const dog = object("dog", 1, 0, 0, 0);
+
+  test.each<
+    [why: string, there: LabeledImage["objects"], found: LabeledImage["objects"], LabeledImage["objects"], number]
+  >([
+    ["labels of a picture without any", [], [one], [one], 0],
+    ["no labels leave those that are there", [one], [], [one], 0],
+    ["the same labels leave those that are there", [one], [same], [one], 0],
+    ["another mask replaces", [one], [other], [other], 1],
+    ["another class replaces", [one], [dog], [dog], 1],
+    ["more objects replace", [one], [same, other], [same, other], 1],
+  ])("%s", (_, there, found, expected, replaced) => {
+    const before = { ...EMPTY_PROJECT, images: [image("a/1.jpg", there), image("2.jpg", [other])] };
+    const result = merge(before, { classes: [{ name: "dog", colour: "#000000" }], images: [image("1.jpg", found)] });
+    expect(result.project.images).toEqual([image("a/1.jpg", expected), image("2.jpg", [other])]);
+    expect(result.project.images[0]?.objects[0]?.id).toBe(expected[0]?.id);
+    expect(result.replaced).toEqual(before.images.slice(0, replaced));
+    expect(result.project.classes.map(({ name }) => name)).toEqual(["object", "dog"]);
+  });
+
+  test("pictures that are not there wait at the end", () => {
+    const result = merge(
+      { ...EMPTY_PROJECT, images: [image("1.jpg")] },
+      { classes: [], images: [image("2.jpg", [one])] },
+    );
+    expect(result.added.map(({ name }) => name)).toEqual(["2.jpg"]);
+    expect(result.project.images.map(({ name }) => name)).toEqual(["1.jpg", "2.jpg"]);
+  });
+});

@@ -163,6 +163,66 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   expect(outside).toEqual([]);
 });
 
+test("a class is renamed, becomes another, and is deleted; undone steps go along", async () => {
+  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  const classes = (): Promise<string[]> => page.locator("#class-choice option").allTextContents();
+  const classOf = (place: number): Promise<string> => page.getByLabel(`Class of object ${place}`).inputValue();
+  const named = async (name: string, id: string): Promise<void> => {
+    await page.locator("#new-class-name").fill(name);
+    await page.locator(id).click();
+  };
+  const asked: string[] = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.message());
+    void dialog.accept();
+  });
+  await page.locator("#samples button").first().click();
+  await status(/ready in/);
+  expect(await page.locator("#delete-class").isDisabled()).toBe(true);
+  await named("weel", "#new-class button[type=submit]");
+  await click(0.4, 0.5);
+  await page.locator("#keep").click();
+  await expect.poll(objects).toBe(1);
+  await page.locator("#undo").click();
+  await page.locator("#undo").click();
+  await expect.poll(objects).toBe(0);
+
+  await named("wheel", "#rename-class");
+  await status(/^weel is now wheel.$/);
+  expect(await classes()).toEqual(["object", "wheel"]);
+  expect(await page.locator("#class-choice").inputValue()).toBe("wheel");
+  await page.locator("#redo").click();
+  await page.locator("#redo").click();
+  await expect.poll(objects).toBe(1);
+  expect(await classOf(1)).toBe("wheel");
+
+  await page.locator("#delete-class").click();
+  await expect
+    .poll(() => page.locator("#error").textContent())
+    .toContain("1 object is of the class wheel — rename it to the class");
+  expect(await classes()).toEqual(["object", "wheel"]);
+  await named("object", "#rename-class");
+  await status(/^wheel is now object.$/);
+  expect([await classes(), await classOf(1), asked]).toEqual([
+    ["object"],
+    "object",
+    ["Make every object of wheel one of object?"],
+  ]);
+
+  // a step that is undone brings back the class that it needs
+  await named("spare", "#new-class button[type=submit]");
+  await page.getByLabel("Class of object 1").selectOption("spare");
+  await status(/^Object 1 is spare.$/);
+  await page.locator("#undo").click();
+  await expect.poll(() => classOf(1)).toBe("object");
+  await page.locator("#delete-class").click();
+  await expect.poll(classes).toEqual(["object"]);
+  await page.locator("#redo").click();
+  await expect.poll(() => classOf(1)).toBe("spare");
+  await page.reload();
+  await expect.poll(classes).toEqual(["object", "spare"]);
+});
+
 test("everything: many objects at once, one undo takes them back", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
   await page.locator("#samples button").first().click();
@@ -458,6 +518,19 @@ test("two tabs: neither loses what the other has labeled, and each shows it", as
   await expect.poll(() => pictures(page)).toBe(2);
   expect(await objects()).toBe(1);
   expect(await page.locator("#class-choice option").allTextContents()).toEqual(["object", "wheel"]);
+  // another name, too, beside a class of the other tab's own
+  await other.locator("#new-class-name").fill("tyre");
+  await other.locator("#rename-class").click();
+  await page.locator("#new-class-name").fill("window");
+  await page.locator("#new-class-name").press("Enter");
+  await expect.poll(() => page.locator("#class-choice").inputValue()).toBe("window");
+  await comeBack(page);
+  await comeBack(other);
+  for (const each of [page, other]) {
+    await expect
+      .poll(() => each.locator("#class-choice option").allTextContents())
+      .toEqual(["object", "tyre", "window"]);
+  }
   // a deletion is brought along too
   await page.locator("#objects button", { hasText: "Delete" }).click();
   await expect.poll(objects).toBe(0);

@@ -42,16 +42,51 @@ export const EMPTY_PROJECT: Project = { classes: [{ name: "object", colour: "#1d
 
 const COLOURS = ["#1d6ed8", "#c2410c", "#15803d", "#9333ea", "#b91c1c", "#0f766e", "#a16207", "#be185d", "#4d7c0f"];
 
-/** Adds a class, unless there is one of that name; the next colour is its own. */
+/** Adds a class, unless there is one of that name; with a colour that no other has, as long as there are any. */
 export function withClass({ classes, images }: Project, name: string): Project {
   if (classes.some((each) => each.name === name)) return { classes, images };
-  const colour = COLOURS[classes.length % COLOURS.length] as string;
+  const free = COLOURS.find((colour) => classes.every((each) => each.colour !== colour));
+  const colour = free ?? (COLOURS[classes.length % COLOURS.length] as string);
   return { classes: [...classes, { name, colour }], images };
 }
 
 /** Gives a class another colour. */
 export function withColour({ classes, images }: Project, name: string, colour: string): Project {
   return { classes: classes.map((each) => (each.name === name ? { name, colour } : each)), images };
+}
+
+/** Adds the classes of objects that are not there yet. */
+export function withClassesOf(project: Project, objects: readonly LabeledObject[]): Project {
+  return objects.reduce((before, { className }) => withClass(before, className), project);
+}
+
+/** The objects with another class in place of one; the same value where none has it. */
+export function withClassOfObjects(
+  objects: readonly LabeledObject[],
+  from: string,
+  to: string,
+): readonly LabeledObject[] {
+  if (objects.every(({ className }) => className !== from)) return objects;
+  return objects.map((each) => (each.className === from ? { ...each, className: to } : each));
+}
+
+/** Renames a class; where there is one of the new name, its objects become that one's. */
+export function withClassRenamed({ classes, images }: Project, from: string, to: string): Project {
+  const isThere = classes.some(({ name }) => name === to);
+  return {
+    classes: isThere
+      ? classes.filter(({ name }) => name !== from)
+      : classes.map((each) => (each.name === from ? { ...each, name: to } : each)),
+    images: images.map((image) => {
+      const objects = withClassOfObjects(image.objects, from, to);
+      return objects === image.objects ? image : { ...image, objects };
+    }),
+  };
+}
+
+/** Takes a class away that no object has. */
+export function withoutClass({ classes, images }: Project, name: string): Project {
+  return { classes: classes.filter((each) => each.name !== name), images };
 }
 
 /** A new object. */

@@ -10,8 +10,11 @@ import {
   type ObjectClass,
   type Project,
   withClass,
+  withClassesOf,
+  withClassRenamed,
   withColour,
   withImage,
+  withoutClass,
 } from "./annotations.ts";
 import { element } from "./element.ts";
 import { type ExportedFile, exportProject, FORMATS, type Format } from "./formats/archive.ts";
@@ -35,6 +38,8 @@ export interface LabelEvents {
   open(picture: Blob, image: LabeledImage): void;
   /** The objects of the shown picture are to become these. */
   change(objects: readonly LabeledObject[], said: string): void;
+  /** Objects of a class have another one; those of steps that can be undone are to have it, too. */
+  rename(from: string, to: string): void;
   /** What is drawn has changed. */
   redraw(): void;
   fail(error: unknown, advice: string): void;
@@ -95,6 +100,8 @@ export class Labels {
       this.#classChoice.value = name;
       input.value = "";
     });
+    element("rename-class").addEventListener("click", () => this.#renameClass());
+    element("delete-class").addEventListener("click", () => this.#deleteClass());
     this.#classChoice.addEventListener("change", () => this.#showColour());
     element<HTMLInputElement>("class-colour").addEventListener("change", (event) => {
       this.#set(withColour(this.#project, this.className, (event.target as HTMLInputElement).value));
@@ -214,7 +221,8 @@ export class Labels {
     if (!image || image.objects === objects) return;
     // from the first object on it is work that may not be lost
     if (image.objects.length === 0) void Store.protect();
-    this.#set(withImage(this.#project, { ...image, objects }));
+    // steps that are undone bring their classes back
+    this.#set(withImage(withClassesOf(this.#project, objects), { ...image, objects }));
   }
 
   #image(wanted: string | null = this.#current): LabeledImage | undefined {
@@ -280,6 +288,31 @@ export class Labels {
     this.#events.open(picture, image);
     this.#show();
     return true;
+  }
+
+  /** Gives the chosen class the name that was typed; one that is there takes its objects. */
+  #renameClass(): void {
+    const input = element<HTMLInputElement>("new-class-name");
+    const [from, to] = [this.className, input.value.trim()];
+    if (to === "" || to === from) {
+      input.focus();
+      return;
+    }
+    if (this.#classOf(to) && !confirm(`Make every object of ${from} one of ${to}?`)) return;
+    this.#set(withClassRenamed(this.#project, from, to));
+    this.#classChoice.value = to;
+    this.#showColour();
+    input.value = "";
+    this.#events.rename(from, to);
+  }
+
+  #deleteClass(): void {
+    const name = this.className;
+    const objects = this.#project.images.flatMap((image) => image.objects);
+    const count = objects.filter(({ className }) => className === name).length;
+    const what = `${count} ${count === 1 ? "object is" : "objects are"} of the class ${name}`;
+    if (count === 0) this.#set(withoutClass(this.#project, name));
+    else this.#events.fail(what, "rename it to the class that they are to have, or delete them first.");
   }
 
   /** Deletes pictures with their labels, once the person has said yes; the picture after them is opened. */
@@ -352,6 +385,7 @@ export class Labels {
     const chosen = this.#classChoice.value;
     this.#classChoice.replaceChildren(...this.#project.classes.map(({ name }) => new Option(name, name)));
     if (this.#classOf(chosen)) this.#classChoice.value = chosen;
+    element<HTMLButtonElement>("delete-class").disabled = this.#project.classes.length < 2;
     this.#showColour();
   }
 

@@ -9,7 +9,7 @@ import {
   type SegmentResult,
   type Tensor,
 } from "sam2-web";
-import type { LabeledImage, LabeledObject } from "./annotations.ts";
+import { type LabeledImage, type LabeledObject, withClassOfObjects } from "./annotations.ts";
 import { type Answer, candidateCount, showCandidates, shownLogits } from "./candidates.ts";
 import { save, saveCutOut, saveJson, saveMask } from "./downloads.ts";
 import { element } from "./element.ts";
@@ -407,6 +407,11 @@ let labels: Labels | undefined;
 const labelsReady = Labels.open({
   open: (picture, labeled) => void open(picture, labeled),
   change: changeObjects,
+  rename: (from, to) => {
+    history.change(({ marks, objects }) => ({ marks, objects: withClassOfObjects(objects, from, to) }));
+    refresh();
+    say(`${from} is now ${to}.`);
+  },
   redraw: () => {
     showEditing();
     view.update({ objects: labels?.drawn() ?? [] });

@@ -62,6 +62,11 @@ export class History<T> {
     this.#at++;
   }
 
+  /** Changes every state, those that were undone too. */
+  change(how: (state: T) => T): void {
+    this.#states = this.#states.map(how);
+  }
+
   undo(): void {
     if (this.canUndo) this.#at--;
   }

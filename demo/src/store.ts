@@ -1,7 +1,7 @@
 /** The project and its pictures, kept in this browser from one visit to the next. */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { v4 as randomId } from "uuid";
-import { EMPTY_PROJECT, type LabeledImage, type ObjectClass, type Project } from "./annotations.ts";
+import { EMPTY_PROJECT, type LabeledImage, type ObjectClass, type Project, withClassesOf } from "./annotations.ts";
 
 interface Schema extends DBSchema {
   /** Under "classes" and "order": what does not belong to one image; under "revision": a name of the last change. */
@@ -38,7 +38,9 @@ export class Store {
     const order = ((await this.#database.get("project", "order")) ?? []) as readonly string[];
     const images = await Promise.all(order.map((id) => this.#database.get("images", id)));
     this.#revision = await this.#database.get("project", "revision");
-    return { classes, images: images.filter((image) => image !== undefined) };
+    const project: Project = { classes, images: images.filter((image) => image !== undefined) };
+    // one tab may have labeled with a class that another renamed in the meantime
+    return project.images.reduce((before, { objects }) => withClassesOf(before, objects), project);
   }
 
   /** Whether another tab has saved something since this one loaded or saved. */
@@ -97,16 +99,18 @@ export class Store {
   }
 }
 
-/** The classes that are kept, with what has changed from `before` to `now`. */
+/** The classes with what has changed from `before` to `now`, and with what another tab has changed beside it. */
 function withChanges(
   kept: readonly ObjectClass[],
   before: readonly ObjectClass[],
   now: readonly ObjectClass[],
 ): ObjectClass[] {
-  const changed = new Map(now.filter((each) => !before.includes(each)).map((each) => [each.name, each]));
-  const names = new Set(kept.map(({ name }) => name));
-  return [
-    ...kept.map((each) => changed.get(each.name) ?? each),
-    ...[...changed.values()].filter(({ name }) => !names.has(name)),
-  ];
+  const names = (classes: readonly ObjectClass[]): string[] => classes.map(({ name }) => name);
+  const [namesKept, namesBefore, namesNow] = [names(kept), names(before), names(now)];
+  const isNew = ({ name }: ObjectClass): boolean => !namesKept.includes(name) && !namesBefore.includes(name);
+  const isGone = ({ name }: ObjectClass): boolean => namesBefore.includes(name) && !namesNow.includes(name);
+  const sameElsewhere = namesKept.join("\n") === namesBefore.join("\n");
+  const order = sameElsewhere ? now : [...kept.filter((each) => !isGone(each)), ...now.filter(isNew)];
+  const changed = now.filter((each) => !before.includes(each));
+  return order.map((each) => [...changed, ...kept].find(({ name }) => name === each.name) ?? each);
 }

@@ -1,7 +1,16 @@
 /** Which pictures a file of annotations speaks of, and what becomes of the labels that are there. */
 import { encodeRle } from "sam2-web";
 import { describe, expect, test } from "vitest";
-import { EMPTY_PROJECT, findImage, type LabeledImage, merge, newObject } from "../src/annotations.ts";
+import {
+  EMPTY_PROJECT,
+  findImage,
+  type LabeledImage,
+  merge,
+  newObject,
+  withClass,
+  withClassRenamed,
+  withoutClass,
+} from "../src/annotations.ts";
 
 const object = (className: string, ...data: number[]) =>
   newObject(className, encodeRle({ width: 2, height: 2, data: Uint8Array.from(data) }));
@@ -67,5 +76,35 @@ describe("merging", () => {
     );
     expect(result.added.map(({ name }) => name)).toEqual(["2.jpg"]);
     expect(result.project.images.map(({ name }) => name)).toEqual(["1.jpg", "2.jpg"]);
+  });
+});
+
+describe("classes", () => {
+  const three = ["cat", "dog"].reduce(withClass, EMPTY_PROJECT);
+  const [object0, cat, dog] = three.classes as [
+    (typeof three.classes)[0],
+    (typeof three.classes)[0],
+    (typeof three.classes)[0],
+  ];
+  const labeled = { ...three, images: [image("1.jpg", [object("cat", 1, 0, 0, 0)]), image("2.jpg")] };
+
+  test("another name keeps place, colour and what is not of the class", () => {
+    const renamed = withClassRenamed(labeled, "cat", "lynx");
+    expect(renamed.classes).toEqual([object0, { ...cat, name: "lynx" }, dog]);
+    expect(renamed.images[0]?.objects).toEqual([{ ...labeled.images[0]?.objects[0], className: "lynx" }]);
+    expect(renamed.images[1]).toBe(labeled.images[1]);
+  });
+
+  test("the name of another makes them one", () => {
+    const renamed = withClassRenamed(labeled, "cat", "dog");
+    expect(renamed.classes).toEqual([object0, dog]);
+    expect(renamed.images[0]?.objects.map(({ className }) => className)).toEqual(["dog"]);
+  });
+
+  test("a colour that became free is taken again, and no other's", () => {
+    const next = withClass(withoutClass(three, "cat"), "lynx");
+    expect(next.classes).toEqual([object0, dog, { name: "lynx", colour: cat.colour }]);
+    const many = Array.from({ length: 12 }, (_, i) => `class ${i}`).reduce(withClass, EMPTY_PROJECT);
+    expect(new Set(many.classes.slice(0, 9).map(({ colour }) => colour)).size).toBe(9);
   });
 });

@@ -3,12 +3,18 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, defineConfig, type Plugin } from "vite";
+import { licenses } from "../packages/sam2-web/licenses.vite.ts";
 
 /** What makes the page cross-origin isolated, so that WASM may use threads. */
 const headers = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 /** Only used where there is a GPU; 27 MB. */
 const FOR_GPUS = /asyncify|webgpu/;
+
+/** What the page runs: its own script, sam2-web's worker, the service worker. */
+const SCRIPTS = ["./src/main.ts", "../packages/sam2-web/dist/worker.js", "./service-worker/main.ts"].map((file) =>
+  fileURLToPath(new URL(file, import.meta.url)),
+);
 
 /** Bundles the service worker, with the list of the page's files written into it. */
 function serviceWorker(): Plugin {
@@ -54,7 +60,7 @@ export default defineConfig({
   base: "./",
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
   worker: { format: "es" },
-  plugins: [serviceWorker()],
+  plugins: [licenses(SCRIPTS), serviceWorker()],
   build: { outDir: "dist", target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 4000 },
   server: { headers },
   preview: { headers },

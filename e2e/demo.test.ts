@@ -215,3 +215,10 @@ test("on a phone, two fingers zoom; what the first one began is no box", async (
   // the picture is larger now, and so the part of it that is blue by itself is another
   expect(await tinted()).not.toBe(before);
 });
+
+test("the site brings the licences of what it runs", async () => {
+  context = await browser.newContext();
+  const licenses = await (await context.request.get(`${server.url}LICENSES.md`)).text();
+  const names = [...licenses.matchAll(/^## (\S+) - /gm)].map(([, name]) => name);
+  expect(names).toEqual(expect.arrayContaining(["comlink", "idb", "onnxruntime-web"]));
+});

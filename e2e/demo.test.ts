@@ -10,8 +10,8 @@ let server: DemoServer;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
-let requests: string[];
-let errors: string[];
+let requests: string[] = [];
+let errors: string[] = [];
 
 beforeAll(async () => {
   server = await serveDemo();

@@ -654,6 +654,22 @@ test("500 objects on a picture, 200 pictures: a click takes no 100 ms more than 
       Array.from({ length: 199 }, (_, i) => ({ name: `${i}.png`, mimeType: "image/png", buffer: Buffer.from(small) })),
     );
   await expect.poll(() => page.locator("#strip button").count(), { timeout: 60_000 }).toBe(200);
+  // only what is in view is drawn: the first picture that was added, and its neighbours
+  const drawnThumbnails = (): Promise<number> => page.locator("#strip img[src]").count();
+  await expect.poll(drawnThumbnails).toBeGreaterThan(5);
+  expect(await drawnThumbnails()).toBeLessThan(50);
+  await page
+    .locator("#strip button")
+    .last()
+    .evaluate((last) => (last as HTMLElement).click());
+  await status(/32×32, ready in/);
+  await expect.poll(() => page.locator("#strip img").last().getAttribute("src")).toMatch(/^blob:/);
+  const inView = (): Promise<boolean> =>
+    page.locator("#strip [aria-current=true]").evaluate((thumbnail) => {
+      const { left, right } = thumbnail.getBoundingClientRect();
+      return left >= 0 && right <= (document.getElementById("strip") as HTMLElement).clientWidth;
+    });
+  expect(await inView()).toBe(true);
   await page.locator("#strip button").first().click();
   await status(/1280×853, ready in/);
   await page.evaluate(() => {

@@ -12,10 +12,16 @@ export interface StripEvents {
 
 const HEIGHT = 96;
 
-/** The thumbnails, made once each. */
+/** The thumbnails; each is drawn once, when it comes into view: a folder of large pictures takes long to decode. */
 export class Strip {
   readonly #events: StripEvents;
   readonly #thumbnails = new Map<string, HTMLButtonElement>();
+  readonly #undrawn = new WeakMap<Element, string>();
+  readonly #observer = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) void this.#draw(target);
+  });
+
+  #current: string | null = null;
 
   constructor(events: StripEvents) {
     this.#events = events;
@@ -36,10 +42,14 @@ export class Strip {
         return made;
       }),
     );
+    if (current !== this.#current) bringIntoView(strip, this.#thumbnails.get(current ?? ""));
+    this.#current = current;
   }
 
   /** Makes a picture's thumbnail anew when it is next shown. */
   forget(id: string): void {
+    const made = this.#thumbnails.get(id);
+    if (made) this.#observer.unobserve(made);
     this.#thumbnails.delete(id);
   }
 
@@ -50,16 +60,15 @@ export class Strip {
     const count = document.createElement("span");
     count.className = "count";
     made.append(picture, count);
-    void this.#address(id).then((address) => {
-      if (address) picture.src = address;
-    });
+    this.#undrawn.set(made, id);
+    this.#observer.observe(made);
     return made;
   }
 
-  /** The address of a small copy of a picture. */
-  async #address(id: string): Promise<string | null> {
-    const picture = await this.#events.picture(id);
-    if (!picture) return null;
+  async #draw(thumbnail: Element): Promise<void> {
+    this.#observer.unobserve(thumbnail);
+    const picture = await this.#events.picture(this.#undrawn.get(thumbnail) as string);
+    if (!picture) return;
     const small = await createImageBitmap(picture, {
       imageOrientation: "from-image",
       resizeHeight: HEIGHT,
@@ -68,6 +77,15 @@ export class Strip {
     const canvas = new OffscreenCanvas(small.width, small.height);
     canvas.getContext("2d")?.drawImage(small, 0, 0);
     small.close();
-    return URL.createObjectURL(await canvas.convertToBlob({ type: "image/webp", quality: 0.8 }));
+    const address = URL.createObjectURL(await canvas.convertToBlob({ type: "image/webp", quality: 0.8 }));
+    (thumbnail.querySelector("img") as HTMLImageElement).src = address;
   }
+}
+
+/** Scrolls the strip alone; `scrollIntoView` would scroll the page of a phone, too. */
+function bringIntoView(strip: HTMLElement, thumbnail: HTMLElement | undefined): void {
+  if (!thumbnail) return;
+  const [frame, box] = [strip.getBoundingClientRect(), thumbnail.getBoundingClientRect()];
+  if (box.left >= frame.left && box.right <= frame.right) return;
+  strip.scrollLeft += box.left + box.width / 2 - frame.left - frame.width / 2;
 }

@@ -46,6 +46,9 @@ export interface LabelEvents {
   save(file: ExportedFile): void;
 }
 
+/** Pictures of a large folder come into the strip, and are kept, this often while they are read; in milliseconds. */
+const PATIENCE = 500;
+
 /** The panel and what it shows. */
 export class Labels {
   readonly #store: Store;
@@ -170,8 +173,10 @@ export class Labels {
     const added: LabeledImage[] = [];
     const names = files.map(({ name }) => name);
     const here = await this.#store.pictureIds();
+    let taken = performance.now();
     const take = (): void => {
       this.#set(added.splice(0).reduce(withImage, this.#project));
+      taken = performance.now();
     };
     for (const { name, blob } of files) {
       try {
@@ -183,7 +188,10 @@ export class Labels {
         await this.#store.savePicture(image.id, blob);
         this.#strip.forget(image.id);
         if (!known) added.push(image);
-        if (opened) continue;
+        if (opened) {
+          if (performance.now() - taken > PATIENCE) take();
+          continue;
+        }
         opened = true;
         this.#current = image.id;
         take();

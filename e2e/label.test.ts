@@ -180,6 +180,19 @@ test("a class is renamed, becomes another, and is deleted; undone steps go along
   await status(/ready in/);
   expect(await page.locator("#delete-class").isDisabled()).toBe(true);
   await named("weel", "#new-class button[type=submit]");
+  const chosen = async (): Promise<string[]> => [
+    await page.locator("#class-choice").inputValue(),
+    await page.locator("#class-colour").inputValue(),
+  ];
+  expect(await chosen()).toEqual(["weel", "#c2410c"]);
+  for (const [key, expected] of [
+    ["Shift+Digit1", ["object", "#1d6ed8"]],
+    ["Shift+Digit9", ["object", "#1d6ed8"]],
+    ["Shift+Digit2", ["weel", "#c2410c"]],
+  ] as const) {
+    await page.locator("#canvas").press(key);
+    expect(await chosen()).toEqual(expected);
+  }
   await click(0.4, 0.5);
   await page.locator("#keep").click();
   await expect.poll(objects).toBe(1);

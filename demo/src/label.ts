@@ -16,6 +16,7 @@ import {
   withImage,
   withoutClass,
 } from "./annotations.ts";
+import { ClassPanel } from "./class-panel.ts";
 import { element } from "./element.ts";
 import { type ExportedFile, exportProject, FORMATS, type Format } from "./formats/archive.ts";
 import { fromCoco } from "./formats/coco.ts";
@@ -54,6 +55,7 @@ export class Labels {
   readonly #store: Store;
   readonly #events: LabelEvents;
   readonly #strip: Strip;
+  readonly #classes: ClassPanel;
   readonly #listEvents: ObjectListEvents;
   #project: Project;
   #saved: Project;
@@ -62,7 +64,6 @@ export class Labels {
   #emphasised: string | null = null;
   #selected: string | null = null;
   readonly #paths = new WeakMap<Rle, Path2D>();
-  readonly #classChoice = element<HTMLSelectElement>("class-choice");
 
   private constructor(store: Store, events: LabelEvents, project: Project) {
     this.#store = store;
@@ -72,6 +73,12 @@ export class Labels {
     this.#strip = new Strip({
       picture: (id) => store.picture(id),
       open: (id) => void this.#openImage(id),
+    });
+    this.#classes = new ClassPanel({
+      add: (name) => this.#set(withClass(this.#project, name)),
+      rename: (from, to) => this.#renameClass(from, to),
+      recolour: (name, colour) => this.#set(withColour(this.#project, name, colour)),
+      delete: (name) => this.#deleteClass(name),
     });
     this.#listEvents = {
       change: (objects, said) => events.change(objects, said),
@@ -93,21 +100,6 @@ export class Labels {
       const [file] = input.files ?? [];
       if (file) void this.#import(file);
       input.value = "";
-    });
-    element<HTMLFormElement>("new-class").addEventListener("submit", (event) => {
-      event.preventDefault();
-      const input = element<HTMLInputElement>("new-class-name");
-      const name = input.value.trim();
-      if (name === "") return;
-      this.#set(withClass(this.#project, name));
-      this.#classChoice.value = name;
-      input.value = "";
-    });
-    element("rename-class").addEventListener("click", () => this.#renameClass());
-    element("delete-class").addEventListener("click", () => this.#deleteClass());
-    this.#classChoice.addEventListener("change", () => this.#showColour());
-    element<HTMLInputElement>("class-colour").addEventListener("change", (event) => {
-      this.#set(withColour(this.#project, this.className, (event.target as HTMLInputElement).value));
     });
     element("delete-picture").addEventListener("click", () => {
       const image = this.#image();
@@ -157,14 +149,12 @@ export class Labels {
 
   /** The class that the next object gets. */
   get className(): string {
-    return this.#classChoice.value;
+    return this.#classes.chosen;
   }
 
-  /** Chooses the n-th class, from 0. */
-  chooseClass(index: number): boolean {
-    const chosen = this.#project.classes[index];
-    if (chosen) this.#classChoice.value = chosen.name;
-    return chosen !== undefined;
+  /** Chooses the n-th class, from 0, if there are as many. */
+  chooseClass(index: number): void {
+    this.#classes.choose(index);
   }
 
   /** Takes pictures into the set; the first of them is opened. */
@@ -298,24 +288,14 @@ export class Labels {
     return true;
   }
 
-  /** Gives the chosen class the name that was typed; one that is there takes its objects. */
-  #renameClass(): void {
-    const input = element<HTMLInputElement>("new-class-name");
-    const [from, to] = [this.className, input.value.trim()];
-    if (to === "" || to === from) {
-      input.focus();
-      return;
-    }
-    if (this.#classOf(to) && !confirm(`Make every object of ${from} one of ${to}?`)) return;
+  #renameClass(from: string, to: string): void {
+    if (to === from || (this.#classOf(to) && !confirm(`Make every object of ${from} one of ${to}?`))) return;
     this.#set(withClassRenamed(this.#project, from, to));
-    this.#classChoice.value = to;
-    this.#showColour();
-    input.value = "";
     this.#events.rename(from, to);
   }
 
-  #deleteClass(): void {
-    const name = this.className;
+  /** Takes a class away, unless an object has it. */
+  #deleteClass(name: string): void {
     const objects = this.#project.images.flatMap((image) => image.objects);
     const count = objects.filter(({ className }) => className === name).length;
     const what = `${count} ${count === 1 ? "object is" : "objects are"} of the class ${name}`;
@@ -376,7 +356,7 @@ export class Labels {
 
   #show(): void {
     const { classes, images } = this.#project;
-    this.#showClasses();
+    this.#classes.show(classes);
     showObjects(this.#image()?.objects ?? [], classes, this.#selected, this.#listEvents);
     this.#strip.show(images, this.#current);
     element("labeling").hidden = images.length === 0;
@@ -387,17 +367,5 @@ export class Labels {
       element("kept").textContent = `${labeled} of ${images.length} pictures labeled${size}`;
     });
     this.#events.redraw();
-  }
-
-  #showClasses(): void {
-    const chosen = this.#classChoice.value;
-    this.#classChoice.replaceChildren(...this.#project.classes.map(({ name }) => new Option(name, name)));
-    if (this.#classOf(chosen)) this.#classChoice.value = chosen;
-    element<HTMLButtonElement>("delete-class").disabled = this.#project.classes.length < 2;
-    this.#showColour();
-  }
-
-  #showColour(): void {
-    element<HTMLInputElement>("class-colour").value = this.#classOf(this.className)?.colour ?? "#1d6ed8";
   }
 }

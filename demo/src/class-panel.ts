@@ -1,0 +1,74 @@
+/** The classes in the panel: which one the next object gets, and what can be done with it. */
+import type { ObjectClass } from "./annotations.ts";
+import { element } from "./element.ts";
+
+/** What the panel asks for. */
+export interface ClassPanelEvents {
+  /** A class of that name is wanted. */
+  add(name: string): void;
+  /** A class is to have another name, which may be that of another class. */
+  rename(from: string, to: string): void;
+  /** A class is to have another colour, #rrggbb. */
+  recolour(name: string, colour: string): void;
+  /** A class is to go. */
+  delete(name: string): void;
+}
+
+/** Shows the classes, and knows which one is chosen. */
+export class ClassPanel {
+  readonly #choice = element<HTMLSelectElement>("class-choice");
+  readonly #colour = element<HTMLInputElement>("class-colour");
+  readonly #name = element<HTMLInputElement>("new-class-name");
+  #classes: readonly ObjectClass[] = [];
+  /** The class that is being made. */
+  #wanted: string | null = null;
+
+  constructor(events: ClassPanelEvents) {
+    element<HTMLFormElement>("new-class").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#named((name) => events.add(name));
+    });
+    element("rename-class").addEventListener("click", () => this.#named((name) => events.rename(this.chosen, name)));
+    element("delete-class").addEventListener("click", () => events.delete(this.chosen));
+    this.#choice.addEventListener("change", () => this.#showColour());
+    this.#colour.addEventListener("change", () => events.recolour(this.chosen, this.#colour.value));
+  }
+
+  /** Name of the class that the next object gets. */
+  get chosen(): string {
+    return this.#choice.value;
+  }
+
+  /** Chooses the n-th class, from 0, if there are as many. */
+  choose(index: number): void {
+    if (index < this.#classes.length) this.#choice.selectedIndex = index;
+    this.#showColour();
+  }
+
+  /** Shows these; what is chosen stays chosen while it is there. */
+  show(classes: readonly ObjectClass[]): void {
+    const chosen = this.#wanted ?? this.chosen;
+    this.#classes = classes;
+    this.#choice.replaceChildren(...classes.map(({ name }) => new Option(name, name)));
+    if (classes.some(({ name }) => name === chosen)) this.#choice.value = chosen;
+    element<HTMLButtonElement>("delete-class").disabled = classes.length < 2;
+    this.#showColour();
+  }
+
+  /** Does something with the name that was typed; the class that comes of it is chosen. */
+  #named(act: (name: string) => void): void {
+    const name = this.#name.value.trim();
+    this.#name.value = "";
+    if (name === "") {
+      this.#name.focus();
+      return;
+    }
+    this.#wanted = name;
+    act(name);
+    this.#wanted = null;
+  }
+
+  #showColour(): void {
+    this.#colour.value = this.#classes.find(({ name }) => name === this.chosen)?.colour ?? "#1d6ed8";
+  }
+}

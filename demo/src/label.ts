@@ -338,14 +338,15 @@ export class Labels {
   /** Takes the objects of a COCO file into pictures of the same name and size, once the person has agreed. */
   async #import(file: File): Promise<void> {
     try {
-      const found = fromCoco(await file.text());
+      const { project: found, boxes } = fromCoco(await file.text());
       const { project, replaced, added } = merge(this.#project, found);
       const labeled = replaced.length === 1 ? replaced[0]?.name : `${replaced.length} pictures`;
       if (replaced.length > 0 && !confirm(`Replace the labels of ${labeled} by those in ${file.name}?`)) return;
       this.#set(project);
       const count = found.images.reduce((sum, { objects }) => sum + objects.length, 0);
       const waiting = added.length > 0 ? ` ${added.length} of them wait to be opened.` : "";
-      const said = `Imported ${file.name}: ${count} objects of ${found.images.length} pictures.${waiting}`;
+      const left = boxes > 0 ? ` ${boxes} boxes without a mask were left out.` : "";
+      const said = `Imported ${file.name}: ${count} objects of ${found.images.length} pictures.${waiting}${left}`;
       this.#events.change(this.#image()?.objects ?? [], said);
     } catch (error) {
       this.#events.fail(error, "nothing was imported.");

@@ -83,7 +83,7 @@ async function casesOfPycocotools<Case extends Filled>(file: string): Promise<Ca
 describe("COCO", () => {
   test("comes back as it was", () => {
     const again = fromCoco(JSON.stringify(toCoco(PROJECT, "rle")));
-    expect(withoutIds(again)).toEqual(withoutIds(PROJECT));
+    expect(withoutIds(again.project)).toEqual(withoutIds(PROJECT));
   });
 
   test("ids count from one, boxes and areas are the masks'", () => {
@@ -128,7 +128,7 @@ describe("COCO", () => {
         categories: [{ id: 9, name: "thing" }],
         annotations: [{ id: 1, image_id: 3, category_id: 9, segmentation: polygons }],
       };
-      expect(fromCoco(JSON.stringify(file)).images[0]?.objects[0]?.rle).toEqual(theirs);
+      expect(fromCoco(JSON.stringify(file)).project.images[0]?.objects[0]?.rle).toEqual(theirs);
     }
   });
 
@@ -147,9 +147,26 @@ describe("COCO", () => {
           annotations: [{ id: 1, image_id: 1, category_id: 1, segmentation: { size: [height, width], counts } }],
         };
         const rle = encodeRle({ data, width, height });
-        expect(fromCoco(JSON.stringify(file)).images[0]?.objects[0]?.rle).toEqual(rle);
+        expect(fromCoco(JSON.stringify(file)).project.images[0]?.objects[0]?.rle).toEqual(rle);
       }),
     );
+  });
+
+  test("boxes without a mask are left out and counted; paths of Windows become those of the web", () => {
+    const annotation = { image_id: 1, category_id: 0, bbox: [0, 0, 1, 1] };
+    const { project, boxes } = fromCoco(
+      JSON.stringify({
+        images: [{ id: 1, file_name: "JPEGImages\\a.jpg", width: 2, height: 2 }],
+        categories: [{ id: 0, name: "a" }],
+        annotations: [
+          { ...annotation, id: 1, segmentation: [] },
+          { ...annotation, id: 2 },
+          { ...annotation, id: 4, segmentation: null },
+          { ...annotation, id: 3, segmentation: [[0, 0, 1, 0, 1, 1, 0, 1]] },
+        ],
+      }),
+    );
+    expect([boxes, project.images[0]?.name, project.images[0]?.objects.length]).toEqual([3, "JPEGImages/a.jpg", 1]);
   });
 
   test.each<[string, unknown, RegExp]>([
@@ -195,6 +212,11 @@ describe("COCO", () => {
         annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: { size: [3, 3], counts: "9" } }],
       },
       /annotation 7: its mask is not of its image's 2×2/,
+    ],
+    [
+      "a picture without a size",
+      { images: [{ id: 3, file_name: "a", width: 2 }], categories: [], annotations: [] },
+      /image 3: expected its width and height in pixels, got 2 and undefined/,
     ],
   ])("refused: %s", (_, file, message) => {
     expect(() => fromCoco(typeof file === "string" ? file : JSON.stringify(file))).toThrow(message);

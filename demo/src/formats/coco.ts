@@ -61,7 +61,7 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
   if (Array.isArray(segmentation)) {
     const isRing = (ring: unknown): boolean =>
       Array.isArray(ring) && ring.length >= 6 && ring.length % 2 === 0 && ring.every(Number.isFinite);
-    if (segmentation.length === 0 || !segmentation.every(isRing)) {
+    if (!segmentation.every(isRing)) {
       throw new Error("expected polygons of three or more corners, x and y in turn");
     }
     return encodeRle(fillPolygons(segmentation, width, height));
@@ -77,12 +77,28 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
   return rle;
 }
 
+/** What a COCO file holds. */
+export interface CocoLabels {
+  readonly project: Project;
+  /** How many annotations have a box and no mask, as those for detectors do; they are left out. */
+  readonly boxes: number;
+}
+
+/** Name and size of a picture. @throws ImportError */
+function readImage({ id, file_name, width, height }: CocoFile["images"][number]): LabeledImage {
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
+    throw new ImportError(`image ${id}: expected its width and height in pixels, got ${width} and ${height}`);
+  }
+  // tools on Windows write its separators
+  return { id: randomId(), name: String(file_name).replaceAll("\\", "/"), width, height, objects: [] };
+}
+
 /**
  * Reads annotations; masks are polygons, or RLE as text or as numbers.
  *
  * @throws ImportError
  */
-export function fromCoco(text: string): Project {
+export function fromCoco(text: string): CocoLabels {
   let file: Partial<CocoFile>;
   try {
     file = JSON.parse(text);
@@ -95,33 +111,29 @@ export function fromCoco(text: string): Project {
   }
   const names = new Map(categories.map(({ id, name }) => [id, String(name)]));
   const objects = new Map<number, LabeledObject[]>(images.map(({ id }) => [id, []]));
-  const sizes = new Map(images.map(({ id, width, height }) => [id, { width, height }]));
+  const read = new Map(images.map((image) => [image.id, readImage(image)]));
+  let boxes = 0;
   for (const { id, image_id, category_id, segmentation } of annotations) {
     const className = names.get(category_id);
-    const size = sizes.get(image_id);
-    if (className === undefined || !size) {
+    const image = read.get(image_id);
+    if (className === undefined || !image) {
       throw new ImportError(
         `annotation ${id}: its image ${image_id} or its category ${category_id} is not in the file`,
       );
     }
+    const given: unknown = segmentation ?? [];
+    if (Array.isArray(given) && given.length === 0) {
+      boxes++;
+      continue;
+    }
     try {
-      objects.get(image_id)?.push(newObject(className, readSegmentation(segmentation, size.width, size.height)));
+      objects.get(image_id)?.push(newObject(className, readSegmentation(given, image.width, image.height)));
     } catch (error) {
       throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
     }
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
   const { classes } = categories.reduce((project: Project, { name }) => withClass(project, String(name)), start);
-  return {
-    classes,
-    images: images.map(
-      ({ id, file_name, width, height }): LabeledImage => ({
-        id: randomId(),
-        name: String(file_name),
-        width,
-        height,
-        objects: objects.get(id) ?? [],
-      }),
-    ),
-  };
+  const labeled = [...read].map(([id, image]) => ({ ...image, objects: objects.get(id) ?? [] }));
+  return { project: { classes, images: labeled }, boxes };
 }

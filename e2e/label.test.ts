@@ -232,6 +232,14 @@ test("a class is renamed, becomes another, and is deleted; undone steps go along
   await expect.poll(classes).toEqual(["object"]);
   await page.locator("#redo").click();
   await expect.poll(() => classOf(1)).toBe("spare");
+  // what is being kept is kept once another tab finds it
+  const other = await (context as BrowserContext).newPage();
+  const found = async (): Promise<string[]> => {
+    await other.goto(server.url);
+    await says(other, /is ready/);
+    return other.locator("#class-choice option").allTextContents();
+  };
+  await expect.poll(found, { timeout: 20_000 }).toEqual(["object", "spare"]);
   await page.reload();
   await expect.poll(classes).toEqual(["object", "spare"]);
 });

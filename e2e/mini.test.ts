@@ -7,6 +7,7 @@ import { decodeRle, encodeRle, type Mask, type ModelSpec, type Rle, type Segment
 import { expect, test } from "vitest";
 import { launchBrowser } from "../packages/headless/src/browser.ts";
 import { serve } from "../packages/headless/src/server.ts";
+import { wave } from "../packages/sam2-export/test/tensors.ts";
 import { normalise, stretch } from "../packages/sam2-web/src/image.ts";
 import { clampLogits, resizeMask } from "../packages/sam2-web/src/mask.ts";
 import { toModelPrompt } from "../packages/sam2-web/src/prompt.ts";
@@ -94,9 +95,8 @@ test("three masks of every kind of prompt, in onnxruntime", async () => {
   );
   const pixels = normalise(stretch({ data, width, height }, imageSize), mean, std);
   const embedding = await encoder?.run({ image: new Tensor("float32", pixels, [1, 3, imageSize, imageSize]) });
-  const wave = Float32Array.from({ length: side * side }, (_, i) => 9 * Math.sin(0.021 * i));
   for (const { mask_input, ...each } of OF_THE_GRAPHS) {
-    const mask = mask_input ? { mask_input: { data: wave, dims: [side, side] } } : {};
+    const mask = mask_input ? { mask_input: wave([side, side], 0.021, 9) } : {};
     const {
       coords,
       labels,

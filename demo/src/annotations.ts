@@ -111,7 +111,7 @@ export function findImage(
   const exact = images.find((image) => image.name === wanted.name && fits(image));
   if (exact) return exact;
   const [only, ...others] = images.filter(
-    (image) => fits(image) && endAlike(image.name, wanted.name) && isLoose(image),
+    (image) => isLoose(image) && fits(image) && endAlike(image.name, wanted.name),
   );
   if (!only || others.length > 0 || names.filter((name) => endAlike(name, only.name)).length > 1) return undefined;
   return only;
@@ -134,8 +134,10 @@ export interface Merged {
 
 /** Takes in classes, images and objects; an image that is there keeps its objects where `found` has none, or the same. */
 export function merge(project: Project, found: Project): Merged {
-  const sameAs = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
+  const isSame = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
     a.className === b?.className && a.rle.counts === b.rle.counts;
+  const areSame = (a: readonly LabeledObject[], b: readonly LabeledObject[]): boolean =>
+    a.length === b.length && a.every((each, i) => isSame(each, b[i]));
   const names = found.images.map(({ name }) => name);
   const replaced: LabeledImage[] = [];
   const added: LabeledImage[] = [];
@@ -143,10 +145,8 @@ export function merge(project: Project, found: Project): Merged {
   for (const image of found.images) {
     const { objects } = image;
     const known = findImage(project.images, image, names);
+    if (known && (objects.length === 0 || areSame(objects, known.objects))) continue;
     if (!known) added.push(image);
-    else if (objects.length === 0) continue;
-    else if (known.objects.length === objects.length && objects.every((each, i) => sameAs(each, known.objects[i])))
-      continue;
     else if (known.objects.length > 0) replaced.push(known);
     merged = withImage(merged, known ? { ...known, objects } : image);
   }

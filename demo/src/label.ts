@@ -178,14 +178,11 @@ export class Labels {
         await this.#store.savePicture(image.id, blob);
         this.#strip.forget(image.id);
         if (!known) added.push(image);
-        if (opened) {
-          if (performance.now() - taken > PATIENCE) take();
-          continue;
-        }
+        const isFirst = !opened;
         opened = true;
-        this.#current = image.id;
-        take();
-        this.#events.open(blob, image);
+        if (isFirst) this.#current = image.id;
+        if (isFirst || performance.now() - taken > PATIENCE) take();
+        if (isFirst) this.#events.open(blob, image);
       } catch (error) {
         this.#events.fail(error, `${name} could not be opened; the other pictures are not affected.`);
       }

@@ -16,9 +16,8 @@ const HEIGHT = 96;
 export class Strip {
   readonly #events: StripEvents;
   readonly #thumbnails = new Map<string, HTMLButtonElement>();
-  readonly #undrawn = new WeakMap<Element, string>();
   readonly #observer = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) if (isIntersecting) void this.#draw(target);
+    for (const { isIntersecting, target } of entries) if (isIntersecting) void this.#draw(target as HTMLElement);
   });
 
   #current: string | null = null;
@@ -60,14 +59,14 @@ export class Strip {
     const count = document.createElement("span");
     count.className = "count";
     made.append(picture, count);
-    this.#undrawn.set(made, id);
+    made.dataset.image = id;
     this.#observer.observe(made);
     return made;
   }
 
-  async #draw(thumbnail: Element): Promise<void> {
+  async #draw(thumbnail: HTMLElement): Promise<void> {
     this.#observer.unobserve(thumbnail);
-    const picture = await this.#events.picture(this.#undrawn.get(thumbnail) as string);
+    const picture = await this.#events.picture(thumbnail.dataset.image as string);
     if (!picture) return;
     const small = await createImageBitmap(picture, {
       imageOrientation: "from-image",

@@ -85,12 +85,12 @@ export interface CocoLabels {
 }
 
 /** Name and size of a picture. @throws ImportError */
-function readImage({ id, file_name, width, height }: CocoFile["images"][number]): LabeledImage {
+function readImage({ id, file_name, width, height }: CocoFile["images"][number]): Omit<LabeledImage, "objects"> {
   if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
     throw new ImportError(`image ${id}: expected its width and height in pixels, got ${width} and ${height}`);
   }
   // tools on Windows write its separators
-  return { id: randomId(), name: String(file_name).replaceAll("\\", "/"), width, height, objects: [] };
+  return { id: randomId(), name: String(file_name).replaceAll("\\", "/"), width, height };
 }
 
 /**
@@ -110,8 +110,7 @@ export function fromCoco(text: string): CocoLabels {
     throw new ImportError("expected the lists images, annotations and categories of a COCO file");
   }
   const names = new Map(categories.map(({ id, name }) => [id, String(name)]));
-  const objects = new Map<number, LabeledObject[]>(images.map(({ id }) => [id, []]));
-  const read = new Map(images.map((image) => [image.id, readImage(image)]));
+  const read = new Map(images.map((image) => [image.id, { ...readImage(image), objects: [] as LabeledObject[] }]));
   let boxes = 0;
   for (const { id, image_id, category_id, segmentation } of annotations) {
     const className = names.get(category_id);
@@ -127,13 +126,12 @@ export function fromCoco(text: string): CocoLabels {
       continue;
     }
     try {
-      objects.get(image_id)?.push(newObject(className, readSegmentation(given, image.width, image.height)));
+      image.objects.push(newObject(className, readSegmentation(given, image.width, image.height)));
     } catch (error) {
       throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
     }
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
   const { classes } = categories.reduce((project: Project, { name }) => withClass(project, String(name)), start);
-  const labeled = [...read].map(([id, image]) => ({ ...image, objects: objects.get(id) ?? [] }));
-  return { project: { classes, images: labeled }, boxes };
+  return { project: { classes, images: [...read.values()] }, boxes };
 }

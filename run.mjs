@@ -59,7 +59,7 @@ function compile() {
 /** The ONNX files of the built-in model, made from its checkpoint; anew when that or the exporter has changed. */
 function exportBuiltInModel() {
   const exporter = join(ROOT, "packages", "sam2-export", "src");
-  const sources = readdirSync(exporter).map((file) => join(exporter, file));
+  const sources = readdirSync(exporter, { recursive: true }).map((file) => join(exporter, file));
   const made = join(MINI, "onnx", "model.json");
   if ([join(MINI, "model.safetensors"), ...sources].every((source) => isNewer(made, source))) return;
   const args = [MINI, "--out", join(MINI, "onnx"), "--id", "sam2-mini", "--dtype", "fp16", "--canary"];

@@ -40,6 +40,17 @@ export interface GraphOptions {
   readonly storage: Storage;
 }
 
+/** How a convolution walks over the map. */
+export interface ConvOptions {
+  readonly stride?: number;
+  /** Zeros on both axes. */
+  readonly padding?: readonly [before: number, after: number];
+  readonly groups?: number;
+}
+
+/** What one GPU buffer binding commonly holds; no tensor of a graph may be larger. */
+export const MAX_TENSOR_BYTES: number = 2 ** 27;
+
 /** The operator set: the first with Gelu. */
 export const OPSET = 20;
 
@@ -196,6 +207,32 @@ export class Graph {
     return this.node("Gemm", [this.matrix(weight), x, column], [outputs, x.dims[0] as Dim], { transB: 1 });
   }
 
+  /** Convolution of a map [1,in,height,width] by a kernel [out, in / groups, side, side]. */
+  conv(
+    x: Value,
+    kernel: Value,
+    bias: Value | null,
+    { stride = 1, padding = [0, 0], groups = 1 }: ConvOptions = {},
+  ): Value {
+    const [outputs = 0, inputs = 0, side = 0] = kernel.dims as number[];
+    const [batch, channels, height, width] = x.dims as [number, number, number, number];
+    if (channels !== inputs * groups) throw new RangeError(`conv [${x.dims}] by [${kernel.dims}] in ${groups} groups`);
+    const [before, after] = padding;
+    const covered = (size: number): number => Math.floor((size + before + after - side) / stride) + 1;
+    const dims = [batch, outputs, covered(height), covered(width)];
+    return this.node("Conv", bias ? [x, kernel, bias] : [x, kernel], dims, {
+      kernel_shape: [side, side],
+      strides: [stride, stride],
+      pads: [before, before, after, after],
+      group: groups,
+    });
+  }
+
+  /** min(max(x, 0), 6). */
+  relu6(x: Value): Value {
+    return this.node("Clip", [x, this.floats([0]), this.floats([6])], x.dims);
+  }
+
   /** Layer normalisation over the last axis. */
   norm(x: Value, { weight, bias }: Linear, epsilon: number): Value {
     return this.node("LayerNormalization", [x, this.constant(weight), this.constant(bias)], x.dims, {
@@ -222,6 +259,7 @@ export class Graph {
   /** Joins along `axis`; `size` is the joined size where a free one is among them. */
   concat(values: readonly Value[], axis: number, size?: Dim): Value {
     const first = values[0] as Value;
+    if (values.length === 1) return first;
     const joined = size ?? values.reduce((total, value) => total + (value.dims[axis] as number), 0);
     return this.node(
       "Concat",

@@ -1,5 +1,5 @@
 /**
- * The image encoder: backbone, FPN neck, the decoder's `conv_s0` and `conv_s1`, and
+ * The image encoder: trunk, FPN neck, the decoder's `conv_s0` and `conv_s1`, and
  * `no_memory_embedding`.
  *
  * The neck's and the decoder's 1×1 convolutions follow each other without anything nonlinear
@@ -9,7 +9,8 @@
  */
 import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";
-import { arrange, buildHiera, type Tokens } from "./hiera.ts";
+import type { Level } from "./trunk/level.ts";
+import { buildTrunk } from "./trunk/trunk.ts";
 import { type Checkpoint, type Linear, product, reshaped, sum, zeros } from "./weights.ts";
 
 /** Levels of the feature pyramid, counted from stride 4. */
@@ -19,8 +20,7 @@ const STRIDE_32 = 3;
 /** The lateral 1×1 convolution of a level. */
 function lateral(checkpoint: Checkpoint, config: Sam2Config, level: number): Linear {
   const name = `vision_encoder.neck.convs.${STRIDE_32 - level}`;
-  const inputs = config.hiera.widths[level] as number;
-  return pointwise(checkpoint, name, inputs, config.hiddenSize);
+  return pointwise(checkpoint, name, config.trunk.widths[level] as number, config.hiddenSize);
 }
 
 /** A 1×1 convolution read as a linear layer. */
@@ -40,17 +40,6 @@ function compose(outer: Linear, inner: Linear): Linear {
   };
 }
 
-/** A linear layer over tokens, channels first: [1, channels, grid, grid]. */
-function toMap(graph: Graph, tokens: Tokens, layer: Linear): Value {
-  const { grid, window } = tokens;
-  const channels = layer.weight.dims[0] as number;
-  const flat = graph.linearChannelsFirst(tokens.value, layer);
-  if (window === grid) return graph.reshape(flat, [1, channels, grid, grid]);
-  const count = grid / window;
-  const windows = graph.reshape(flat, [channels * count, count, window, window]);
-  return graph.reshape(graph.transpose(windows, [0, 2, 1, 3]), [1, channels, grid, grid]);
-}
-
 function upsample(graph: Graph, map: Value): Value {
   const [one, channels, height, width] = map.dims as [number, number, number, number];
   const scales = graph.floats([1, 1, 2, 2], [4]);
@@ -63,10 +52,7 @@ function upsample(graph: Graph, map: Value): Value {
 
 /** A 1×1 convolution of a map, without bias. */
 function convolve(graph: Graph, map: Value, { weight }: Linear): Value {
-  const [outputs = 0, inputs = 0] = weight.dims;
-  const [, , height, width] = map.dims as number[];
-  const kernel = graph.matrix(reshaped(weight, [outputs, inputs, 1, 1]));
-  return graph.node("Conv", [map, kernel], [1, outputs, height as number, width as number], { kernel_shape: [1, 1] });
+  return graph.conv(map, graph.matrix(reshaped(weight, [...weight.dims, 1, 1])), null);
 }
 
 /**
@@ -77,26 +63,25 @@ export function buildImageEncoder(checkpoint: Checkpoint, config: Sam2Config, op
   const graph = new Graph("sam2_image_encoder", options);
   const { imageSize, hiddenSize, fpnTopDownLevels } = config;
   const image = graph.input("image", [1, 3, imageSize, imageSize]);
-  const stages = buildHiera(graph, checkpoint, config, image);
-  const stage = (level: number): Tokens => stages[level] as Tokens;
+  const levels = buildTrunk(graph, checkpoint, config.trunk, image);
+  const project = (level: number, layer: Linear): Value => (levels[level] as Level).project(layer);
   const takesTopDown = (level: number): boolean => fpnTopDownLevels.includes(level);
   const convS0 = pointwise(checkpoint, "mask_decoder.conv_s0", hiddenSize, hiddenSize / 8);
   const convS1 = pointwise(checkpoint, "mask_decoder.conv_s1", hiddenSize, hiddenSize / 4);
 
-  const raster = arrange(graph, stage(STRIDE_16), stage(STRIDE_16).grid);
-  let coarse = toMap(graph, raster, lateral(checkpoint, config, STRIDE_16));
+  let coarse = project(STRIDE_16, lateral(checkpoint, config, STRIDE_16));
   if (takesTopDown(STRIDE_16)) {
-    coarse = graph.add(coarse, upsample(graph, toMap(graph, stage(STRIDE_32), lateral(checkpoint, config, STRIDE_32))));
+    coarse = graph.add(coarse, upsample(graph, project(STRIDE_32, lateral(checkpoint, config, STRIDE_32))));
   }
 
   const lateral1 = lateral(checkpoint, config, 1);
-  let features1 = toMap(graph, stage(1), compose(convS1, lateral1));
+  let features1 = project(1, compose(convS1, lateral1));
   if (takesTopDown(1)) features1 = graph.add(features1, upsample(graph, convolve(graph, coarse, convS1)));
 
-  let features0 = toMap(graph, stage(0), compose(convS0, lateral(checkpoint, config, 0)));
+  let features0 = project(0, compose(convS0, lateral(checkpoint, config, 0)));
   if (takesTopDown(0)) {
     const weightOnly = { weight: convS0.weight, bias: zeros(hiddenSize / 8) };
-    let above = toMap(graph, stage(1), compose(weightOnly, lateral1));
+    let above = project(1, compose(weightOnly, lateral1));
     if (takesTopDown(1)) above = graph.add(above, upsample(graph, convolve(graph, coarse, convS0)));
     features0 = graph.add(features0, upsample(graph, above));
   }

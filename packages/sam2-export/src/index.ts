@@ -16,7 +16,7 @@
  * @module
  */
 export { type CanaryAnswer, type CanarySample, canaryQuestion, sampleCanary } from "./canary.ts";
-export { type HieraConfig, parseConfig, type Sam2Config } from "./config.ts";
+export { type ModelType, parseConfig, type Sam2Config } from "./config.ts";
 export {
   type CheckpointFiles,
   type ExportOptions,
@@ -36,3 +36,7 @@ export {
   type ModelManifest,
 } from "./manifest.ts";
 export { type ByteSource, byteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";
+export type { EfficientNetLiteConfig } from "./trunk/efficientnet-lite.ts";
+export type { HieraConfig } from "./trunk/hiera-config.ts";
+export type { RepVitConfig } from "./trunk/repvit.ts";
+export type { TrunkConfig } from "./trunk/trunk.ts";

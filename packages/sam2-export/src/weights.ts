@@ -38,6 +38,7 @@ export function zeros(count: number): Weight {
 export function rows(weight: Weight, start: number, end: number): Weight {
   const [count = 0, ...rest] = weight.dims;
   if (start < 0 || end > count) throw new RangeError(`rows ${start}–${end} of ${count}`);
+  if (start === 0 && end === count) return weight;
   const stride = elements(rest);
   return computed(`${weight.name}[${start}:${end}]`, [end - start, ...rest], async () =>
     (await weight.load()).subarray(start * stride, end * stride),
@@ -140,6 +141,17 @@ export class Checkpoint {
    * @throws MissingTensorError, TensorShapeError
    */
   get(name: string, dims: readonly number[]): Weight {
+    const weight = this.buffer(name, dims);
+    this.#used.set(name, elements(dims));
+    return weight;
+  }
+
+  /**
+   * The tensor `name`, which is not learned and so no parameter: statistics of a batch normalization.
+   *
+   * @throws MissingTensorError, TensorShapeError
+   */
+  buffer(name: string, dims: readonly number[]): Weight {
     const entry = this.#tensors.get(name);
     if (!entry) {
       throw new ExportError("MissingTensorError", `tensor "${name}" [${dims}] is not in the checkpoint`);
@@ -147,7 +159,6 @@ export class Checkpoint {
     if (entry.shape.join() !== dims.join()) {
       throw new ExportError("TensorShapeError", `tensor "${name}": expected shape [${dims}], got [${entry.shape}]`);
     }
-    this.#used.set(name, elements(dims));
     return { name, dims, load: () => readFloats(entry) };
   }
 

@@ -57,7 +57,7 @@ describe("bad checkpoints leave the model that was there", () => {
           c.model_type = "sam";
         }),
       "InvalidConfigError",
-      /model_type: expected "sam2" or "sam2_video", got "sam"/,
+      /model_type: expected "sam2", "sam2_video", "edgetam" or "edgetam_video", got "sam"/,
     ],
     ["config no JSON", () => writeFile(join(checkpoint(), "config.json"), "{"), "InvalidConfigError", /config.json/],
     [

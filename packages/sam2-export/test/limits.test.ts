@@ -1,25 +1,10 @@
 /** The published configurations at full size: every tensor fits a common GPU buffer binding. */
 import { expect, test } from "vitest";
 import { parseConfig } from "../src/config.ts";
-import { MAX_TENSOR_BYTES } from "../src/hiera.ts";
+import { MAX_TENSOR_BYTES } from "../src/graph.ts";
 import { buildImageEncoder } from "../src/image-encoder.ts";
 import { buildMaskDecoder } from "../src/mask-decoder.ts";
-import { Checkpoint, type Weight } from "../src/weights.ts";
-
-/** Has every tensor, in whatever shape it is asked for; shapes are all that building needs. */
-class AnyCheckpoint extends Checkpoint {
-  constructor() {
-    super(new Map());
-  }
-
-  override has(): boolean {
-    return true;
-  }
-
-  override get(name: string, dims: readonly number[]): Weight {
-    return { name, dims, load: () => Promise.reject(new Error("not read while building")) };
-  }
-}
+import { AnyCheckpoint } from "./seeded.ts";
 
 /** Width, heads, blocks, global blocks and windows of facebookresearch/sam2, configs/sam2.1. */
 const PUBLISHED = {
@@ -29,9 +14,9 @@ const PUBLISHED = {
   large: [144, 2, [2, 6, 36, 4], [23, 33, 43], [8, 4, 16, 8]],
 } as const;
 
-test.each(Object.entries(PUBLISHED))("%s", (_, [width, heads, blocks, global, windows]) => {
+function hieraConfig([width, heads, blocks, global, windows]: (typeof PUBLISHED)[keyof typeof PUBLISHED]): unknown {
   const widths = [1, 2, 4, 8].map((factor) => factor * width);
-  const config = parseConfig({
+  return {
     model_type: "sam2",
     vision_config: {
       backbone_channel_list: [...widths].reverse(),
@@ -43,7 +28,28 @@ test.each(Object.entries(PUBLISHED))("%s", (_, [width, heads, blocks, global, wi
         global_attention_blocks: global,
       },
     },
-  });
+  };
+}
+
+/** `EdgeTamModel` on a trunk of timm, as published and as this project uses it. */
+function edgeTamConfig(architecture: string, out_indices: number[], channels: number[]): unknown {
+  return {
+    model_type: "edgetam",
+    vision_config: {
+      backbone_channel_list: channels,
+      backbone_config: { model_type: "timm_wrapper", architecture, model_args: { features_only: true, out_indices } },
+    },
+  };
+}
+
+const CONFIGS: [string, unknown][] = [
+  ...Object.entries(PUBLISHED).map(([name, sizes]): [string, unknown] => [name, hieraConfig(sizes)]),
+  ["EdgeTAM", edgeTamConfig("repvit_m1.dist_in1k", [0, 1, 2, 3], [384, 192, 96, 48])],
+  ["Lite4", edgeTamConfig("tf_efficientnet_lite4", [1, 2, 3, 4], [448, 160, 56, 32])],
+];
+
+test.each(CONFIGS)("%s", (_, json) => {
+  const config = parseConfig(json);
   const options = { attention: "decomposed", storage: "float" } as const;
   for (const build of [buildImageEncoder, buildMaskDecoder]) {
     const graph = build(new AnyCheckpoint(), config, options);

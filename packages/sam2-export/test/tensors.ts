@@ -15,17 +15,25 @@ export function wave(dims: readonly number[], step: number, height: number): Num
 /** The prompts of a fixture. */
 export const PROMPTS = ["point", "points", "box", "box_points", "mask", "all", "batch"] as const;
 
-/** Largest difference, relative to the largest value expected. */
-export function relativeError(came: Float32Array, expected: Float32Array): number {
+/** The largest magnitude. */
+export function largest(values: Float32Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
+/** The largest magnitude of a decoder's output over all prompts: one prompt's object score may be next to zero. */
+export function scaleOf(expected: ReadonlyMap<string, Numbers>, output: string): number {
+  return Math.max(...PROMPTS.map((prompt) => largest((expected.get(`${prompt}.${output}`) as Numbers).data)));
+}
+
+/** Largest difference, relative to the largest value expected, or to `scale`. */
+export function relativeError(came: Float32Array, expected: Float32Array, scale: number = largest(expected)): number {
   if (came.length !== expected.length) throw new RangeError(`${came.length} values, expected ${expected.length}`);
   let difference = 0;
-  let largest = 0;
   for (let i = 0; i < came.length; i++) {
     const distance = Math.abs((came[i] as number) - (expected[i] as number));
     if (!(distance <= difference)) difference = distance;
-    largest = Math.max(largest, Math.abs(expected[i] as number));
   }
-  return difference / largest;
+  return difference / scale;
 }
 
 /** Intersection over union of two masks given as logits. */

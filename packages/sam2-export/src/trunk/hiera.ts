@@ -13,14 +13,14 @@
  * Padding is then with zeros, after q, k and v, and costs no matrix product.
  */
 
-import { attention } from "./attention.ts";
-import type { HieraConfig, Sam2Config } from "./config.ts";
-import { ExportError } from "./errors.ts";
-import type { Graph, Value } from "./graph.ts";
+import { attention } from "../attention.ts";
+import { ExportError } from "../errors.ts";
+import { type Graph, MAX_TENSOR_BYTES, type Value } from "../graph.ts";
 import {
   type Checkpoint,
   computed,
   elements,
+  type Linear,
   product,
   reshaped,
   rows,
@@ -28,12 +28,12 @@ import {
   sum,
   type Weight,
   zeros,
-} from "./weights.ts";
-
-const PREFIX = "vision_encoder.backbone";
+} from "../weights.ts";
+import type { HieraConfig } from "./hiera-config.ts";
+import type { Level } from "./level.ts";
 
 /** Where the tokens of a stage lie: a square grid, grouped by windows of a side (`grid` when raster). */
-export interface Tokens {
+interface Tokens {
   /** [grid², channels] */
   readonly value: Value;
   readonly grid: number;
@@ -45,7 +45,7 @@ function channelsOf(tokens: Tokens): number {
 }
 
 /** Groups the rows by windows of another side, which must divide the grid. */
-export function arrange(graph: Graph, tokens: Tokens, window: number): Tokens {
+function arrange(graph: Graph, tokens: Tokens, window: number): Tokens {
   if (window === tokens.window) return tokens;
   const channels = channelsOf(tokens);
   const { grid } = tokens;
@@ -104,9 +104,6 @@ function fromWindows(graph: Graph, value: Value, like: Tokens, window: number): 
   return { ...like, value: graph.reshape(map, [grid * grid, channels]) };
 }
 
-/** What one GPU buffer binding commonly holds; no tensor of a graph may be larger. */
-export const MAX_TENSOR_BYTES: number = 2 ** 27;
-
 /** Applies `task` to as many rows at a time as keep a tensor of `columns` within a GPU's binding. */
 function byRows(graph: Graph, x: Value, columns: number, task: (some: Value) => Value): Value {
   const count = x.dims[0] as number;
@@ -131,13 +128,13 @@ interface Block {
 }
 
 /** The blocks of all stages in order, as the reference numbers them. */
-function blocksOf(hiera: HieraConfig): { block: Block; endsStage: boolean }[] {
+function blocksOf(hiera: HieraConfig, prefix: string): { block: Block; endsStage: boolean }[] {
   const stageOf = hiera.blocksPerStage.flatMap((count, stage) => Array<number>(count).fill(stage));
   return stageOf.map((stage, index) => {
     const first = stage > 0 && stageOf[index - 1] !== stage;
     const before = first ? stage - 1 : stage;
     const block: Block = {
-      name: `${PREFIX}.blocks.${index}`,
+      name: `${prefix}.blocks.${index}`,
       inputs: hiera.widths[before] as number,
       outputs: hiera.widths[stage] as number,
       heads: hiera.heads[stage] as number,
@@ -213,12 +210,12 @@ function attentionBlock(
 }
 
 /** The position embedding for a grid, in the arrangement of the first stage: [grid², channels]. */
-function positionEmbedding(checkpoint: Checkpoint, hiera: HieraConfig, grid: number): Weight {
+function positionEmbedding(checkpoint: Checkpoint, hiera: HieraConfig, prefix: string, grid: number): Weight {
   const channels = hiera.widths[0] as number;
   const window = hiera.windows[0] as number;
   const [height, width] = hiera.backgroundSize;
-  const background = checkpoint.get(`${PREFIX}.pos_embed`, [1, channels, height, width]);
-  const local = checkpoint.get(`${PREFIX}.pos_embed_window`, [1, channels, window, window]);
+  const background = checkpoint.get(`${prefix}.pos_embed`, [1, channels, height, width]);
+  const local = checkpoint.get(`${prefix}.pos_embed_window`, [1, channels, window, window]);
   return computed("position_embedding", [grid * grid, channels], async () => {
     const stretched = resizeBicubic(await background.load(), channels, height, width, grid);
     const tile = await local.load();
@@ -292,41 +289,60 @@ function keysKernel(distance: number): number {
 }
 
 /** Patches of the image as tokens, grouped by the windows of the first stage. */
-function patchEmbedding(graph: Graph, checkpoint: Checkpoint, config: Sam2Config, image: Value): Tokens {
-  const { hiera } = config;
+function patchEmbedding(
+  graph: Graph,
+  checkpoint: Checkpoint,
+  hiera: HieraConfig,
+  image: Value,
+  prefix: string,
+): Tokens {
+  const { patchKernel: kernel, patchStride: stride, patchPadding: padding } = hiera;
   const channels = hiera.widths[0] as number;
   const window = hiera.windows[0] as number;
-  const kernel = hiera.patchKernel;
-  const grid = config.imageSize / hiera.patchStride;
-  const covered = Math.floor((config.imageSize + 2 * hiera.patchPadding - kernel) / hiera.patchStride) + 1;
-  if (covered !== grid) {
-    throw new ExportError(
-      "InvalidConfigError",
-      `patch embedding: expected a grid of ${grid}, kernel ${kernel} with padding ${hiera.patchPadding} gives ${covered}`,
-    );
-  }
-  const name = `${PREFIX}.patch_embed.projection`;
+  const grid = (image.dims[2] as number) / stride;
+  const name = `${prefix}.patch_embed.projection`;
   const weight = graph.matrix(checkpoint.get(`${name}.weight`, [channels, 3, kernel, kernel]));
   const bias = graph.constant(checkpoint.get(`${name}.bias`, [channels]));
-  const patches = graph.node("Conv", [image, weight, bias], [1, channels, grid, grid], {
-    kernel_shape: [kernel, kernel],
-    strides: [hiera.patchStride, hiera.patchStride],
-    pads: Array<number>(4).fill(hiera.patchPadding),
-  });
+  const patches = graph.conv(image, weight, bias, { stride, padding: [padding, padding] });
+  if (patches.dims[2] !== grid) {
+    throw new ExportError(
+      "InvalidConfigError",
+      `patch embedding: expected a grid of ${grid}, kernel ${kernel} with padding ${padding} gives ${patches.dims[2]}`,
+    );
+  }
   const count = grid / window;
   const windows = graph.transpose(graph.reshape(patches, [channels, count, window, count, window]), [1, 3, 2, 4, 0]);
   const rowsOfWindows = graph.reshape(windows, [grid * grid, channels]);
-  const position = graph.constant(positionEmbedding(checkpoint, hiera, grid), "half");
+  const position = graph.constant(positionEmbedding(checkpoint, hiera, prefix, grid), "half");
   return { value: graph.add(rowsOfWindows, position), grid, window };
 }
 
-/** The outputs of the four stages, from stride 4 to stride 32. */
-export function buildHiera(graph: Graph, checkpoint: Checkpoint, config: Sam2Config, image: Value): Tokens[] {
-  const stages: Tokens[] = [];
-  let tokens = patchEmbedding(graph, checkpoint, config, image);
-  for (const { block, endsStage } of blocksOf(config.hiera)) {
-    tokens = attentionBlock(graph, checkpoint, config.hiera, block, tokens);
-    if (endsStage) stages.push(tokens);
+/** Tokens as a level of the pyramid; they are put into rows and columns after the projection. */
+function tokenLevel(graph: Graph, { value, grid, window }: Tokens): Level {
+  const project = (layer: Linear): Value => {
+    const channels = layer.weight.dims[0] as number;
+    const flat = graph.linearChannelsFirst(value, layer);
+    if (window === grid) return graph.reshape(flat, [1, channels, grid, grid]);
+    const count = grid / window;
+    const windows = graph.reshape(flat, [channels * count, count, window, window]);
+    return graph.reshape(graph.transpose(windows, [0, 2, 1, 3]), [1, channels, grid, grid]);
+  };
+  return { channels: value.dims[1] as number, project };
+}
+
+/** Builds the trunk over `image` [1,3,S,S]; its tensors are named from `prefix`. */
+export function buildHiera(
+  graph: Graph,
+  checkpoint: Checkpoint,
+  hiera: HieraConfig,
+  image: Value,
+  prefix: string,
+): Level[] {
+  const levels: Level[] = [];
+  let tokens = patchEmbedding(graph, checkpoint, hiera, image, prefix);
+  for (const { block, endsStage } of blocksOf(hiera, prefix)) {
+    tokens = attentionBlock(graph, checkpoint, hiera, block, tokens);
+    if (endsStage) levels.push(tokenLevel(graph, tokens));
   }
-  return stages;
+  return levels;
 }

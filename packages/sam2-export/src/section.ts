@@ -1,0 +1,104 @@
+/** Reads JSON objects of a configuration field by field, with errors that name the field. */
+import { ExportError } from "./errors.ts";
+
+/** One JSON object of the file, with the path to it for messages. */
+export class Section {
+  readonly path: string;
+  readonly #fields: Record<string, unknown>;
+
+  constructor(value: unknown, path: string) {
+    if (value === undefined || value === null) {
+      this.#fields = {};
+    } else if (typeof value === "object" && !Array.isArray(value)) {
+      this.#fields = value as Record<string, unknown>;
+    } else {
+      throw invalid(path, "an object", value);
+    }
+    this.path = path;
+  }
+
+  section(key: string): Section {
+    return new Section(this.#fields[key], `${this.path}.${key}`);
+  }
+
+  #read<T>(key: string, fallback: T, expected: string, is: (value: unknown) => boolean): T {
+    const value = this.#fields[key];
+    if (value === undefined || value === null) return fallback;
+    if (!is(value)) throw invalid(`${this.path}.${key}`, expected, value);
+    return value as T;
+  }
+
+  natural(key: string, fallback: number): number {
+    return this.#read(
+      key,
+      fallback,
+      "a whole number over 0",
+      (value) => Number.isSafeInteger(value) && (value as number) > 0,
+    );
+  }
+
+  positive(key: string, fallback: number): number {
+    return this.#read(key, fallback, "a number over 0", (value) => Number.isFinite(value) && (value as number) > 0);
+  }
+
+  boolean(key: string, fallback: boolean): boolean {
+    return this.#read(key, fallback, "true or false", (value) => typeof value === "boolean");
+  }
+
+  naturals(key: string, fallback: readonly number[], minimum = 1): readonly number[] {
+    return this.#read(
+      key,
+      fallback,
+      `a list of whole numbers from ${minimum}`,
+      (value) => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= minimum),
+    );
+  }
+
+  /** A number, or a list of equal numbers: the square form of a size. */
+  square(key: string, fallback: number): number {
+    const value = this.#fields[key];
+    const side = Array.isArray(value) ? value[0] : value;
+    if (Array.isArray(value) && (value.length === 0 || value.some((item) => item !== side))) {
+      throw invalid(`${this.path}.${key}`, "a square size", value);
+    }
+    return new Section({ [key]: side }, this.path).natural(key, fallback);
+  }
+
+  /** Refuses any value but the one that the graphs are built for; `fallback` is what a missing field means. */
+  only<T extends string | number | boolean>(key: string, expected: T, fallback: T = expected): void {
+    const value = this.#fields[key] ?? fallback;
+    if (value !== expected) throw invalid(`${this.path}.${key}`, JSON.stringify(expected), value);
+  }
+
+  /** A text, which must be there. */
+  text(key: string): string {
+    const value = this.#fields[key];
+    if (typeof value !== "string") throw invalid(`${this.path}.${key}`, "a text", value);
+    return value;
+  }
+
+  /** The one of `names` that the field holds. */
+  oneOf<T extends string>(key: string, names: readonly T[]): T {
+    const value = this.#fields[key];
+    const known = names.find((name) => name === value);
+    if (known === undefined) throw invalid(`${this.path}.${key}`, alternatives(names), value);
+    return known;
+  }
+
+  /** Refuses fields that are not among `names`, where an unknown one would change the model. */
+  noOthers(names: readonly string[]): void {
+    for (const [key, value] of Object.entries(this.#fields)) {
+      if (!names.includes(key)) throw invalid(`${this.path}.${key}`, `no field but ${names.join(", ")}`, value);
+    }
+  }
+}
+
+function alternatives(names: readonly string[]): string {
+  const quoted = names.map((name) => JSON.stringify(name));
+  return `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+}
+
+/** The error for a field: where, what was expected and what came. */
+export function invalid(path: string, expected: string, came: unknown): ExportError {
+  return new ExportError("InvalidConfigError", `${path}: expected ${expected}, got ${JSON.stringify(came)}`);
+}

@@ -1,0 +1,79 @@
+/** Reads the Hiera trunk's part of config.json. */
+import { invalid, type Section } from "../section.ts";
+
+/** The Hiera trunk; lists hold one entry a stage. */
+export interface HieraConfig {
+  readonly kind: "hiera";
+  readonly patchKernel: number;
+  readonly patchStride: number;
+  readonly patchPadding: number;
+  readonly blocksPerStage: readonly number[];
+  /** Channels of the stages, which are the pyramid's levels from stride 4 to stride 32. */
+  readonly widths: readonly number[];
+  readonly heads: readonly number[];
+  readonly windows: readonly number[];
+  /** Side of the background position embedding, before it is stretched over the image. */
+  readonly backgroundSize: readonly [number, number];
+  /** Indices of the blocks that attend over the whole image, counted over all stages. */
+  readonly globalBlocks: readonly number[];
+  readonly mlpRatio: number;
+  readonly layerNormEps: number;
+}
+
+/**
+ * Reads `vision_config.backbone_config` of a SAM 2 checkpoint, for an image of `imageSize`.
+ *
+ * @throws InvalidConfigError
+ */
+export function readHiera(section: Section, imageSize: number): HieraConfig {
+  section.only("hidden_act", "gelu");
+  section.only("num_channels", 3);
+  const query = { stride: section.square("query_stride", 2), stages: section.natural("num_query_pool_stages", 3) };
+  const [rows = 7, columns = rows] = section.naturals("window_positional_embedding_background_size", [7, 7]);
+  const config: HieraConfig = {
+    kind: "hiera",
+    patchKernel: section.square("patch_kernel_size", 7),
+    patchStride: section.square("patch_stride", 4),
+    patchPadding: section.square("patch_padding", 3),
+    blocksPerStage: section.naturals("blocks_per_stage", [1, 2, 7, 2]),
+    widths: section.naturals("embed_dim_per_stage", [96, 192, 384, 768]),
+    heads: section.naturals("num_attention_heads_per_stage", [1, 2, 4, 8]),
+    windows: section.naturals("window_size_per_stage", [8, 4, 14, 7]),
+    backgroundSize: [rows, columns],
+    globalBlocks: section.naturals("global_attention_blocks", [5, 7, 9], 0),
+    mlpRatio: section.positive("mlp_ratio", 4),
+    layerNormEps: section.positive("layer_norm_eps", 1e-6),
+  };
+
+  const stages = {
+    blocks_per_stage: config.blocksPerStage,
+    embed_dim_per_stage: config.widths,
+    num_attention_heads_per_stage: config.heads,
+    window_size_per_stage: config.windows,
+  };
+  for (const [field, list] of Object.entries(stages)) {
+    if (list.length !== 4) throw invalid(`${section.path}.${field}`, "four stages", list);
+  }
+  const fixed = {
+    patch_stride: [config.patchStride, 4],
+    query_stride: [query.stride, 2],
+    num_query_pool_stages: [query.stages, 3],
+  } as const;
+  for (const [field, [came, expected]] of Object.entries(fixed)) {
+    if (came !== expected) throw invalid(`${section.path}.${field}`, `${expected}`, came);
+  }
+  for (const [stage, width] of config.widths.entries()) {
+    const heads = config.heads[stage] as number;
+    if (width % heads !== 0) {
+      throw invalid(`${section.path}.embed_dim_per_stage`, `a multiple of ${heads} heads`, width);
+    }
+    if (stage < 3 && (config.windows[stage] as number) % 2 !== 0) {
+      throw invalid(`${section.path}.window_size_per_stage`, "even windows before a stage that pools", config.windows);
+    }
+  }
+  const first = config.windows[0] as number;
+  if ((imageSize / 4) % first !== 0) {
+    throw invalid("image size", `a quarter of it to be a multiple of the first window, ${first}`, imageSize);
+  }
+  return config;
+}

@@ -1,0 +1,22 @@
+/** A level of the feature pyramid that a trunk makes of the image. */
+import type { Graph, Value } from "../graph.ts";
+import { type Linear, reshaped } from "../weights.ts";
+
+/** One level: square, its channels known, its layout the trunk's own affair. */
+export interface Level {
+  readonly channels: number;
+  /** A 1×1 convolution of the level, given as a linear layer [out,channels]: [1,out,side,side]. */
+  project(layer: Linear): Value;
+}
+
+/** The level that is a map [1,channels,side,side]. */
+export function mapLevel(graph: Graph, map: Value): Level {
+  const channels = map.dims[1] as number;
+  return {
+    channels,
+    project: ({ weight, bias }) => {
+      const outputs = weight.dims[0] as number;
+      return graph.conv(map, graph.matrix(reshaped(weight, [outputs, channels, 1, 1])), graph.constant(bias));
+    },
+  };
+}

@@ -4,13 +4,16 @@
  * What is missing is installed first, a browser included, so this file uses nothing but Node's own
  * modules.
  */
-import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { spawn, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const MINI = join(ROOT, "models", "sam2-mini");
+/** Where tarballs go, unless a folder is named. */
+const TARBALLS = join(ROOT, ".cache", "packages");
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -85,80 +88,212 @@ async function installBrowser() {
   fail("A browser is needed and could not be installed. Install Chromium or Chrome, or set CHROME_PATH to one.");
 }
 
-/** Fails when the public surface lacks documentation or differs from its report, unless that is written anew. */
-function reportSurface(...options) {
-  quietly(tool("api-extractor"), ["run", "--config", "packages/sam2-web/api-extractor.json", ...options]);
-}
-
 async function prepare() {
   installPackages();
   compile();
   exportBuiltInModel();
 }
 
+const PUBLISHED = ["packages/sam2-export", "packages/sam2-web", "packages/sam2-hosted", "models/sam2-mini"];
+
+/** Makes the packages' tarballs in a folder, and nothing else there. */
+function pack(folder) {
+  const standalone = ["build", "packages/sam2-web", "--config", "packages/sam2-web/standalone.vite.config.ts"];
+  quietly(tool("vite"), [...standalone, "--logLevel", "error"]);
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) if (name.endsWith(".tgz")) rmSync(join(folder, name));
+  for (const name of PUBLISHED) copyFileSync(join(ROOT, "LICENSE"), join(ROOT, name, "LICENSE"));
+  const workspaces = PUBLISHED.flatMap((name) => ["--workspace", name]);
+  quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...workspaces]);
+}
+
+/** The report of the public surface; it must be as it is kept, and all of it documented. */
+const SURFACE = ["run", "--config", "packages/sam2-web/api-extractor.json"];
+
+/** What `check` runs, by name: a command and its arguments. */
+function checks() {
+  const tarballs = readdirSync(TARBALLS).filter((name) => name.endsWith(".tgz"));
+  const each = (name, command, ...args) =>
+    tarballs.map((tarball) => [`${name}: ${tarball}`, tool(command), join(TARBALLS, tarball), ...args]);
+  return [
+    ["tests in Node", tool("vitest"), "run", "--project", "node"],
+    ["format and lint", tool("biome"), "check", "--error-on-warnings"],
+    ["types of tests and pages", tool("tsc"), "--project", "tsconfig.tests.json"],
+    ["types of the service worker", tool("tsc"), "--project", "demo/service-worker"],
+    ["public surface", tool("api-extractor"), ...SURFACE],
+    ["unused code", tool("knip"), "--no-progress"],
+    ...each("package", "publint", "--strict"),
+    ...each("types of package", "attw", "--profile", "esm-only", "--format", "ascii"),
+  ];
+}
+
+/** Runs a check; its output is shown where it fails. */
+function attempt([name, command, ...args]) {
+  const start = performance.now();
+  return new Promise((done) => {
+    let output = "";
+    const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
+    child.on("error", (error) => (output += error.message));
+    child.on("close", (code) => {
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      process.stdout.write(code === 0 ? `✓ ${name} ${seconds} s\n` : `✗ ${name} ${seconds} s\n${output}\n`);
+      done(code === 0);
+    });
+  });
+}
+
+/** Runs checks, as many at a time as there are cores; true when all went well. */
+async function attemptAll(waiting) {
+  let passed = true;
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) passed = (await attempt(next)) && passed;
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return passed;
+}
+
+/** Runs the tests of these projects (vite.config.ts says what is in them), those that match a filter. */
+async function test(projects, filters) {
+  await prepare();
+  if (projects.some((project) => project !== "node")) await installBrowser();
+  const filtered = filters.length > 0 ? ["--passWithNoTests", ...filters] : [];
+  run(tool("vitest"), ["run", ...projects.flatMap((project) => ["--project", project]), ...filtered]);
+}
+
+/** Projects of tests that need a browser. */
+const BROWSER_PROJECTS = ["browser", "e2e", "alone"];
+
+/** Each command: what it takes, what it does, and how. */
 const COMMANDS = {
-  /** Builds the demo and serves it; prints its address. */
-  async start(args) {
-    await prepare();
-    quietly(tool("vite"), ["build", "demo", "--logLevel", "error"]);
-    run(tool("vite"), ["preview", "demo", "--host", "127.0.0.1", ...args]);
+  start: {
+    does: "build the demo, serve it, print its address",
+    async run(args) {
+      await prepare();
+      quietly(tool("vite"), ["build", "demo", "--logLevel", "error"]);
+      run(tool("vite"), ["preview", "demo", "--host", "127.0.0.1", ...args]);
+    },
   },
-  async test(args) {
-    await prepare();
-    await installBrowser();
-    run(tool("biome"), ["check", "--error-on-warnings"]);
-    for (const project of ["tsconfig.tests.json", "demo/service-worker"]) run(tool("tsc"), ["--project", project]);
-    reportSurface();
-    // one after the other: some tests look at how long the page is blocked
-    for (const project of ["node", "browser"]) {
-      const filtered = args.length > 0 ? ["--passWithNoTests", ...args] : [];
-      run(tool("vitest"), ["run", "--project", project, "--no-file-parallelism", ...filtered]);
-    }
+  dev: {
+    does: "serve the demo's sources; a change shows at once",
+    async run(args) {
+      await prepare();
+      run(tool("vite"), ["demo", "--host", "127.0.0.1", ...args]);
+    },
   },
-  async segment(args) {
-    await prepare();
-    await installBrowser();
-    program("packages/headless/src/segment.ts", args);
+  build: {
+    does: "compile the packages, export the built-in model, build the demo to demo/dist",
+    async run() {
+      await prepare();
+      quietly(tool("vite"), ["build", "demo", "--logLevel", "error"]);
+    },
   },
-  async bench(args) {
-    await prepare();
-    await installBrowser();
-    program("bench/main.ts", args);
+  check: {
+    does: "in a minute: types, format, lint, unused code, packages, tests in Node",
+    async run() {
+      await prepare();
+      pack(TARBALLS);
+      if (!(await attemptAll(checks()))) process.exit(1);
+    },
   },
-  /** Pictures of every view of the demo, in a folder, .cache/screenshots by default. */
-  async screenshots(args) {
-    await prepare();
-    await installBrowser();
-    program("demo/screenshots.ts", args);
+  test: {
+    takes: "[FILTER…]",
+    does: "check, then the tests in browsers; with a filter, the tests in files that match it",
+    async run(filters) {
+      if (filters.length > 0) return test(["node", ...BROWSER_PROJECTS], filters);
+      await COMMANDS.check.run();
+      await test(BROWSER_PROJECTS, []);
+    },
   },
-  /** Makes the packages' tarballs in a folder, .cache/packages by default. */
-  async pack([folder = join(ROOT, ".cache", "packages")]) {
-    await prepare();
-    quietly(tool("vite"), [
-      "build",
-      "packages/sam2-web",
-      "--config",
-      "packages/sam2-web/standalone.vite.config.ts",
-      "--logLevel",
-      "error",
-    ]);
-    mkdirSync(folder, { recursive: true });
-    const packages = ["packages/sam2-export", "packages/sam2-web", "packages/sam2-hosted", "models/sam2-mini"];
-    for (const name of packages) copyFileSync(join(ROOT, "LICENSE"), join(ROOT, name, "LICENSE"));
-    const workspaces = packages.flatMap((name) => ["--workspace", name]);
-    quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...workspaces]);
+  "test:node": {
+    takes: "[FILTER…]",
+    does: "tests of pure logic, in Node",
+    run: (filters) => test(["node"], filters),
   },
-  /** Writes the report of the public surface, after a change that was meant. */
-  async report() {
-    await prepare();
-    reportSurface("--local");
+  "test:browser": {
+    takes: "[FILTER…]",
+    does: "tests of the packages, in Chromium with software WebGPU",
+    run: (filters) => test(["browser"], filters),
   },
-  async export(args) {
-    installPackages();
-    program("packages/sam2-export/src/cli.ts", args);
+  "test:e2e": {
+    takes: "[FILTER…]",
+    does: "tests of the demo, the commands and the packed packages, as people use them",
+    run: (filters) => test(["e2e", "alone"], filters),
+  },
+  format: {
+    does: "format the code, and mend what the linter can",
+    async run() {
+      installPackages();
+      run(tool("biome"), ["check", "--write"]);
+    },
+  },
+  report: {
+    does: "after a change that was meant: write the public surface's report anew",
+    async run() {
+      await prepare();
+      quietly(tool("api-extractor"), [...SURFACE, "--local"]);
+    },
+  },
+  changeset: {
+    does: "note a change for CHANGELOG.md",
+    async run(args) {
+      installPackages();
+      run(tool("changeset"), args);
+    },
+  },
+  pack: {
+    takes: "[FOLDER]",
+    does: "make the packages' tarballs, in .cache/packages by default",
+    async run([folder]) {
+      await prepare();
+      pack(folder === undefined ? TARBALLS : resolve(process.env.INIT_CWD ?? process.cwd(), folder));
+    },
+  },
+  segment: {
+    takes: "IMAGE … --out FILE",
+    does: "segment a picture in a headless browser",
+    async run(args) {
+      await prepare();
+      await installBrowser();
+      program("packages/headless/src/segment.ts", args);
+    },
+  },
+  export: {
+    takes: "FOLDER --out FOLDER",
+    does: "a checkpoint to ONNX",
+    async run(args) {
+      installPackages();
+      program("packages/sam2-export/src/cli.ts", args);
+    },
+  },
+  bench: {
+    takes: "[NAME…]",
+    does: "measure this machine",
+    async run(args) {
+      await prepare();
+      await installBrowser();
+      program("bench/main.ts", args);
+    },
+  },
+  screenshots: {
+    takes: "[FOLDER]",
+    does: "pictures of every view of the demo, in .cache/screenshots by default",
+    async run(args) {
+      await prepare();
+      await installBrowser();
+      program("demo/screenshots.ts", args);
+    },
   },
 };
 
-const [name, ...args] = process.argv.slice(2);
-if (!Object.hasOwn(COMMANDS, name ?? "")) fail(`usage: node run.mjs ${Object.keys(COMMANDS).join("|")} [arguments]`);
-await COMMANDS[name](args);
+function usage() {
+  const rows = Object.entries(COMMANDS).map(([name, { takes = "", does }]) => [`${name} ${takes}`.trim(), does]);
+  const width = Math.max(...rows.map(([left]) => left.length));
+  const lines = rows.map(([left, does]) => `  ${left.padEnd(width)}  ${does}`);
+  return `usage: npm run COMMAND [-- ARGUMENTS…]\n\n${lines.join("\n")}\n`;
+}
+
+const [name = "help", ...args] = process.argv.slice(2);
+if (name === "help") process.stdout.write(usage());
+else if (!Object.hasOwn(COMMANDS, name)) fail(`no command ${name}\n\n${usage()}`);
+else await COMMANDS[name].run(args);

@@ -1,26 +1,24 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { chromiumArguments, findBrowser } from "./packages/headless/src/browser.ts";
+import { CONDITIONS } from "./packages/headless/src/pages.ts";
 
 const executablePath = findBrowser();
 
+/** What is tested, one project after the other. */
 export default defineConfig({
   // onnxruntime-web then looks for its WebAssembly where it is told to, in development and when built
-  resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+  resolve: { conditions: CONDITIONS },
   test: {
     projects: [
       {
         test: {
           name: "node",
-          include: [
-            "packages/*/test/**/*.test.ts",
-            "demo/test/**/*.test.ts",
-            "e2e/**/*.test.ts",
-            "models/**/*.test.ts",
-          ],
+          include: ["packages/*/test/**/*.test.ts", "demo/test/**/*.test.ts", "models/**/*.test.ts"],
           exclude: ["**/*.browser.test.ts", "**/node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -34,6 +32,7 @@ export default defineConfig({
           include: ["packages/*/test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          sequence: { groupOrder: 1 },
           browser: {
             enabled: true,
             headless: true,
@@ -46,6 +45,30 @@ export default defineConfig({
             }),
             instances: [{ browser: "chromium" }],
           },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["e2e/*.test.ts"],
+          globalSetup: "e2e/setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // a worker's files share its browser
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "alone",
+          include: ["e2e/alone/*.test.ts"],
+          globalSetup: "e2e/setup.ts",
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

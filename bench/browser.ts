@@ -4,9 +4,9 @@ import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { launchBrowser } from "headless/browser";
+import { serve } from "headless/server";
 import type { Browser, Page } from "playwright-core";
-import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { serve } from "../packages/headless/src/server.ts";
 import type { Row } from "./measure.ts";
 import { absent, MINI, PHOTOS, tinyModels } from "./models.ts";
 

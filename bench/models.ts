@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { exportFolder } from "../packages/sam2-export/src/node.ts";
+import { exportFolder } from "sam2-export/node";
 import type { Row } from "./measure.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));

@@ -7,10 +7,10 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
+import { launchBrowser } from "headless/browser";
+import type { Question } from "headless/segment-job";
+import { serve } from "headless/server";
 import { decodeRle, type Mask } from "sam2-web";
-import type { Question } from "../packages/headless/page/main.ts";
-import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { serve } from "../packages/headless/src/server.ts";
 
 /** A line of prompts.json. */
 interface Prompt {

@@ -1,5 +1,6 @@
 /** Kilobytes that a page loads before the runtime and the model. */
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { CONDITIONS } from "headless/pages";
 import { build, type Rollup } from "vite";
 import type { Row } from "./measure.ts";
 
@@ -8,7 +9,7 @@ async function bundle(code: string): Promise<{ entry: string; workers: Map<strin
   const built = await build({
     configFile: false,
     logLevel: "error",
-    resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+    resolve: { conditions: CONDITIONS },
     worker: { format: "es" },
     plugins: [
       {

@@ -1,9 +1,9 @@
 /** Pictures of every view at three widths, light and dark: `npm run screenshots [-- FOLDER]`. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { launchBrowser } from "headless/browser";
 import type { Page } from "playwright-core";
 import { canvasBox, DEMO, says, serveDemo } from "../e2e/demo-page.ts";
-import { launchBrowser } from "../packages/headless/src/browser.ts";
 
 /** Numbered, since pictures come in the order of their names. */
 const SAMPLES = await Promise.all(

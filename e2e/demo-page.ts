@@ -1,12 +1,15 @@
 /** The demo as it is served, for tests and screenshots. */
-import { spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isFresh } from "headless/fresh";
 import type { Page } from "playwright-core";
 import { preview } from "vite";
 
 /** The demo's folder. */
 export const DEMO: string = fileURLToPath(new URL("../demo", import.meta.url));
+const MODEL = fileURLToPath(new URL("../models/sam2-mini/onnx", import.meta.url));
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const VITE = fileURLToPath(new URL("../node_modules/.bin/vite", import.meta.url));
 
@@ -17,9 +20,15 @@ export interface DemoServer {
   close(): Promise<void>;
 }
 
+/** Builds the demo, unless it is there and newer than all it is made of. */
+export async function buildDemo(): Promise<void> {
+  if (await isFresh(join(DEMO, "dist", "service-worker.js"), [DEMO, MODEL])) return;
+  execFileSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit" });
+}
+
 /** Builds the demo and serves it; `headers` false leaves out those that isolate it, as many hosts do. */
-export async function serveDemo({ headers = true, build = true } = {}): Promise<DemoServer> {
-  if (build) spawnSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit" });
+export async function serveDemo({ headers = true } = {}): Promise<DemoServer> {
+  await buildDemo();
   const server = await preview({
     root: DEMO,
     logLevel: "error",
@@ -48,6 +57,13 @@ export async function canvasBox(page: Page): Promise<{ x: number; y: number; wid
   const box = await page.locator("#canvas").boundingBox();
   if (!box) throw new Error("the canvas is not shown");
   return box;
+}
+
+/** Clicks on the canvas, at shares of its sides, and waits for the mask. */
+export async function clickCanvas(page: Page, x: number, y: number): Promise<void> {
+  const box = await canvasBox(page);
+  await page.locator("#canvas").click({ position: { x: x * box.width, y: y * box.height } });
+  await says(page, /Mask with score/);
 }
 
 /** What axe finds wrong with the page as it is now, a line each. */

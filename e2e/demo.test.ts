@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { decodeRle, maskToPolygons } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { canvasBox, type DemoServer, drawn, says, serveDemo, violations } from "./demo-page.ts";
+import { sharedBrowser } from "./browser.ts";
+import { canvasBox, type DemoServer, drawn, says, serveDemo } from "./demo-page.ts";
 
 let server: DemoServer;
 let browser: Browser;
@@ -15,12 +15,9 @@ let errors: string[] = [];
 
 beforeAll(async () => {
   server = await serveDemo();
-  browser = await launchBrowser();
+  browser = await sharedBrowser();
 });
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+afterAll(() => server.close());
 
 async function open(options: Parameters<Browser["newContext"]>[0]): Promise<void> {
   context = await browser.newContext(options);
@@ -33,11 +30,12 @@ async function open(options: Parameters<Browser["newContext"]>[0]): Promise<void
   await page.locator("#samples button").first().click();
   await status(/ready in/);
 }
-afterEach(async () => {
+/** Ends the visit: nothing went wrong in it, and nothing left the origin. */
+async function leave(): Promise<void> {
   await context.close();
   expect(errors).toEqual([]);
   expect(requests.filter((address) => !/^(blob:|data:)/.test(address) && !address.startsWith(server.url))).toEqual([]);
-});
+}
 
 const status = (text: RegExp): Promise<void> => says(page, text);
 
@@ -69,7 +67,12 @@ const tinted = async (): Promise<number> => {
 };
 
 describe("with a mouse", () => {
-  beforeEach(() => open({ viewport: { width: 1280, height: 800 } }));
+  beforeAll(() => open({ viewport: { width: 1280, height: 800 } }));
+  beforeEach(async () => {
+    if (await page.locator("#clear").isEnabled()) await page.locator("#clear").click();
+    await page.locator("#status").evaluate((element) => element.replaceChildren());
+  });
+  afterAll(leave);
 
   test("click, candidates, a negative click, undo and redo", async () => {
     const before = await tinted();
@@ -163,62 +166,47 @@ describe("with a mouse", () => {
     expect(area).toBeGreaterThan(100);
     expect(bbox).toHaveLength(4);
   });
+});
 
-  test("no accessibility violations", async () => {
-    await page.mouse.click(...(await place(0.3, 0.33)));
+describe("on a phone", () => {
+  afterEach(leave);
+
+  test("with touch", async () => {
+    await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    await page.touchscreen.tap(...(await place(0.3, 0.5)));
     await status(/Mask with score/);
-    expect(await violations(page)).toEqual([]);
+    expect(await candidates()).toBe(3);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+  });
+
+  test("two fingers zoom; what the first one began is no box", async () => {
+    await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    const [x, y] = await place(0.5, 0.5);
+    const session = await context.newCDPSession(page);
+    const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...points: [number, number][]): Promise<unknown> =>
+      session.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: points.map(([px, py], id) => ({ x: px, y: py, id })),
+      });
+    const before = await tinted();
+    await touch("touchStart", [x - 40, y]);
+    await touch("touchMove", [x - 20, y + 20]);
+    await touch("touchStart", [x - 20, y + 20], [x + 20, y]);
+    await touch("touchMove", [x - 60, y + 60], [x + 60, y + 40]);
+    await touch("touchEnd");
+    await page.waitForTimeout(500);
+    expect(await page.locator("#undo").isDisabled()).toBe(true);
+    expect(await candidates()).toBe(0);
+    // the picture is larger now, and so the part of it that is blue by itself is another
+    expect(await tinted()).not.toBe(before);
   });
 });
 
-test("with the keyboard alone", async () => {
-  await open({ viewport: { width: 1280, height: 800 }, colorScheme: "dark" });
-  await page.locator("#canvas").focus();
-  await page.keyboard.press("ArrowLeft");
-  await page.keyboard.press("ArrowUp");
-  await page.keyboard.press("Enter");
-  await status(/Mask with score/);
-  await page.keyboard.press("2");
-  await status(/Candidate 2/);
-  await page.keyboard.press("Escape");
-  await expect.poll(candidates).toBe(0);
-  expect(await violations(page)).toEqual([]);
-});
-
-test("on a phone, with touch", async () => {
-  await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
-  await page.touchscreen.tap(...(await place(0.3, 0.5)));
-  await status(/Mask with score/);
-  expect(await candidates()).toBe(3);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  expect(overflow).toBeLessThanOrEqual(0);
-});
-
-test("on a phone, two fingers zoom; what the first one began is no box", async () => {
-  await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
-  const [x, y] = await place(0.5, 0.5);
-  const session = await context.newCDPSession(page);
-  const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...points: [number, number][]): Promise<unknown> =>
-    session.send("Input.dispatchTouchEvent", {
-      type,
-      touchPoints: points.map(([px, py], id) => ({ x: px, y: py, id })),
-    });
-  const before = await tinted();
-  await touch("touchStart", [x - 40, y]);
-  await touch("touchMove", [x - 20, y + 20]);
-  await touch("touchStart", [x - 20, y + 20], [x + 20, y]);
-  await touch("touchMove", [x - 60, y + 60], [x + 60, y + 40]);
-  await touch("touchEnd");
-  await page.waitForTimeout(500);
-  expect(await page.locator("#undo").isDisabled()).toBe(true);
-  expect(await candidates()).toBe(0);
-  // the picture is larger now, and so the part of it that is blue by itself is another
-  expect(await tinted()).not.toBe(before);
-});
-
 test("the site brings the licences of what it runs", async () => {
-  context = await browser.newContext();
-  const licenses = await (await context.request.get(`${server.url}LICENSES.md`)).text();
+  const site = await browser.newContext();
+  const licenses = await (await site.request.get(`${server.url}LICENSES.md`)).text();
+  await site.close();
   const names = [...licenses.matchAll(/^## (\S+) - /gm)].map(([, name]) => name);
   expect(names).toEqual(expect.arrayContaining(["comlink", "idb", "onnxruntime-web"]));
 });

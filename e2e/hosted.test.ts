@@ -1,11 +1,12 @@
 /** A page's plain `fetch` of the services, answered through a service worker. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ISOLATION } from "headless/pages";
+import { type Server, serve } from "headless/server";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { build, type Rollup } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { ISOLATION, type Server, serve } from "../packages/headless/src/server.ts";
+import { sharedBrowser } from "./browser.ts";
 
 const FIXTURES = fileURLToPath(new URL("../models/reference/fixtures/", import.meta.url));
 
@@ -66,11 +67,11 @@ beforeAll(async () => {
       return true;
     },
   });
-  browser = await launchBrowser({});
+  browser = await sharedBrowser();
   page = await controlledPage(await browser.newContext());
 });
 afterAll(async () => {
-  await browser.close();
+  await page.context().close();
   await server.close();
 });
 

@@ -2,15 +2,15 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
+import { serve } from "headless/server";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { decodeRle, encodeRle, type Mask, type ModelSpec, type Rle, type SegmentPrompt } from "sam2-web";
 import { expect, test } from "vitest";
-import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { serve } from "../packages/headless/src/server.ts";
 import { wave } from "../packages/sam2-export/test/tensors.ts";
 import { normalise, stretch } from "../packages/sam2-web/src/image.ts";
 import { clampLogits, resizeMask } from "../packages/sam2-web/src/mask.ts";
 import { toModelPrompt } from "../packages/sam2-web/src/prompt.ts";
+import { sharedBrowser } from "./browser.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 const PHOTO = path("../models/reference/fixtures/photo/");
@@ -45,9 +45,8 @@ function expectSame(answer: Answer | undefined, { scores, masks, ...prompt }: Ca
 
 test("every kind of prompt, in the browser", async () => {
   const server = await serve({ folders: { "models/sam2-mini/": ONNX, "photo/": PHOTO } });
-  const browser = await launchBrowser();
+  const page = await (await sharedBrowser()).newPage();
   try {
-    const page = await browser.newPage();
     await page.goto(server.url);
     await page.waitForFunction(() => "sam2" in window);
     const answers = await page.evaluate(
@@ -74,7 +73,7 @@ test("every kind of prompt, in the browser", async () => {
     );
     for (const [index, each] of CASES.entries()) expectSame(answers[index], each);
   } finally {
-    await browser.close();
+    await page.close();
     await server.close();
   }
 }, 120_000);

@@ -3,12 +3,13 @@ import { execFileSync } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
+import { ISOLATION } from "headless/pages";
 import type { Browser } from "playwright-core";
 import { preview } from "vite";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launchBrowser } from "../packages/headless/src/browser.ts";
-import { ISOLATION } from "../packages/headless/src/server.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { sharedBrowser } from "./browser.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FOLDER = join(ROOT, ".cache", "consumer");
@@ -50,17 +51,16 @@ const CONSUMERS: Record<string, () => Promise<string>> = {
     const app = join(FOLDER, "webpack-app");
     await mkdir(app, { recursive: true });
     await writeFile(join(app, "main.js"), code("sam2-web", "sam2-mini"));
-    const args = [
-      "--mode",
-      "production",
-      "--entry",
-      "./main.js",
-      "--output-path",
-      "dist",
-      "--output-filename",
-      "app.js",
-    ];
-    execFileSync(tool("webpack"), [...args, "--performance-hints", "false"], { cwd: app, stdio: "pipe" });
+    const { default: webpack } = await import("webpack");
+    const compiler = webpack({
+      mode: "production",
+      context: app,
+      entry: "./main.js",
+      output: { path: join(app, "dist"), filename: "app.js" },
+      performance: false,
+    });
+    const stats = await promisify(compiler.run.bind(compiler))();
+    expect(stats?.toJson({ all: false, errors: true }).errors).toEqual([]);
     await writeFile(join(app, "dist", "index.html"), html('<script defer src="app.js"></script>'));
     return join(app, "dist");
   },
@@ -92,9 +92,8 @@ beforeAll(async () => {
     cwd: FOLDER,
     stdio: "pipe",
   });
-  browser = await launchBrowser();
+  browser = await sharedBrowser();
 }, 300_000);
-afterAll(() => browser.close());
 
 test.each(Object.keys(CONSUMERS))(
   "%s builds and segments",

@@ -65,7 +65,7 @@ test("everything in the picture", async () => {
   }
 }, 120_000);
 
-describe("says what is wrong, and writes nothing", () => {
+describe.concurrent("says what is wrong, and writes nothing", () => {
   test.each<[string, string[], RegExp]>([
     ["no prompt", [PHOTO], /give at least one --point/],
     ["a prompt and everything", [PHOTO, "--point", "1,1", "--everything"], /--everything takes no --point/],

@@ -1,10 +1,11 @@
 import { defineConfig } from "vite";
+import { CONDITIONS } from "../headless/src/pages.ts";
 import { licenses } from "./licenses.vite.ts";
 
 /** Bundles the library with all it needs, for pages without a bundler: `standalone/sam2-web.js`. */
 export default defineConfig({
   base: "./",
-  resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+  resolve: { conditions: CONDITIONS },
   worker: { format: "es" },
   plugins: [licenses(["dist/index.js", "dist/worker.js"])],
   build: {

@@ -20,14 +20,17 @@ export function findBrowser(): string | undefined {
 export interface BrowserOptions {
   /** WebGPU on the CPU, for machines without a GPU: right, and very slow. */
   readonly softwareWebGpu?: boolean;
+  /** A camera that shows a test picture, and needs no permission by hand. */
+  readonly fakeCamera?: boolean;
 }
 
 /** Command-line switches: no traffic of its own, and WebGPU. */
-export function chromiumArguments({ softwareWebGpu = false }: BrowserOptions = {}): string[] {
+export function chromiumArguments({ softwareWebGpu = false, fakeCamera = false }: BrowserOptions = {}): string[] {
   return [
     ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
     "--enable-unsafe-webgpu",
     ...(softwareWebGpu ? ["--use-webgpu-adapter=swiftshader"] : []),
+    ...(fakeCamera ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] : []),
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

@@ -1,10 +1,12 @@
 /** Builds the headless page and serves it, cross-origin isolated, with chosen files beside it. */
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
+import { isFresh } from "./fresh.ts";
+import { CONDITIONS, ISOLATION } from "./pages.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const PAGE = fileURLToPath(new URL("../page", import.meta.url));
@@ -28,34 +30,28 @@ export interface ServerOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What makes a page cross-origin isolated, so that WASM may use threads. */
-export const ISOLATION: Readonly<Record<string, string>> = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
-
 const TYPES: Readonly<Record<string, string>> = { json: "application/json", onnx: "application/octet-stream" };
 
 /** Where a page is built to. */
 const outFolder = (page: string): string => join(ROOT, ".cache", "pages", relative(ROOT, page));
 
-const built = new Map<string, Promise<unknown>>();
-
-/** Builds a page, once in the life of the process. */
-function buildPage(page: string): Promise<unknown> {
-  const building =
-    built.get(page) ??
-    build({
-      configFile: false,
-      root: page,
-      base: "./",
-      logLevel: "error",
-      resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
-      worker: { format: "es" },
-      build: { outDir: outFolder(page), emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 4000 },
-    });
-  built.set(page, building);
-  return building;
+/** Builds a page, unless one is there that is newer than all it is made of. */
+export async function buildPage(page: string = PAGE): Promise<void> {
+  const out = outFolder(page);
+  if (await isFresh(join(out, "index.html"), [dirname(page)])) return;
+  // another process may be serving, or building, the same page
+  const fresh = `${out}-${process.pid}`;
+  await build({
+    configFile: false,
+    root: page,
+    base: "./",
+    logLevel: "error",
+    resolve: { conditions: CONDITIONS },
+    worker: { format: "es" },
+    build: { outDir: fresh, emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 4000 },
+  });
+  await rm(out, { recursive: true, force: true });
+  await rename(fresh, out);
 }
 
 /** Builds and serves; the port is chosen by the system. */

@@ -12,9 +12,6 @@ export interface ByteSource {
   read(start: number, end: number): Promise<Uint8Array>;
 }
 
-/** The tensor kinds that can hold SAM 2 weights. */
-export type WeightDtype = "F32" | "F16" | "BF16";
-
 /** One tensor of a safetensors file; its bytes are not read yet. */
 export interface TensorEntry {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** Labeling, as a person does it: a set of pictures, objects, exports, a crash, no network, no headers. */
-import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -155,6 +155,49 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   await expect.poll(() => page.locator("#strip img").first().getAttribute("src")).toMatch(/^blob:/);
   expect(outside).toEqual([]);
 });
+
+test("a file whose polygons take long is read beside the page, which says how far it is; Cancel ends that", async () => {
+  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await page.locator("#samples button").first().click();
+  await status(/ready in/);
+  const corners = (count: number, width: number): number[] =>
+    Array.from({ length: count }, (_, i) => [i % 2 === 0 ? 0 : width, (i * 0.37) % 3000]).flat();
+  const folder = await mkdtemp(join(tmpdir(), "labels-"));
+  const read = async (segmentations: readonly number[][][]): Promise<void> => {
+    const file = {
+      images: [{ id: 1, file_name: "plan.png", width: 4000, height: 3000 }],
+      categories: [{ id: 1, name: "line" }],
+      annotations: segmentations.map((segmentation, id) => ({ id, image_id: 1, category_id: 1, segmentation })),
+    };
+    await writeFile(join(folder, "long.json"), JSON.stringify(file));
+    await page.locator("#import").setInputFiles(join(folder, "long.json"));
+  };
+  await page.evaluate(() => {
+    let [before, longest] = [performance.now(), 0];
+    const tick = (): void => {
+      const now = performance.now();
+      longest = Math.max(longest, now - before);
+      before = now;
+      Object.assign(window, { longest });
+      setTimeout(tick);
+    };
+    tick();
+  });
+  await read(Array.from({ length: 200 }, () => [corners(10_000, 4000)]));
+  await expect
+    .poll(() => page.locator("#busy-progress").getAttribute("value"), { timeout: 60_000 })
+    .toMatch(/^0\.0[1-9]/);
+  expect(await page.locator("#busy-text").textContent()).toBe("Reading long.json");
+  await page.locator("#cancel").click();
+  await status(/Stopped/);
+  expect(await page.locator("#busy").isVisible()).toBe(false);
+  expect(await page.locator("#strip button").count()).toBe(1);
+  const far = [-1e12, -1e12, 1e12, -1e12, 1e12, 1e12, -1e12, 1e12];
+  await read([[far], [corners(100_000, 40)]]);
+  await status(/^Imported long.json: 2 objects of 1 pictures. 1 of them wait to be opened.$/);
+  expect(await page.evaluate(() => (window as unknown as { longest: number }).longest)).toBeLessThan(1000);
+  await rm(folder, { recursive: true });
+}, 120_000);
 
 test("a class is renamed, becomes another, and is deleted; undone steps go along", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));

@@ -152,8 +152,3 @@ export function merge(project: Project, found: Project): Merged {
   }
   return { project: merged, replaced, added };
 }
-
-/** An error in a file that is imported; the message says what was expected. */
-export class ImportError extends Error {
-  override readonly name = "ImportError";
-}

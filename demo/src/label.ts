@@ -18,9 +18,10 @@ import {
 } from "./annotations.ts";
 import { ClassPanel } from "./class-panel.ts";
 import { element } from "./element.ts";
-import { type ExportedFile, exportProject, FORMATS, type Format } from "./formats/archive.ts";
-import { fromCoco } from "./formats/coco.ts";
+import { type ExportedFile, FORMATS, type Format } from "./formats/archive.ts";
+import { readCoco, writeProject } from "./formats/off-thread.ts";
 import { type ObjectListEvents, showObjects } from "./object-list.ts";
+import { cancellable, showBusy } from "./status.ts";
 import { Store } from "./store.ts";
 import { Strip } from "./strip.ts";
 
@@ -319,23 +320,25 @@ export class Labels {
     const all = element<HTMLSelectElement>("scope").value === "all";
     const image = this.#image();
     const project = all || !image ? this.#project : { ...this.#project, images: [image] };
-    try {
-      const format = element<HTMLSelectElement>("format").value as Format;
-      const pictureOf = async (id: string): Promise<ImageBitmap> => {
-        const picture = await this.#store.picture(id);
-        if (!picture) throw new Error("a picture of the set is not here");
-        return createImageBitmap(picture, { imageOrientation: "from-image" });
-      };
-      this.#events.save(await exportProject(project, format, pictureOf));
-    } catch (error) {
-      this.#events.fail(error, "nothing was saved; the labels are still here.");
-    }
+    const format = element<HTMLSelectElement>("format").value as Format;
+    const pictureOf = async (id: string): Promise<Blob> => {
+      const picture = await this.#store.picture(id);
+      if (!picture) throw new Error("a picture of the set is not here");
+      return picture;
+    };
+    await cancellable(async (signal) => {
+      showBusy("Writing the file", 0);
+      const onProgress = (done: number, total: number): void => showBusy("Writing the file", done / total);
+      this.#events.save(await writeProject(project, format, pictureOf, { signal, onProgress }));
+    }, "nothing was saved; the labels are still here.");
   }
 
   /** Takes the objects of a COCO file into pictures of the same name and size, once the person has agreed. */
   async #import(file: File): Promise<void> {
-    try {
-      const { project: found, boxes } = fromCoco(await file.text());
+    await cancellable(async (signal) => {
+      showBusy(`Reading ${file.name}`, 0);
+      const onProgress = (done: number, total: number): void => showBusy(`Reading ${file.name}`, done / total);
+      const { project: found, boxes } = await readCoco(file, { signal, onProgress });
       const { project, replaced, added } = merge(this.#project, found);
       const labeled = replaced.length === 1 ? replaced[0]?.name : `${replaced.length} pictures`;
       if (replaced.length > 0 && !confirm(`Replace the labels of ${labeled} by those in ${file.name}?`)) return;
@@ -345,9 +348,7 @@ export class Labels {
       const left = boxes > 0 ? ` ${boxes} boxes without a mask were left out.` : "";
       const said = `Imported ${file.name}: ${count} objects of ${found.images.length} pictures.${waiting}${left}`;
       this.#events.change(this.#image()?.objects ?? [], said);
-    } catch (error) {
-      this.#events.fail(error, "nothing was imported.");
-    }
+    }, "nothing was imported.");
   }
 
   // -- what the panel shows -----------------------------------------------------------------------

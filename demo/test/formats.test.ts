@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { decode } from "fast-png";
-import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle } from "sam2-web";
+import { unzipSync } from "fflate";
+import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle, rleArea } from "sam2-web";
 import { describe, expect, test } from "vitest";
 import { EMPTY_PROJECT, type LabeledImage, newObject, type Project, withClass, withImage } from "../src/annotations.ts";
 import { exportProject } from "../src/formats/archive.ts";
@@ -39,6 +40,10 @@ const IMAGE: LabeledImage = {
 };
 const PROJECT: Project = withImage(withClass(EMPTY_PROJECT, "cat & dog"), IMAGE);
 
+const noPicture = (): never => {
+  throw new Error("not asked for");
+};
+
 const withoutIds = ({ classes, images }: Project) => ({
   classes,
   images: images.map(({ objects, ...image }) => ({
@@ -61,6 +66,41 @@ function filled(ring: readonly (readonly [number, number])[], width: number, hei
   });
 }
 
+/** Pixels of a ring as pycocotools finds them: along its outline, cell by cell of a grid five times as fine. */
+function walked(ring: readonly number[], width: number, height: number): [number, number][] {
+  const cells = ring.map((coordinate) => Math.trunc(5 * coordinate + 0.5));
+  const path: [number, number][] = [];
+  for (let i = 0; i < cells.length; i += 2) {
+    let [x1, y1] = [cells[i] as number, cells[i + 1] as number];
+    let [x2, y2] = [cells[(i + 2) % cells.length] as number, cells[(i + 3) % cells.length] as number];
+    const [wide, high] = [Math.abs(x2 - x1), Math.abs(y2 - y1)];
+    const isTurned = wide >= high ? x1 > x2 : y1 > y2;
+    if (isTurned) [x1, y1, x2, y2] = [x2, y2, x1, y1];
+    const steps = Math.max(wide, high);
+    const edge = Array.from({ length: steps + 1 }, (_, step): [number, number] => {
+      if (wide >= high) return [x1 + step, Math.trunc(y1 + (steps && (y2 - y1) / steps) * step + 0.5)];
+      return [Math.trunc(x1 + ((x2 - x1) / steps) * step + 0.5), y1 + step];
+    });
+    path.push(...(isTurned ? edge.reverse() : edge));
+  }
+  const turns: number[] = [];
+  for (const [i, [x, y]] of path.entries()) {
+    const [lastX, lastY] = path[i - 1] ?? [x, y];
+    const column = (Math.min(x, lastX) - 2) / 5;
+    if (x === lastX || !Number.isInteger(column) || column < 0 || column >= width) continue;
+    const row = Math.ceil((Math.min(y, lastY) + 0.5) / 5 - 0.5);
+    turns.push(column * height + Math.min(Math.max(row, 0), height));
+  }
+  turns.sort((a, b) => a - b);
+  const pixels: [number, number][] = [];
+  for (let i = 0; i < turns.length; i += 2) {
+    for (let at = turns[i] as number; at < (turns[i + 1] ?? width * height); at++) {
+      pixels.push([Math.floor(at / height), at % height]);
+    }
+  }
+  return pixels;
+}
+
 test("one ring through pieces and holes is the mask again", () => {
   fc.assert(
     fc.property(anyMask, (given) => {
@@ -69,6 +109,17 @@ test("one ring through pieces and holes is the mask again", () => {
     }),
   );
 });
+
+test("thousands of pieces and holes are joined in the time of a few", () => {
+  const side = 600;
+  const grid = new Uint8Array(side * side).map((_, i) => Number(i % 3 > 0 || Math.floor(i / side) % 3 > 0));
+  const specks = grid.map((value) => 1 - value);
+  for (const data of [grid, specks]) {
+    const ring = joined(maskToPolygons({ data, width: side, height: side }));
+    expect(ring.length).toBeGreaterThan(150_000);
+    expect(fillPolygons([ring.flat()], side, side)).toEqual(encodeRle({ data, width: side, height: side }));
+  }
+}, 30_000);
 
 interface Filled {
   polygons: number[][];
@@ -122,7 +173,7 @@ describe("COCO", () => {
   ])("polygons %s are read to the pixel as pycocotools fills them", async (_, fixture) => {
     for (const { polygons, filled: theirs } of await casesOfPycocotools(fixture)) {
       const [height, width] = theirs.size;
-      expect(encodeRle(fillPolygons(polygons, width, height))).toEqual(theirs);
+      expect(fillPolygons(polygons, width, height)).toEqual(theirs);
       const file = {
         images: [{ id: 3, file_name: "a.png", width, height }],
         categories: [{ id: 9, name: "thing" }],
@@ -130,6 +181,66 @@ describe("COCO", () => {
       };
       expect(fromCoco(JSON.stringify(file)).project.images[0]?.objects[0]?.rle).toEqual(theirs);
     }
+  });
+
+  test("polygons of any corners are filled as walking along their cells fills them", () => {
+    const coordinate = fc.oneof(
+      fc.integer({ min: -20, max: 40 }),
+      fc.double({ min: -20, max: 40, noNaN: true }),
+      fc.constantFrom(-300, 300.25),
+    );
+    const ring = fc
+      .array(fc.tuple(coordinate, coordinate), { minLength: 3, maxLength: 40 })
+      .map((corners) => corners.flat());
+    const side = fc.integer({ min: 1, max: 24 });
+    fc.assert(
+      fc.property(fc.array(ring, { maxLength: 3 }), side, side, (rings, width, height) => {
+        const data = new Uint8Array(width * height);
+        for (const each of rings) for (const [x, y] of walked(each, width, height)) data[y * width + x] = 1;
+        expect(fillPolygons(rings, width, height)).toEqual(encodeRle({ data, width, height }));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each([1e6, 1e12, 1e300])("corners %d pixels away end at the picture's edge", (far) => {
+    const [width, height] = [7, 5];
+    const square = [-far, -far, far, -far, far, far, -far, far];
+    const triangle = [0, 0, far, 0, 0, far];
+    for (const ring of [square, triangle]) {
+      expect(fillPolygons([ring], width, height)).toEqual(
+        encodeRle({ data: new Uint8Array(width * height).fill(1), width, height }),
+      );
+    }
+    const left = [-far, 0, 3, 0, 3, far, -far, far];
+    const data = Uint8Array.from({ length: width * height }, (_, i) => Number(i % width < 3));
+    expect(fillPolygons([left], width, height)).toEqual(encodeRle({ data, width, height }));
+  });
+
+  test("polygons of 100,000 corners are read in the time that their outlines take", () => {
+    const corners = 100_000;
+    const around = Array.from({ length: corners }, (_, i) => {
+      const angle = (2 * Math.PI * i) / corners;
+      return [2000 + 1900 * Math.cos(angle), 1500 + 1400 * Math.sin(angle)];
+    }).flat();
+    const scribble = Array.from({ length: corners }, (_, i) => [i % 2 === 0 ? 5 : 200, (i * 0.37) % 290]).flat();
+    expect(rleArea(fillPolygons([around], 4000, 3000)) / (Math.PI * 1900 * 1400)).toBeCloseTo(1, 3);
+    expect(rleArea(fillPolygons([scribble, scribble], 300, 300))).toBeGreaterThan(1000);
+    // many polygons of one object, one over the other
+    const many = Array.from({ length: corners / 4 }, (_, i) => [i % 50, 0, 300, i % 30, 290, 300, 0, 290]);
+    expect(rleArea(fillPolygons(many, 300, 300))).toBeGreaterThan(80_000);
+  }, 20_000);
+
+  test("it says how far it is", () => {
+    const said: [number, number][] = [];
+    const text = JSON.stringify(toCoco(PROJECT, "polygons", (...how) => said.push(how)));
+    fromCoco(text, (...how) => said.push(how));
+    expect(said).toEqual([
+      [1, 2],
+      [2, 2],
+      [1, 2],
+      [2, 2],
+    ]);
   });
 
   test("runs as numbers are read as those of text", () => {
@@ -214,6 +325,21 @@ describe("COCO", () => {
       /annotation 7: its mask is not of its image's 2×2/,
     ],
     [
+      "a picture of more pixels than runs can count",
+      { images: [{ id: 3, file_name: "a", width: 100_000, height: 100_000 }], categories: [], annotations: [] },
+      /image 3: expected 2147483647 pixels at most, got 100000×100000/,
+    ],
+    [
+      "a picture that is none",
+      { images: [null], categories: [], annotations: [] },
+      /images: expected objects.* got null/,
+    ],
+    [
+      "a category that is none",
+      { images: [], categories: [7], annotations: [] },
+      /categories: expected objects.* got 7/,
+    ],
+    [
       "a picture without a size",
       { images: [{ id: 3, file_name: "a", width: 2 }], categories: [], annotations: [] },
       /image 3: expected its width and height in pixels, got 2 and undefined/,
@@ -244,6 +370,31 @@ test("VOC: the class's number at each pixel, the smaller object on top", () => {
   expect([...data]).toEqual(expected);
 });
 
+const classesOf = (count: number) => Array.from({ length: count }, (_, i) => `class ${i + 1}`);
+const withClasses = (names: readonly string[]): Project => names.reduce(withClass, { ...EMPTY_PROJECT, classes: [] });
+
+test("VOC: of 254 classes, the most that fit, each has its value and its line", async () => {
+  const names = classesOf(254);
+  const project = withImage(withClasses(names), { ...IMAGE, objects: [object("class 254", SQUARE)] });
+  const { blob } = await exportProject(project, "voc", noPicture);
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  const { data } = decode(files["SegmentationClass/some_photo.png"] as Uint8Array);
+  const lines = new TextDecoder().decode(files["labelmap.txt"]).split("\n");
+  expect(lines).toEqual(["background", ...names]);
+  expect(lines[data[0] as number]).toBe("class 254");
+});
+
+test.each([
+  ["255 classes: that value is none", classesOf(255), /holds 254 classes at most, and there are 255/],
+  ["256 classes", classesOf(256), /holds 254 classes at most, and there are 256/],
+  ["a line break in a name", ["cat\ndog", "bird"], /"cat\\ndog" has a line break/],
+  ["a line end that only some readers know", ["cat\u2028dog"], /has a line break/],
+])("VOC refuses %s", async (_, names, message) => {
+  await expect(exportProject(withClasses(names), "voc", noPicture)).rejects.toThrow(
+    expect.objectContaining({ name: "ExportError", message: expect.stringMatching(message) }),
+  );
+});
+
 test("labelme: a polygon where one ring is the mask, a mask in its box elsewhere", () => {
   const { shapes, imagePath, imageHeight } = toLabelme(IMAGE) as {
     shapes: { label: string; shape_type: string; points: number[][]; mask: string | null }[];
@@ -271,10 +422,6 @@ test("SVG: one even-odd path an object, names escaped", () => {
   expect(svg).toContain("<title>cat &#38; dog</title>");
 });
 
-const noPicture = (): never => {
-  throw new Error("not asked for");
-};
-
 test.each([
   ["seaside/a day.jpg", "seaside/a_day", "a day.jpg"],
   ["b.2024/photo", "b.2024/photo", "photo"],
@@ -283,7 +430,6 @@ test.each([
 ])("in a zip, what is written for %s is %s, and names the picture beside it", async (name, path, beside) => {
   const images = [IMAGE, { ...IMAGE, id: "b", name }];
   const { blob } = await exportProject({ ...PROJECT, images }, "labelme", noPicture);
-  const { unzipSync } = await import("fflate");
   const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
   expect(Object.keys(files)).toEqual(["some_photo.json", `${path}.json`]);
   expect(JSON.parse(new TextDecoder().decode(files[`${path}.json`]))).toMatchObject({ imagePath: beside });
@@ -294,7 +440,6 @@ test("a set becomes a zip, one file stays one file; names do not collide", async
   expect(one.name).toBe("some_photo.svg");
   const two = await exportProject({ ...PROJECT, images: [IMAGE, { ...IMAGE, id: "b" }] }, "svg", noPicture);
   expect(two.name).toBe("svg.zip");
-  const { unzipSync } = await import("fflate");
   const files = unzipSync(new Uint8Array(await two.blob.arrayBuffer()));
   expect(Object.keys(files)).toEqual(["some_photo.svg", "some_photo-2.svg"]);
 });

@@ -2,9 +2,9 @@
 import { strToU8, type Zippable, zipSync } from "fflate";
 import { cutOut, decodeRle, exportCanvas } from "sam2-web";
 import type { LabeledImage, LabeledObject, Project } from "../annotations.ts";
-import { toCoco } from "./coco.ts";
+import { type Progress, toCoco } from "./coco.ts";
 import { toLabelme } from "./labelme.ts";
-import { toMaskPng, toVocClasses } from "./png.ts";
+import { toMaskPng, toVocClasses, toVocLabelMap } from "./png.ts";
 import { toSvg } from "./svg.ts";
 import { toYolo, toYoloDataset } from "./yolo.ts";
 
@@ -58,19 +58,22 @@ const eachObject = (
  * Writes a project.
  *
  * @param pictureOf the picture of an image, for cut-outs
+ * @throws ExportError when the format cannot hold it
  */
 export async function exportProject(
   project: Project,
   format: Format,
   pictureOf: (id: string) => Promise<ImageBitmap>,
+  onProgress?: Progress,
 ): Promise<ExportedFile> {
   if (format === "coco" || format === "coco-polygons") {
-    const coco = toCoco(project, format === "coco" ? "rle" : "polygons");
+    const coco = toCoco(project, format === "coco" ? "rle" : "polygons", onProgress);
     return { name: "annotations.json", blob: new Blob([`${JSON.stringify(coco)}\n`], { type: "application/json" }) };
   }
   const files: Zippable = {};
+  if (format === "voc") files["labelmap.txt"] = text(toVocLabelMap(project.classes));
   const taken = new Set<string>();
-  for (const image of project.images) {
+  for (const [index, image] of project.images.entries()) {
     const name = stem(image, taken);
     const { classes } = project;
     if (format === "yolo") files[`labels/${name}.txt`] = text(toYolo(image, classes));
@@ -88,10 +91,9 @@ export async function exportProject(
       Object.assign(files, Object.fromEntries(await eachObject(image, name, write)));
       picture.close();
     }
+    onProgress?.(index + 1, project.images.length);
   }
   if (format === "yolo") files["data.yaml"] = text(toYoloDataset(project));
-  if (format === "voc")
-    files["labelmap.txt"] = text(["background", ...project.classes.map(({ name }) => name)].join("\n"));
   const [only, ...more] = Object.entries(files);
   if (only && more.length === 0) {
     const [path, bytes] = only;

@@ -1,15 +1,15 @@
 /** COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. */
-import { decodeRle, encodeRle, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
+import { decodeRle, expandRuns, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import {
   EMPTY_PROJECT,
-  ImportError,
   type LabeledImage,
   type LabeledObject,
   newObject,
   type Project,
   withClass,
 } from "../annotations.ts";
+import { ImportError } from "./errors.ts";
 import { fillPolygons, fillRuns } from "./fill.ts";
 import { joined } from "./join.ts";
 
@@ -30,28 +30,39 @@ interface CocoFile {
   readonly categories: readonly { id: number; name: string }[];
 }
 
+/** Pictures have no more pixels than this: runs of RLE are counted in 31 bits. */
+const MOST_PIXELS = 2 ** 31 - 1;
+
+/** How far reading or writing is: so many of so many annotations. */
+export type Progress = (done: number, total: number) => void;
+
 /**
  * Writes a project. RLE is exact. A polygon of COCO cannot have holes: each piece is one ring that
  * reaches its holes along a line and back, which pycocotools fills as the mask.
  */
-export function toCoco({ classes, images }: Project, segmentation: CocoSegmentation): CocoFile {
-  const annotations = images.flatMap(({ objects }, imageIndex) =>
-    objects.map(({ className, rle }) => {
+export function toCoco({ classes, images }: Project, segmentation: CocoSegmentation, onProgress?: Progress): CocoFile {
+  const total = images.reduce((sum, { objects }) => sum + objects.length, 0);
+  const categoryOf = new Map(classes.map(({ name }, i) => [name, i + 1]));
+  const annotations: CocoFile["annotations"][number][] = [];
+  for (const [imageIndex, { objects }] of images.entries()) {
+    for (const { className, rle } of objects) {
       const mask = decodeRle(rle);
       const rings = (): number[][] => maskToPolygons(mask).map((polygon) => joined([polygon]).flat());
-      return {
+      annotations.push({
+        id: annotations.length + 1,
         image_id: imageIndex + 1,
-        category_id: classes.findIndex(({ name }) => name === className) + 1,
+        category_id: categoryOf.get(className) ?? 0,
         segmentation: segmentation === "rle" ? rle : rings(),
         area: maskArea(mask),
         bbox: maskBox(mask),
-        iscrowd: 0 as const,
-      };
-    }),
-  );
+        iscrowd: 0,
+      });
+      onProgress?.(annotations.length, total);
+    }
+  }
   return {
     images: images.map(({ name, width, height }, i) => ({ id: i + 1, file_name: name, width, height })),
-    annotations: annotations.map((annotation, i) => ({ id: i + 1, ...annotation })),
+    annotations,
     categories: classes.map(({ name }, i) => ({ id: i + 1, name })),
   };
 }
@@ -64,16 +75,16 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
     if (!segmentation.every(isRing)) {
       throw new Error("expected polygons of three or more corners, x and y in turn");
     }
-    return encodeRle(fillPolygons(segmentation, width, height));
+    return fillPolygons(segmentation, width, height);
   }
   const { size, counts } = (segmentation ?? {}) as { size?: unknown; counts?: unknown };
   if (!Array.isArray(size) || (typeof counts !== "string" && !Array.isArray(counts))) {
     throw new Error("expected polygons or RLE, which has size and counts");
   }
   if (size[0] !== height || size[1] !== width) throw new Error(`its mask is not of its image's ${width}×${height}`);
-  if (Array.isArray(counts)) return encodeRle(fillRuns(counts, width, height));
+  if (Array.isArray(counts)) return fillRuns(counts, width, height);
   const rle: Rle = { size: [height, width], counts };
-  decodeRle(rle);
+  expandRuns(rle);
   return rle;
 }
 
@@ -84,10 +95,20 @@ export interface CocoLabels {
   readonly boxes: number;
 }
 
+/** An entry of one of the file's lists. @throws ImportError */
+function entry(value: unknown, list: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new ImportError(`${list}: expected objects with an id, got ${JSON.stringify(value)?.slice(0, 40)}`);
+}
+
 /** Name and size of a picture. @throws ImportError */
-function readImage({ id, file_name, width, height }: CocoFile["images"][number]): Omit<LabeledImage, "objects"> {
-  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
+function readImage({ id, file_name, width, height }: Record<string, unknown>): Omit<LabeledImage, "objects"> {
+  const isSide = (side: unknown): side is number => Number.isInteger(side) && (side as number) > 0;
+  if (!isSide(width) || !isSide(height)) {
     throw new ImportError(`image ${id}: expected its width and height in pixels, got ${width} and ${height}`);
+  }
+  if (width * height > MOST_PIXELS) {
+    throw new ImportError(`image ${id}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
   }
   // tools on Windows write its separators
   return { id: randomId(), name: String(file_name).replaceAll("\\", "/"), width, height };
@@ -98,8 +119,8 @@ function readImage({ id, file_name, width, height }: CocoFile["images"][number])
  *
  * @throws ImportError
  */
-export function fromCoco(text: string): CocoLabels {
-  let file: Partial<CocoFile>;
+export function fromCoco(text: string, onProgress?: Progress): CocoLabels {
+  let file: Partial<Record<keyof CocoFile, unknown>>;
   try {
     file = JSON.parse(text);
   } catch {
@@ -109,10 +130,16 @@ export function fromCoco(text: string): CocoLabels {
   if (!Array.isArray(images) || !Array.isArray(annotations) || !Array.isArray(categories)) {
     throw new ImportError("expected the lists images, annotations and categories of a COCO file");
   }
-  const names = new Map(categories.map(({ id, name }) => [id, String(name)]));
-  const read = new Map(images.map((image) => [image.id, { ...readImage(image), objects: [] as LabeledObject[] }]));
+  const names = new Map(categories.map((each) => entry(each, "categories")).map(({ id, name }) => [id, String(name)]));
+  const read = new Map(
+    images.map((each) => {
+      const image = entry(each, "images");
+      return [image.id, { ...readImage(image), objects: [] as LabeledObject[] }];
+    }),
+  );
   let boxes = 0;
-  for (const { id, image_id, category_id, segmentation } of annotations) {
+  for (const [index, each] of annotations.entries()) {
+    const { id, image_id, category_id, segmentation } = entry(each, "annotations");
     const className = names.get(category_id);
     const image = read.get(image_id);
     if (className === undefined || !image) {
@@ -123,15 +150,16 @@ export function fromCoco(text: string): CocoLabels {
     const given: unknown = segmentation ?? [];
     if (Array.isArray(given) && given.length === 0) {
       boxes++;
-      continue;
+    } else {
+      try {
+        image.objects.push(newObject(className, readSegmentation(given, image.width, image.height)));
+      } catch (error) {
+        throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
+      }
     }
-    try {
-      image.objects.push(newObject(className, readSegmentation(given, image.width, image.height)));
-    } catch (error) {
-      throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
-    }
+    onProgress?.(index + 1, annotations.length);
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
-  const { classes } = categories.reduce((project: Project, { name }) => withClass(project, String(name)), start);
+  const { classes } = [...new Set(names.values())].reduce(withClass, start);
   return { project: { classes, images: [...read.values()] }, boxes };
 }

@@ -1,67 +1,164 @@
-/** Polygons and runs → masks, to the pixel as pycocotools fills them. */
-import type { Mask } from "sam2-web";
+/** Polygons and runs → RLE, to the pixel as pycocotools fills them; nothing is done for what lies outside the picture. */
+import { compressRuns, type Rle } from "sam2-web";
 
 /** Cells along a pixel's side, at which outlines are drawn. */
 const FINENESS = 5;
 
-/** Sets the pixels from one position to another, the last one excluded; positions count down the columns. */
-function fillDown({ data, width, height }: Mask, from: number, to: number): void {
-  for (let at = from; at < to; at++) data[(at % height) * width + Math.floor(at / height)] = 1;
+/** Coordinates are held within this, in pixels: cells are then whole numbers that a double holds exactly. */
+const FARTHEST = 2 ** 50;
+
+/** What an edge of a polygon does where it crosses the middle of a column of pixels; both count from 0. */
+type Crossing = (column: number, row: number) => void;
+
+/** The cell of a coordinate. */
+function cellOf(coordinate: number): number {
+  return Math.trunc(FINENESS * Math.min(Math.max(coordinate, -FARTHEST), FARTHEST) + 0.5);
 }
 
-/** Cells of the outline between two corners, both included, by whole steps along the longer direction. */
-function* line(x1: number, y1: number, x2: number, y2: number): Generator<[number, number]> {
+/** The columns of a picture whose middle lies between two cells, the first and the last of them. */
+function columnsBetween(left: number, right: number, width: number): [first: number, last: number] {
+  return [Math.max(0, Math.ceil((left - 2) / FINENESS)), Math.min(width - 1, Math.floor((right - 3) / FINENESS))];
+}
+
+/**
+ * Crossings of the edge between two cells. pycocotools walks along the edge cell by cell, a whole step at a time
+ * along its longer direction; here the two cells on either side of a column's middle are found at once.
+ */
+function crossEdge(x1: number, y1: number, x2: number, y2: number, width: number, height: number, cross: Crossing) {
   const [wide, high] = [Math.abs(x2 - x1), Math.abs(y2 - y1)];
-  const along = Math.max(wide, high);
   const isFlat = wide >= high;
-  // each line is drawn from its lower end, so that it has the same cells in both directions
+  // an edge is drawn from its lower end, so that it has the same cells in both directions
   const isTurned = isFlat ? x1 > x2 : y1 > y2;
   const [fromX, fromY, toX, toY] = isTurned ? [x2, y2, x1, y1] : [x1, y1, x2, y2];
-  for (let i = 0; i <= along; i++) {
-    const step = isTurned ? along - i : i;
-    if (isFlat) yield [fromX + step, Math.trunc(fromY + (along > 0 ? ((toY - fromY) / along) * step : 0) + 0.5)];
-    else yield [Math.trunc(fromX + ((toX - fromX) / along) * step + 0.5), fromY + step];
+  const [first, last] = columnsBetween(Math.min(x1, x2), Math.max(x1, x2), width);
+  const slope = isFlat ? (toY - fromY) / wide : (toX - fromX) / high;
+  for (let column = first; column <= last; column++) {
+    const left = FINENESS * column + 2;
+    let cell: number;
+    if (isFlat) {
+      const yAt = (x: number): number => Math.trunc(fromY + slope * (x - fromX) + 0.5);
+      cell = Math.min(yAt(left), yAt(left + 1));
+    } else {
+      const isPast = (step: number): boolean => {
+        const x = Math.trunc(fromX + slope * step + 0.5);
+        return slope > 0 ? x > left : x <= left;
+      };
+      let step = Math.min(Math.max(Math.round((left + 0.5 - fromX) / slope), 1), high);
+      while (step > 1 && isPast(step - 1)) step--;
+      while (step < high && !isPast(step)) step++;
+      cell = fromY + step - 1;
+    }
+    const row = (cell + 0.5) / FINENESS - 0.5;
+    cross(column, Math.ceil(Math.min(Math.max(row, 0), height)));
   }
 }
 
-/** Where the filling turns on or off, as positions down the columns: `rleFrPoly` of pycocotools' maskApi.c. */
-function crossings(ring: readonly number[], width: number, height: number): number[] {
-  const corners = Array.from({ length: ring.length / 2 }, (_, i): [number, number] => [
-    Math.trunc(FINENESS * (ring[2 * i] as number) + 0.5),
-    Math.trunc(FINENESS * (ring[2 * i + 1] as number) + 0.5),
-  ]);
-  const found: number[] = [];
-  let before: [number, number] | undefined;
-  for (const [i, [x1, y1]] of corners.entries()) {
-    const [x2, y2] = corners[(i + 1) % corners.length] as [number, number];
-    for (const [x, y] of line(x1, y1, x2, y2)) {
-      const [lastX, lastY] = before ?? [x, y];
-      before = [x, y];
-      if (x === lastX) continue;
-      // the outline crosses a column of pixels at its middle
-      const column = ((x < lastX ? x : x - 1) + 0.5) / FINENESS - 0.5;
-      if (!Number.isInteger(column) || column < 0 || column > width - 1) continue;
-      const row = (Math.min(y, lastY) + 0.5) / FINENESS - 0.5;
-      found.push(column * height + Math.ceil(Math.min(Math.max(row, 0), height)));
+/** How often a ring crosses columns of the picture at most. */
+function countCrossings(cells: Float64Array, width: number): number {
+  let count = 0;
+  for (let i = 0; i < cells.length; i += 2) {
+    const [x1, x2] = [cells[i] as number, cells[(i + 2) % cells.length] as number];
+    const [first, last] = columnsBetween(Math.min(x1, x2), Math.max(x1, x2), width);
+    if (last >= first) count += last - first + 1;
+  }
+  return count;
+}
+
+/** Where the filling of a ring turns on and off, in turn, as positions down the columns: `rleFrPoly` of maskApi.c. */
+function turnsOf(ring: readonly number[], width: number, height: number): Uint32Array {
+  const cells = Float64Array.from(ring, cellOf);
+  const eachCrossing = (cross: Crossing): void => {
+    for (let i = 0; i < cells.length; i += 2) {
+      const next = (i + 2) % cells.length;
+      const [x1, y1] = [cells[i] as number, cells[i + 1] as number];
+      crossEdge(x1, y1, cells[next] as number, cells[next + 1] as number, width, height, cross);
+    }
+  };
+  const [count, pixels] = [countCrossings(cells, width), width * height];
+  if (count <= pixels) {
+    const turns = new Uint32Array(count);
+    let at = 0;
+    eachCrossing((column, row) => {
+      turns[at++] = column * height + row;
+    });
+    return turns.sort();
+  }
+  // with more crossings than pixels, as a scribble has, it is enough to know where they are odd
+  const isOdd = new Uint8Array(pixels + 1);
+  eachCrossing((column, row) => {
+    (isOdd[column * height + row] as number) ^= 1;
+  });
+  return Uint32Array.from(positionsOfOnes(isOdd));
+}
+
+function* positionsOfOnes(values: Uint8Array): Generator<number> {
+  for (let at = values.indexOf(1); at >= 0; at = values.indexOf(1, at + 1)) yield at;
+}
+
+/** Where any of several fillings is on; each is a sorted list of turns. */
+function union(fillings: readonly Uint32Array[]): Uint32Array {
+  const [only, ...others] = fillings;
+  if (only && others.length === 0) return only;
+  const count = fillings.reduce((sum, { length }) => sum + length / 2, 0);
+  const [starts, ends] = [new Uint32Array(count), new Uint32Array(count)];
+  let at = 0;
+  for (const turns of fillings) {
+    for (let i = 0; i < turns.length; i += 2) {
+      starts[at] = turns[i] as number;
+      ends[at++] = turns[i + 1] as number;
     }
   }
-  return found.sort((a, b) => a - b);
+  starts.sort();
+  ends.sort();
+  const turns = new Uint32Array(2 * count);
+  let [length, started] = [0, 0];
+  for (let ended = 0; ended < count; ended++) {
+    const end = ends[ended] as number;
+    if (started === ended) turns[length++] = starts[started] as number;
+    while (started < count && (starts[started] as number) <= end) started++;
+    if (started === ended + 1) turns[length++] = end;
+  }
+  return turns.subarray(0, length);
+}
+
+/** RLE of what is on between turns. */
+function fromTurns(turns: Uint32Array, width: number, height: number): Rle {
+  const runs: number[] = [];
+  let end = 0;
+  for (let i = 0; i < turns.length; i += 2) {
+    const [from, to] = [turns[i] as number, turns[i + 1] as number];
+    if (from === to) continue;
+    if (from === end && runs.length > 1) {
+      runs[runs.length - 1] = (runs.at(-1) as number) + to - from;
+    } else {
+      runs.push(from - end, to - from);
+    }
+    end = to;
+  }
+  if (end < width * height || runs.length === 0) runs.push(width * height - end);
+  return compressRuns(runs, [height, width]);
 }
 
 /**
  * The pixels that any of `rings` covers, each a list of x and y in turn, in pixels from the picture's
  * corner. A ring that crosses itself is filled by the even-odd rule.
+ *
+ * Takes time and memory for the corners and for the columns that the outlines cross within the picture, however far
+ * they lie outside of it.
  */
-export function fillPolygons(rings: readonly (readonly number[])[], width: number, height: number): Mask {
-  const mask: Mask = { data: new Uint8Array(width * height), width, height };
+export function fillPolygons(rings: readonly (readonly number[])[], width: number, height: number): Rle {
+  let fillings: Uint32Array[] = [];
+  let size = 0;
   for (const ring of rings) {
-    const turns = crossings(ring, width, height);
-    for (let i = 0; i < turns.length; i += 2) {
-      const end = turns[i + 1] ?? width * height;
-      fillDown(mask, turns[i] as number, end);
+    const turns = turnsOf(ring, width, height);
+    fillings.push(turns);
+    size += turns.length;
+    if (size > width * height) {
+      fillings = [union(fillings)];
+      size = fillings[0]?.length ?? 0;
     }
   }
-  return mask;
+  return fromTurns(union(fillings), width, height);
 }
 
 /**
@@ -69,17 +166,16 @@ export function fillPolygons(rings: readonly (readonly number[])[], width: numbe
  *
  * @throws RangeError when they do not add up to the size
  */
-export function fillRuns(runs: readonly number[], width: number, height: number): Mask {
+export function fillRuns(runs: readonly number[], width: number, height: number): Rle {
   const total = runs.reduce((sum, run) => sum + run, 0);
   if (total !== width * height || !runs.every((run) => Number.isInteger(run) && run >= 0)) {
     throw new RangeError(`RLE: runs add up to ${total}, expected ${width * height}`);
   }
-  const mask: Mask = { data: new Uint8Array(width * height), width, height };
+  const turns = new Uint32Array(runs.length - (runs.length % 2));
   let end = 0;
   for (const [index, run] of runs.entries()) {
-    const start = end;
+    if (index < turns.length) turns[index] = end + run;
     end += run;
-    if (index % 2 === 1) fillDown(mask, start, end);
   }
-  return mask;
+  return fromTurns(turns, width, height);
 }

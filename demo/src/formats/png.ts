@@ -2,6 +2,34 @@
 import { encode } from "fast-png";
 import { decodeRle, maskArea, type Rle } from "sam2-web";
 import type { LabeledImage, ObjectClass } from "../annotations.ts";
+import { ExportError } from "./errors.ts";
+
+/** Values of a gray picture that can be classes: 0 is the ground, and 255 is what VOC leaves out of its scores. */
+const VOC_CLASSES = 254;
+
+/** Characters that end a line of labelmap.txt, for one reader or another. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: readers in Python end lines at these as well
+const LINE_END = /[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/;
+
+/**
+ * labelmap.txt beside the folder of label pictures: the name of each gray value, a line each, the ground first.
+ *
+ * @throws ExportError for more classes than the pictures have values, and for names of several lines
+ */
+export function toVocLabelMap(classes: readonly ObjectClass[]): string {
+  if (classes.length > VOC_CLASSES) {
+    throw new ExportError(
+      `Pascal VOC holds ${VOC_CLASSES} classes at most, and there are ${classes.length}; choose COCO, which holds them all`,
+    );
+  }
+  const broken = classes.find(({ name }) => LINE_END.test(name));
+  if (broken) {
+    throw new ExportError(
+      `Pascal VOC has a line for each class, and ${JSON.stringify(broken.name)} has a line break; rename that class`,
+    );
+  }
+  return ["background", ...classes.map(({ name }) => name)].join("\n");
+}
 
 /** 0 for the ground, the class's place from 1 for its objects; the smallest on top. */
 export function toVocClasses({ objects, width, height }: LabeledImage, classes: readonly ObjectClass[]): Uint8Array {

@@ -52,6 +52,6 @@ export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type
 export type { EncodePhase, EncodeTimings } from "./predictor.ts";
 export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt.ts";
 export { type Quality, SegmentResult } from "./result.ts";
-export { decodeRle, encodeRle, type Rle, rleArea } from "./rle.ts";
+export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./rle.ts";
 export type { Backend, DeviceInfo } from "./session.ts";
 export type { OpenProgress } from "./worker.ts";

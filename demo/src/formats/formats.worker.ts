@@ -1,0 +1,40 @@
+/** Reads and writes files off the page's thread: large sets take long. */
+import { expose } from "comlink";
+import type { Project } from "../annotations.ts";
+import { type ExportedFile, exportProject, type Format } from "./archive.ts";
+import { type CocoLabels, fromCoco, type Progress } from "./coco.ts";
+
+/** Between two words on how far it is, in milliseconds. */
+const PAUSE = 50;
+
+/** Passes on how far it is, no more often than is of use. */
+function nowAndThen(onProgress: Progress): Progress {
+  let last = performance.now();
+  return (done, total) => {
+    if (performance.now() - last < PAUSE) return;
+    last = performance.now();
+    onProgress(done, total);
+  };
+}
+
+const formats = {
+  async readCoco(file: Blob, onProgress: Progress): Promise<CocoLabels> {
+    return fromCoco(await file.text(), nowAndThen(onProgress));
+  },
+
+  async exportProject(
+    project: Project,
+    format: Format,
+    pictureOf: (id: string) => Promise<Blob>,
+    onProgress: Progress,
+  ): Promise<ExportedFile> {
+    const bitmapOf = async (id: string): Promise<ImageBitmap> =>
+      createImageBitmap(await pictureOf(id), { imageOrientation: "from-image" });
+    return exportProject(project, format, bitmapOf, nowAndThen(onProgress));
+  },
+};
+
+/** What the worker does. */
+export type FormatsWorker = typeof formats;
+
+expose(formats);

@@ -1,11 +1,11 @@
 """Region hierarchies of photographs by greedy merging of superpixels: pseudo-masks of real texture.
 
-Superpixels by SLIC (Achanta et al. 2012); neighbours are merged in the order of a Ward-like cost
-of Lab colour, texture and the edge strength along their common border. A node of the merge tree
+Superpixels by SLIC (Achanta et al. 2012); neighbors are merged in the order of a Ward-like cost
+of Lab color, texture and the edge strength along their common border. A node of the merge tree
 whose cost to merge further is much greater than the cost it was made at stands out from its
 surroundings, and so is likely to be what a person would click on.
 
-    python hierarchy.py CACHE_FOLDER     crops every photograph and stores the trees
+    python hierarchy.py CACHE_FOLDER [PICTURES]     crops every photograph and stores the trees
 """
 
 import heapq
@@ -17,6 +17,7 @@ import numpy as np
 from skimage.segmentation import slic
 
 import sources
+from photographs import read_picture
 
 CROP = 400
 SUPERPIXELS = 350
@@ -34,7 +35,7 @@ def merge_tree(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     mean = np.stack([np.bincount(flat, c.ravel(), n) for c in channels], 1) / size[:, None]
     dx, dy = cv2.Sobel(lab[..., 0], cv2.CV_32F, 1, 0), cv2.Sobel(lab[..., 0], cv2.CV_32F, 0, 1)
     edge = np.hypot(dx, dy) / 8
-    border: list[dict[int, list[float]]] = [{} for _ in range(2 * n - 1)]  # neighbour -> [length, edge sum]
+    border: list[dict[int, list[float]]] = [{} for _ in range(2 * n - 1)]  # neighbor -> [length, edge sum]
     for a, b, e in [
         (labels[:, :-1], labels[:, 1:], np.maximum(edge[:, :-1], edge[:, 1:])),
         (labels[:-1], labels[1:], np.maximum(edge[:-1], edge[1:])),
@@ -101,27 +102,33 @@ def salient_nodes(labels: np.ndarray, parent: np.ndarray, cost: np.ndarray) -> t
     return member[keep], persistence[keep] * share[keep] ** 0.3
 
 
-def build(cache: Path, seed: int = 0, crops_per_photo: int = 10) -> None:
-    """Stores one .npz a crop below `cache/hierarchy`; what exists is not made again."""
+def store(target: Path, picture: np.ndarray) -> None:
+    """Stores the tree of a square of `CROP` pixels; what exists is not made again."""
+    if target.exists():
+        return
+    labels, parent, cost = merge_tree(picture)
+    member, weight = salient_nodes(labels, parent, cost)
+    if len(weight) >= 3:
+        np.savez_compressed(target, picture=picture, labels=labels, member=member, weight=weight)
+
+
+def build(cache: Path, pictures: Path | None, seed: int = 0, crops_per_photo: int = 10) -> None:
+    """Stores one .npz a crop below `cache/hierarchy`; of the small pictures of `pictures/unlabeled` one each."""
     folder = cache / "hierarchy"
     folder.mkdir(exist_ok=True)
-    pictures = sources.load(cache)["photo"]
+    photos = sources.load(cache)["photo"]
     for turn in range(crops_per_photo):
-        for index, picture in enumerate(pictures):
-            target = folder / f"{turn:02d}_{index:03d}.npz"
-            if target.exists():
-                continue
+        for index, picture in enumerate(photos):
             rng = np.random.default_rng([seed, turn, index])
             height, width = picture.shape[:2]
             side = int(rng.uniform(0.35, 1.0) * min(height, width))
             top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
             crop = cv2.resize(picture[top : top + side, left : left + side], (CROP, CROP), interpolation=cv2.INTER_AREA)
-            labels, parent, cost = merge_tree(crop)
-            member, weight = salient_nodes(labels, parent, cost)
-            if len(weight) >= 3:
-                np.savez_compressed(target, picture=crop, labels=labels, member=member, weight=weight)
+            store(folder / f"{turn:02d}_{index:03d}.npz", crop)
+    for file in sorted((pictures / "unlabeled").glob("*.jpg")) if pictures else []:
+        store(folder / f"{file.stem}.npz", cv2.resize(read_picture(file), (CROP, CROP)))
 
 
 if __name__ == "__main__":
     cv2.setNumThreads(1)
-    build(Path(sys.argv[1]))
+    build(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -11,9 +11,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from transformers import Sam2Model
-
-import architecture
+from transformers import AutoModel
 
 
 def main() -> None:
@@ -21,8 +19,8 @@ def main() -> None:
     parser.add_argument("checkpoints", type=Path, nargs="+", help="one named twice counts twice")
     parser.add_argument("--to", type=Path, required=True)
     arguments = parser.parse_args()
-    states = [Sam2Model.from_pretrained(folder, dtype=torch.float32).state_dict() for folder in arguments.checkpoints]
-    model = Sam2Model(architecture.config())
+    states = [AutoModel.from_pretrained(folder, dtype=torch.float32).state_dict() for folder in arguments.checkpoints]
+    model = AutoModel.from_pretrained(arguments.checkpoints[0], dtype=torch.float32)
     model.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
     model.half().save_pretrained(arguments.to)
 

@@ -1,6 +1,6 @@
 """Fetches the raw material of the training scenes: pictures and fonts from Debian packages.
 
-Everything comes from packages of Debian 12 under free licences; the model card lists them.
+Everything comes from packages of Debian 12 under free licenses; the model card lists them.
 Nothing fetched here is stored in the repository.
 
     python sources.py CACHE_FOLDER
@@ -20,7 +20,7 @@ PACKAGES = [
     "fonts-noto-color-emoji",  # OFL-1.1
     "fonts-symbola",  # public domain ("free for any use")
     "fonts-font-awesome",  # OFL-1.1
-    "fonts-dejavu-core",  # Bitstream Vera licence
+    "fonts-dejavu-core",  # Bitstream Vera license
     "gnome-backgrounds",  # CC-BY-SA-3.0
     "mate-backgrounds",  # GPL-2+
     "lomiri-wallpapers-16.04",  # CC-BY-4.0, CC-BY-SA-4.0, CC0-1.0
@@ -47,8 +47,8 @@ def fetch_packages(cache: Path) -> Path:
 
 def is_lively(photo: np.ndarray) -> bool:
     """Whether a picture holds enough edges to be of use: plain gradients and logos do not."""
-    grey = photo.mean(2)
-    edges = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    gray = photo.mean(2)
+    edges = np.abs(np.diff(gray, axis=0))[:, :-1] + np.abs(np.diff(gray, axis=1))[:-1]
     return (edges > 12).mean() > 0.02
 
 
@@ -91,7 +91,7 @@ def stamps(root: Path) -> list[np.ndarray]:
 
 
 def emoji(root: Path) -> list[np.ndarray]:
-    """Colour emoji, RGBA uint8."""
+    """Color emoji, RGBA uint8."""
     font = ImageFont.truetype(str(next(root.glob("**/NotoColorEmoji.ttf"))), 109)
     blocks = [(0x1F300, 0x1F5FF), (0x1F600, 0x1F64F), (0x1F680, 0x1F6FF), (0x1F900, 0x1F9FF)]
     found = []

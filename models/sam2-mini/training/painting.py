@@ -1,92 +1,38 @@
-"""Scenes with exact instance masks, made from a seed: objects with parts, in groups, overlapping.
+"""Painted scenes with exact masks, made from a seed: objects with parts, in groups, overlapping.
 
 A scene is painted back to front. Each pixel remembers which object, and which part of it, is on
-top, so every mask is what can be seen. Coordinates are pixels, x right, y down.
+top, so every mask is what can be seen.
 """
-
-from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-import sources
+from camera import shoot, smooth_noise
+from photographs import Photographs
+from scene import Scene, scene_of
 
-MIN_SHARE, MAX_SHARE = 0.005, 0.65
+MIN_SHARE, MAX_SHARE = 0.003, 0.65
 MIN_SEEN = 0.35
-SMALLEST = 60
+SMALLEST = 50
 """Extent of the smallest objects in pixels of a picture of up to `FULL` pixels a side; larger pictures show the same, larger."""
 FULL = 512
-WEIGHT = dict(object=1, part=0.6, group=0.4, ground=0.4, region=0.7)
+WEIGHT = dict(object=1, part=0.6, group=0.4, ground=0.4)
 
 
-@dataclass
-class Scene:
-    """`picture` uint8 [S,S,3] RGB; `masks` bool [M,S,S]; `weight` [M], how often it is asked for and how much it counts;
-    `level` [M], what each is: object, part (of an object), group (of objects), ground or region (of a photograph);
-    `owner` int16 [S,S], the object each pixel belongs to (-1 the ground), None for a photograph."""
-
-    picture: np.ndarray
-    masks: np.ndarray
-    weight: np.ndarray
-    level: np.ndarray
-    owner: np.ndarray | None = None
-
-
-def noise(rng: np.random.Generator, height: int, width: int, cells: float) -> np.ndarray:
-    """Smooth noise in about [-1, 1], with `cells` bumps across."""
-    rows, columns = max(2, int(cells)), max(2, int(cells))
-    coarse = rng.uniform(-1, 1, (rows, columns)).astype(np.float32)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def colour(rng: np.random.Generator) -> np.ndarray:
-    """A random colour; greys and muted tones are common, as in photographs."""
+def color(rng: np.random.Generator) -> np.ndarray:
+    """A random color; grays and muted tones are common, as in photographs."""
     hue, saturation, value = rng.uniform(0, 360), rng.beta(1.1, 2.0), rng.beta(1.6, 1.4)
     hsv = np.array([[[hue, saturation, value]]], np.float32)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0] * 255
 
 
-class SceneMaker:
-    """Makes the scene of a seed at a size; the same seed always gives the same scene."""
+class Painter:
+    """Paints scenes of `material` (`sources.load`), and of `photographs`' things and fillings where they are given."""
 
-    def __init__(self, cache: Path, pseudo_share: float = 0.25):
-        self.material = sources.load(cache)
-        self.hierarchies = sorted((cache / "hierarchy").glob("*.npz"))
-        self.pseudo_share = pseudo_share
+    def __init__(self, material: dict[str, list[np.ndarray]], photographs: Photographs | None = None):
+        self.material, self.photographs = material, photographs
 
-    def make(self, seed: tuple[int, ...], size: int) -> Scene:
-        rng = np.random.default_rng(seed)
-        if self.hierarchies and rng.random() < self.pseudo_share:
-            return self._photograph(rng, size)
-        return self._painting(rng, size)
-
-    # -- photographs with pseudo-masks ------------------------------------------------------------
-
-    def _photograph(self, rng: np.random.Generator, size: int) -> Scene:
-        with np.load(self.hierarchies[rng.integers(len(self.hierarchies))]) as stored:
-            picture, labels = stored["picture"], stored["labels"]
-            member, weight = stored["member"], stored["weight"]
-        side = int(picture.shape[0] * rng.uniform(0.5, 1.0))
-        top, left = rng.integers(picture.shape[0] - side + 1, size=2)
-        window = np.s_[top : top + side, left : left + side]
-        picture = cv2.resize(picture[window], (size, size), interpolation=cv2.INTER_AREA)
-        labels = cv2.resize(labels[window], (size, size), interpolation=cv2.INTER_NEAREST)
-        if rng.random() < 0.5:
-            picture, labels = picture[:, ::-1], labels[:, ::-1]
-        picture = self._camera(rng, picture.astype(np.float32), light=True)
-        chosen = rng.choice(len(weight), min(12, len(weight)), replace=False, p=weight / weight.sum())
-        masks = member[chosen][:, labels]
-        share = masks.mean((1, 2))
-        keep = (share > 0.01) & (share < MAX_SHARE)
-        if not keep.any():
-            return self._painting(rng, size)
-        kept = int(keep.sum())
-        return Scene(picture, masks[keep], np.full(kept, WEIGHT["region"], np.float32), np.full(kept, "region"))
-
-    # -- painted scenes ---------------------------------------------------------------------------
-
-    def _painting(self, rng: np.random.Generator, size: int) -> Scene:
+    def paint(self, rng: np.random.Generator, size: int) -> Scene:
         self.size = size
         smallest = SMALLEST * max(1, size / FULL)
         canvas = self._texture(rng, size, size, photo=0.7)
@@ -98,7 +44,7 @@ class SceneMaker:
 
         if rng.random() < 0.3:  # stuff: sky, wall, meadow
             for _ in range(rng.integers(1, 3)):
-                field = noise(rng, size, size, rng.uniform(2, 5)) * 0.3 + self._ramp(rng, size, size)
+                field = smooth_noise(rng, size, size, rng.uniform(2, 5)) * 0.3 + self._ramp(rng, size, size)
                 alpha = np.clip((field - rng.uniform(-0.4, 0.4)) * size / 4, 0, 1)
                 self._paint(canvas, owner, part, self._texture(rng, size, size), alpha, 0, 0, count)
                 count += 1
@@ -107,21 +53,19 @@ class SceneMaker:
             grouped = rng.random() < 0.2
             members = int(rng.integers(2, 6)) if grouped else 1
             scale = float(np.exp(rng.uniform(np.log(smallest), np.log(1.1 * size))))
-            centre = self._room(rng, owner, scale)
+            center = self._room(rng, owner, scale)
             base = self._sprite(rng) if grouped and rng.random() < 0.6 else None
             group = []
             for _ in range(members):
                 sprite, parts = base or self._sprite(rng)
                 extent = max(smallest, scale * rng.uniform(0.5, 0.7)) if grouped else scale
-                where = centre + (rng.normal(0, 0.6, 2) * extent if grouped else 0)
+                where = center + (rng.normal(0, 0.6, 2) * extent if grouped else 0)
                 self._place(rng, canvas, owner, part, sprite, parts, where, extent, count)
                 group.append(count)
                 count += 1
             if grouped:
                 groups.append(group)
             total -= members
-        picture = self._camera(rng, canvas, light=True)
-
         found = [("ground", owner == -1)]
         for index in range(count):
             seen = owner == index
@@ -131,12 +75,8 @@ class SceneMaker:
             inner = part * seen
             found += [("part", inner == k) for k in range(1, int(inner.max()) + 1)]
         found += [("group", np.isin(owner, group)) for group in groups]
-        found = [(level, mask) for level, mask in found if MIN_SHARE < mask.mean() < MAX_SHARE]
-        if not found:
-            return self._painting(rng, size)
-        level = np.array([level for level, _ in found])
-        weight = np.array([WEIGHT[name] for name in level], np.float32)
-        return Scene(picture, np.stack([mask for _, mask in found]), weight, level, owner)
+        regions = [(level, WEIGHT[level], mask, None) for level, mask in found if MIN_SHARE < mask.mean() < MAX_SHARE]
+        return scene_of(shoot(rng, canvas), regions, owner) or self.paint(rng, size)
 
     def _room(self, rng: np.random.Generator, owner: np.ndarray, extent: float) -> np.ndarray:
         """A place for something of that extent: the one of three that hides the least of what is there."""
@@ -156,14 +96,17 @@ class SceneMaker:
     def _texture(self, rng: np.random.Generator, height: int, width: int, photo: float = 0.25) -> np.ndarray:
         """A filling, float32 [height,width,3] in 0..255."""
         if rng.random() < photo:
-            picture = self.material["photo"][rng.integers(len(self.material["photo"]))]
-            side = int(min(picture.shape[:2]) * rng.uniform(0.2, 1.0))
+            if self.photographs and rng.random() < 0.6:
+                picture, least = self.photographs.ground(rng), 0.6
+            else:
+                picture, least = self.material["photo"][rng.integers(len(self.material["photo"]))], 0.2
+            side = int(min(picture.shape[:2]) * rng.uniform(least, 1.0))
             top = rng.integers(picture.shape[0] - side + 1)
             left = rng.integers(picture.shape[1] - side + 1)
             crop = picture[top : top + side, left : left + side]
             return cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         kind = rng.integers(5)
-        first, second = colour(rng), colour(rng)
+        first, second = color(rng), color(rng)
         if rng.random() < 0.5:  # close tones: weak edges inside
             second = first + rng.normal(0, 22, 3)
         if kind == 0:
@@ -174,7 +117,7 @@ class SceneMaker:
             blend = np.sin(self._ramp(rng, height, width) * rng.uniform(6, 50)) * rng.uniform(0.5, 4) * 0.5 + 0.5
         elif kind == 3:
             cells = rng.uniform(2, 9)
-            blend = sum(noise(rng, height, width, cells * 2**k) / 2**k for k in range(4)) * 0.5 + 0.5
+            blend = sum(smooth_noise(rng, height, width, cells * 2**k) / 2**k for k in range(4)) * 0.5 + 0.5
         else:
             cells = rng.integers(3, 16)
             y, x = np.mgrid[0 : cells : height * 1j, 0 : cells : width * 1j].astype(np.float32)
@@ -185,7 +128,7 @@ class SceneMaker:
         blend = np.clip(blend, 0, 1)[..., None]
         filled = first * (1 - blend) + second * blend
         if rng.random() < 0.5:
-            filled = filled + noise(rng, height, width, max(height, width) / 3)[..., None] * rng.uniform(2, 20)
+            filled = filled + smooth_noise(rng, height, width, max(height, width) / 3)[..., None] * rng.uniform(2, 20)
         return filled.astype(np.float32)
 
     def _shape(self, rng: np.random.Generator, side: int = 192) -> np.ndarray:
@@ -198,7 +141,7 @@ class SceneMaker:
             glyph = cv2.resize(glyph, None, fx=factor, fy=factor)
             alpha[4 : 4 + glyph.shape[0], 4 : 4 + glyph.shape[1]] = glyph
             return alpha
-        centre, radius = side / 2, side / 2 - 6
+        center, radius = side / 2, side / 2 - 6
         if kind in ("polygon", "blob"):
             points = int(rng.integers(3, 9)) if kind == "polygon" else 64
             angle = np.sort(rng.uniform(0, 2 * np.pi, points)) if kind == "polygon" else np.linspace(0, 2 * np.pi, points)
@@ -209,7 +152,7 @@ class SceneMaker:
                     rng.uniform(-0.3, 0.3) / k * np.sin(k * angle + rng.uniform(0, 2 * np.pi)) for k in range(1, 7)
                 )
                 reach = np.clip(reach, 0.15, 1)
-            outline = np.stack([centre + radius * reach * np.cos(angle), centre + radius * reach * np.sin(angle)], 1)
+            outline = np.stack([center + radius * reach * np.cos(angle), center + radius * reach * np.sin(angle)], 1)
             cv2.fillPoly(alpha, [outline.astype(np.int32)], 255, cv2.LINE_AA)
         elif kind == "ellipse":
             axes = (int(radius), int(radius * rng.uniform(0.3, 1)))
@@ -223,7 +166,7 @@ class SceneMaker:
             cv2.circle(alpha, (side // 2, side // 2), inner, 0, -1, cv2.LINE_AA)
         elif kind == "curve":
             t = np.linspace(0, 1, 40)
-            wave = [centre + radius * 0.9 * (2 * t - 1), centre + radius * rng.uniform(0.1, 0.8) * np.sin(t * rng.uniform(2, 10))]
+            wave = [center + radius * 0.9 * (2 * t - 1), center + radius * rng.uniform(0.1, 0.8) * np.sin(t * rng.uniform(2, 10))]
             thickness = int(side * rng.uniform(0.02, 0.15))
             cv2.polylines(alpha, [np.stack(wave, 1).astype(np.int32)], False, 255, max(2, thickness), cv2.LINE_AA)
         else:  # several boxes and discs joined, like furniture and buildings
@@ -238,7 +181,10 @@ class SceneMaker:
 
     def _sprite(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """An object: RGBA float32 [h,w,4] and its parts, uint8 [h,w] (0 none)."""
-        kind = rng.choice(["stamp", "emoji", "shape"], p=[0.5, 0.14, 0.36])
+        if self.photographs and rng.random() < 0.6:
+            kind = "cutout"
+        else:
+            kind = str(rng.choice(["stamp", "emoji", "shape"], p=[0.5, 0.14, 0.36]))
         if kind == "shape":
             alpha = self._shape(rng)
             fill = self._texture(rng, *alpha.shape)
@@ -248,8 +194,10 @@ class SceneMaker:
                 light = 0.55 + 0.6 * depth + 0.25 * self._ramp(rng, *alpha.shape)
                 fill = fill * light[..., None]
             sprite = np.dstack([fill, alpha]).astype(np.float32)
+        elif kind == "cutout":
+            sprite = self.photographs.cutout(rng).astype(np.float32)
         else:
-            found = self.material[str(kind)]
+            found = self.material[kind]
             sprite = found[rng.integers(len(found))].astype(np.float32)
         parts = np.zeros(sprite.shape[:2], np.uint8)
         if rng.random() < (0.5 if kind == "shape" else 0.1):
@@ -270,8 +218,8 @@ class SceneMaker:
             sprite, parts = sprite[:, ::-1], parts[:, ::-1]
         return np.ascontiguousarray(sprite), np.ascontiguousarray(parts)
 
-    def _place(self, rng, canvas, owner, part, sprite, parts, centre, extent, index) -> None:
-        """Scales, turns, colours and paints one object, sometimes with a shadow under it."""
+    def _place(self, rng, canvas, owner, part, sprite, parts, center, extent, index) -> None:
+        """Scales, turns, colors and paints one object, sometimes with a shadow under it."""
         height, width = sprite.shape[:2]
         factor = extent / max(height, width)
         turn = rng.normal(0, 20) if rng.random() < 0.6 else rng.uniform(0, 360)
@@ -284,13 +232,13 @@ class SceneMaker:
         cos, sin = np.cos(np.radians(turn)) * factor, np.sin(np.radians(turn)) * factor
         matrix = np.array([[cos * stretch, -sin], [sin * stretch, cos]])
         corners = matrix @ np.array([[-width, width, width, -width], [-height, -height, height, height]]) / 2
-        low = np.floor(corners.min(1) + centre).astype(int)
-        high = np.ceil(corners.max(1) + centre).astype(int)
+        low = np.floor(corners.min(1) + center).astype(int)
+        high = np.ceil(corners.max(1) + center).astype(int)
         low_seen, high_seen = np.maximum(low, 0), np.minimum(high, self.size)
         if (high_seen - low_seen < 3).any():
             self.painted.append(0)
             return
-        offset = centre - low_seen - matrix @ np.array([width / 2, height / 2])
+        offset = center - low_seen - matrix @ np.array([width / 2, height / 2])
         affine = np.hstack([matrix, offset[:, None]])
         target = tuple(int(v) for v in high_seen - low_seen)
         premultiplied = sprite.copy()
@@ -321,25 +269,3 @@ class SceneMaker:
         self.painted.append(int(solid.sum()))
         owner[window][solid] = index
         part[window][solid] = 0 if inner is None else inner[solid]
-
-    def _camera(self, rng: np.random.Generator, canvas: np.ndarray, light: bool) -> np.ndarray:
-        """Light, lens and sensor: gradients, white balance, contrast, blur, noise, JPEG."""
-        size = canvas.shape[0]
-        if light and rng.random() < 0.4:
-            canvas = canvas * (1 + 0.4 * noise(rng, size, size, rng.uniform(2, 4)))[..., None]
-        canvas = canvas * rng.uniform(0.85, 1.15, 3)
-        grey = canvas.mean(axis=2, keepdims=True)
-        if rng.random() < 0.3:
-            canvas = grey + (canvas - grey) * rng.uniform(0.0, 1.3)
-        canvas = np.clip((canvas - 128) * rng.uniform(0.6, 1.2) + 128 + rng.normal(0, 12), 0, 255)
-        canvas = (canvas / 255) ** np.exp(rng.normal(0, 0.2)) * 255
-        canvas = canvas.astype(np.float32)
-        if rng.random() < 0.4:
-            canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.3) * size / 256)
-        if rng.random() < 0.5:
-            canvas = canvas + rng.standard_normal(canvas.shape, np.float32) * rng.uniform(1, 9)
-        picture = np.clip(canvas, 0, 255).astype(np.uint8)
-        if rng.random() < 0.4:
-            quality = int(rng.integers(35, 95))
-            picture = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1)
-        return picture

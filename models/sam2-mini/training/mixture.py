@@ -1,0 +1,44 @@
+"""What training sees: painted scenes and real pictures, whole, close up and four in one."""
+
+from pathlib import Path
+
+import numpy as np
+
+import sources
+from painting import Painter
+from photographs import Photographs
+from scene import Scene, close_up, collage
+
+SHARES = dict(paint=0.36, person=0.34, region=0.22, cell=0.08)
+"""How often each kind of picture comes."""
+COLLAGES = 0.15
+CLOSE_UPS = 0.1
+
+
+class Mixture:
+    """Makes the scene of a seed at a size; the same seed always gives the same scene."""
+
+    def __init__(self, cache: Path, pictures: Path):
+        photographs = Photographs(pictures, cache)
+        painter = Painter(sources.load(cache), photographs)
+        self.makers = dict(
+            paint=painter.paint, person=photographs.person, region=photographs.region, cell=photographs.cell
+        )
+
+    def make(self, seed: tuple[int, ...], size: int, second_look: bool = False) -> Scene:
+        """`size` is a multiple of 8; with `second_look` the scene is the surroundings of a region."""
+        rng = np.random.default_rng(seed)
+        form = rng.random()
+        if form < COLLAGES and not second_look:
+            return collage([self._one(rng, size // 2) for _ in range(4)])
+        if second_look or form > 1 - CLOSE_UPS:
+            return close_up(self._one(rng, size, ["paint", "person"]), rng)
+        return self._one(rng, size)
+
+    def _one(self, rng: np.random.Generator, size: int, kinds: list[str] = list(SHARES)) -> Scene:
+        odds = np.array([SHARES[kind] for kind in kinds])
+        while True:
+            kind = str(rng.choice(kinds, p=odds / odds.sum()))
+            scene = self.makers[kind](rng, size)
+            if scene is not None:
+                return scene

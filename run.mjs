@@ -94,7 +94,7 @@ async function prepare() {
   exportBuiltInModel();
 }
 
-const PUBLISHED = ["packages/sam2-export", "packages/sam2-web", "packages/sam2-hosted", "models/sam2-mini"];
+const PUBLISHED = ["packages/sam2-contract", "packages/sam2-export", "packages/sam2-web", "packages/sam2-hosted", "models/sam2-mini"];
 
 /** Makes the packages' tarballs in a folder, and nothing else there. */
 function pack(folder) {
@@ -263,6 +263,7 @@ const COMMANDS = {
     does: "a checkpoint to ONNX",
     async run(args) {
       installPackages();
+      compile();
       program("packages/sam2-export/src/cli.ts", args);
     },
   },

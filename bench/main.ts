@@ -30,7 +30,7 @@ const program = new Command("bench")
   .description("Measures this machine; every figure is a median of repeats, comparisons are paired in one run")
   .argument("[names...]", `of ${[...Object.keys(BENCHES), "quality"].join(", ")}; all but quality by default`)
   .option("--set <folder>", "for quality: photographs, labels and prompts.json")
-  .option("--model <id>", "for quality: a model of the catalogue, an address, or an exported folder", "sam2-mini")
+  .option("--model <id>", "for quality: a model of the catalog, an address, or an exported folder", "sam2-mini")
   .option("--json <file>", "rows as JSON; for quality its report")
   .option("--markdown <file>", "rows as a table");
 

@@ -7,9 +7,9 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { decodeRle, encodeRle, type Mask, type ModelSpec, type Rle, type SegmentPrompt } from "sam2-web";
 import { expect, test } from "vitest";
 import { wave } from "../packages/sam2-export/test/tensors.ts";
-import { normalise, stretch } from "../packages/sam2-web/src/image.ts";
-import { clampLogits, resizeMask } from "../packages/sam2-web/src/mask.ts";
-import { toModelPrompt } from "../packages/sam2-web/src/prompt.ts";
+import { normalize, stretch } from "../packages/sam2-web/src/image/stretch.ts";
+import { clampLogits, resizeMask } from "../packages/sam2-web/src/mask/mask.ts";
+import { toModelPrompt } from "../packages/sam2-web/src/prompt/prompt.ts";
 import { sharedBrowser } from "./browser.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
@@ -92,7 +92,7 @@ test("three masks of every kind of prompt, in onnxruntime", async () => {
   const data = Uint8ClampedArray.from({ length: 4 * width * height }, (_, i) =>
     i % 4 === 3 ? 255 : (samples[channels * (i >> 2) + (i % 4)] as number),
   );
-  const pixels = normalise(stretch({ data, width, height }, imageSize), mean, std);
+  const pixels = normalize(stretch({ data, width, height }, imageSize), mean, std);
   const embedding = await encoder?.run({ image: new Tensor("float32", pixels, [1, 3, imageSize, imageSize]) });
   for (const { mask_input, ...each } of OF_THE_GRAPHS) {
     const mask = mask_input ? { mask_input: wave([side, side], 0.021, 9) } : {};

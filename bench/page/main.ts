@@ -13,8 +13,9 @@ import {
 } from "sam2-web";
 import peerMjs from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs?url";
 import peerWasm from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm?url";
-import { nonMaximumSuppression } from "../../packages/sam2-web/src/automatic.ts";
-import { normalise, readPixels, stretch } from "../../packages/sam2-web/src/image.ts";
+import { nonMaximumSuppression } from "../../packages/sam2-web/src/everything/suppression.ts";
+import { readPixels } from "../../packages/sam2-web/src/image/source.ts";
+import { normalize, stretch } from "../../packages/sam2-web/src/image/stretch.ts";
 import { type Comparison, compare, summary } from "../measure.ts";
 
 /** A photograph at a size, as a JPEG. */
@@ -242,7 +243,7 @@ const bench = {
         peer: "pica",
         ...(await compare(
           {
-            ours: async () => normalise(stretch(pixels, 1024), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+            ours: async () => normalize(stretch(pixels, 1024), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
             theirs: () => pica.resize(source, toSize, { filter: "hamming" }),
           },
           repeats,

@@ -1,6 +1,6 @@
 /** Where pictures and checkpoints come from: files, folders, the camera, the clipboard, samples, what is dropped. */
 import { type FileWithPath, fromEvent } from "file-selector";
-import type { ModelFiles } from "sam2-web";
+import type { CheckpointSource } from "sam2-web";
 import { hasCamera, takePicture } from "./camera.ts";
 import { element } from "./element.ts";
 import { showBusy, showError } from "./status.ts";
@@ -14,7 +14,7 @@ export interface NamedFile {
 /** What takes them. */
 export interface Intake {
   pictures(files: readonly NamedFile[]): void;
-  checkpoint(files: ModelFiles): void;
+  checkpoint(files: CheckpointSource): void;
 }
 
 const SAMPLES = [

@@ -1,9 +1,9 @@
 /**
- * Which model answers: one of the catalogue, or a checkpoint that was brought along. The one before
+ * Which model answers: one of the catalog, or a checkpoint that was brought along. The one before
  * answers until another is open, and goes on where that fails.
  */
 import { sam2Mini } from "sam2-mini";
-import { CATALOGUE, createSegmenter, type ModelSource, type Segmenter } from "sam2-web";
+import { CATALOG, createSegmenter, type ModelSource, type Segmenter } from "sam2-web";
 import { element } from "./element.ts";
 import { forgetError, say, showBusy, showError, showProgress } from "./status.ts";
 
@@ -23,10 +23,10 @@ export class ModelChoice {
    */
   constructor(use: (segmenter: Segmenter) => void) {
     this.#use = use;
-    for (const { id, title, bytes, licence } of CATALOGUE) {
+    for (const { id, title, bytes, license } of CATALOG) {
       this.#sources.set(id, id === "sam2-mini" ? sam2Mini : id);
       const option = new Option(`${title.replace(/ \(.*/, "")}, ${Math.round(bytes / 1e6)} MB`, id);
-      option.title = `${title}, ${licence}`;
+      option.title = `${title}, ${license}`;
       this.#list.add(option);
     }
     this.#list.addEventListener("change", () => this.#choose(this.#list.value));
@@ -38,7 +38,7 @@ export class ModelChoice {
     return this.#opening !== null;
   }
 
-  /** Opens a model that is not of the catalogue; it joins the list once it has opened. */
+  /** Opens a model that is not of the catalog; it joins the list once it has opened. */
   bring(name: string, source: ModelSource): void {
     void this.#open(name, source);
   }

@@ -1,5 +1,5 @@
 /** Shows the picture, the mask and the marks; zooms and pans. Mask edges are drawn at screen resolution. */
-import { maskColour } from "sam2-web";
+import { maskColor } from "sam2-web";
 import type { DrawnObject } from "./label.ts";
 import type { Box, Marks } from "./prompts.ts";
 import type { Stroke } from "./touch-up.ts";
@@ -223,7 +223,7 @@ export class View {
   }
 
   #tint(pixels: Uint8ClampedArray, inside: Uint8Array, width: number, height: number): void {
-    const colour = maskColour(0);
+    const colour = maskColor(0);
     const fill = (this.#shown.preview ? 0.55 : 1) * this.#shown.opacity;
     const edge = this.#shown.preview ? 1 : Math.max(1, Math.round(1.5 * devicePixelRatio));
     for (let y = 0; y < height; y++) {

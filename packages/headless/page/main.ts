@@ -12,7 +12,7 @@ export interface SegmentJob {
   readonly multimask: boolean;
   /** Everything mode in place of a prompt. */
   readonly everything: Pick<
-    sam2.AutomaticOptions,
+    sam2.EverythingOptions,
     "points_per_side" | "pred_iou_thresh" | "stability_score_thresh"
   > | null;
 }
@@ -62,7 +62,7 @@ async function prompted(segmenter: sam2.Segmenter, image: sam2.SegmenterImage, j
 async function everything(
   segmenter: sam2.Segmenter,
   image: sam2.SegmenterImage,
-  options: sam2.AutomaticOptions,
+  options: sam2.EverythingOptions,
 ): Promise<Answer> {
   const start = performance.now();
   const found = await segmenter.segmentEverything(image, options);

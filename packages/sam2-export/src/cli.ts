@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 /** The command line of the exporter. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { ExportError } from "./errors.ts";
-import type { AttentionForm } from "./graph.ts";
-import type { Dtype } from "./manifest.ts";
+import { type AttentionForm, type Dtype, Sam2Error } from "sam2-contract";
 import { exportFolder } from "./node.ts";
 
 interface CliOptions {
@@ -50,7 +48,7 @@ program.action(async (folder: string, options: CliOptions) => {
         `  ${encoder.name} ${size(encoder.bytes)}, ${encoder.nodes} nodes\n  ${decoder.name} ${size(decoder.bytes)}, ${decoder.nodes} nodes\n`,
     );
   } catch (error) {
-    if (!(error instanceof ExportError)) throw error;
+    if (!(error instanceof Sam2Error)) throw error;
     process.stderr.write(`${error.name}: ${error.message}\n`);
     process.exitCode = 1;
   }

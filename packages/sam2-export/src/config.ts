@@ -3,6 +3,7 @@
  * `EdgeTamVideoConfig`). Fields that the file leaves out take the defaults of `transformers`, which
  * writes only what differs from them.
  */
+import type { DynamicMultimask } from "sam2-contract";
 import { invalid, Section } from "./section.ts";
 import { readHiera } from "./trunk/hiera-config.ts";
 import { readTimmTrunk } from "./trunk/timm.ts";
@@ -32,11 +33,7 @@ export interface Sam2Config {
   readonly iouHeadDepth: number;
   readonly iouHeadHiddenDim: number;
   /** Single-mask output falls back to the best of several when its stability is under the threshold. */
-  readonly dynamicMultimask: {
-    readonly enabled: boolean;
-    readonly stabilityDelta: number;
-    readonly stabilityThreshold: number;
-  };
+  readonly dynamicMultimask: DynamicMultimask;
 }
 
 /** The patch grid is a quarter of the image, and the last stage is an eighth of that. */

@@ -1,11 +1,20 @@
 /** From a checkpoint's files to the three files of a model; no file system, no DOM, no runtime. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
+import {
+  type AttentionForm,
+  CONTRACT_VERSION,
+  type Dtype,
+  FILE_NAMES,
+  IMAGE_MEAN,
+  IMAGE_STD,
+  type ModelFile,
+  type ModelManifest,
+  Sam2Error,
+} from "sam2-contract";
 import { parseConfig, type Sam2Config } from "./config.ts";
-import { ExportError } from "./errors.ts";
-import type { AttentionForm, Graph, GraphOptions } from "./graph.ts";
+import type { Graph, GraphOptions } from "./graph.ts";
 import { buildImageEncoder } from "./image-encoder.ts";
-import { CONTRACT_VERSION, type Dtype, IMAGE_MEAN, IMAGE_STD, type ModelFile, type ModelManifest } from "./manifest.ts";
 import { buildMaskDecoder } from "./mask-decoder.ts";
 import { serialize } from "./onnx.ts";
 import { type ByteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";
@@ -36,25 +45,22 @@ export interface ExportOptions {
 /** Takes the pieces of one file, in order. */
 export type FileWriter = (name: string, pieces: AsyncIterable<Uint8Array>) => Promise<void>;
 
-/** The names of the written files. */
-export const FILE_NAMES = { encoder: "encoder.onnx", decoder: "decoder.onnx", manifest: "model.json" } as const;
-
 async function readTensors({ weights, index }: CheckpointFiles): Promise<Map<string, TensorEntry>> {
   const tensors = new Map<string, TensorEntry>();
   for (const source of weights) {
     for (const [name, entry] of await readSafetensors(source)) {
       if (tensors.has(name))
-        throw new ExportError("InvalidSafetensorsError", `tensor "${name}" is in more than one file`);
+        throw new Sam2Error("InvalidSafetensorsError", `tensor "${name}" is in more than one file`);
       tensors.set(name, entry);
     }
   }
   const listed = (index as { weight_map?: unknown } | undefined)?.weight_map;
   if (index !== undefined && (typeof listed !== "object" || listed === null)) {
-    throw new ExportError("InvalidConfigError", "model.safetensors.index.json: expected an object weight_map");
+    throw new Sam2Error("InvalidConfigError", "model.safetensors.index.json: expected an object weight_map");
   }
   const missing = Object.keys(listed ?? {}).find((name) => !tensors.has(name));
   if (missing !== undefined) {
-    throw new ExportError(
+    throw new Sam2Error(
       "MissingTensorError",
       `tensor "${missing}" is listed in the index, but in none of the ${weights.length} files`,
     );
@@ -84,7 +90,7 @@ async function writeGraph(name: string, graph: Graph, write: FileWriter): Promis
  * checkpoint as the writer asks for them.
  *
  * @returns the manifest, as written to model.json
- * @throws ExportError
+ * @throws Sam2Error
  */
 export async function exportModel(
   files: CheckpointFiles,

@@ -2,6 +2,7 @@
  * Builds an ONNX graph node by node. A value knows its shape, so a mismatch is found here, at
  * export, and not by a runtime. Sizes that are free at run time are strings ("B", "T").
  */
+import type { AttentionForm } from "sam2-contract";
 import { elements, type Linear, type Storage, type Weight } from "./weights.ts";
 
 /** A size: known at export, or the name of a free one. */
@@ -29,9 +30,6 @@ export interface Node {
 export type Initializer =
   | { readonly kind: "weight"; readonly name: string; readonly weight: Weight; readonly storage: Storage }
   | { readonly kind: "int64"; readonly name: string; readonly values: readonly number[] };
-
-/** How attention is written; see `AttentionForm` in index.ts. */
-export type AttentionForm = "fused" | "decomposed";
 
 /** What the exporter's caller chose. */
 export interface GraphOptions {

@@ -15,26 +15,10 @@
  *
  * @module
  */
-export { type CanaryAnswer, type CanarySample, canaryQuestion, sampleCanary } from "./canary.ts";
+export type { AttentionForm, Dtype, ModelFile, ModelManifest } from "sam2-contract";
+export { isSam2Error, Sam2Error, type Sam2ErrorName } from "sam2-contract";
 export { type ModelType, parseConfig, type Sam2Config } from "./config.ts";
-export {
-  type CheckpointFiles,
-  type ExportOptions,
-  exportModel,
-  exportToMemory,
-  FILE_NAMES,
-  type FileWriter,
-} from "./convert.ts";
-export { ExportError, type ExportErrorName } from "./errors.ts";
-export type { AttentionForm } from "./graph.ts";
-export {
-  CONTRACT_VERSION,
-  type Dtype,
-  IMAGE_MEAN,
-  IMAGE_STD,
-  type ModelFile,
-  type ModelManifest,
-} from "./manifest.ts";
+export { type CheckpointFiles, type ExportOptions, exportModel, exportToMemory, type FileWriter } from "./convert.ts";
 export { type ByteSource, byteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";
 export type { EfficientNetLiteConfig } from "./trunk/efficientnet-lite.ts";
 export type { HieraConfig } from "./trunk/hiera-config.ts";

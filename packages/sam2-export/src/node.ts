@@ -2,17 +2,22 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { type CanaryAnswer, canaryQuestion, sampleCanary } from "./canary.ts";
-import { type ExportOptions, exportModel, FILE_NAMES } from "./convert.ts";
-import { ExportError } from "./errors.ts";
-import type { ModelManifest } from "./manifest.ts";
+import {
+  type CanaryAnswer,
+  canaryQuestion,
+  FILE_NAMES,
+  type ModelManifest,
+  Sam2Error,
+  sampleCanary,
+} from "sam2-contract";
+import { type ExportOptions, exportModel } from "./convert.ts";
 import type { ByteSource } from "./safetensors.ts";
 
 async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, "utf8"));
   } catch (cause) {
-    throw new ExportError("InvalidConfigError", `${path}: expected a readable JSON file`, { cause });
+    throw new Sam2Error("InvalidConfigError", `${path}: expected a readable JSON file`, { cause });
   }
 }
 
@@ -48,7 +53,7 @@ async function openWeights(folder: string): Promise<{ handles: FileHandle[]; ind
       handles.push(await open(join(folder, name)));
     } catch (cause) {
       await Promise.all(handles.map((handle) => handle.close()));
-      throw new ExportError("InvalidSafetensorsError", `${join(folder, name)}: expected a readable file`, { cause });
+      throw new Sam2Error("InvalidSafetensorsError", `${join(folder, name)}: expected a readable file`, { cause });
     }
   }
   return index === undefined ? { handles } : { handles, index };
@@ -67,7 +72,7 @@ export interface FolderExportOptions extends Partial<ExportOptions> {
  * The files are written to a folder aside, which then takes the place of `outFolder`: there is
  * never half a model, and a model that was there before stays when the export fails.
  *
- * @throws ExportError
+ * @throws Sam2Error
  */
 export async function exportFolder(
   checkpointFolder: string,
@@ -101,7 +106,7 @@ export async function exportFolder(
 /** Puts the canary's question to the exported graphs on the CPU. */
 async function answerCanary(folder: string, { imageSize, maskSize }: ModelManifest): Promise<CanaryAnswer> {
   const { InferenceSession, Tensor } = await import("onnxruntime-node").catch((cause: unknown) => {
-    throw new ExportError("RuntimeError", "a canary needs the package onnxruntime-node", { cause });
+    throw new Sam2Error("MissingPackageError", "a canary needs the package onnxruntime-node", { cause });
   });
   const { pixels, click } = canaryQuestion(imageSize);
   const tensor = (data: Float32Array, ...dims: number[]) => new Tensor("float32", data, dims);
@@ -130,7 +135,7 @@ async function output<T>(what: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    throw new ExportError("OutputError", `${what}: ${(cause as Error).message}`, { cause });
+    throw new Sam2Error("OutputError", `${what}: ${(cause as Error).message}`, { cause });
   }
 }
 

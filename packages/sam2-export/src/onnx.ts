@@ -5,7 +5,7 @@
  * more than one tensor is in memory beyond the checkpoint itself.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { ExportError } from "./errors.ts";
+import { Sam2Error } from "sam2-contract";
 import { type Attribute, type Dim, type Graph, type Initializer, type Node, OPSET, type Value } from "./graph.ts";
 import { halvesOfFloats } from "./safetensors.ts";
 import { elements } from "./weights.ts";
@@ -101,7 +101,7 @@ async function tensorBytes(item: Initializer): Promise<Uint8Array> {
   const halves = halvesOfFloats(values);
   const lost = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
   if (lost >= 0) {
-    throw new ExportError(
+    throw new Sam2Error(
       "TensorValueError",
       `tensor "${item.name}": element ${lost} is ${values[lost]}, over the largest half-precision number, 65504; export as fp32`,
     );
@@ -131,7 +131,7 @@ export async function* serialize(graph: Graph): AsyncGenerator<Uint8Array> {
   const body = structure.finish();
   const graphBytes = tensors.reduce((total, tensor) => total + tensor.size, body.length);
   if (graphBytes > MAX_MODEL_BYTES) {
-    throw new ExportError(
+    throw new Sam2Error(
       "OutputError",
       `${graph.name}: ${graphBytes} bytes are over ONNX's limit of 2 GB; export as fp16`,
     );

@@ -3,7 +3,7 @@
  * a JSON header of dtype, shape and offsets, then the tensors' bytes. Only the header is read at
  * first; a tensor's bytes are fetched when asked for.
  */
-import { ExportError } from "./errors.ts";
+import { Sam2Error } from "sam2-contract";
 
 /** Bytes that can be read in ranges: a file, a Blob, an ArrayBuffer. */
 export interface ByteSource {
@@ -45,8 +45,8 @@ const DTYPE_BYTES: Readonly<Record<string, number>> = {
   F64: 8,
 };
 
-function invalid(message: string, options?: ErrorOptions): ExportError {
-  return new ExportError("InvalidSafetensorsError", message, options);
+function invalid(message: string, options?: ErrorOptions): Sam2Error {
+  return new Sam2Error("InvalidSafetensorsError", message, options);
 }
 
 /** Wraps an ArrayBuffer, a view or a Blob (which is read slice by slice, never as a whole). */
@@ -156,7 +156,7 @@ export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (value - value !== 0) {
-      throw new ExportError(
+      throw new Sam2Error(
         "TensorValueError",
         `tensor "${entry.name}": element ${i} is ${value}, expected a finite number`,
       );

@@ -1,5 +1,5 @@
 /** Reads JSON objects of a configuration field by field, with errors that name the field. */
-import { ExportError } from "./errors.ts";
+import { Sam2Error } from "sam2-contract";
 
 /** One JSON object of the file, with the path to it for messages. */
 export class Section {
@@ -99,6 +99,6 @@ function alternatives(names: readonly string[]): string {
 }
 
 /** The error for a field: where, what was expected and what came. */
-export function invalid(path: string, expected: string, came: unknown): ExportError {
-  return new ExportError("InvalidConfigError", `${path}: expected ${expected}, got ${JSON.stringify(came)}`);
+export function invalid(path: string, expected: string, came: unknown): Sam2Error {
+  return new Sam2Error("InvalidConfigError", `${path}: expected ${expected}, got ${JSON.stringify(came)}`);
 }

@@ -2,7 +2,7 @@
  * Lazy weights: named views into a checkpoint, checked for shape when the graph is built and read
  * only when they are written, so that exporting needs little more memory than its largest tensor.
  */
-import { ExportError } from "./errors.ts";
+import { Sam2Error } from "sam2-contract";
 import { readFloats, type TensorEntry } from "./safetensors.ts";
 
 /** How a weight is stored: `half` only where the graph tolerates it and the caller asked for fp16. */
@@ -154,10 +154,10 @@ export class Checkpoint {
   buffer(name: string, dims: readonly number[]): Weight {
     const entry = this.#tensors.get(name);
     if (!entry) {
-      throw new ExportError("MissingTensorError", `tensor "${name}" [${dims}] is not in the checkpoint`);
+      throw new Sam2Error("MissingTensorError", `tensor "${name}" [${dims}] is not in the checkpoint`);
     }
     if (entry.shape.join() !== dims.join()) {
-      throw new ExportError("TensorShapeError", `tensor "${name}": expected shape [${dims}], got [${entry.shape}]`);
+      throw new Sam2Error("TensorShapeError", `tensor "${name}": expected shape [${dims}], got [${entry.shape}]`);
     }
     return { name, dims, load: () => readFloats(entry) };
   }

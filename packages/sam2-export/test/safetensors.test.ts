@@ -1,7 +1,7 @@
 /** The safetensors reader: what it takes, what it refuses, and that no bytes can make it crash otherwise. */
 import fc from "fast-check";
+import { Sam2Error } from "sam2-contract";
 import { describe, expect, test } from "vitest";
-import { ExportError } from "../src/errors.ts";
 import { byteSource, halvesOfFloats, readFloats, readSafetensors, type TensorEntry } from "../src/safetensors.ts";
 
 /** A file of the given header (text or object) and data. */
@@ -122,7 +122,7 @@ test("any bytes are read or refused by name", async () => {
         try {
           for (const entry of (await read(bytes)).values()) await readFloats(entry);
         } catch (error) {
-          expect(error).toBeInstanceOf(ExportError);
+          expect(error).toBeInstanceOf(Sam2Error);
         }
       },
     ),

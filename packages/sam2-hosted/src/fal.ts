@@ -3,10 +3,10 @@
  * storage that its client uploads files to (`rest.fal.ai`).
  */
 import {
-  type AutomaticMask,
   decodeRle,
   drawMask,
   drawOverlay,
+  type EverythingMask,
   exportCanvas,
   isSam2Error,
   type Mask,
@@ -306,6 +306,6 @@ function sizeOf({ width, height }: { readonly width: number; readonly height: nu
   return { width, height };
 }
 
-function largestFirst(found: readonly AutomaticMask[]): Mask[] {
+function largestFirst(found: readonly EverythingMask[]): Mask[] {
   return [...found].sort((a, b) => b.area - a.area).map(({ segmentation }) => decodeRle(segmentation as Rle));
 }

@@ -6,10 +6,10 @@ import { HTTPError, HTTPValidationError, HTTPValidationError$inboundSchema } fro
 import Ajv from "ajv";
 import { createHostedFetch, type HostedOptions, type TextDetector } from "sam2-hosted";
 import {
-  type AutomaticMask,
   createSegmenter,
   decodeRle,
   drawMask,
+  type EverythingMask,
   exportCanvas,
   type Rle,
   type Segmenter,
@@ -183,7 +183,7 @@ describe("fal", () => {
   beforeAll(async () => {
     address = URL.createObjectURL(photo);
     const found = await segmenter.segmentEverything(photo, thresholds);
-    const pixelsOf = ({ segmentation }: AutomaticMask): Uint8Array => decodeRle(segmentation as Rle).data;
+    const pixelsOf = ({ segmentation }: EverythingMask): Uint8Array => decodeRle(segmentation as Rle).data;
     expected = [...found].sort((a, b) => b.area - a.area).map(pixelsOf);
   });
 

@@ -13,45 +13,45 @@
  *
  * @module
  */
-export type { AutomaticMask, AutomaticOptions, AutomaticProgress, OutputMode } from "./automatic.ts";
-export type { CachedFile, DownloadProgress } from "./cache.ts";
-export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
-export {
-  type CallOptions,
-  createSegmenter,
-  type EverythingOptions,
-  type Segmenter,
-  type SegmenterImage,
-  type SegmenterOptions,
-  type SegmentOptions,
-  type SegmentRequest,
-  type SetImageOptions,
-} from "./client.ts";
-export type { DeviceChoice } from "./device.ts";
-export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "./errors.ts";
-export type { ImageSource } from "./image.ts";
-export { type LivepeerJson, toLivepeerJSON } from "./livepeer.ts";
-export type { CheckpointAddress, ModelAddresses, ModelFiles, ModelSource } from "./load.ts";
-export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask.ts";
-export type { ModelSpec } from "./model.ts";
+export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "sam2-contract";
+export type { EverythingMask, EverythingProgress } from "./everything/everything.ts";
+export type { EverythingOptions, OutputMode } from "./everything/options.ts";
+export type { ImageSource } from "./image/source.ts";
+export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask/mask.ts";
 export {
   type CanvasFormat,
-  type Colour,
+  type Color,
   cutOut,
   type DrawablePicture,
   drawMask,
   drawOverlay,
   exportCanvas,
   type LabelMap,
-  maskColour,
+  maskColor,
   type Overlay,
   toDataUrl,
   toLabelMap,
-} from "./overlay.ts";
-export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./polygon.ts";
-export type { EncodePhase, EncodeTimings } from "./predictor.ts";
-export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt.ts";
-export { type Quality, SegmentResult } from "./result.ts";
-export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./rle.ts";
-export type { Backend, DeviceInfo } from "./session.ts";
-export type { OpenProgress } from "./worker.ts";
+} from "./mask/overlay.ts";
+export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./mask/polygon.ts";
+export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./mask/rle.ts";
+export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
+export type { CheckpointSource, ExportSource, ModelSource } from "./model/source.ts";
+export type { ModelSpec } from "./model/spec.ts";
+export type { SegmenterImage } from "./page/images.ts";
+export { type LivepeerJson, toLivepeerJSON } from "./page/livepeer.ts";
+export type {
+  CallOptions,
+  SegmentEverythingOptions,
+  SegmenterOptions,
+  SegmentOptions,
+  SetImageOptions,
+} from "./page/options.ts";
+export { type Quality, SegmentResult } from "./page/result.ts";
+export { createSegmenter, type Segmenter, type SegmentRequest } from "./page/segmenter.ts";
+export type { OpenProgress } from "./predictor/open.ts";
+export type { EncodePhase, EncodeTimings } from "./predictor/predictor.ts";
+export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt/prompt.ts";
+export type { DeviceChoice } from "./runtime/device.ts";
+export type { Backend, DeviceInfo } from "./runtime/sessions.ts";
+export type { CachedFile } from "./storage/cache.ts";
+export type { DownloadProgress } from "./storage/download.ts";

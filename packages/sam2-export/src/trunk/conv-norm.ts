@@ -4,7 +4,7 @@
  * At inference, batch normalization multiplies a channel by γ/√(σ²+ε) and adds β − μγ/√(σ²+ε): a
  * convolution without bias before it takes the factor into its kernel and the rest as its bias.
  */
-import { ExportError } from "../errors.ts";
+import { Sam2Error } from "sam2-contract";
 import type { ConvOptions, Graph, Value } from "../graph.ts";
 import { type Checkpoint, computed, elements, type Linear, reshaped, rows, type Weight } from "../weights.ts";
 
@@ -38,7 +38,7 @@ export function readConvNorm(checkpoint: Checkpoint, { conv, norm, dims, epsilon
     const [scales, variances] = [await gamma.load(), await variance.load()];
     const negative = variances.findIndex((value) => value < 0);
     if (negative >= 0) {
-      throw new ExportError(
+      throw new Sam2Error(
         "TensorValueError",
         `tensor "${variance.name}": element ${negative} is ${variances[negative]}, expected a variance of 0 or more`,
       );

@@ -13,8 +13,8 @@
  * Padding is then with zeros, after q, k and v, and costs no matrix product.
  */
 
+import { Sam2Error } from "sam2-contract";
 import { attention } from "../attention.ts";
-import { ExportError } from "../errors.ts";
 import { type Graph, MAX_TENSOR_BYTES, type Value } from "../graph.ts";
 import {
   type Checkpoint,
@@ -305,7 +305,7 @@ function patchEmbedding(
   const bias = graph.constant(checkpoint.get(`${name}.bias`, [channels]));
   const patches = graph.conv(image, weight, bias, { stride, padding: [padding, padding] });
   if (patches.dims[2] !== grid) {
-    throw new ExportError(
+    throw new Sam2Error(
       "InvalidConfigError",
       `patch embedding: expected a grid of ${grid}, kernel ${kernel} with padding ${padding} gives ${patches.dims[2]}`,
     );

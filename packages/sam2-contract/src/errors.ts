@@ -1,0 +1,81 @@
+/** The errors that the packages throw on purpose. */
+
+/**
+ * Every name of a `Sam2Error`, and when it is thrown. `AbortError` and `TimeoutError` are the platform's
+ * own and come as they are.
+ */
+export const ERROR_NAMES = [
+  /** Points, a box, a mask or an option of a request is not as documented. */
+  "InvalidPromptError",
+  /** The model's files cannot take this kind of prompt. */
+  "UnsupportedPromptError",
+  /** The image cannot be read, or is too large. */
+  "InvalidImageError",
+  /** The image was released, or made room for others. */
+  "ImageReleasedError",
+  /** No model has this name. */
+  "UnknownModelError",
+  /** model.json or an ONNX file is not as documented. */
+  "InvalidModelError",
+  /** The network failed, or answered with an error. */
+  "DownloadError",
+  /** A file has another size or hash than was promised. */
+  "IntegrityError",
+  /** The device cannot run the model. */
+  "DeviceError",
+  /** The segmenter was disposed of. */
+  "DisposedError",
+  /** Bytes are not a safetensors file. */
+  "InvalidSafetensorsError",
+  /** config.json describes no model that can be converted. */
+  "InvalidConfigError",
+  /** The checkpoint lacks a tensor. */
+  "MissingTensorError",
+  /** A tensor of the checkpoint has an unexpected shape. */
+  "TensorShapeError",
+  /** A tensor of the checkpoint holds a value that cannot be stored. */
+  "TensorValueError",
+  /** The converted model cannot be written where it should go. */
+  "OutputError",
+  /** An optional package that the call needs is not installed. */
+  "MissingPackageError",
+] as const;
+
+/** Name of an error of these packages. */
+export type Sam2ErrorName = (typeof ERROR_NAMES)[number];
+
+/**
+ * An error with a stable `name`. Its `message` says what was expected and what came.
+ *
+ * ```ts
+ * throw new Sam2Error("InvalidPromptError", "box: expected x1 < x2 and y1 < y2, got [5,5,1,1]");
+ * ```
+ */
+export class Sam2Error extends Error {
+  // a field, not a getter of the class: Comlink sends an error's own name, message and stack
+  override readonly name: Sam2ErrorName;
+
+  constructor(name: Sam2ErrorName, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = name;
+  }
+}
+
+/**
+ * Whether `error` is one of these packages', and of the given name if one is given.
+ *
+ * An error that came from the worker has lost its class, so the name decides.
+ *
+ * ```ts
+ * try {
+ *   await segmenter.setImage(file);
+ * } catch (error) {
+ *   if (!isSam2Error(error, "InvalidImageError")) throw error;
+ *   alert(error.message);
+ * }
+ * ```
+ */
+export function isSam2Error(error: unknown, name?: Sam2ErrorName): error is Sam2Error {
+  if (!(error instanceof Error)) return false;
+  return name === undefined ? (ERROR_NAMES as readonly string[]).includes(error.name) : error.name === name;
+}

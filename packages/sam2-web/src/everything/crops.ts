@@ -1,0 +1,58 @@
+/** Everything mode on an image that a predictor holds: its crops are encoded like images of their own. */
+import { Sam2Error } from "sam2-contract";
+import { decodeImage, type TransferableImage } from "../image/source.ts";
+import type { Predictor } from "../predictor/predictor.ts";
+import { type EverythingMask, type EverythingProgress, type PointDecoder, segmentEverything } from "./everything.ts";
+import type { EverythingOptions } from "./options.ts";
+import type { BoxXYXY } from "./suppression.ts";
+
+/** Names the crops of all runs apart. */
+let crops = 0;
+
+/**
+ * Segments everything in an image that was set.
+ *
+ * @param id the image
+ * @param source the picture, where crops are asked for
+ * @param onProgress called after each batch; everything stops when it throws, or rejects
+ * @throws ImageReleasedError, InvalidImageError, InvalidPromptError
+ */
+export async function segmentImage(
+  predictor: Predictor,
+  id: string,
+  source: TransferableImage | null,
+  options: EverythingOptions,
+  onProgress: (progress: EverythingProgress) => Promise<void>,
+): Promise<EverythingMask[]> {
+  const size = predictor.sizeOf(id);
+  const picture = source === null ? null : await decodeImage(source);
+  const open = async ([x0, y0, x1, y1]: BoxXYXY): Promise<PointDecoder> => {
+    const [width, height] = [x1 - x0, y1 - y0];
+    if (width === size.width && height === size.height) return pointDecoder(predictor, id, async () => undefined);
+    if (!picture) throw new Sam2Error("InvalidImageError", "crops need the picture, not only its encoding");
+    const crop = `${id}/crop/${crops++}`;
+    await predictor.setImage(crop, await createImageBitmap(picture, x0, y0, width, height), () => undefined);
+    return pointDecoder(predictor, crop, () => predictor.releaseImage(crop));
+  };
+  try {
+    return await segmentEverything(size, options, open, onProgress);
+  } finally {
+    picture?.close();
+  }
+}
+
+/** Each point is an object of its own. */
+function pointDecoder(predictor: Predictor, id: string, release: () => Promise<void>): PointDecoder {
+  return {
+    decode: (points, masks, multimask) => {
+      const [batch = 0] = points.dims;
+      return predictor.predictUnclamped(id, {
+        point_coords: points,
+        point_labels: { data: new Float32Array(batch).fill(1), dims: [batch, 1] },
+        mask_input: masks ?? undefined,
+        multimask_output: multimask,
+      });
+    },
+    release,
+  };
+}

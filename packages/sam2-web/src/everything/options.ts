@@ -1,0 +1,97 @@
+/** Options of everything mode, their defaults and limits: those of Meta's `SAM2AutomaticMaskGenerator`. */
+import { Sam2Error } from "sam2-contract";
+
+/** The form of a mask in the result. */
+export type OutputMode = "coco_rle" | "binary_mask" | "polygon";
+
+/** Options of everything mode, named as Meta's. */
+export interface EverythingOptions {
+  /** Points along one side of the grid; 32. */
+  readonly points_per_side?: number | undefined;
+  /** Points decoded at once; the result does not depend on it; 16, since memory grows with it (Meta: 64). */
+  readonly points_per_batch?: number | undefined;
+  /** Masks whose predicted IoU is not over this are dropped; 0.8. */
+  readonly pred_iou_thresh?: number | undefined;
+  /** Masks less stable than this are dropped; 0.95. */
+  readonly stability_score_thresh?: number | undefined;
+  /** How far the threshold is moved up and down to measure stability; 1. */
+  readonly stability_score_offset?: number | undefined;
+  /** Logits over this are the mask; 0. */
+  readonly mask_threshold?: number | undefined;
+  /** Of masks whose boxes overlap by more (IoU), the best-scored stays; 0.7. */
+  readonly box_nms_thresh?: number | undefined;
+  /** Layers of crops that are segmented too, layer n having (2^n)² of them; 0. */
+  readonly crop_n_layers?: number | undefined;
+  /** As `box_nms_thresh`, between crops: the mask of the smaller crop stays; 0.7. */
+  readonly crop_nms_thresh?: number | undefined;
+  /** Overlap of the first layer's crops, as a share of the image's shorter side; 512/1500. */
+  readonly crop_overlap_ratio?: number | undefined;
+  /** Layer n has `points_per_side` / this^n points along a side; 1. */
+  readonly crop_n_points_downscale_factor?: number | undefined;
+  /** Grids of each layer in place of `points_per_side`: points x, y in [0,1]. */
+  readonly point_grids?: readonly (readonly (readonly [number, number])[])[] | undefined;
+  /** Holes and islands smaller than this many pixels are filled and removed; 0. */
+  readonly min_mask_region_area?: number | undefined;
+  /** Whether each mask is refined once, by giving it back to the decoder; false. */
+  readonly use_m2m?: boolean | undefined;
+  /** Whether each point gives three masks; true. */
+  readonly multimask_output?: boolean | undefined;
+  /** Form of the masks; `coco_rle` by default. */
+  readonly output_mode?: OutputMode | undefined;
+}
+
+/** All options, with a value each. */
+export type Settings = { readonly [K in keyof EverythingOptions]-?: NonNullable<EverythingOptions[K]> };
+
+const DEFAULTS: Omit<Settings, "point_grids"> = {
+  points_per_side: 32,
+  points_per_batch: 16,
+  pred_iou_thresh: 0.8,
+  stability_score_thresh: 0.95,
+  stability_score_offset: 1,
+  mask_threshold: 0,
+  box_nms_thresh: 0.7,
+  crop_n_layers: 0,
+  crop_nms_thresh: 0.7,
+  crop_overlap_ratio: 512 / 1500,
+  crop_n_points_downscale_factor: 1,
+  min_mask_region_area: 0,
+  use_m2m: false,
+  multimask_output: true,
+  output_mode: "coco_rle",
+};
+
+/** Least and greatest values, and whether they must be whole. */
+const LIMITS: Partial<Record<keyof EverythingOptions, readonly [number, number, "whole" | "any"]>> = {
+  points_per_side: [1, 256, "whole"],
+  points_per_batch: [1, 1024, "whole"],
+  pred_iou_thresh: [0, 1, "any"],
+  stability_score_thresh: [0, 1, "any"],
+  stability_score_offset: [0, 32, "any"],
+  mask_threshold: [-32, 32, "any"],
+  box_nms_thresh: [0, 1, "any"],
+  crop_n_layers: [0, 4, "whole"],
+  crop_nms_thresh: [0, 1, "any"],
+  crop_overlap_ratio: [0, 1, "any"],
+  crop_n_points_downscale_factor: [1, 256, "whole"],
+  min_mask_region_area: [0, Number.MAX_SAFE_INTEGER, "any"],
+};
+
+/** Fills in defaults. @throws InvalidPromptError */
+export function everythingSettings(options: EverythingOptions): Settings {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const settings = { ...DEFAULTS, point_grids: [], ...given } as Settings;
+  for (const [name, [least, greatest, kind]] of Object.entries(LIMITS)) {
+    const value = settings[name as keyof Settings];
+    const whole = kind === "any" || Number.isInteger(value);
+    if (typeof value !== "number" || !(value >= least && value <= greatest) || !whole) {
+      const expected = `a${kind === "whole" ? " whole" : ""} number from ${least} to ${greatest}`;
+      throw new Sam2Error("InvalidPromptError", `${name}: expected ${expected}, got ${JSON.stringify(value)}`);
+    }
+  }
+  if (!["coco_rle", "binary_mask", "polygon"].includes(settings.output_mode)) {
+    const expected = "coco_rle, binary_mask or polygon";
+    throw new Sam2Error("InvalidPromptError", `output_mode: expected ${expected}, got ${settings.output_mode}`);
+  }
+  return settings;
+}

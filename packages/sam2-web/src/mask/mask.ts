@@ -1,0 +1,154 @@
+/** Low-resolution logits → full-size masks, and what can be said of a mask. */
+
+/** A binary mask: 0 and 1, row-major. */
+export interface Mask {
+  /** width · height values, 0 or 1. */
+  readonly data: Uint8Array;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+}
+
+/** Box in pixels: left, top, width, height (COCO's XYWH). */
+export type BoxXYWH = readonly [number, number, number, number];
+
+/**
+ * One bilinear resize with half-pixel centers, as PyTorch's `interpolate(mode="bilinear",
+ * align_corners=False)`.
+ *
+ * @param logits [side,side]
+ * @returns [height,width]
+ */
+export function resizeLogits(logits: Float32Array, side: number, width: number, height: number): Float32Array {
+  const result = new Float32Array(width * height);
+  const row = new Float32Array(side);
+  const { index, weight } = taps(side, width);
+  for (let y = 0; y < height; y++) {
+    blendRow(logits, side, y, height, row);
+    const start = y * width;
+    for (let x = 0; x < width; x++) {
+      const i = index[x] as number;
+      const a = row[i] as number;
+      const b = row[Math.min(i + 1, side - 1)] as number;
+      result[start + x] = a + (b - a) * (weight[x] as number);
+    }
+  }
+  return result;
+}
+
+function taps(from: number, to: number): { index: Int32Array; weight: Float32Array } {
+  const index = new Int32Array(to);
+  const weight = new Float32Array(to);
+  for (let position = 0; position < to; position++) {
+    const center = Math.max(((position + 0.5) * from) / to - 0.5, 0);
+    index[position] = Math.min(Math.floor(center), from - 1);
+    weight[position] = center - (index[position] as number);
+  }
+  return { index, weight };
+}
+
+/** The row of a `side`×`side` map that lies at row `y` of a map `height` high. */
+function blendRow(logits: Float32Array, side: number, y: number, height: number, row: Float32Array): void {
+  const center = Math.max(((y + 0.5) * side) / height - 0.5, 0);
+  const top = Math.min(Math.floor(center), side - 1);
+  const bottom = Math.min(top + 1, side - 1);
+  const weight = center - top;
+  for (let x = 0; x < side; x++) {
+    const a = logits[top * side + x] as number;
+    row[x] = a + ((logits[bottom * side + x] as number) - a) * weight;
+  }
+}
+
+/**
+ * Visits the runs of pixels where `resizeLogits(…) > threshold`, row by row, left to right, without
+ * making the float plane.
+ *
+ * Along a row the resized logits are linear between two low-resolution columns, so they cross the
+ * threshold at most once there: the crossing is computed. The cost is that of the low-resolution
+ * map, stretched in one direction only.
+ */
+export function forEachRun(
+  logits: Float32Array,
+  side: number,
+  width: number,
+  height: number,
+  threshold: number,
+  visit: (row: number, from: number, to: number) => void,
+): void {
+  const row = new Float32Array(side);
+  const scale = width / side;
+  for (let y = 0; y < height; y++) {
+    blendRow(logits, side, y, height, row);
+    let a = (row[0] as number) - threshold;
+    let inside = a > 0;
+    let from = 0;
+    for (let column = 0; column + 1 < side; column++) {
+      const b = (row[column + 1] as number) - threshold;
+      if (b > 0 !== inside) {
+        const crossing = column + a / (a - b);
+        // the first pixel whose center lies at or beyond the crossing
+        let to = Math.min(Math.max(Math.ceil((crossing + 0.5) * scale - 0.5), 0), width);
+        // at the threshold is outside: entering the mask, the pixel exactly at the crossing is not in yet
+        if (!inside && (to + 0.5) / scale - 0.5 === crossing) to = Math.min(to + 1, width);
+        if (inside && to > from) visit(y, from, to);
+        from = to;
+        inside = !inside;
+      }
+      a = b;
+    }
+    if (inside && width > from) visit(y, from, width);
+  }
+}
+
+/** The mask `resizeLogits(…) > 0`; the cost is that of `forEachRun` and of the memory written. */
+export function resizeMask(logits: Float32Array, side: number, width: number, height: number): Mask {
+  const data = new Uint8Array(width * height);
+  forEachRun(logits, side, width, height, 0, (y, from, to) => data.fill(1, y * width + from, y * width + to));
+  return { data, width, height };
+}
+
+/** Number of pixels in the mask. */
+export function maskArea({ data }: Mask): number {
+  let area = 0;
+  for (let i = 0; i < data.length; i++) area += data[i] as number;
+  return area;
+}
+
+/** The smallest box around the mask; all zeros when it is empty. */
+export function maskBox({ data, width, height }: Mask): BoxXYWH {
+  let [left, top, right, bottom] = [width, -1, -1, -1];
+  for (let y = 0; y < height; y++) {
+    const row = data.subarray(y * width, (y + 1) * width);
+    const first = row.indexOf(1);
+    if (first < 0) continue;
+    if (top < 0) top = y;
+    bottom = y;
+    left = Math.min(left, first);
+    right = Math.max(right, row.lastIndexOf(1));
+  }
+  return top < 0 ? [0, 0, 0, 0] : [left, top, right - left + 1, bottom - top + 1];
+}
+
+/** Meta's limit of the logits that are handed back; masks do not change by it, since it is on both sides of 0. */
+const LOGIT_LIMIT = 32;
+
+/** Brings logits into ±32, in place: what a decoder gives becomes what it takes as a mask prompt. */
+export function clampLogits(logits: Float32Array): Float32Array {
+  for (let i = 0; i < logits.length; i++) {
+    logits[i] = Math.min(Math.max(logits[i] as number, -LOGIT_LIMIT), LOGIT_LIMIT);
+  }
+  return logits;
+}
+
+/** Pixels over `delta` by pixels over −`delta`: 1 for a mask that no small shift of the threshold changes. */
+export function stabilityScore(logits: Float32Array, delta: number): number {
+  let inner = 0;
+  let outer = 0;
+  for (let i = 0; i < logits.length; i++) {
+    const value = logits[i] as number;
+    if (value > delta) inner++;
+    if (value > -delta) outer++;
+  }
+  return outer === 0 ? 1 : inner / outer;
+}

@@ -1,0 +1,211 @@
+/** Draws masks, points and boxes over the picture; cut-outs, mask pictures and label maps. */
+import { type Mask, maskArea, maskBox } from "./mask.ts";
+
+/** R, G and B, 0 to 255. */
+export type Color = readonly [number, number, number];
+
+/** A picture that a canvas can draw. */
+export type DrawablePicture = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageElement;
+
+/** What to draw. */
+export interface Overlay {
+  /** Of the picture's size; later ones over earlier ones. */
+  readonly masks: readonly Mask[];
+  /** x, y in pixels, and whether the point is on the object. */
+  readonly points?: readonly { readonly x: number; readonly y: number; readonly positive: boolean }[] | undefined;
+  /** x1, y1, x2, y2 in pixels. */
+  readonly boxes?: readonly (readonly [number, number, number, number])[] | undefined;
+  /** Opacity of the filling, 0.45 by default. */
+  readonly opacity?: number | undefined;
+  /** Colors of the masks; `maskColor` of their place in the list by default. */
+  readonly colors?: readonly Color[] | undefined;
+  /** Width of the masks' opaque edge in pixels; by default one for every 600 of the longer side. 0 draws none. */
+  readonly edge?: number | undefined;
+}
+
+/** Hues a golden angle apart: neighbors in the list differ most. */
+export function maskColor(index: number): Color {
+  const hue = (210 + index * 137.508) % 360;
+  const channel = (shift: number): number => {
+    const k = (shift + hue / 30) % 12;
+    return Math.round(255 * (0.56 - 0.42 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4)];
+}
+
+function canvasOf(width: number, height: number): [OffscreenCanvas, OffscreenCanvasRenderingContext2D] {
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  if (!context) throw new RangeError(`no canvas of ${width}×${height} pixels could be made`);
+  return [canvas, context];
+}
+
+function checkSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">): void {
+  if (mask.width !== width || mask.height !== height) {
+    throw new RangeError(`expected a mask of ${width}×${height}, got ${mask.width}×${mask.height}`);
+  }
+}
+
+/** Blends a mask into RGBA pixels, within its box. */
+function blend(pixels: Uint8ClampedArray, mask: Mask, color: Color, opacity: number, edge: number): void {
+  const { data, width, height } = mask;
+  const [left, top, boxWidth, boxHeight] = maskBox(mask);
+  for (let y = top; y < top + boxHeight; y++) {
+    for (let x = left; x < left + boxWidth; x++) {
+      const at = y * width + x;
+      if (data[at] === 0) continue;
+      const inner =
+        edge === 0 ||
+        (x >= edge &&
+          y >= edge &&
+          x < width - edge &&
+          y < height - edge &&
+          data[at - edge] === 1 &&
+          data[at + edge] === 1 &&
+          data[at - edge * width] === 1 &&
+          data[at + edge * width] === 1);
+      const share = inner ? opacity : 1;
+      for (let c = 0; c < 3; c++) {
+        pixels[4 * at + c] = (pixels[4 * at + c] as number) * (1 - share) + (color[c] as number) * share;
+      }
+    }
+  }
+}
+
+/**
+ * Draws an overlay at the size of the picture.
+ *
+ * @returns a canvas, to be shown, or turned into something else by `exportCanvas`
+ * @throws RangeError for a mask of another size
+ */
+export function drawOverlay(picture: DrawablePicture, overlay: Overlay): OffscreenCanvas {
+  const { width, height } = picture;
+  for (const mask of overlay.masks) checkSize(mask, picture);
+  const [canvas, context] = canvasOf(width, height);
+  context.drawImage(picture, 0, 0, width, height);
+  const unit = Math.max(1, Math.round(Math.max(width, height) / 600));
+  if (overlay.masks.length > 0) {
+    const image = context.getImageData(0, 0, width, height);
+    for (const [index, mask] of overlay.masks.entries()) {
+      const color = overlay.colors?.[index] ?? maskColor(index);
+      blend(image.data, mask, color, overlay.opacity ?? 0.45, overlay.edge ?? unit);
+    }
+    context.putImageData(image, 0, 0);
+  }
+  for (const [x1, y1, x2, y2] of overlay.boxes ?? []) {
+    for (const [style, extra] of [
+      ["#ffffff", 2],
+      ["#1d4ed8", 0],
+    ] as const) {
+      context.strokeStyle = style;
+      context.lineWidth = unit * (2 + extra);
+      context.strokeRect(x1, y1, x2 - x1, y2 - y1);
+    }
+  }
+  for (const { x, y, positive } of overlay.points ?? []) {
+    context.beginPath();
+    context.arc(x, y, unit * 5, 0, 2 * Math.PI);
+    context.fillStyle = positive ? "#16a34a" : "#dc2626";
+    context.fill();
+    context.lineWidth = unit * 2;
+    context.strokeStyle = "#ffffff";
+    context.stroke();
+  }
+  return canvas;
+}
+
+/**
+ * The object alone, on transparent ground.
+ *
+ * @param crop whether the result is only as large as the object's box; `true` by default
+ * @throws RangeError for a mask of another size, or an empty one that is to be cropped
+ */
+export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): OffscreenCanvas {
+  checkSize(mask, picture);
+  const [left, top, width, height] = crop ? maskBox(mask) : [0, 0, mask.width, mask.height];
+  if (width === 0 || height === 0) throw new RangeError("an empty mask has nothing to cut out");
+  const [canvas, context] = canvasOf(width, height);
+  context.drawImage(picture, -left, -top, mask.width, mask.height);
+  const image = context.getImageData(0, 0, width, height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (mask.data[(top + y) * mask.width + left + x] === 0)
+        image.data.fill(0, 4 * (y * width + x), 4 * (y * width + x) + 4);
+    }
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** The mask as a picture: white on black. */
+export function drawMask({ data, width, height }: Mask): OffscreenCanvas {
+  const [canvas, context] = canvasOf(width, height);
+  const image = context.createImageData(width, height);
+  const words = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < data.length; i++) words[i] = data[i] ? 0xffffffff : 0xff000000;
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** All masks in one map: 0 for the ground, i + 1 for `masks[i]`; where they overlap, the smallest wins. */
+export interface LabelMap {
+  /** width · height labels, row-major. */
+  readonly data: Uint16Array;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+}
+
+/**
+ * Combines masks of one size.
+ *
+ * @throws RangeError when there are none, when their sizes differ, or for more than 65,535
+ */
+export function toLabelMap(masks: readonly Mask[]): LabelMap {
+  const [first] = masks;
+  if (!first) throw new RangeError("a label map needs at least one mask");
+  if (masks.length > 65_535) throw new RangeError(`a label map has room for 65535 masks, got ${masks.length}`);
+  const { width, height } = first;
+  const data = new Uint16Array(width * height);
+  const largestFirst = masks.map((mask, i) => ({ mask, i, area: maskArea(mask) })).sort((a, b) => b.area - a.area);
+  for (const { mask, i } of largestFirst) {
+    checkSize(mask, first);
+    for (let at = 0; at < data.length; at++) if (mask.data[at] === 1) data[at] = i + 1;
+  }
+  return { data, width, height };
+}
+
+/** Formats that a canvas can be written in. */
+export interface CanvasFormat {
+  /** `image/png` by default. */
+  readonly type?: "image/png" | "image/jpeg" | "image/webp" | undefined;
+  /** 0 to 1, for JPEG and WebP. */
+  readonly quality?: number | undefined;
+}
+
+/** A canvas as a Blob, as a data URL, or as a bitmap. */
+export function exportCanvas(canvas: OffscreenCanvas, as: "blob", format?: CanvasFormat): Promise<Blob>;
+/** A canvas as a data URL. */
+export function exportCanvas(canvas: OffscreenCanvas, as: "data-url", format?: CanvasFormat): Promise<string>;
+/** A canvas as a bitmap. */
+export function exportCanvas(canvas: OffscreenCanvas, as: "bitmap"): Promise<ImageBitmap>;
+export async function exportCanvas(
+  canvas: OffscreenCanvas,
+  as: "blob" | "data-url" | "bitmap",
+  { type = "image/png", quality }: CanvasFormat = {},
+): Promise<Blob | string | ImageBitmap> {
+  if (as === "bitmap") return createImageBitmap(canvas);
+  const blob = await canvas.convertToBlob(quality === undefined ? { type } : { type, quality });
+  return as === "blob" ? blob : toDataUrl(blob);
+}
+
+/** A Blob as a data URL. */
+export function toDataUrl(blob: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as string);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}

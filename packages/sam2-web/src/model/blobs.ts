@@ -1,0 +1,16 @@
+/** Reading the files that a caller has at hand. */
+import { Sam2Error } from "sam2-contract";
+
+/** A file's bytes. */
+export async function bytesOf(blob: Blob): Promise<Uint8Array> {
+  return new Uint8Array(await blob.arrayBuffer());
+}
+
+/** A file's JSON. @throws InvalidModelError, which says `name` */
+export async function readJson(blob: Blob, name: string): Promise<unknown> {
+  try {
+    return JSON.parse(await blob.text());
+  } catch (cause) {
+    throw new Sam2Error("InvalidModelError", `${name}: expected JSON`, { cause });
+  }
+}

@@ -1,0 +1,52 @@
+/** The models that can be opened by name. */
+import type { ModelSource } from "./source.ts";
+
+/** A model that is known by name. */
+export interface CatalogEntry {
+  /** Name to open it by. */
+  readonly id: string;
+  /** Name to show to people. */
+  readonly title: string;
+  /** SPDX identifier of the weights' license. */
+  readonly license: string;
+  /** Size of the download in bytes, about. */
+  readonly bytes: number;
+  /** Where it comes from; addresses are relative to the page. */
+  readonly source: ModelSource;
+}
+
+/** Meta's checkpoints on the Hugging Face hub, by the part of the repository's name that tells the size. */
+function published(size: string, title: string, bytes: number): CatalogEntry {
+  const id = `sam2.1-${size}`;
+  const checkpoint = `https://huggingface.co/facebook/sam2.1-hiera-${size}/resolve/main/`;
+  return { id, title: `SAM 2.1 ${title}`, license: "Apache-2.0", bytes, source: { id, checkpoint } };
+}
+
+/**
+ * The models that can be opened by name.
+ *
+ * `sam2-mini` is read from `models/sam2-mini/model.json` beside the page. SAM 2.1 is downloaded once
+ * from the hub, as Meta published it, and converted on this device.
+ *
+ * ```ts
+ * for (const { id, title, bytes } of CATALOG) menu.append(new Option(`${title}, ${bytes / 1e6} MB`, id));
+ * ```
+ */
+export const CATALOG: readonly CatalogEntry[] = [
+  {
+    id: "sam2-mini",
+    title: "SAM2 mini (built in, for trying out)",
+    license: "Apache-2.0",
+    bytes: 14_500_000,
+    source: "models/sam2-mini/model.json",
+  },
+  published("tiny", "tiny", 156_000_000),
+  published("small", "small", 184_000_000),
+  published("base-plus", "base+", 323_000_000),
+  published("large", "large", 898_000_000),
+];
+
+/** Finds a model by name. */
+export function findModel(id: string): CatalogEntry | undefined {
+  return CATALOG.find((entry) => entry.id === id);
+}

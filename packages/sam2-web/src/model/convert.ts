@@ -1,0 +1,50 @@
+/**
+ * A checkpoint's forms, converted on this device. The only file that knows the exporter, which it loads
+ * when a checkpoint is opened: who opens an export never downloads it.
+ */
+import { type AttentionForm, FILE_NAMES } from "sam2-contract";
+import { digest } from "../storage/digest.ts";
+import { bytesOf, readJson } from "./blobs.ts";
+import type { ModelForm, ModelForms } from "./forms.ts";
+
+/** A checkpoint's files. */
+export interface CheckpointFiles {
+  readonly id: string;
+  readonly config: Blob;
+  readonly weights: readonly Blob[];
+  /** Side of the model's input; the checkpoint's own where it is absent. */
+  readonly imageSize?: number | undefined;
+}
+
+/** Half of an image size, as the multiple of 32 that it must be. */
+function half(imageSize: number): number {
+  return Math.max(32, 32 * Math.round(imageSize / 64));
+}
+
+/**
+ * A checkpoint in both forms of attention.
+ *
+ * @param draft whether it is wanted at half its image size
+ * @throws InvalidModelError, InvalidConfigError; each form's `load` throws what the exporter throws
+ */
+export async function checkpointForms(files: CheckpointFiles, draft: boolean): Promise<ModelForms> {
+  const { byteSource, exportToMemory, parseConfig } = await import("sam2-export");
+  const { id } = files;
+  const config = await readJson(files.config, "config.json");
+  const { imageSize: whole } = parseConfig(config, files.imageSize);
+  const imageSize = draft ? half(whole) : whole;
+  const form = (attention: AttentionForm): ModelForm => ({
+    attention,
+    load: async () => {
+      const weights = files.weights.map((blob) => byteSource(blob));
+      const converted = await exportToMemory({ config, weights }, { id, imageSize, attention });
+      const part = (name: string): Promise<Uint8Array> => bytesOf(converted.files.get(name) as Blob);
+      return {
+        spec: converted.manifest,
+        bytes: { encoder: await part(FILE_NAMES.encoder), decoder: await part(FILE_NAMES.decoder) },
+      };
+    },
+  });
+  const digests = await Promise.all(files.weights.map(async (blob) => digest(await bytesOf(blob))));
+  return { forms: [form("fused"), form("decomposed")], fingerprint: [...digests, imageSize].join("-") };
+}

@@ -1,0 +1,129 @@
+/** From a model's source to the bytes that sessions are opened with. */
+import { type ModelManifest, readManifest, Sam2Error } from "sam2-contract";
+import { deleteCached, keep, readKept } from "../storage/cache.ts";
+import { type DownloadProgress, fetchCached } from "../storage/download.ts";
+import { bytesOf, readJson } from "./blobs.ts";
+import { findModel } from "./catalog.ts";
+import { checkpointForms } from "./convert.ts";
+import { type ModelForm, type ModelForms, singleForm } from "./forms.ts";
+import type { CheckpointSource, ExportSource, ModelSource } from "./source.ts";
+import { publishedSpec } from "./spec.ts";
+
+/** Where and how to load. */
+export interface LoadOptions {
+  /** Address that relative ones are resolved against. */
+  readonly base: string;
+  /** Whether the model is wanted at half its image size, for quick first answers. */
+  readonly draft: boolean;
+  readonly onProgress: (progress: DownloadProgress) => void;
+}
+
+/**
+ * Loads a model, from the cache where it is there.
+ *
+ * @throws UnknownModelError, InvalidModelError, InvalidConfigError, DownloadError, IntegrityError
+ */
+export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelForms> {
+  if (typeof source === "string" || source instanceof URL) return loadNamed(String(source), options);
+  if ("checkpoint" in source || "config" in source) return loadCheckpoint(source, options);
+  return loadExport(source, options);
+}
+
+/** A name of the catalog, or the address of a model.json. */
+async function loadNamed(name: string, options: LoadOptions): Promise<ModelForms> {
+  const entry = findModel(name);
+  if (entry) return loadModel(entry.source, options);
+  if (!/\.json($|\?)/.test(name)) {
+    throw new Sam2Error(
+      "UnknownModelError",
+      `expected a model of the catalog or the address of a model.json, got "${name}"`,
+    );
+  }
+  const address = new URL(name, options.base).href;
+  return downloadExport(address, (_, file) => new URL(file, address).href, options);
+}
+
+/** An export: only at its own image size, so that there is no draft of it. */
+async function loadExport(source: ExportSource, options: LoadOptions): Promise<ModelForms> {
+  if ("manifest" in source && typeof source.manifest === "string") {
+    const address = (file: string): string => new URL(file, options.base).href;
+    const parts = { encoder: address(source.encoder as string), decoder: address(source.decoder as string) };
+    return downloadExport(address(source.manifest), (part) => parts[part], options);
+  }
+  const files = source as Extract<ExportSource, { encoder: Blob }>;
+  if (options.draft) throw noDraft("files");
+  const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
+  if (!("manifest" in files))
+    return singleForm({ spec: publishedSpec("files", files.imageSize), bytes }, "fused", null);
+  const manifest = readManifest(await readJson(files.manifest, "model.json"), "model.json");
+  return singleForm({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
+}
+
+function noDraft(name: string): Sam2Error {
+  return new Sam2Error(
+    "InvalidModelError",
+    `${name}: a smaller draft can be made of a checkpoint only; name another model as the draft`,
+  );
+}
+
+/** A checkpoint, downloaded or taken from the cache where it is an address. */
+async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): Promise<ModelForms> {
+  const { imageSize } = source;
+  if ("config" in source) {
+    const { id = "converted", config, weights } = source;
+    return checkpointForms({ id, config, weights, imageSize }, options.draft);
+  }
+  const folder = new URL(source.checkpoint, options.base);
+  const id = source.id ?? folder.pathname.split("/").filter(Boolean).at(-1) ?? "checkpoint";
+  const part = async (name: string): Promise<Blob> => {
+    const url = new URL(name, folder).href;
+    const bytes = await fetchCached({ key: `${id}/checkpoint/${url}`, url }, options.onProgress);
+    return new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  };
+  /** The next try downloads anew what turns out to be no checkpoint. */
+  const kept = <T>(task: Promise<T>): Promise<T> =>
+    task.catch(async (error: unknown) => {
+      await deleteCached(`${id}/checkpoint/`);
+      throw error;
+    });
+  const config = await part("config.json");
+  const weights = [await part("model.safetensors")];
+  const { forms, fingerprint } = await kept(checkpointForms({ id, config, weights, imageSize }, options.draft));
+  const [first, last] = forms.map((form) => ({ ...form, load: () => kept(form.load()) }));
+  return { forms: [first as ModelForm, last as ModelForm], fingerprint };
+}
+
+/** The files of an export, wherever `addressOf` says that they are. */
+async function downloadExport(
+  address: string,
+  addressOf: (part: "encoder" | "decoder", file: string) => string,
+  { draft, onProgress }: LoadOptions,
+): Promise<ModelForms> {
+  if (draft) throw noDraft(address);
+  const manifest = await fetchManifest(address);
+  const part = (label: "encoder" | "decoder"): Promise<Uint8Array> => {
+    const { name, bytes, sha256 } = manifest.files[label];
+    const key = `${manifest.id}/${manifest.dtype}/${label}/${sha256}`;
+    return fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, onProgress);
+  };
+  const bytes = { encoder: await part("encoder"), decoder: await part("decoder") };
+  return singleForm({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
+}
+
+/** model.json from the network, and the last good one where there is none. */
+async function fetchManifest(address: string): Promise<ModelManifest> {
+  const key = `manifest/${address}`;
+  try {
+    const response = await fetch(address, { cache: "no-cache" });
+    if (!response.ok) throw new Sam2Error("DownloadError", `${address}: got status ${response.status}`);
+    const text = await response.text();
+    const manifest = readManifest(await readJson(new Blob([text]), address), address);
+    if (address.startsWith("http")) await keep(key, new TextEncoder().encode(text));
+    return manifest;
+  } catch (error) {
+    if (error instanceof Sam2Error) throw error;
+    const kept = await readKept(key);
+    if (kept) return readManifest(JSON.parse(new TextDecoder().decode(kept)), address);
+    throw new Sam2Error("DownloadError", `${address}: the network failed`, { cause: error });
+  }
+}

@@ -1,0 +1,95 @@
+/** The answer to a prompt, on the page's side. */
+import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
+import type { Prediction } from "../predictor/predictor.ts";
+import type { Tensor } from "../prompt/prompt.ts";
+
+/** Which encoding of the image an answer came from: a quick one at a smaller size, or the model's own. */
+export type Quality = "draft" | "full";
+
+/** What a result is made of. @internal */
+export interface ResultParts {
+  readonly prediction: Prediction;
+  readonly width: number;
+  readonly height: number;
+  readonly returnLogits: boolean;
+  readonly quality: Quality;
+}
+
+/**
+ * The answer to a prompt: K masks for each of B objects, best first.
+ *
+ * Only the low-resolution logits travel from the worker; masks of full size are made when they are
+ * read, each one once.
+ */
+export class SegmentResult {
+  /** Predicted IoU [B,K]. */
+  readonly scores: Tensor;
+  /** Low-resolution logits [B,K,S/4,S/4], clamped to ±32; one of them is a `mask_input`. */
+  readonly logits: Tensor;
+  /** The logits that masks are made of: without the small regions that the prompt wanted gone. */
+  readonly settledLogits: Tensor;
+  /** Whether there is an object at all, as logits [B,1]. */
+  readonly objectScores: Tensor;
+  /** Pixels of the image and of full-size masks. */
+  readonly width: number;
+  /** Pixels of the image and of full-size masks. */
+  readonly height: number;
+  /** Milliseconds in the decoder. */
+  readonly decodeTime: number;
+  /** Which encoding of the image it came from; see `SegmenterOptions.draft`. */
+  readonly quality: Quality;
+  readonly #returnLogits: boolean;
+  #masks: Tensor<Float32Array | Uint8Array> | undefined;
+
+  /** @internal */
+  constructor({ prediction, width, height, returnLogits, quality }: ResultParts) {
+    this.scores = prediction.scores;
+    this.logits = prediction.logits;
+    this.settledLogits = prediction.settled;
+    this.objectScores = prediction.objectScores;
+    this.decodeTime = prediction.decode;
+    this.width = width;
+    this.height = height;
+    this.quality = quality;
+    this.#returnLogits = returnLogits;
+  }
+
+  /** One mask's logits, and their side. */
+  #plane(object: number, index: number, { data, dims } = this.settledLogits): [Float32Array, number] {
+    const [batch = 0, count = 0, side = 0] = dims;
+    if (!(object >= 0 && object < batch && index >= 0 && index < count)) {
+      throw new RangeError(`mask ${index} of object ${object}: there are ${count} masks of ${batch} objects`);
+    }
+    const at = object * count + index;
+    return [data.subarray(at * side * side, (at + 1) * side * side), side];
+  }
+
+  /** One mask of full size; the best of the first object by default. */
+  mask(index = 0, object = 0): Mask {
+    return resizeMask(...this.#plane(object, index), this.width, this.height);
+  }
+
+  /** One mask's low-resolution logits [1,1,S/4,S/4], to be given back as `mask_input`. */
+  maskInput(index = 0, object = 0): Tensor {
+    const [data, side] = this.#plane(object, index, this.logits);
+    return { data: data.slice(), dims: [1, 1, side, side] };
+  }
+
+  /** All masks [B,K,H,W]: 0 and 1 in bytes, or float logits where `return_logits` was asked for. */
+  get masks(): Tensor<Float32Array | Uint8Array> {
+    if (this.#masks) return this.#masks;
+    const [batch = 0, count = 0] = this.logits.dims;
+    const { width, height } = this;
+    const size = width * height;
+    const data = new (this.#returnLogits ? Float32Array : Uint8Array)(batch * count * size);
+    for (let at = 0; at < batch * count; at++) {
+      const plane = this.#plane(Math.floor(at / count), at % count);
+      const full = this.#returnLogits
+        ? resizeLogits(...plane, width, height)
+        : resizeMask(...plane, width, height).data;
+      data.set(full, at * size);
+    }
+    this.#masks = { data, dims: [batch, count, height, width] };
+    return this.#masks;
+  }
+}

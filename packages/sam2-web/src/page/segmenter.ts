@@ -1,0 +1,198 @@
+/** The page's side: images and prompts go to the workers, and answers come back as results. */
+import * as Comlink from "comlink";
+import { type CrossingProgress, MaskReceiver } from "../everything/crossing.ts";
+import type { EverythingMask } from "../everything/everything.ts";
+import type { ImageSource } from "../image/source.ts";
+import { resizeLogits } from "../mask/mask.ts";
+import type { ModelSpec } from "../model/spec.ts";
+import type { NumbersLike, SegmentPrompt, Tensor } from "../prompt/prompt.ts";
+import type { DeviceInfo } from "../runtime/sessions.ts";
+import type { CachedFile } from "../storage/cache.ts";
+import { abortable } from "./connection.ts";
+import { Images, type SegmenterImage } from "./images.ts";
+import { Latest } from "./latest.ts";
+import type {
+  CallOptions,
+  SegmentEverythingOptions,
+  SegmenterOptions,
+  SegmentOptions,
+  SetImageOptions,
+} from "./options.ts";
+import { SegmentResult } from "./result.ts";
+import { Workers, whenReady } from "./workers.ts";
+
+/** A request: a prompt, and the image it is about. */
+export interface SegmentRequest extends SegmentPrompt {
+  /** From `setImage`; or any picture, which is encoded on first sight. */
+  readonly image: SegmenterImage | ImageSource;
+}
+
+/** Logits that one of the two encodings gave, at the size that the other one takes. */
+function fitted(mask: NumbersLike | Tensor | undefined, side: number): NumbersLike | Tensor | undefined {
+  if (typeof mask !== "object" || !("dims" in mask)) return mask;
+  const given = mask.dims.at(-1) ?? 0;
+  if (given === side || mask.data.length !== given ** 2) return mask;
+  return { data: resizeLogits(mask.data, given, side, side), dims: [1, 1, side, side] };
+}
+
+/** Segments images; made by `createSegmenter`. */
+export class Segmenter {
+  readonly #workers: Workers;
+  readonly #images: Images;
+  #hover = new Latest();
+
+  private constructor(workers: Workers) {
+    this.#workers = workers;
+    this.#images = new Images(workers);
+  }
+
+  /** Opens a model; see `createSegmenter`. @internal */
+  static async create(options: SegmenterOptions): Promise<Segmenter> {
+    return new Segmenter(await Workers.open(options));
+  }
+
+  /** What runs where, and why. */
+  get device(): DeviceInfo {
+    return this.#workers.opened.device;
+  }
+
+  /** The same at this moment: after a lost GPU it may be another device than at first. */
+  async currentDevice(): Promise<DeviceInfo> {
+    const { main } = await this.#workers.ready();
+    return main.call((remote) => remote.device());
+  }
+
+  /** The model's id, sizes and constants. */
+  get model(): ModelSpec {
+    return this.#workers.opened.spec;
+  }
+
+  /** Whether the model can take a mask as a prompt. */
+  get takesMaskInput(): boolean {
+    return this.#workers.opened.takesMaskInput;
+  }
+
+  /**
+   * Encodes an image, once; prompts for it are fast afterwards. With a draft, it resolves when the
+   * draft is ready; the full encoding follows. What is aborted before its turn is not encoded, and what
+   * is aborted under way is not kept.
+   *
+   * ```ts
+   * const image = await segmenter.setImage(file, { signal });
+   * ```
+   *
+   * @throws InvalidImageError, DisposedError
+   */
+  async setImage(source: ImageSource, options: SetImageOptions = {}): Promise<SegmenterImage> {
+    return this.#images.set(source, options);
+  }
+
+  /**
+   * Segments: the parameters and meanings of Livepeer's `segment-anything-2`.
+   *
+   * ```ts
+   * const result = await segmenter.segment({ image, box: [75, 275, 1725, 850] });
+   * ```
+   *
+   * @throws InvalidPromptError, UnsupportedPromptError, InvalidImageError, ImageReleasedError, DisposedError
+   */
+  async segment(request: SegmentRequest, options: SegmentOptions = {}): Promise<SegmentResult> {
+    const { image: source, ...prompt } = request;
+    const hover = options.supersede ? this.#hover : null;
+    const signal = hover ? hover.begin(options.signal) : options.signal;
+    signal?.throwIfAborted();
+    return this.#images.with(source, signal, async (image) => {
+      const predict = async (): Promise<SegmentResult> => {
+        const { main, draft } = await this.#workers.ready();
+        const { id, width, height, quality } = image;
+        const connection = (quality === "draft" && draft) || main;
+        const mask_input = draft ? fitted(prompt.mask_input, connection.opened.spec.maskSize) : prompt.mask_input;
+        const prediction = await connection.call((remote) => remote.predict(id, { ...prompt, mask_input }));
+        return new SegmentResult({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
+      };
+      return hover && signal ? hover.run(signal, predict) : abortable(predict(), signal);
+    });
+  }
+
+  /**
+   * Everything mode: the masks of a grid of points, without the bad and the doubled ones. Meta's
+   * `SAM2AutomaticMaskGenerator`; an abort ends it with the batch that is being decoded.
+   *
+   * Crops (`crop_n_layers`) are cut from the picture that was given to `setImage`, which must not have
+   * been closed or changed since.
+   *
+   * ```ts
+   * const masks = await segmenter.segmentEverything(image, { points_per_side: 16, pred_iou_thresh: 0.7 });
+   * ```
+   *
+   * @throws InvalidPromptError, InvalidImageError, ImageReleasedError, DisposedError
+   */
+  async segmentEverything(
+    source: SegmenterImage | ImageSource,
+    { signal, onProgress, ...options }: SegmentEverythingOptions = {},
+  ): Promise<EverythingMask[]> {
+    signal?.throwIfAborted();
+    return this.#images.with(source, signal, async (image) => {
+      await abortable(image.refined, signal);
+      return whenReady(this.#workers, signal, async ({ main }) => {
+        const picture = (options.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, signal) : null;
+        const receiver = new MaskReceiver();
+        const listener = Comlink.proxy(async ({ done, total, masks }: CrossingProgress) => {
+          const left = receiver.receive(masks);
+          if (signal?.aborted) return false;
+          onProgress?.({ done, total, masks: left });
+          return true;
+        });
+        const call = main.call((remote) => remote.segmentEverything(image.id, picture, options, listener), signal);
+        return receiver.receive(await call);
+      });
+    });
+  }
+
+  /**
+   * Stops whatever the workers are doing, an encoding in the middle too, by ending them and opening the
+   * model anew, from the cache. Calls in flight reject with an AbortError; calls made meanwhile wait.
+   * Images must be set again: those of before answer with an ImageReleasedError.
+   *
+   * An abort of `signal` ends the waiting, not the restart. Two restarts at once are one.
+   *
+   * @throws what `createSegmenter` throws; another restart may then be tried
+   */
+  async restart({ signal }: CallOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    this.#images.forget();
+    this.#hover = new Latest();
+    const restarted = this.#workers.restart(new DOMException("the segmenter was restarted", "AbortError"));
+    await abortable(restarted, signal);
+  }
+
+  /** The model files kept on this device. */
+  async listCached(): Promise<CachedFile[]> {
+    const { main } = await this.#workers.ready();
+    return main.call((remote) => remote.listCached());
+  }
+
+  /** Deletes kept model files: those of a model by its id, or all. */
+  async deleteCached(id?: string): Promise<void> {
+    const { main } = await this.#workers.ready();
+    return main.call((remote) => remote.deleteCached(id === undefined ? undefined : `${id}/`));
+  }
+
+  /** Ends the workers and frees all their memory; calls in flight reject with a DisposedError. */
+  async dispose(): Promise<void> {
+    this.#workers.dispose();
+  }
+}
+
+/**
+ * Opens a model in a worker of its own.
+ *
+ * ```ts
+ * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
+ * ```
+ *
+ * @throws UnknownModelError, InvalidModelError, DownloadError, IntegrityError, DeviceError
+ */
+export function createSegmenter(options: SegmenterOptions = {}): Promise<Segmenter> {
+  return Segmenter.create(options);
+}

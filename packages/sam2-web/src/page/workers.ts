@@ -1,0 +1,168 @@
+/** The life of a segmenter's workers: they are opened, restarted and ended together. */
+import { Sam2Error } from "sam2-contract";
+import type { Opened, OpenProgress, OpenRequest } from "../predictor/open.ts";
+import { abortable, Connection } from "./connection.ts";
+import type { SegmenterOptions } from "./options.ts";
+
+/** An encoder that takes no longer than this needs no draft; in milliseconds. */
+const QUICK_ENOUGH = 2000;
+
+/** The worker that has the model, and the one that has its draft, where there is one. */
+export interface WorkerPair {
+  readonly main: Connection;
+  readonly draft: Connection | null;
+}
+
+/** What may happen in each state: `ready` and `restart` say. */
+type State =
+  | { readonly kind: "open"; readonly pair: WorkerPair }
+  | { readonly kind: "restarting"; readonly pair: Promise<WorkerPair> }
+  | { readonly kind: "failed"; readonly reason: unknown }
+  | { readonly kind: "disposed" };
+
+function disposed(): Sam2Error {
+  return new Sam2Error("DisposedError", "this segmenter was disposed of");
+}
+
+function close({ main, draft }: WorkerPair, reason: Error): void {
+  main.close(reason);
+  draft?.close(reason);
+}
+
+/** Starts workers, and knows which of them answer now. */
+export class Workers {
+  readonly #options: SegmenterOptions;
+  #state: State;
+  #opened: Opened;
+  /** What the encoder takes here in milliseconds, once it was measured. */
+  #encodeTime: number | null;
+
+  private constructor(options: SegmenterOptions, pair: WorkerPair) {
+    this.#options = options;
+    this.#state = { kind: "open", pair };
+    this.#opened = pair.main.opened;
+    this.#encodeTime = this.#opened.encodeTime;
+  }
+
+  /** Opens the model; the options' signal ends that, and the workers with it. */
+  static async open(options: SegmenterOptions): Promise<Workers> {
+    const pair = await connectPair(options, null, options.signal);
+    return new Workers(options, pair);
+  }
+
+  /** What was opened last. */
+  get opened(): Opened {
+    return this.#opened;
+  }
+
+  /** Whether the encoder is so quick here that no draft is needed. */
+  get isQuick(): boolean {
+    return isQuick(this.#encodeTime);
+  }
+
+  /** Remembers what the encoder took. */
+  measured(encodeTime: number): void {
+    this.#encodeTime = encodeTime;
+  }
+
+  /**
+   * The workers that answer; during a restart, once it is over.
+   *
+   * @throws DisposedError after `dispose`, and what a failed restart threw
+   */
+  async ready(): Promise<WorkerPair> {
+    const state = this.#state;
+    switch (state.kind) {
+      case "open":
+      case "restarting":
+        return state.pair;
+      case "failed":
+        throw state.reason;
+      case "disposed":
+        throw disposed();
+      default:
+        return state satisfies never;
+    }
+  }
+
+  /**
+   * Ends the workers, whatever they do, and opens the model anew. A restart that is under way is joined;
+   * after one that failed, another may be tried.
+   *
+   * @param stopped what calls in flight reject with
+   * @throws DisposedError, or what opening throws
+   */
+  async restart(stopped: Error): Promise<void> {
+    if (this.#state.kind === "open") close(this.#state.pair, stopped);
+    if (this.#state.kind === "open" || this.#state.kind === "failed") {
+      const pair = connectPair(this.#options, this.#encodeTime);
+      this.#state = { kind: "restarting", pair };
+      pair.then(
+        (opened) => this.#finish({ kind: "open", pair: opened }),
+        (reason: unknown) => this.#finish({ kind: "failed", reason }),
+      );
+    }
+    await this.ready();
+    if (this.#state.kind === "disposed") throw disposed();
+  }
+
+  #finish(state: Extract<State, { kind: "open" | "failed" }>): void {
+    if (this.#state.kind === "disposed") {
+      if (state.kind === "open") close(state.pair, disposed());
+      return;
+    }
+    this.#state = state;
+    if (state.kind === "open") this.#opened = state.pair.main.opened;
+  }
+
+  /** Ends the workers; calls in flight reject with a DisposedError. */
+  dispose(): void {
+    if (this.#state.kind === "open") close(this.#state.pair, disposed());
+    this.#state = { kind: "disposed" };
+  }
+}
+
+function isQuick(encodeTime: number | null): boolean {
+  return encodeTime !== null && encodeTime <= QUICK_ENOUGH;
+}
+
+async function connectPair(
+  options: SegmenterOptions,
+  encodeTime: number | null,
+  signal?: AbortSignal,
+): Promise<WorkerPair> {
+  const main = await connect(options, "full", signal);
+  if (!options.draft || isQuick(encodeTime ?? main.opened.encodeTime)) return { main, draft: null };
+  try {
+    return { main, draft: await connect(options, "draft", signal) };
+  } catch (error) {
+    main.close(disposed());
+    throw error;
+  }
+}
+
+function connect(options: SegmenterOptions, quality: "draft" | "full", signal?: AbortSignal): Promise<Connection> {
+  const { device = "auto", softwareGpu, threads, embeddingBudget = 256e6, onProgress } = options;
+  const another = typeof options.draft === "boolean" ? undefined : options.draft;
+  const isDraft = quality === "draft";
+  const model = (isDraft && another) || (options.model ?? "sam2-mini");
+  const request: OpenRequest = {
+    model: model instanceof URL ? model.href : model,
+    base: globalThis.document?.baseURI ?? globalThis.location?.href,
+    draft: isDraft && !another,
+    device,
+    softwareGpu,
+    threads,
+    embeddingBudget,
+  };
+  return Connection.open(request, (progress: OpenProgress) => onProgress?.(progress), signal);
+}
+
+/** Does a task, and stops waiting for it when the signal is aborted. */
+export async function whenReady<T>(
+  workers: Workers,
+  signal: AbortSignal | undefined,
+  task: (pair: WorkerPair) => Promise<T>,
+): Promise<T> {
+  return task(await abortable(workers.ready(), signal));
+}

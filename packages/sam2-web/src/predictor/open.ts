@@ -1,0 +1,79 @@
+/** Opening a model: from its source to a predictor on a device that computes rightly. */
+import type { TransferableImage } from "../image/source.ts";
+import { loadModel } from "../model/load.ts";
+import type { ModelSource } from "../model/source.ts";
+import type { ModelSpec } from "../model/spec.ts";
+import { type DeviceOptions, type OpenPhase, openSessions } from "../runtime/device.ts";
+import type { DeviceInfo } from "../runtime/sessions.ts";
+import { keepNote, readNote } from "../storage/cache.ts";
+import type { DownloadProgress } from "../storage/download.ts";
+import { type EncodedImage, type EncodePhase, Predictor } from "./predictor.ts";
+
+/** How far opening a model is. */
+export type OpenProgress = ({ readonly phase: "download" } & DownloadProgress) | { readonly phase: OpenPhase };
+
+/** What opening a model needs. */
+export interface OpenRequest extends DeviceOptions {
+  readonly model: ModelSource;
+  /** Address that relative ones are resolved against. */
+  readonly base: string;
+  /** Whether the model is wanted at half its image size. */
+  readonly draft: boolean;
+  /** Bytes that embeddings may take together. */
+  readonly embeddingBudget: number;
+}
+
+/** What was opened. */
+export interface Opened {
+  readonly spec: ModelSpec;
+  readonly device: DeviceInfo;
+  readonly takesMaskInput: boolean;
+  /** Milliseconds that the encoder takes on this device, from an earlier time; null when it is not known. */
+  readonly encodeTime: number | null;
+}
+
+/** An open model, which measures its encoder once. */
+export class OpenModel {
+  readonly predictor: Predictor;
+  readonly opened: Opened;
+  /** Where the encoder's time is kept, until it was measured. */
+  #unmeasured: string | null;
+
+  constructor(predictor: Predictor, opened: Opened, timeKey: string | null) {
+    this.predictor = predictor;
+    this.opened = opened;
+    this.#unmeasured = timeKey;
+  }
+
+  /** `Predictor.setImage`; the first time, what the encoder takes is kept for later visits. */
+  async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
+    const encoded = await this.predictor.setImage(id, source, onPhase);
+    if (this.#unmeasured) await keepNote(this.#unmeasured, encoded.timings.encode);
+    this.#unmeasured = null;
+    return encoded;
+  }
+}
+
+/**
+ * Opens a model.
+ *
+ * @throws what `loadModel` and `openSessions` throw
+ */
+export async function openModel(
+  request: OpenRequest,
+  onProgress: (progress: OpenProgress) => void,
+): Promise<OpenModel> {
+  const model = await loadModel(request.model, {
+    base: request.base,
+    draft: request.draft,
+    onProgress: (progress) => onProgress({ phase: "download", ...progress }),
+  });
+  const open = () => openSessions(model, request, (phase) => onProgress({ phase }));
+  const { spec, sessions } = await open();
+  const reopen = async () => (await open()).sessions;
+  const { device, takesMaskInput } = sessions;
+  const timeKey = model.fingerprint && `timing/${model.fingerprint}/${device.adapter ?? device.threads}`;
+  const encodeTime = timeKey ? await readNote<number>(timeKey) : null;
+  const predictor = new Predictor(spec, sessions, reopen, request.embeddingBudget);
+  return new OpenModel(predictor, { spec, device, takesMaskInput, encodeTime }, timeKey);
+}

@@ -1,0 +1,258 @@
+/** Encode once, decode many: one model, and the images that were encoded with it. */
+
+import { Sam2Error } from "sam2-contract";
+import { stretchOnGpu } from "../image/gpu-stretch.ts";
+import { decodeImage, readPixels, type TransferableImage } from "../image/source.ts";
+import { normalize, stretch } from "../image/stretch.ts";
+import { clampLogits } from "../mask/mask.ts";
+import { type RegionLimits, settleSmallRegions, toRegionLimits } from "../mask/regions.ts";
+import type { ModelSpec } from "../model/spec.ts";
+import { type SegmentPrompt, type Tensor, toModelPrompt } from "../prompt/prompt.ts";
+import type { DeviceInfo, Embedding, Sessions } from "../runtime/sessions.ts";
+import { selectMasks } from "./select.ts";
+
+/** Milliseconds that encoding took, by part. */
+export interface EncodeTimings {
+  /** From the file to pixels. */
+  readonly decodeImage: number;
+  /** From pixels to the model's input. */
+  readonly preprocess: number;
+  /** In the image encoder. */
+  readonly encode: number;
+}
+
+/** What encoding an image is busy with. */
+export type EncodePhase = "decode" | "preprocess" | "encode";
+
+/** An image that is ready for prompts. */
+export interface EncodedImage {
+  readonly width: number;
+  readonly height: number;
+  readonly timings: EncodeTimings;
+}
+
+/** Answer to a prompt: K masks for each of B objects, best first. */
+export interface Prediction {
+  /** Low-resolution logits [B,K,S/4,S/4], clamped to ±32. */
+  readonly logits: Tensor;
+  /** The same without the small regions that were asked to go; the same tensor where none were. */
+  readonly settled: Tensor;
+  /** Predicted IoU [B,K]. */
+  readonly scores: Tensor;
+  /** Whether there is an object at all, as logits [B,1]. */
+  readonly objectScores: Tensor;
+  /** Milliseconds in the decoder. */
+  readonly decode: number;
+}
+
+interface Kept {
+  readonly width: number;
+  readonly height: number;
+  /** The stretched picture: what is needed to encode it again after the GPU was lost. */
+  readonly rgb: Uint8ClampedArray;
+  embedding: Embedding;
+  /** The sessions that made the embedding. */
+  sessions: Sessions;
+  /** The encoding on new sessions that is under way, after the GPU was lost. */
+  encodingAgain: Promise<void> | null;
+}
+
+/** Holds one model's sessions and the images that were encoded with it. */
+export class Predictor {
+  readonly spec: ModelSpec;
+  readonly #reopen: () => Promise<Sessions>;
+  readonly #budget: number;
+  readonly #images = new Map<string, Kept>();
+  /** Ends the encodings that are under way. */
+  readonly #encoding = new Map<string, AbortController>();
+  #sessions: Sessions;
+  #reviving: Promise<Sessions> | null = null;
+
+  /**
+   * @param reopen opens sessions anew, for when the GPU was lost
+   * @param budget bytes that embeddings may take together; the least recently used go first
+   */
+  constructor(spec: ModelSpec, sessions: Sessions, reopen: () => Promise<Sessions>, budget: number) {
+    this.spec = spec;
+    this.#sessions = sessions;
+    this.#reopen = reopen;
+    this.#budget = budget;
+  }
+
+  /** What runs where; another than at first when the GPU was lost. */
+  get device(): DeviceInfo {
+    return this.#sessions.device;
+  }
+
+  /**
+   * Encodes an image and keeps it as `id`; an image of the same id is replaced.
+   *
+   * `releaseImage` ends it: what was not begun by then is not done, and nothing is kept.
+   */
+  async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
+    const unwanted = new AbortController();
+    const { signal } = unwanted;
+    this.#encoding.get(id)?.abort(released());
+    this.#encoding.set(id, unwanted);
+    try {
+      onPhase("decode");
+      const start = performance.now();
+      const bitmap = await decodeImage(source);
+      const decoded = performance.now();
+      const { width, height } = bitmap;
+      let rgb: Uint8ClampedArray;
+      try {
+        signal.throwIfAborted();
+        onPhase("preprocess");
+        rgb = await this.#stretched(bitmap);
+      } finally {
+        bitmap.close();
+      }
+      signal.throwIfAborted();
+      const prepared = performance.now();
+      onPhase("encode");
+      const { embedding, sessions } = await this.#encode(rgb, signal);
+      if (signal.aborted) {
+        await release(embedding, sessions);
+        throw signal.reason;
+      }
+      const encode = performance.now() - prepared;
+      await this.#forget(id);
+      this.#images.set(id, { width, height, rgb, embedding, sessions, encodingAgain: null });
+      await this.#keepBudget(id);
+      return { width, height, timings: { decodeImage: decoded - start, preprocess: prepared - decoded, encode } };
+    } finally {
+      if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
+    }
+  }
+
+  /** On the GPU where the sessions are there and it can hold the picture. */
+  async #stretched(bitmap: ImageBitmap): Promise<Uint8ClampedArray> {
+    const { imageSize } = this.spec;
+    const onGpu = this.#sessions.onGpu((device) => stretchOnGpu(device, bitmap, imageSize));
+    const rgb = await onGpu?.catch(() => null);
+    return rgb ?? stretch(readPixels(bitmap), imageSize);
+  }
+
+  /** Width and height of an image. @throws ImageReleasedError */
+  sizeOf(id: string): { readonly width: number; readonly height: number } {
+    return this.#kept(id);
+  }
+
+  /** Decodes a prompt for an image. @throws ImageReleasedError, InvalidPromptError */
+  async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
+    const start = performance.now();
+    const limits = toRegionLimits(prompt);
+    const prediction = await this.predictUnclamped(id, prompt);
+    clampLogits(prediction.logits.data);
+    const settled = limits ? withoutSmallRegions(prediction.logits, limits) : prediction.logits;
+    return { ...prediction, settled, decode: performance.now() - start };
+  }
+
+  /** The same with the logits as the decoder gave them. */
+  async predictUnclamped(id: string, prompt: SegmentPrompt): Promise<Omit<Prediction, "settled" | "decode">> {
+    const kept = this.#kept(id);
+    this.#images.delete(id);
+    this.#images.set(id, kept);
+    const { imageSize, maskSize } = this.spec;
+    const modelPrompt = toModelPrompt(prompt, { width: kept.width, height: kept.height, imageSize, maskSize });
+    const decoded = await this.#onGoodSessions(async (sessions) => {
+      if (kept.sessions !== sessions) await this.#encodeAgain(kept);
+      return kept.sessions.decode(kept.embedding, modelPrompt);
+    });
+    return { ...selectMasks(decoded, modelPrompt.multimask, this.spec), objectScores: decoded.objectScores };
+  }
+
+  #kept(id: string): Kept {
+    const kept = this.#images.get(id);
+    if (!kept) throw released();
+    return kept;
+  }
+
+  #encode(rgb: Uint8ClampedArray, signal?: AbortSignal): Promise<{ embedding: Embedding; sessions: Sessions }> {
+    const { mean, std } = this.spec;
+    return this.#onGoodSessions(async (sessions) => ({
+      embedding: await sessions.encode(normalize(rgb, mean, std), signal),
+      sessions,
+    }));
+  }
+
+  /** Encodes an image whose GPU was lost, once for all prompts that wait for it. */
+  #encodeAgain(kept: Kept): Promise<void> {
+    kept.encodingAgain ??= this.#encode(kept.rgb)
+      .then((encoded) => {
+        Object.assign(kept, encoded);
+      })
+      .finally(() => {
+        kept.encodingAgain = null;
+      });
+    return kept.encodingAgain;
+  }
+
+  /** Runs `task`, on new sessions where the GPU was lost before or under it. */
+  async #onGoodSessions<T>(task: (sessions: Sessions) => Promise<T>): Promise<T> {
+    const sessions = await this.#revived();
+    try {
+      return await task(sessions);
+    } catch (error) {
+      if (sessions.lost === null) throw error;
+      return task(await this.#revived());
+    }
+  }
+
+  #revived(): Promise<Sessions> {
+    if (this.#reviving) return this.#reviving;
+    if (this.#sessions.lost === null) return Promise.resolve(this.#sessions);
+    const old = this.#sessions;
+    this.#reviving = old
+      .dispose()
+      .then(this.#reopen)
+      .then((sessions) => {
+        this.#sessions = sessions;
+        return sessions;
+      })
+      .finally(() => {
+        this.#reviving = null;
+      });
+    return this.#reviving;
+  }
+
+  /** Frees an image's embedding, and ends its encoding where it is under way; unknown ids are ignored. */
+  async releaseImage(id: string): Promise<void> {
+    this.#encoding.get(id)?.abort(released());
+    await this.#forget(id);
+  }
+
+  async #forget(id: string): Promise<void> {
+    const kept = this.#images.get(id);
+    if (!kept) return;
+    this.#images.delete(id);
+    await release(kept.embedding, kept.sessions);
+  }
+
+  async #keepBudget(newest: string): Promise<void> {
+    const total = (): number => [...this.#images.values()].reduce((sum, { embedding }) => sum + embedding.bytes, 0);
+    for (const id of this.#images.keys()) {
+      if (id === newest || total() <= this.#budget) return;
+      await this.#forget(id);
+    }
+  }
+}
+
+function released(): Sam2Error {
+  return new Sam2Error("ImageReleasedError", "the image is no longer kept; call setImage again");
+}
+
+/** What a lost GPU held needs no release. */
+async function release(embedding: Embedding, sessions: Sessions): Promise<void> {
+  if (sessions.lost === null) await sessions.release(embedding);
+}
+
+function withoutSmallRegions({ data, dims }: Tensor, limits: RegionLimits): Tensor {
+  const settled = data.slice();
+  const side = dims[3] as number;
+  for (let at = 0; at < settled.length; at += side * side) {
+    settleSmallRegions(settled.subarray(at, at + side * side), side, limits);
+  }
+  return { data: settled, dims };
+}

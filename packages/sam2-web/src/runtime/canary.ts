@@ -1,0 +1,54 @@
+/** Puts the canary's question to a device, and compares its answer with the right one. */
+
+import { type CanaryAnswer, canaryQuestion, sampleCanary } from "sam2-contract";
+import type { ModelSpec } from "../model/spec.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Differences beyond this share of the largest value are wrong, not rounding. */
+const TOLERANCE = 0.02;
+
+/** What the encoder answers is named first: the decoder's outputs follow from it. */
+const DECODER_OUTPUTS = ["masks", "iou_predictions"];
+
+/** Puts the question to a device. */
+export async function askCanary(sessions: Sessions, spec: ModelSpec): Promise<CanaryAnswer> {
+  const { pixels, click } = canaryQuestion(spec.imageSize);
+  const embedding = await sessions.encode(pixels);
+  const decoded = await sessions.decode(embedding, {
+    coords: { data: click, dims: [1, 1, 2] },
+    labels: { data: Float32Array.of(1), dims: [1, 1] },
+    mask: null,
+    multimask: true,
+  });
+  const values = await sessions.read(embedding);
+  await sessions.release(embedding);
+  return sampleCanary({ ...values, masks: decoded.masks.data, iou_predictions: decoded.scores.data });
+}
+
+/** What is wrong with an answer. */
+export interface CanaryFault {
+  /** The part that computes wrongly. */
+  readonly part: "encoder" | "decoder";
+  /** In words. */
+  readonly problem: string;
+}
+
+/** Says which output differs from the known answer, or null. */
+export function compareCanary(came: CanaryAnswer, expected: CanaryAnswer): CanaryFault | null {
+  const encoderFirst = Object.entries(expected).sort(
+    ([a], [b]) => Number(DECODER_OUTPUTS.includes(a)) - Number(DECODER_OUTPUTS.includes(b)),
+  );
+  for (const [name, { values, largest }] of encoderFirst) {
+    const part = DECODER_OUTPUTS.includes(name) ? "decoder" : "encoder";
+    const other = came[name];
+    if (!other) return { part, problem: `the check found no output ${name}` };
+    const worst = values.reduce((most, value, i) => {
+      const difference = Math.abs(value - (other.values[i] ?? Number.NaN));
+      return Math.max(difference, most);
+    }, 0);
+    if (!(worst <= TOLERANCE * largest)) {
+      return { part, problem: `its ${name} differs from the CPU's by ${((100 * worst) / largest).toFixed(1)} %` };
+    }
+  }
+  return null;
+}

@@ -1,0 +1,210 @@
+/**
+ * The choice of device: the GPU in the first form whose answers are right, else WASM.
+ *
+ * The forms are tried in the order of their speed: fused attention, decomposed attention, the
+ * decoder on WASM beside an encoder on the GPU, and everything on WASM. What failed is remembered
+ * for this model, adapter and browser, and not tried again.
+ */
+import { type CanaryAnswer, Sam2Error } from "sam2-contract";
+import type { ModelForm, ModelForms } from "../model/forms.ts";
+import type { ModelSpec } from "../model/spec.ts";
+import { keepNote, readNote } from "../storage/cache.ts";
+import { askCanary, type CanaryFault, compareCanary } from "./canary.ts";
+import { type Backend, type Gpu, Sessions } from "./sessions.ts";
+
+/** The caller's wish: `auto` takes a GPU that computes rightly, and WASM otherwise. */
+export type DeviceChoice = "auto" | Backend;
+
+/** What to open sessions on. */
+export interface DeviceOptions {
+  readonly device: DeviceChoice;
+  /** Whether `auto` may take a GPU that is emulated on the CPU: right, and a hundred times slower than WASM. */
+  readonly softwareGpu?: boolean | undefined;
+  /** Threads of the WASM provider; the runtime's default when absent. */
+  readonly threads?: number | undefined;
+}
+
+/** What opening sessions is busy with. */
+export type OpenPhase = "compile" | "check";
+
+/** Sessions, and what they are of. */
+export interface OpenedSessions {
+  readonly spec: ModelSpec;
+  readonly sessions: Sessions;
+}
+
+/** A GPU that takes longer than this for the check, even the second time, is no use; in milliseconds. */
+const SLOW = 10_000;
+/** How long a GPU's fault is remembered, in milliseconds: a week. */
+const REMEMBERED = 7 * 24 * 3600 * 1000;
+/** A GPU that has not answered by then has hung; in milliseconds. */
+const HUNG = 120_000;
+
+/** A device of our own, without `subgroups`: with it, fused attention was seen to be wrong; or why there is none. */
+async function requestGpu({ device: choice, softwareGpu = false }: DeviceOptions): Promise<Gpu | string> {
+  if (choice === "wasm") return "asked for WASM";
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  if (!adapter) return "no WebGPU here";
+  const { info, limits } = adapter;
+  if (choice === "auto" && info?.isFallbackAdapter && !softwareGpu) return "WebGPU is emulated in software here";
+  const features = (["shader-f16"] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
+  const name = [info?.vendor, info?.architecture, info?.description].filter(Boolean).join(" ") || "unnamed GPU";
+  try {
+    const device = await adapter.requestDevice({
+      requiredFeatures: features,
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        maxTextureDimension2D: limits.maxTextureDimension2D,
+      },
+    });
+    return { device, name };
+  } catch (error) {
+    return `${name} could not be opened: ${(error as Error).message}`;
+  }
+}
+
+/** One way to use a GPU. */
+interface Attempt {
+  readonly form: ModelForm;
+  readonly decoder: Backend;
+  readonly name: string;
+}
+
+function attemptsOf(forms: readonly ModelForm[]): Attempt[] {
+  const whole = forms.map((form): Attempt => ({ form, decoder: "webgpu", name: `${form.attention} attention` }));
+  const last = forms.at(-1) as ModelForm;
+  return [...whole, { form: last, decoder: "wasm", name: "the decoder on WASM" }];
+}
+
+/**
+ * What was found out about a model on an adapter, by name of the attempt. It is forgotten with the
+ * browser's version and after some days: a fault may have passed, and drivers change without a sign.
+ */
+interface Verdicts {
+  /** The browser that it holds for. */
+  readonly browser: string;
+  /** When it was found out, in milliseconds since 1970. */
+  readonly at: number;
+  readonly faults: Record<string, CanaryFault>;
+}
+
+/**
+ * Opens a model on the device asked for.
+ *
+ * @throws InvalidModelError, or DeviceError when the GPU was asked for and cannot be used
+ */
+export async function openSessions(
+  model: ModelForms,
+  options: DeviceOptions,
+  onPhase: (phase: OpenPhase) => void,
+): Promise<OpenedSessions> {
+  const safe = model.forms.at(-1) as ModelForm;
+  const onWasm = async (reason: string): Promise<OpenedSessions> => {
+    onPhase("compile");
+    const { spec, bytes } = await safe.load();
+    const { threads } = options;
+    return { spec, sessions: await Sessions.create(spec, bytes, { gpu: null, decoder: "wasm", threads, reason }) };
+  };
+  const first = await requestGpu(options);
+  if (typeof first === "string") {
+    if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu: ${first}`);
+    return onWasm(first);
+  }
+  const { name: adapter } = first;
+  const key = model.fingerprint && `verdict/${model.fingerprint}/${adapter}`;
+  const kept = key ? await readNote<Verdicts>(key) : null;
+  const holds = kept?.browser === navigator.userAgent && Date.now() - kept.at < REMEMBERED;
+  const faults = holds ? { ...kept.faults } : {};
+  let gpu: Gpu | string | undefined = first;
+  let brokenEncoder: ModelForm | undefined;
+  for (const { form, decoder, name } of attemptsOf(model.forms)) {
+    let fault: CanaryFault | null | undefined = faults[name];
+    if (!fault) {
+      // with a wrong encoder it is of no use to move the decoder
+      if (brokenEncoder === form) continue;
+      gpu ??= await requestGpu(options);
+      if (typeof gpu === "string") break;
+      onPhase("compile");
+      const { spec, bytes } = await form.load();
+      const reason = [`runs on ${adapter}`, ...described(faults)].join("; ");
+      let sessions: Sessions | undefined;
+      try {
+        sessions = await Sessions.create(spec, bytes, { gpu, decoder, threads: options.threads, reason });
+        onPhase("check");
+        const expected = spec.canary ?? (await rightAnswer(model, options));
+        fault = await within(HUNG, check(sessions, spec, expected, options.device === "auto"));
+        if (fault === null) return { spec, sessions };
+        await sessions.dispose();
+      } catch (error) {
+        // files that do not fit the contract are wrong on every device
+        if (error instanceof Sam2Error && error.name === "InvalidModelError") throw error;
+        fault = { part: "decoder", problem: (error as Error).message };
+        sessions?.abandon();
+        gpu.device.destroy();
+      }
+      gpu = undefined;
+      faults[name] = fault;
+      if (key) await keepNote(key, { browser: navigator.userAgent, at: Date.now(), faults } satisfies Verdicts);
+    }
+    if (fault.part === "encoder") brokenEncoder = form;
+  }
+  if (typeof gpu === "object") gpu.device.destroy();
+  const problem = described(faults).join("; ");
+  if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu on ${adapter}: ${problem}`);
+  return onWasm(`${adapter} was not used: ${problem}`);
+}
+
+function described(faults: Readonly<Record<string, CanaryFault>>): string[] {
+  return Object.entries(faults).map(([name, { problem }]) => `with ${name}, ${problem}`);
+}
+
+/** Asks the canary; in `auto`, a GPU that is slow beyond reason is at fault too. */
+async function check(
+  sessions: Sessions,
+  spec: ModelSpec,
+  expected: CanaryAnswer,
+  timed: boolean,
+): Promise<CanaryFault | null> {
+  const ask = async (): Promise<{ answer: CanaryAnswer; taken: number }> => {
+    const start = performance.now();
+    const answer = await askCanary(sessions, spec);
+    return { answer, taken: performance.now() - start };
+  };
+  const { answer, taken } = await ask();
+  const fault = compareCanary(answer, expected);
+  if (fault !== null || !timed || taken < SLOW) return fault;
+  // the first time compiles the shaders
+  const again = await ask();
+  if (again.taken < SLOW) return null;
+  return { part: "encoder", problem: `a picture takes ${(again.taken / 1000).toFixed(0)} s` };
+}
+
+function within<T>(limit: number, task: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not answer in ${limit / 1000} s`)), limit);
+  });
+  return Promise.race([task, late]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * The right answer to the canary, for a model that brings none: from an earlier time, or from the
+ * WASM provider, whose encoder takes as long as one picture does there; so it is asked once.
+ */
+async function rightAnswer({ forms, fingerprint }: ModelForms, { threads }: DeviceOptions): Promise<CanaryAnswer> {
+  const key = fingerprint && `canary/${fingerprint}`;
+  const kept = key && (await readNote<CanaryAnswer>(key));
+  if (kept) return kept;
+  const { spec, bytes } = await (forms.at(-1) as ModelForm).load();
+  const placement = { gpu: null, decoder: "wasm", threads, reason: "for the check" } as const;
+  const sessions = await Sessions.create(spec, bytes, placement);
+  const answer = await askCanary(sessions, spec);
+  await sessions.dispose();
+  if (key) await keepNote(key, answer);
+  return answer;
+}

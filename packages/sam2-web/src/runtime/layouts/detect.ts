@@ -1,0 +1,23 @@
+/** Which layout a pair of ONNX files has, told by the names of their inputs. */
+import { Sam2Error } from "sam2-contract";
+import type { Layout } from "./layout.ts";
+import { sam2WebLayout } from "./sam2-web.ts";
+import { transformersJsLayout } from "./transformers-js.ts";
+
+/** Finds the layout. @throws InvalidModelError where it is none that is known */
+export function detectLayout(encoderInputs: readonly string[], decoderInputs: readonly string[]): Layout {
+  const has = (names: readonly string[], ...wanted: string[]): boolean => wanted.every((name) => names.includes(name));
+  if (
+    has(encoderInputs, "image") &&
+    has(decoderInputs, "image_embed", "point_coords", "mask_input", "has_mask_input")
+  ) {
+    return sam2WebLayout;
+  }
+  if (has(encoderInputs, "pixel_values") && has(decoderInputs, "input_points", "input_labels", "image_embeddings.0")) {
+    return transformersJsLayout(decoderInputs.includes("input_boxes"));
+  }
+  throw new Sam2Error(
+    "InvalidModelError",
+    `expected inputs image → image_embed, point_coords, …, or pixel_values → input_points, …; got ${encoderInputs.join()} → ${decoderInputs.join()}`,
+  );
+}

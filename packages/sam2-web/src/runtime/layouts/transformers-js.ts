@@ -1,0 +1,32 @@
+/** The layout of transformers.js: one image of B objects, labels in int64, and no mask as a prompt. */
+import type { Layout } from "./layout.ts";
+
+/**
+ * Boxes come as the two points that they become.
+ *
+ * @param takesBoxes whether the decoder has an input for boxes; such a decoder leaves the padding point to
+ *   its caller
+ */
+export function transformersJsLayout(takesBoxes: boolean): Layout {
+  return {
+    name: "transformers.js",
+    imageInput: "pixel_values",
+    outputs: { masks: "pred_masks", scores: "iou_scores", objectScores: "object_score_logits" },
+    takesMaskInput: false,
+    feeds(Tensor, { coords, labels }) {
+      const [batch = 1, points = 1] = coords.dims;
+      const padded = points + (takesBoxes ? 1 : 0);
+      const allCoords = new Float32Array(batch * padded * 2);
+      const allLabels = new BigInt64Array(batch * padded).fill(-1n);
+      for (let b = 0; b < batch; b++) {
+        allCoords.set(coords.data.subarray(2 * b * points, 2 * (b + 1) * points), 2 * b * padded);
+        for (let p = 0; p < points; p++) allLabels[b * padded + p] = BigInt(labels.data[b * points + p] as number);
+      }
+      return {
+        input_points: new Tensor("float32", allCoords, [1, batch, padded, 2]),
+        input_labels: new Tensor("int64", allLabels, [1, batch, padded]),
+        ...(takesBoxes ? { input_boxes: new Tensor("float32", new Float32Array(0), [1, 0, 4]) } : {}),
+      };
+    },
+  };
+}

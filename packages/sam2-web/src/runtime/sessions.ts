@@ -1,0 +1,284 @@
+/**
+ * onnxruntime-web sessions. The only file that knows the runtime.
+ *
+ * One `Sessions` is an encoder and a decoder on given devices. Calls are queued: concurrent runs
+ * on WebGPU hang for ever.
+ */
+import type * as Ort from "onnxruntime-web";
+import { Sam2Error } from "sam2-contract";
+import type { ModelBytes } from "../model/forms.ts";
+import type { ModelSpec } from "../model/spec.ts";
+import type { ModelPrompt, Tensor } from "../prompt/prompt.ts";
+import { detectLayout } from "./layouts/detect.ts";
+import type { Layout } from "./layouts/layout.ts";
+
+/** Where a graph runs. */
+export type Backend = "webgpu" | "wasm";
+
+/** What runs where, and why. */
+export interface DeviceInfo {
+  /** Where the image encoder runs. */
+  readonly encoder: Backend;
+  /** Where the prompt decoder runs. */
+  readonly decoder: Backend;
+  /** Threads of the WASM provider. */
+  readonly threads: number;
+  /** The GPU's name, as far as the browser tells. */
+  readonly adapter: string | null;
+  /** In words, for a status line. */
+  readonly reason: string;
+}
+
+/** An encoded image; its tensors stay on the device that made them. */
+export interface Embedding {
+  readonly tensors: Readonly<Record<string, Ort.Tensor>>;
+  readonly bytes: number;
+}
+
+/** What the decoder gives for B objects: K masks each, the single-mask token first where K is 4. */
+export interface Decoded {
+  readonly masks: Tensor;
+  readonly scores: Tensor;
+  readonly objectScores: Tensor;
+}
+
+type Runtime = typeof Ort;
+
+async function loadRuntime(backend: Backend, threads: number | undefined): Promise<Runtime> {
+  // both are literal so that bundlers see them
+  const runtime: Runtime =
+    backend === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+  runtime.env.wasm.wasmPaths =
+    backend === "webgpu"
+      ? {
+          mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs", import.meta.url).href,
+          wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url).href,
+        }
+      : {
+          mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url).href,
+          wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href,
+        };
+  runtime.env.wasm.numThreads = threadCount(threads);
+  runtime.env.logLevel = "error";
+  return runtime;
+}
+
+/** One thread without cross-origin isolation; otherwise the wish, or up to four. */
+function threadCount(wish: number | undefined): number {
+  if (!globalThis.crossOriginIsolated) return 1;
+  return Math.max(1, wish ?? Math.min(4, navigator.hardwareConcurrency ?? 1));
+}
+
+/** A GPU device of our own. */
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly name: string;
+}
+
+/** Which part runs where; a GPU's absence puts both on WASM. */
+export interface Placement {
+  readonly gpu: Gpu | null;
+  /** Where the decoder runs beside an encoder on the GPU. */
+  readonly decoder: Backend;
+  /** Threads of the WASM provider; the runtime's default when absent. */
+  readonly threads?: number | undefined;
+  /** In words, why it is so. */
+  readonly reason: string;
+}
+
+/** Encoder and decoder of one model on one device. */
+export class Sessions {
+  readonly device: DeviceInfo;
+  readonly #layout: Layout;
+  #lost: string | null = null;
+  readonly #runtime: Runtime;
+  readonly #spec: ModelSpec;
+  readonly #encoder: Ort.InferenceSession;
+  readonly #decoder: Ort.InferenceSession;
+  readonly #gpu: Gpu | null;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(parts: {
+    runtime: Runtime;
+    spec: ModelSpec;
+    encoder: Ort.InferenceSession;
+    decoder: Ort.InferenceSession;
+    gpu: Gpu | null;
+    device: DeviceInfo;
+  }) {
+    this.#runtime = parts.runtime;
+    this.#spec = parts.spec;
+    this.#encoder = parts.encoder;
+    this.#decoder = parts.decoder;
+    this.#gpu = parts.gpu;
+    this.device = parts.device;
+    this.#layout = detectLayout(parts.encoder.inputNames, parts.decoder.inputNames);
+    parts.gpu?.device.lost.then(({ reason, message }) => {
+      this.#lost = message || reason;
+    });
+  }
+
+  /**
+   * Opens a model where `placement` says.
+   *
+   * @throws InvalidModelError when WASM refuses the files; what a GPU says otherwise
+   */
+  static async create(spec: ModelSpec, bytes: ModelBytes, placement: Placement): Promise<Sessions> {
+    const { gpu, reason } = placement;
+    const backend: Backend = gpu ? "webgpu" : "wasm";
+    const decoderBackend = gpu ? placement.decoder : "wasm";
+    const runtime = await loadRuntime(backend, placement.threads);
+    // the runtime changes the options it is given: each session gets its own
+    const sessionOptions = (where: Backend, outputs: "cpu" | "gpu-buffer"): Ort.InferenceSession.SessionOptions => ({
+      executionProviders:
+        gpu && where === "webgpu"
+          ? [{ name: "webgpu", device: gpu.device } as unknown as Ort.InferenceSession.ExecutionProviderConfig]
+          : ["wasm"],
+      preferredOutputLocation: outputs,
+      graphOptimizationLevel: "all",
+      enableCpuMemArena: true,
+      enableMemPattern: where === "wasm",
+    });
+    const create = (
+      part: keyof ModelBytes,
+      where: Backend,
+      outputs: "cpu" | "gpu-buffer",
+    ): Promise<Ort.InferenceSession> =>
+      runtime.InferenceSession.create(bytes[part], sessionOptions(where, outputs)).catch((cause: unknown) => {
+        if (gpu) throw cause;
+        throw new Sam2Error(
+          "InvalidModelError",
+          `${spec.id}: the ${part} could not be opened: ${(cause as Error).message}`,
+          { cause },
+        );
+      });
+    const encoder = await create("encoder", backend, decoderBackend === "webgpu" ? "gpu-buffer" : "cpu");
+    const decoder = await create("decoder", decoderBackend, "cpu");
+    const threads = runtime.env.wasm.numThreads ?? 1;
+    const isolation = globalThis.crossOriginIsolated ? "" : "; one thread, since the page is not cross-origin isolated";
+    const device: DeviceInfo = {
+      encoder: backend,
+      decoder: decoderBackend,
+      threads,
+      adapter: gpu?.name ?? null,
+      reason: reason + isolation,
+    };
+    return new Sessions({ runtime, spec, encoder, decoder, gpu, device });
+  }
+
+  /** Why the GPU is gone, or null while it is there. */
+  get lost(): string | null {
+    return this.#lost;
+  }
+
+  /** Whether the decoder can take a mask as a prompt. */
+  get takesMaskInput(): boolean {
+    return this.#layout.takesMaskInput;
+  }
+
+  /**
+   * Encodes a normalized image [3,S,S].
+   *
+   * @param signal asked when its turn comes: what was aborted by then is not encoded
+   */
+  encode(pixels: Float32Array, signal?: AbortSignal): Promise<Embedding> {
+    const size = this.#spec.imageSize;
+    return this.#enqueue(async () => {
+      signal?.throwIfAborted();
+      const tensor = new this.#runtime.Tensor("float32", pixels, [1, 3, size, size]);
+      const outputs = await this.#encoder.run({ [this.#layout.imageInput]: tensor });
+      const bytes = Object.values(outputs).reduce((total, output) => total + 4 * output.size, 0);
+      return { tensors: outputs, bytes };
+    });
+  }
+
+  /** Decodes one batch of prompts against an encoded image. */
+  decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded> {
+    if (prompt.mask !== null && !this.takesMaskInput) {
+      return Promise.reject(
+        new Sam2Error(
+          "UnsupportedPromptError",
+          `${this.#spec.id}: this model's files take no mask_input (${this.#layout.name} layout)`,
+        ),
+      );
+    }
+    return this.#enqueue(async () => {
+      const feeds = this.#layout.feeds(this.#runtime.Tensor, prompt, this.#spec.maskSize);
+      const outputs = await this.#decoder.run({ ...embedding.tensors, ...feeds });
+      return this.#readOutputs(outputs, prompt.coords.dims[0] as number);
+    });
+  }
+
+  #readOutputs(outputs: Record<string, Ort.Tensor>, batch: number): Decoded {
+    const names = this.#layout.outputs;
+    const [masks, scores, objects] = [outputs[names.masks], outputs[names.scores], outputs[names.objectScores]];
+    if (!masks || !scores) {
+      throw new Sam2Error(
+        "InvalidModelError",
+        `${this.#spec.id}: expected outputs ${names.masks} and ${names.scores}, got ${Object.keys(outputs).join(", ")}`,
+      );
+    }
+    const side = this.#spec.maskSize;
+    const count = masks.size / (batch * side * side);
+    if (!Number.isInteger(count)) {
+      throw new Sam2Error(
+        "InvalidModelError",
+        `${this.#spec.id}: expected masks of ${side}×${side}, got [${masks.dims}]`,
+      );
+    }
+    return {
+      masks: { data: masks.data as Float32Array, dims: [batch, count, side, side] },
+      scores: { data: scores.data as Float32Array, dims: [batch, count] },
+      objectScores: {
+        data: (objects?.data as Float32Array | undefined) ?? new Float32Array(batch).fill(Number.NaN),
+        dims: [batch, 1],
+      },
+    };
+  }
+
+  /** Frees an embedding's memory. */
+  release(embedding: Embedding): Promise<void> {
+    return this.#enqueue(async () => {
+      for (const tensor of Object.values(embedding.tensors)) tensor.dispose();
+    });
+  }
+
+  /** Reads an embedding's values; for checks only, since on a GPU it copies them back. */
+  read(embedding: Embedding): Promise<Record<string, Float32Array>> {
+    return this.#enqueue(async () => {
+      const values: Record<string, Float32Array> = {};
+      for (const [name, tensor] of Object.entries(embedding.tensors))
+        values[name] = (await tensor.getData()) as Float32Array;
+      return values;
+    });
+  }
+
+  /** Runs `task` on the GPU between the sessions' own runs; null where there is none. */
+  onGpu<T>(task: (device: GPUDevice) => Promise<T>): Promise<T> | null {
+    const gpu = this.#gpu;
+    return gpu && this.#enqueue(() => task(gpu.device));
+  }
+
+  /** Gives up on sessions that do not answer: nothing waits for them, and nothing may be called afterwards. */
+  abandon(): void {
+    this.#gpu?.device.destroy();
+  }
+
+  /** Frees everything; nothing may be called afterwards. */
+  async dispose(): Promise<void> {
+    await this.#enqueue(async () => {
+      await this.#encoder.release();
+      await this.#decoder.release();
+    }).catch((error: unknown) => {
+      // what a lost device leaves behind cannot be released, and needs not be
+      if (this.#lost === null) throw error;
+    });
+    this.#gpu?.device.destroy();
+  }
+
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(task);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,135 @@
+/** The life of a segmenter's workers: opening, restarting and ending, in every order. */
+import { beforeEach, expect, test, vi } from "vitest";
+import { Workers } from "../../src/page/workers.ts";
+
+/** A worker that opens when the test says so. */
+interface FakeConnection {
+  readonly opened: { readonly spec: object; readonly encodeTime: number | null };
+  readonly ended: Error | null;
+  readonly isDraft: boolean;
+  readonly signal: AbortSignal | undefined;
+  finish(error?: Error): void;
+}
+
+const started: FakeConnection[] = [];
+let encodeTime: number | null = null;
+
+vi.mock("../../src/page/connection.ts", async (original) => ({
+  ...(await original<typeof import("../../src/page/connection.ts")>()),
+  Connection: {
+    open: (request: { draft: boolean }, _: unknown, signal: AbortSignal | undefined) =>
+      new Promise((resolve, reject) => {
+        const connection = {
+          opened: { spec: {}, encodeTime },
+          ended: null as Error | null,
+          isDraft: request.draft,
+          signal,
+          close(reason: Error) {
+            connection.ended ??= reason;
+          },
+          finish: (error?: Error) => (error ? reject(error) : resolve(connection)),
+        };
+        signal?.addEventListener("abort", () => reject(signal.reason));
+        started.push(connection);
+      }),
+  },
+}));
+
+beforeEach(() => {
+  started.length = 0;
+  encodeTime = null;
+});
+
+const stopped = new DOMException("restarted", "AbortError");
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
+async function opened(options: { draft?: boolean; signal?: AbortSignal } = {}): Promise<Workers> {
+  const workers = Workers.open(options);
+  started.at(-1)?.finish();
+  await turn();
+  if (options.draft) started.at(-1)?.finish();
+  return workers;
+}
+
+test("a restart ends the worker and waits for the next", async () => {
+  const workers = await opened();
+  const restarted = workers.restart(stopped);
+  expect(started[0]?.ended).toBe(stopped);
+  const ready = workers.ready();
+  started[1]?.finish();
+  await restarted;
+  expect((await ready).main).toBe(started[1]);
+  expect(started).toHaveLength(2);
+});
+
+test("two restarts at once are one, and leave one worker", async () => {
+  const workers = await opened();
+  const both = Promise.all([workers.restart(stopped), workers.restart(stopped)]);
+  started[1]?.finish();
+  await both;
+  expect(started.map(({ ended }) => ended === null)).toEqual([false, true]);
+});
+
+test("the signal of the opening says nothing about a restart", async () => {
+  const opening = new AbortController();
+  const workers = await opened({ signal: opening.signal });
+  opening.abort();
+  const restarted = workers.restart(stopped);
+  expect(started[1]?.signal).toBeUndefined();
+  started[1]?.finish();
+  await restarted;
+});
+
+test("an aborted opening rejects with the reason", async () => {
+  const opening = new AbortController();
+  const workers = Workers.open({ signal: opening.signal });
+  opening.abort(new Error("enough"));
+  await expect(workers).rejects.toThrow("enough");
+});
+
+test("a restart that failed is told to every call, and may be tried again", async () => {
+  const workers = await opened();
+  const restarted = workers.restart(stopped);
+  started[1]?.finish(new Error("no network"));
+  await expect(restarted).rejects.toThrow("no network");
+  await expect(workers.ready()).rejects.toThrow("no network");
+  const again = workers.restart(stopped);
+  started[2]?.finish();
+  await again;
+  expect((await workers.ready()).main).toBe(started[2]);
+});
+
+test.each(["before", "during"])("disposed of %s a restart: no worker stays", async (when) => {
+  const workers = await opened();
+  const restarted = when === "during" ? workers.restart(stopped) : Promise.resolve();
+  workers.dispose();
+  started[1]?.finish();
+  await restarted.catch((error: Error) => expect(error.name).toBe("DisposedError"));
+  await turn();
+  expect(started.every(({ ended }) => ended !== null)).toBe(true);
+  await expect(workers.ready()).rejects.toMatchObject({ name: "DisposedError" });
+  await expect(workers.restart(stopped)).rejects.toMatchObject({ name: "DisposedError" });
+});
+
+test.each([
+  ["slow, or not known", null, 2],
+  ["quick", 500, 1],
+])("a draft is opened where the encoder is %s", async (_, time, count) => {
+  encodeTime = time;
+  const opening = Workers.open({ draft: true });
+  started[0]?.finish();
+  await turn();
+  started[1]?.finish();
+  const { draft } = await (await opening).ready();
+  expect(started).toHaveLength(count);
+  expect(draft ?? undefined).toBe(started[1]);
+});
+
+test("when the draft cannot be opened, the main worker does not stay", async () => {
+  const opening = Workers.open({ draft: true });
+  started[0]?.finish();
+  await turn();
+  started[1]?.finish(new Error("no draft"));
+  await expect(opening).rejects.toThrow("no draft");
+  expect(started[0]?.ended).not.toBeNull();
+});

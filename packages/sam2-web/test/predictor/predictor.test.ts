@@ -1,0 +1,130 @@
+/** What a predictor keeps, when images are released while they are encoded and when a GPU is lost. */
+import { expect, test, vi } from "vitest";
+import { Predictor } from "../../src/predictor/predictor.ts";
+import type { Sessions } from "../../src/runtime/sessions.ts";
+
+vi.mock("../../src/image/source.ts", () => ({
+  decodeImage: async (source: { close(): void }) => source,
+  readPixels: () => ({ data: new Uint8ClampedArray(4 * 16), width: 4, height: 4 }),
+}));
+
+const SPEC = {
+  id: "fake",
+  imageSize: 4,
+  maskSize: 1,
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+  dynamicMultimask: { enabled: false, stabilityDelta: 0.05, stabilityThreshold: 0.98 },
+};
+const POINT = { point_coords: [[1, 1]], point_labels: [1] };
+
+/** Sessions that count what they hold; an encoding ends when the test says so, where `slow` is true. */
+class FakeSessions {
+  encoded = 0;
+  held = 0;
+  lost: string | null = null;
+  slow = false;
+  readonly waiting: (() => void)[] = [];
+
+  async encode(_: Float32Array, signal?: AbortSignal): Promise<object> {
+    signal?.throwIfAborted();
+    this.encoded++;
+    if (this.slow) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.lost !== null) throw new Error("the device was lost");
+    this.held++;
+    return { tensors: {}, bytes: 10 };
+  }
+
+  async decode(): Promise<object> {
+    if (this.lost !== null) throw new Error("the device was lost");
+    return {
+      masks: { data: new Float32Array(4), dims: [1, 4, 1, 1] },
+      scores: { data: new Float32Array(4), dims: [1, 4] },
+      objectScores: { data: new Float32Array(1), dims: [1, 1] },
+    };
+  }
+
+  async release(): Promise<void> {
+    this.held--;
+  }
+
+  onGpu(): null {
+    return null;
+  }
+
+  async dispose(): Promise<void> {}
+}
+
+function make(budget = 1000): { sessions: FakeSessions; next: FakeSessions; predictor: Predictor } {
+  const [sessions, next] = [new FakeSessions(), new FakeSessions()];
+  const reopen = async (): Promise<Sessions> => next as unknown as Sessions;
+  return { sessions, next, predictor: new Predictor(SPEC, sessions as unknown as Sessions, reopen, budget) };
+}
+
+let open = 0;
+const picture = (): any => {
+  open++;
+  return { width: 4, height: 4, close: () => open-- };
+};
+const ignore = (): void => undefined;
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
+test.each([
+  ["decode", 0],
+  ["preprocess", 0],
+  ["encode", 0],
+] as const)("released in the phase %s: what comes after is not begun, and nothing is kept", async (phase, encoded) => {
+  const { sessions, predictor } = make();
+  const call = predictor.setImage("a", picture(), (now) => {
+    if (now === phase) void predictor.releaseImage("a");
+  });
+  await expect(call).rejects.toMatchObject({ name: "ImageReleasedError" });
+  expect([sessions.encoded, sessions.held, open]).toEqual([encoded, 0, 0]);
+  expect(() => predictor.sizeOf("a")).toThrow(/no longer kept/);
+});
+
+test("released while the encoder runs: its answer is freed", async () => {
+  const { sessions, predictor } = make();
+  sessions.slow = true;
+  const call = predictor.setImage("a", picture(), ignore);
+  await turn();
+  await predictor.releaseImage("a");
+  sessions.waiting[0]?.();
+  await expect(call).rejects.toMatchObject({ name: "ImageReleasedError" });
+  expect([sessions.encoded, sessions.held]).toEqual([1, 0]);
+});
+
+test("an encoding that was given up does not drive out an image that is kept", async () => {
+  const { predictor } = make(10);
+  await predictor.setImage("kept", picture(), ignore);
+  const call = predictor.setImage("given up", picture(), (phase) => {
+    if (phase === "encode") void predictor.releaseImage("given up");
+  });
+  await expect(call).rejects.toMatchObject({ name: "ImageReleasedError" });
+  expect(predictor.sizeOf("kept")).toMatchObject({ width: 4 });
+});
+
+test("500 images, every second given up: what is held stays within the budget", async () => {
+  const { sessions, predictor } = make(50);
+  let most = 0;
+  for (let i = 0; i < 500; i++) {
+    const call = predictor.setImage(`${i}`, picture(), (phase) => {
+      if (i % 2 === 1 && phase === (["decode", "preprocess", "encode"] as const)[i % 3]) {
+        void predictor.releaseImage(`${i}`);
+      }
+    });
+    await call.catch(ignore);
+    most = Math.max(most, sessions.held);
+  }
+  expect(most).toBeLessThanOrEqual(6);
+  expect(open).toBe(0);
+});
+
+test("after a lost GPU an image is encoded again once, however many prompts wait for it", async () => {
+  const { sessions, next, predictor } = make();
+  await predictor.setImage("a", picture(), ignore);
+  sessions.lost = "gone";
+  const answers = await Promise.all(Array.from({ length: 5 }, () => predictor.predict("a", POINT)));
+  expect(answers).toHaveLength(5);
+  expect([next.encoded, next.held]).toEqual([1, 1]);
+});

@@ -114,7 +114,13 @@ export class Images {
     if (draft) {
       quality = "draft";
       const copy = image instanceof ImageBitmap ? await createImageBitmap(image) : image;
-      const quick = encodeIn(draft, "draft", copy);
+      // the draft first, so that it has the device to itself
+      try {
+        encoded = await abortable(encodeIn(draft, "draft", copy), signal);
+      } catch (error) {
+        if (image instanceof ImageBitmap) image.close();
+        throw error;
+      }
       refined = encodeFully().then(async (full) => {
         encoded = full;
         quality = "full";
@@ -122,7 +128,6 @@ export class Images {
       });
       // who does not wait for it goes on with the draft
       refined.catch(() => undefined);
-      encoded = await abortable(quick, signal);
     } else {
       encoded = await abortable(encodeFully(), signal);
     }

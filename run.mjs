@@ -94,7 +94,13 @@ async function prepare() {
   exportBuiltInModel();
 }
 
-const PUBLISHED = ["packages/sam2-contract", "packages/sam2-export", "packages/sam2-web", "packages/sam2-hosted", "models/sam2-mini"];
+const PUBLISHED = [
+  "packages/sam2-contract",
+  "packages/sam2-export",
+  "packages/sam2-web",
+  "packages/sam2-hosted",
+  "models/sam2-mini",
+];
 
 /** Makes the packages' tarballs in a folder, and nothing else there. */
 function pack(folder) {

@@ -10,15 +10,18 @@ const MAX_SCORE_BYTES = 32 * 2 ** 20;
 /** MultiHeadAttention fails in WASM ("Integer overflow") over 4,096 query rows against 4,096 keys. */
 const MAX_FUSED_QUERIES = 1024;
 
-/** [batch,T,heads·width] → [batch,heads,T,width]. */
-function splitHeads(graph: Graph, x: Value, heads: number): Value {
-  const [batch = 0, tokens = 0, channels = 0] = x.dims as number[];
-  return graph.transpose(graph.reshape(x, [batch, tokens, heads, channels / heads]), [0, 2, 1, 3]);
+/** [batch,T,heads·width] → [batch,heads,T,width]; batch and T may be free. */
+export function splitHeads(graph: Graph, x: Value, heads: number): Value {
+  const [batch = 0, tokens = 0, channels = 0] = x.dims;
+  const width = (channels as number) / heads;
+  return graph.transpose(graph.reshape(x, [batch, tokens, heads, width], [0, 0, heads, width]), [0, 2, 1, 3]);
 }
 
-function joinHeads(graph: Graph, x: Value): Value {
-  const [batch = 0, heads = 0, tokens = 0, width = 0] = x.dims as number[];
-  return graph.reshape(graph.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]);
+/** The inverse of `splitHeads`. */
+export function joinHeads(graph: Graph, x: Value): Value {
+  const [batch = 0, heads = 0, tokens = 0, width = 0] = x.dims;
+  const channels = (heads as number) * (width as number);
+  return graph.reshape(graph.transpose(x, [0, 2, 1, 3]), [batch, tokens, channels], [0, 0, channels]);
 }
 
 /** Runs `attend` over at most `limit` queries at a time and joins the results. */

@@ -10,7 +10,7 @@ import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";
 import { embedMask, embedPoints, imagePositions, outputTokens } from "./prompt-encoder.ts";
 import { buildTransformer, feedForward, feedForwardLayers } from "./transformer.ts";
-import { type Checkpoint, computed, type Linear, stacked, transposed } from "./weights.ts";
+import { type Checkpoint, computed, type Linear, permuted, reshaped, stacked, transposed } from "./weights.ts";
 
 const PREFIX = "mask_decoder";
 
@@ -22,18 +22,7 @@ function upscale(graph: Graph, checkpoint: Checkpoint, name: string, x: Value, o
   const [, tokens, inputs] = x.dims as [string, number, number];
   const weight = checkpoint.get(`${name}.weight`, [inputs, outputs, 2, 2]);
   const bias = checkpoint.get(`${name}.bias`, [outputs]);
-  const matrix = computed(`${name}.children`, [inputs, 4 * outputs], async () => {
-    const source = await weight.load();
-    const target = new Float32Array(source.length);
-    for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++) {
-        for (let child = 0; child < 4; child++) {
-          target[(i * 4 + child) * outputs + o] = source[(i * outputs + o) * 4 + child] as number;
-        }
-      }
-    }
-    return target;
-  });
+  const matrix = reshaped(permuted(weight, [0, 2, 3, 1]), [inputs, 4 * outputs]);
   const biases = computed(`${name}.biases`, [4 * outputs], async () => {
     const one = await bias.load();
     return Float32Array.from({ length: 4 * outputs }, (_, index) => one[index % outputs] as number);

@@ -6,7 +6,7 @@
  */
 import type { Sam2Config } from "./config.ts";
 import type { Graph, Value } from "./graph.ts";
-import { type Checkpoint, computed, reshaped, stacked, transposed, type Weight } from "./weights.ts";
+import { type Checkpoint, computed, permuted, reshaped, stacked, transposed, type Weight } from "./weights.ts";
 
 const PREFIX = "prompt_encoder";
 
@@ -73,17 +73,7 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
   /** A 2×2 convolution of stride 2 as patches times a matrix; tokens are rows, channels last. */
   const shrink = (tokens: Value, side: number, inputs: number, outputs: number, name: string): Value => {
     const weight = checkpoint.get(`${name}.weight`, [outputs, inputs, 2, 2]);
-    const matrix = computed(`${name}.patches`, [4 * inputs, outputs], async () => {
-      const source = await weight.load();
-      const target = new Float32Array(source.length);
-      for (let o = 0; o < outputs; o++) {
-        for (let i = 0; i < inputs; i++) {
-          for (let p = 0; p < 4; p++)
-            target[(p * inputs + i) * outputs + o] = source[(o * inputs + i) * 4 + p] as number;
-        }
-      }
-      return target;
-    });
+    const matrix = reshaped(permuted(weight, [2, 3, 1, 0]), [4 * inputs, outputs]);
     const grouped = graph.reshape(tokens, ["B", side, 2, side, 2 * inputs], [0, side, 2, side, 2 * inputs]);
     const patches = graph.reshape(
       graph.transpose(grouped, [0, 1, 3, 2, 4]),

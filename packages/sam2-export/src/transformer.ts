@@ -7,12 +7,13 @@
  * token and head instead of by a square matrix; for one click that halves the decoder's work.
  * A key bias drops out of the softmax over image tokens; a value bias passes through it.
  */
+import { joinHeads, splitHeads } from "./attention.ts";
 import type { Sam2Config } from "./config.ts";
 import type { Graph, Value } from "./graph.ts";
 import {
   type Checkpoint,
-  computed,
   type Linear,
+  permuted,
   product,
   reshaped,
   scaled,
@@ -56,12 +57,6 @@ function dense(graph: Graph, x: Value, { weight, bias }: Linear): Value {
   return graph.add(graph.matmul(x, graph.matrix(transposed(weight))), graph.constant(bias));
 }
 
-/** [B,T,heads·width] → [B,heads,T,width]. */
-function split(graph: Graph, x: Value, { heads, width }: Projections): Value {
-  const grouped = graph.reshape(x, ["B", x.dims[1] as string, heads, width], [0, 0, heads, width]);
-  return graph.transpose(grouped, [0, 2, 1, 3]);
-}
-
 /** A weight [heads·width, hidden] by heads: [heads, width, hidden]. */
 function byHead(weight: Weight, { heads, width, hidden }: Projections): Weight {
   return reshaped(weight, [heads, width, hidden]);
@@ -85,16 +80,11 @@ function scaledQuery(p: Projections): Linear {
 
 /** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. */
 function selfAttention(graph: Graph, p: Projections, query: Value, value: Value): Value {
-  const q = split(graph, dense(graph, query, scaledQuery(p)), p);
-  const k = split(graph, dense(graph, query, p.k), p);
-  const v = split(graph, dense(graph, value, p.v), p);
+  const q = splitHeads(graph, dense(graph, query, scaledQuery(p)), p.heads);
+  const k = splitHeads(graph, dense(graph, query, p.k), p.heads);
+  const v = splitHeads(graph, dense(graph, value, p.v), p.heads);
   const scores = graph.softmax(graph.matmul(q, graph.transpose(k, [0, 1, 3, 2])));
-  return dense(graph, joinHeads(graph, graph.matmul(scores, v), p.heads * p.width), p.o);
-}
-
-/** [B,heads,T,width] → [B,T,heads·width]. */
-function joinHeads(graph: Graph, x: Value, channels: number): Value {
-  return graph.reshape(graph.transpose(x, [0, 2, 1, 3]), ["B", x.dims[2] as string, channels], [0, 0, channels]);
+  return dense(graph, joinHeads(graph, graph.matmul(scores, v)), p.o);
 }
 
 /**
@@ -105,25 +95,15 @@ function joinHeads(graph: Graph, x: Value, channels: number): Value {
  * @param values image tokens, [B,M,C]
  */
 function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, values: Value): Value {
-  const { heads, width, hidden } = p;
-  const q = split(graph, dense(graph, query, scaledQuery(p)), p);
+  const { heads, hidden } = p;
+  const q = splitHeads(graph, dense(graph, query, scaledQuery(p)), p.heads);
   const absorbed = graph.matmul(q, graph.matrix(byHead(p.k.weight, p)));
   const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
   const scores = graph.softmax(graph.matmul(flat, graph.transpose(keys, [0, 2, 1])));
   const gathered = graph.matmul(scores, values);
   const perHead = graph.reshape(gathered, ["B", heads, "T", hidden], [0, heads, -1, hidden]);
-  const valueByHead = computed(`${p.v.weight.name}.byHead`, [heads, hidden, width], async () => {
-    const source = await p.v.weight.load();
-    const target = new Float32Array(source.length);
-    for (let h = 0; h < heads; h++) {
-      for (let d = 0; d < width; d++) {
-        for (let c = 0; c < hidden; c++)
-          target[(h * hidden + c) * width + d] = source[(h * width + d) * hidden + c] as number;
-      }
-    }
-    return target;
-  });
-  const mixed = joinHeads(graph, graph.matmul(perHead, graph.matrix(valueByHead)), heads * width);
+  const valueByHead = permuted(byHead(p.v.weight, p), [0, 2, 1]);
+  const mixed = joinHeads(graph, graph.matmul(perHead, graph.matrix(valueByHead)));
   return dense(graph, mixed, { weight: p.o.weight, bias: carriedBias(p) });
 }
 
@@ -141,7 +121,7 @@ function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, v
 function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, values: Value): Value {
   const { heads, width, hidden } = p;
   const image = query.dims[1] as number;
-  const k = split(graph, dense(graph, keys, p.k), p);
+  const k = splitHeads(graph, dense(graph, keys, p.k), p.heads);
   const q = scaledQuery(p);
   const absorbed = graph.matmul(k, graph.matrix(byHead(q.weight, p)));
   const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
@@ -151,7 +131,7 @@ function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, v
   const perHead = graph.reshape(scores, ["B", image, heads, "T"], [0, image, heads, -1]);
   const weights = graph.reshape(graph.softmax(perHead), ["B", image, "HT"], [0, image, -1]);
 
-  const v = split(graph, graph.matmul(values, graph.matrix(transposed(p.v.weight))), p);
+  const v = splitHeads(graph, graph.matmul(values, graph.matrix(transposed(p.v.weight))), p.heads);
   const projected = graph.matmul(v, graph.matrix(outputByHead(p.o.weight, p)));
   const table = graph.reshape(projected, ["B", "HT", hidden], [0, -1, hidden]);
   return graph.add(graph.matmul(weights, table), graph.constant(carriedBias(p)));

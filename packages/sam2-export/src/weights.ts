@@ -59,17 +59,33 @@ export function scaled(weight: Weight, factor: number): Weight {
   );
 }
 
-/** A matrix [rows,columns] transposed. */
-export function transposed(weight: Weight): Weight {
-  const [height = 0, width = 0] = weight.dims;
-  return computed(`${weight.name}.T`, [width, height], async () => {
+/** The axes in another order: axis i of the result is axis `order[i]` of `weight`. */
+export function permuted(weight: Weight, order: readonly number[]): Weight {
+  const dims = order.map((axis) => weight.dims[axis] as number);
+  return computed(`${weight.name}.permuted(${order})`, dims, async () => {
     const source = await weight.load();
+    const strides = weight.dims.map((_, axis) => elements(weight.dims.slice(axis + 1)));
+    const steps = order.map((axis) => strides[axis] as number);
     const target = new Float32Array(source.length);
-    for (let i = 0; i < height; i++) {
-      for (let j = 0; j < width; j++) target[j * height + i] = source[i * width + j] as number;
+    const position = dims.map(() => 0);
+    for (let i = 0, from = 0; i < target.length; i++) {
+      target[i] = source[from] as number;
+      // the last axis moves on by one; each that is at its end starts again and moves the one before it
+      for (let axis = dims.length - 1; axis >= 0; axis--) {
+        from += steps[axis] as number;
+        position[axis] = (position[axis] as number) + 1;
+        if (position[axis] !== dims[axis]) break;
+        from -= (steps[axis] as number) * (dims[axis] as number);
+        position[axis] = 0;
+      }
     }
     return target;
   });
+}
+
+/** A matrix [rows,columns] transposed. */
+export function transposed(weight: Weight): Weight {
+  return permuted(weight, [1, 0]);
 }
 
 /** Weights of equal shape under one new leading axis. */

@@ -20,9 +20,11 @@ function wholeNumber(text: string): number {
 }
 
 const program = new Command("sam2-export")
-  .description("Converts a SAM 2 checkpoint (config.json, *.safetensors) to encoder.onnx, decoder.onnx and model.json")
+  .description(
+    "Converts a SAM 2 or EdgeTAM checkpoint (config.json, *.safetensors) to encoder.onnx, decoder.onnx and model.json",
+  )
   .argument("<checkpoint-folder>")
-  .requiredOption("--out <folder>", "where the model goes; replaced as a whole")
+  .requiredOption("--out <folder>", "where the model goes; other files in it stay")
   .addOption(new Option("--dtype <dtype>", "stored precision").choices(["fp32", "fp16"]).default("fp32"))
   .addOption(
     new Option("--attention <form>", "form of the attention").choices(["fused", "decomposed"]).default("decomposed"),

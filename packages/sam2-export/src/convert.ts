@@ -124,14 +124,18 @@ export async function exportModel(
       decoder: await writeGraph(FILE_NAMES.decoder, decoder, write),
     },
   };
-  const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
   await write(
     FILE_NAMES.manifest,
     (async function* () {
-      yield text;
+      yield manifestBytes(manifest);
     })(),
   );
   return manifest;
+}
+
+/** model.json. */
+export function manifestBytes(manifest: ModelManifest): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
 }
 
 /** Collects an export in memory: the files by name. */

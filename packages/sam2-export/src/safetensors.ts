@@ -26,6 +26,9 @@ export interface TensorEntry {
 /** The header may not be larger: the format's own limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
+/** How the text begins that git-lfs leaves in place of a file: "version https://git-lfs.github.com/spec/v1". */
+const GIT_LFS_POINTER = "version ";
+
 /** Bytes per element of every dtype the format knows. */
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
@@ -71,6 +74,9 @@ export function byteSource(data: ArrayBuffer | Uint8Array | Blob): ByteSource {
 export async function readSafetensors(source: ByteSource): Promise<Map<string, TensorEntry>> {
   if (source.size < 8) throw invalid(`expected at least 8 bytes, got ${source.size}`);
   const prefix = await source.read(0, 8);
+  if (new TextDecoder().decode(prefix) === GIT_LFS_POINTER) {
+    throw invalid("this is a pointer of git-lfs in place of the file; fetch the file itself, as with `git lfs pull`");
+  }
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw invalid(`header length ${length} is over the limit of ${MAX_HEADER_BYTES} bytes`);

@@ -1,6 +1,6 @@
 /** Converting as a whole: bad checkpoints, folders, the manifest, memory. */
 import { createHash } from "node:crypto";
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -59,7 +59,6 @@ describe("bad checkpoints leave the model that was there", () => {
       "InvalidConfigError",
       /model_type: expected "sam2", "sam2_video", "edgetam" or "edgetam_video", got "sam"/,
     ],
-    ["config no JSON", () => writeFile(join(checkpoint(), "config.json"), "{"), "InvalidConfigError", /config.json/],
     [
       "another activation",
       () =>
@@ -96,7 +95,6 @@ describe("bad checkpoints leave the model that was there", () => {
       "InvalidConfigError",
       /hidden_size 32, got 64/,
     ],
-    ["no weights", () => rm(weightsPath()), "InvalidSafetensorsError", /readable file/],
     [
       "truncated weights",
       async () => writeFile(weightsPath(), (await readFile(weightsPath())).subarray(0, 500_000)),
@@ -165,19 +163,6 @@ describe("bad checkpoints leave the model that was there", () => {
       message: expect.stringContaining(`a multiple of 32, got ${imageSize}`),
     });
   });
-});
-
-test("an output folder that cannot be written", async () => {
-  await writeFile(join(folder, "file"), "");
-  await expect(exportFolder(checkpoint(), join(folder, "file", "out"))).rejects.toMatchObject({ name: "OutputError" });
-});
-
-test("a folder that is replaced is replaced as a whole", async () => {
-  await mkdir(out());
-  await writeFile(join(out(), "old.onnx"), "");
-  await chmod(out(), 0o755);
-  await exportFolder(checkpoint(), out());
-  expect((await readdir(out())).sort()).toEqual(["decoder.onnx", "encoder.onnx", "model.json"]);
 });
 
 test("model.json says what was written", async () => {

@@ -1,0 +1,108 @@
+/**
+ * Writes a model's files into a folder that may hold others.
+ *
+ * The files are written into a folder aside, inside of the target, and then moved to their places one by
+ * one: a file there is always whole, what is not a model's own stays as it is, and a model that was there
+ * before stays when something fails.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { Sam2Error } from "sam2-contract";
+
+/** The path without links, of which the end need not exist yet. */
+async function realPath(path: string): Promise<string> {
+  return await realpath(path).catch(async () => {
+    const parent = dirname(path);
+    return parent === path ? path : join(await realPath(parent), relative(parent, path));
+  });
+}
+
+function holds(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return !isAbsolute(way) && way !== ".." && !way.startsWith(`..${sep}`);
+}
+
+/**
+ * Refuses a folder for output that is the checkpoint's, or lies inside or around it: what is made must not
+ * be taken for the original, nor the original be lost.
+ *
+ * @throws OutputError
+ */
+export async function checkApart(checkpointFolder: string, outFolder: string): Promise<void> {
+  const [checkpoint, out] = [await realPath(resolve(checkpointFolder)), await realPath(resolve(outFolder))];
+  const place = checkpoint === out ? "is" : holds(checkpoint, out) ? "is inside of" : "is around";
+  if (!holds(checkpoint, out) && !holds(out, checkpoint)) return;
+  throw new Sam2Error(
+    "OutputError",
+    `${outFolder}: expected a folder apart from the checkpoint, got one that ${place} ${checkpointFolder}`,
+  );
+}
+
+/** Turns a failed write into an OutputError. */
+async function output<T>(what: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new Sam2Error("OutputError", `${what}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Writes the pieces of one file, in order. */
+export async function writePieces(
+  path: string,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<void> {
+  const handle = await output(`${path}: cannot be written`, () => open(path, "w"));
+  try {
+    for await (const piece of pieces) {
+      for (let done = 0; done < piece.length; ) {
+        const { bytesWritten } = await output(`${path}: cannot be written`, () => handle.write(piece, done));
+        done += bytesWritten;
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Removes `folder` and those around it up to `last`, as long as they are empty. */
+async function removeEmpty(folder: string, last: string): Promise<void> {
+  try {
+    await rmdir(folder);
+    if (folder !== last) await removeEmpty(dirname(folder), last);
+  } catch {
+    // something is in it, which then stays
+  }
+}
+
+/**
+ * Lets `write` fill a folder aside, and moves the files of `names`, in that order, into `target`, which is made
+ * where there is none.
+ *
+ * @throws OutputError, and what `write` throws; `target` is then as it was
+ */
+export async function replaceFiles<T>(
+  target: string,
+  names: readonly string[],
+  write: (aside: string) => Promise<T>,
+): Promise<T> {
+  const found = await stat(target).catch(() => undefined);
+  if (found && !found.isDirectory()) {
+    throw new Sam2Error("OutputError", `${target}: expected a folder, got a file`);
+  }
+  const made = await output(`${target}: cannot be made`, () => mkdir(target, { recursive: true }));
+  const aside = join(resolve(target), `.${randomUUID()}`);
+  try {
+    await output(`${target}: cannot be written`, () => mkdir(aside));
+    const result = await write(aside);
+    for (const name of names) {
+      const path = join(target, name);
+      await output(`${path}: cannot be replaced`, () => rename(join(aside, name), path));
+    }
+    return result;
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+    if (made !== undefined) await removeEmpty(resolve(target), resolve(made));
+  }
+}

@@ -5,7 +5,7 @@
  */
 import type { DynamicMultimask } from "sam2-contract";
 import { invalid, Section } from "./section.ts";
-import { readHiera } from "./trunk/hiera-config.ts";
+import { MAX_CHANNELS, readHiera } from "./trunk/hiera-config.ts";
 import { readTimmTrunk } from "./trunk/timm.ts";
 import type { TrunkConfig } from "./trunk/trunk.ts";
 
@@ -36,6 +36,9 @@ export interface Sam2Config {
   readonly dynamicMultimask: DynamicMultimask;
 }
 
+/** Four times the side of every published model. */
+const MAX_IMAGE_SIZE = 4096;
+
 /** The patch grid is a quarter of the image, and the last stage is an eighth of that. */
 export const IMAGE_SIZE_MULTIPLE = 32;
 
@@ -62,39 +65,40 @@ export function parseConfig(json: unknown, imageSize?: number): Sam2Config {
   prompt.only("num_point_embeddings", 4);
   prompt.only("scale", 1);
 
-  const size = checkedImageSize(imageSize ?? prompt.square("image_size", 1024));
+  const size = checkedImageSize(imageSize ?? prompt.square("image_size", 1024, MAX_IMAGE_SIZE));
   const config: Sam2Config = {
     modelType,
     imageSize: size,
     trunk: readTrunk(modelType, vision, size),
-    fpnTopDownLevels: vision.naturals("fpn_top_down_levels", [2, 3], 0),
-    hiddenSize: prompt.natural("hidden_size", 256),
-    maskInputChannels: prompt.natural("mask_input_channels", 16),
-    promptLayerNormEps: prompt.positive("layer_norm_eps", 1e-6),
-    decoderLayers: decoder.natural("num_hidden_layers", 2),
-    decoderHeads: decoder.natural("num_attention_heads", 8),
-    decoderMlpDim: decoder.natural("mlp_dim", 2048),
-    attentionDownsampleRate: decoder.natural("attention_downsample_rate", 2),
-    multimaskOutputs: decoder.natural("num_multimask_outputs", 3),
-    iouHeadDepth: decoder.natural("iou_head_depth", 3),
-    iouHeadHiddenDim: decoder.natural("iou_head_hidden_dim", 256),
+    fpnTopDownLevels: vision.naturals("fpn_top_down_levels", [2, 3], 0, 3),
+    hiddenSize: prompt.natural("hidden_size", 256, 4096),
+    maskInputChannels: prompt.natural("mask_input_channels", 16, 4096),
+    promptLayerNormEps: prompt.positive("layer_norm_eps", 1e-6, 1),
+    decoderLayers: decoder.natural("num_hidden_layers", 2, 64),
+    decoderHeads: decoder.natural("num_attention_heads", 8, 256),
+    decoderMlpDim: decoder.natural("mlp_dim", 2048, 65_536),
+    attentionDownsampleRate: decoder.natural("attention_downsample_rate", 2, 64),
+    multimaskOutputs: decoder.natural("num_multimask_outputs", 3, 63),
+    iouHeadDepth: decoder.natural("iou_head_depth", 3, 64),
+    iouHeadHiddenDim: decoder.natural("iou_head_hidden_dim", 256, 65_536),
     dynamicMultimask: {
       enabled: decoder.boolean("dynamic_multimask_via_stability", true),
-      stabilityDelta: decoder.positive("dynamic_multimask_stability_delta", 0.05),
-      stabilityThreshold: decoder.positive("dynamic_multimask_stability_thresh", 0.98),
+      stabilityDelta: decoder.positive("dynamic_multimask_stability_delta", 0.05, 100),
+      stabilityThreshold: decoder.positive("dynamic_multimask_stability_thresh", 0.98, 1),
     },
   };
   checkHiddenSize(config, {
-    [`${vision.path}.fpn_hidden_size`]: vision.natural("fpn_hidden_size", 256),
-    [`${decoder.path}.hidden_size`]: decoder.natural("hidden_size", 256),
+    [`${vision.path}.fpn_hidden_size`]: vision.natural("fpn_hidden_size", 256, 4096),
+    [`${decoder.path}.hidden_size`]: decoder.natural("hidden_size", 256, 4096),
   });
   return config;
 }
 
 function checkedImageSize(size: number): number {
-  if (!Number.isSafeInteger(size) || size <= 0 || size % IMAGE_SIZE_MULTIPLE !== 0) {
+  if (!(size > 0 && size % IMAGE_SIZE_MULTIPLE === 0)) {
     throw invalid("image size", `a multiple of ${IMAGE_SIZE_MULTIPLE}`, size);
   }
+  if (size > MAX_IMAGE_SIZE) throw invalid("image size", `at most ${MAX_IMAGE_SIZE}`, size);
   return size;
 }
 
@@ -104,7 +108,12 @@ function readTrunk(modelType: ModelType, vision: Section, imageSize: number): Tr
   const isEdgeTam = modelType === "edgetam" || modelType === "edgetam_video";
   const trunk = isEdgeTam ? readTimmTrunk(backbone) : readHiera(backbone, imageSize);
   const expected = [...trunk.widths].reverse();
-  const channels = vision.naturals("backbone_channel_list", isEdgeTam ? [384, 192, 96, 48] : [768, 384, 192, 96]);
+  const channels = vision.naturals(
+    "backbone_channel_list",
+    isEdgeTam ? [384, 192, 96, 48] : [768, 384, 192, 96],
+    1,
+    MAX_CHANNELS,
+  );
   if (channels.join() !== expected.join()) {
     throw invalid(
       `${vision.path}.backbone_channel_list`,

@@ -3,7 +3,7 @@
  * export, and not by a runtime. Sizes that are free at run time are strings ("B", "T").
  */
 import type { AttentionForm } from "sam2-contract";
-import { elements, type Linear, type Storage, type Weight } from "./weights.ts";
+import { elements, type Linear, misfit, type Storage, type Weight } from "./weights.ts";
 
 /** A size: known at export, or the name of a free one. */
 export type Dim = number | string;
@@ -48,6 +48,9 @@ export interface ConvOptions {
 
 /** What one GPU buffer binding commonly holds; no tensor of a graph may be larger. */
 export const MAX_TENSOR_BYTES: number = 2 ** 27;
+
+/** Forty times what the largest published model takes. */
+const MAX_NODES = 100_000;
 
 /** The operator set: the first with Gelu. */
 export const OPSET = 20;
@@ -107,7 +110,7 @@ export class Graph {
 
   /** A constant of the given values: a scalar, a vector, or of shape `dims`. */
   floats(values: readonly number[], dims: readonly number[] = values.length === 1 ? [] : [values.length]): Value {
-    if (elements(dims) !== values.length) throw new RangeError(`${values.length} values for [${dims}]`);
+    if (elements(dims) !== values.length) throw misfit(`${values.length} values for [${dims}]`);
     const name = `const[${dims}](${values.join()})`;
     return this.constant({ name, dims, load: async () => Float32Array.from(values) });
   }
@@ -131,6 +134,7 @@ export class Graph {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain: Node["domain"] = "",
   ): Value {
+    if (this.nodes.length >= MAX_NODES) throw misfit(`${this.name} takes over ${MAX_NODES} operations`);
     const value = { name: `${type}_${this.#counter++}`, dims };
     this.nodes.push({ type, domain, inputs, outputs: [value], attributes });
     return value;
@@ -159,18 +163,18 @@ export class Graph {
     const target =
       pattern ??
       dims.map((dim) => {
-        if (typeof dim === "string") throw new RangeError(`reshape to [${dims}] needs a pattern`);
+        if (typeof dim === "string") throw misfit(`reshape to [${dims}] needs a pattern`);
         return dim;
       });
     const known = [...value.dims, ...dims].every((dim) => typeof dim === "number");
     if (known && elements(value.dims as number[]) !== elements(dims as number[])) {
-      throw new RangeError(`reshape [${value.dims}] to [${dims}]`);
+      throw misfit(`reshape [${value.dims}] to [${dims}]`);
     }
     return this.node("Reshape", [value, this.integers(target)], dims);
   }
 
   transpose(value: Value, permutation: readonly number[]): Value {
-    if (permutation.length !== value.dims.length) throw new RangeError(`transpose [${value.dims}] by [${permutation}]`);
+    if (permutation.length !== value.dims.length) throw misfit(`transpose [${value.dims}] by [${permutation}]`);
     if (permutation.every((axis, index) => axis === index)) return value;
     return this.node(
       "Transpose",
@@ -183,7 +187,7 @@ export class Graph {
   /** Matrix product over the last two axes; leading axes broadcast as NumPy's. */
   matmul(left: Value, right: Value): Value {
     const [a, b] = [left.dims, right.dims];
-    if (!sameDim(a.at(-1), b.at(-2))) throw new RangeError(`matmul [${a}] by [${b}]`);
+    if (!sameDim(a.at(-1), b.at(-2))) throw misfit(`matmul [${a}] by [${b}]`);
     const batch = a.length >= b.length ? a.slice(0, -2) : b.slice(0, -2);
     return this.node("MatMul", [left, right], [...batch, a.at(-2) as Dim, b.at(-1) as Dim]);
   }
@@ -192,7 +196,7 @@ export class Graph {
   linear(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
     if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
-      throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+      throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
     return this.node("Gemm", [x, this.matrix(weight), this.constant(bias)], [x.dims[0] as Dim, outputs], { transB: 1 });
   }
 
@@ -200,7 +204,7 @@ export class Graph {
   linearChannelsFirst(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
     if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
-      throw new RangeError(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+      throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
     const column = this.constant({ name: bias.name, dims: [outputs, 1], load: () => bias.load() });
     return this.node("Gemm", [this.matrix(weight), x, column], [outputs, x.dims[0] as Dim], { transB: 1 });
   }
@@ -214,7 +218,7 @@ export class Graph {
   ): Value {
     const [outputs = 0, inputs = 0, side = 0] = kernel.dims as number[];
     const [batch, channels, height, width] = x.dims as [number, number, number, number];
-    if (channels !== inputs * groups) throw new RangeError(`conv [${x.dims}] by [${kernel.dims}] in ${groups} groups`);
+    if (channels !== inputs * groups) throw misfit(`conv [${x.dims}] by [${kernel.dims}] in ${groups} groups`);
     const [before, after] = padding;
     const covered = (size: number): number => Math.floor((size + before + after - side) / stride) + 1;
     const dims = [batch, outputs, covered(height), covered(width)];

@@ -8,7 +8,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { Sam2Error } from "sam2-contract";
 import { type Attribute, type Dim, type Graph, type Initializer, type Node, OPSET, type Value } from "./graph.ts";
 import { halvesOfFloats } from "./safetensors.ts";
-import { elements } from "./weights.ts";
+import { elements, misfit } from "./weights.ts";
 
 const IR_VERSION = 9;
 const ELEMENT_TYPE = { float: 1, int64: 7, half: 10 } as const;
@@ -95,7 +95,7 @@ async function tensorBytes(item: Initializer): Promise<Uint8Array> {
   if (item.kind === "int64") return new Uint8Array(BigInt64Array.from(item.values, BigInt).buffer);
   const values = await item.weight.load();
   if (values.length !== elements(item.weight.dims)) {
-    throw new RangeError(`${item.name}: ${values.length} values for [${item.weight.dims}]`);
+    throw misfit(`${item.name} has ${values.length} values for [${item.weight.dims}]`);
   }
   if (item.storage === "float") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const halves = halvesOfFloats(values);

@@ -4,6 +4,7 @@
  * first; a tensor's bytes are fetched when asked for.
  */
 import { Sam2Error } from "sam2-contract";
+import { shown } from "./shown.ts";
 
 /** Bytes that can be read in ranges: a file, a Blob, an ArrayBuffer. */
 export interface ByteSource {
@@ -105,15 +106,15 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 }
 
 function parseEntry(name: string, value: unknown, dataStart: number, source: ByteSource): TensorEntry {
-  if (!isRecord(value)) throw invalid(`tensor "${name}": expected an object, got ${JSON.stringify(value)}`);
+  if (!isRecord(value)) throw invalid(`tensor "${name}": expected an object, got ${shown(value)}`);
   const { dtype, shape, data_offsets: offsets } = value;
   const bytes = typeof dtype === "string" && Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined;
   if (typeof dtype !== "string" || bytes === undefined) {
-    throw invalid(`tensor "${name}": unknown dtype ${JSON.stringify(dtype)}`);
+    throw invalid(`tensor "${name}": unknown dtype ${shown(dtype)}`);
   }
-  if (!isNaturalArray(shape)) throw invalid(`tensor "${name}": shape ${JSON.stringify(shape)} is no list of sizes`);
+  if (!isNaturalArray(shape)) throw invalid(`tensor "${name}": shape ${shown(shape)} is no list of sizes`);
   if (!isNaturalArray(offsets) || offsets.length !== 2) {
-    throw invalid(`tensor "${name}": data_offsets ${JSON.stringify(offsets)} are no pair of offsets`);
+    throw invalid(`tensor "${name}": data_offsets ${shown(offsets)} are no pair of offsets`);
   }
   const [begin, end] = offsets as [number, number];
   const available = source.size - dataStart;

@@ -1,5 +1,13 @@
 /** Reads JSON objects of a configuration field by field, with errors that name the field. */
 import { Sam2Error } from "sam2-contract";
+import { shown } from "./shown.ts";
+
+/** No list of a configuration is longer. */
+const MOST_ITEMS = 256;
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
 
 /** One JSON object of the file, with the path to it for messages. */
 export class Section {
@@ -28,40 +36,36 @@ export class Section {
     return value as T;
   }
 
-  natural(key: string, fallback: number): number {
-    return this.#read(
-      key,
-      fallback,
-      "a whole number over 0",
-      (value) => Number.isSafeInteger(value) && (value as number) > 0,
-    );
+  /** A whole number from 1 to `most`: a size is bounded here, before anything is made of that size. */
+  natural(key: string, fallback: number, most: number): number {
+    return this.#read(key, fallback, `a whole number from 1 to ${most}`, (value) => isWhole(value, 1, most));
   }
 
-  positive(key: string, fallback: number): number {
-    return this.#read(key, fallback, "a number over 0", (value) => Number.isFinite(value) && (value as number) > 0);
+  /** A number over 0, up to `most`. */
+  positive(key: string, fallback: number, most: number): number {
+    const isRight = (value: unknown): boolean => typeof value === "number" && value > 0 && value <= most;
+    return this.#read(key, fallback, `a number over 0, up to ${most}`, isRight);
   }
 
   boolean(key: string, fallback: boolean): boolean {
     return this.#read(key, fallback, "true or false", (value) => typeof value === "boolean");
   }
 
-  naturals(key: string, fallback: readonly number[], minimum = 1): readonly number[] {
-    return this.#read(
-      key,
-      fallback,
-      `a list of whole numbers from ${minimum}`,
-      (value) => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= minimum),
-    );
+  /** A list of whole numbers from `least` to `most`. */
+  naturals(key: string, fallback: readonly number[], least: number, most: number): readonly number[] {
+    const isRight = (value: unknown): boolean =>
+      Array.isArray(value) && value.length <= MOST_ITEMS && value.every((item) => isWhole(item, least, most));
+    return this.#read(key, fallback, `a list of at most ${MOST_ITEMS} whole numbers from ${least} to ${most}`, isRight);
   }
 
-  /** A number, or a list of equal numbers: the square form of a size. */
-  square(key: string, fallback: number): number {
+  /** A whole number from 1 to `most`, or a list of equal ones: the square form of a size. */
+  square(key: string, fallback: number, most: number): number {
     const value = this.#fields[key];
     const side = Array.isArray(value) ? value[0] : value;
     if (Array.isArray(value) && (value.length === 0 || value.some((item) => item !== side))) {
       throw invalid(`${this.path}.${key}`, "a square size", value);
     }
-    return new Section({ [key]: side }, this.path).natural(key, fallback);
+    return new Section({ [key]: side }, this.path).natural(key, fallback, most);
   }
 
   /** Refuses any value but the one that the graphs are built for; `fallback` is what a missing field means. */
@@ -100,5 +104,5 @@ function alternatives(names: readonly string[]): string {
 
 /** The error for a field: where, what was expected and what came. */
 export function invalid(path: string, expected: string, came: unknown): Sam2Error {
-  return new Sam2Error("InvalidConfigError", `${path}: expected ${expected}, got ${JSON.stringify(came)}`);
+  return new Sam2Error("InvalidConfigError", `${path}: expected ${expected}, got ${shown(came)}`);
 }

@@ -15,6 +15,11 @@ export interface Weight {
   load(): Promise<Float32Array>;
 }
 
+/** The error for sizes that do not fit each other, as only a config.json of no real model asks for. */
+export function misfit(what: string): Sam2Error {
+  return new Sam2Error("InvalidConfigError", `config.json: the sizes do not fit each other: ${what}`);
+}
+
 /** Number of elements. */
 export function elements(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
@@ -37,7 +42,7 @@ export function zeros(count: number): Weight {
 /** Rows `start` to `end` of the first axis. */
 export function rows(weight: Weight, start: number, end: number): Weight {
   const [count = 0, ...rest] = weight.dims;
-  if (start < 0 || end > count) throw new RangeError(`rows ${start}–${end} of ${count}`);
+  if (start < 0 || end > count) throw misfit(`rows ${start}–${end} of ${count}`);
   if (start === 0 && end === count) return weight;
   const stride = elements(rest);
   return computed(`${weight.name}[${start}:${end}]`, [end - start, ...rest], async () =>
@@ -47,8 +52,7 @@ export function rows(weight: Weight, start: number, end: number): Weight {
 
 /** The same values under another shape. */
 export function reshaped(weight: Weight, dims: readonly number[]): Weight {
-  if (elements(dims) !== elements(weight.dims))
-    throw new RangeError(`${weight.name}: [${weight.dims}] is not [${dims}]`);
+  if (elements(dims) !== elements(weight.dims)) throw misfit(`${weight.name}: [${weight.dims}] is not [${dims}]`);
   return { name: weight.name, dims, load: () => weight.load() };
 }
 
@@ -103,7 +107,7 @@ export function stacked(name: string, weights: readonly Weight[]): Weight {
 export function product(name: string, left: Weight, right: Weight): Weight {
   const [m = 0, k = 0] = left.dims;
   const [inner = 0, n = 0] = right.dims;
-  if (k !== inner) throw new RangeError(`${name}: [${left.dims}] times [${right.dims}]`);
+  if (k !== inner) throw misfit(`${name}: [${left.dims}] times [${right.dims}]`);
   return computed(name, [m, n], async () => {
     const [a, b] = [await left.load(), await right.load()];
     const target = new Float32Array(m * n);

@@ -1,9 +1,14 @@
 /** config.json: what is read, and what is refused by name. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
+import { Sam2Error } from "sam2-contract";
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../src/config.ts";
+import { buildImageEncoder } from "../src/image-encoder.ts";
+import { buildMaskDecoder } from "../src/mask-decoder.ts";
 import { fixtureFolder } from "./fixtures.ts";
+import { AnyCheckpoint } from "./seeded.ts";
 
 function configOf(fixture: string): Record<string, any> {
   return JSON.parse(readFileSync(join(fixtureFolder(fixture), "config.json"), "utf8"));
@@ -94,4 +99,91 @@ describe("EdgeTAM", () => {
     const config = edited("edgetam/tf_efficientnet_lite0", (c) => delete backbone(c).model_args.out_indices);
     expect(() => parseConfig(config)).toThrow(/out_indices: expected \[1,2,3,4\], .*, got \[0,1,2,3,4\]/);
   });
+});
+
+describe("SAM 2", () => {
+  const prompt = (c: Record<string, any>): Record<string, any> => c.prompt_encoder_config;
+  const decoder = (c: Record<string, any>): Record<string, any> => c.mask_decoder_config;
+
+  test.each<[string, Edit, RegExp]>([
+    [
+      "an image larger than memory",
+      (c) => Object.assign(prompt(c), { image_size: 2 ** 30 }),
+      /image_size: expected a whole number from 1 to 4096, got 1073741824/,
+    ],
+    [
+      "more blocks than an array holds",
+      (c) => Object.assign(backbone(c), { blocks_per_stage: [1, 2, 2 ** 40, 1] }),
+      /blocks_per_stage: expected a list of at most 256 whole numbers from 1 to 256, got \[1,2,1099511627776,1\]/,
+    ],
+    [
+      "wider than any model",
+      (c) => Object.assign(backbone(c), { embed_dim_per_stage: [8, 16, 32, 2 ** 31] }),
+      /embed_dim_per_stage: expected a list of at most 256 whole numbers from 1 to 16384/,
+    ],
+    [
+      "layers without end",
+      (c) => Object.assign(decoder(c), { iou_head_depth: 1e12 }),
+      /iou_head_depth: expected a whole number from 1 to 64, got 1000000000000/,
+    ],
+    [
+      "a list without end",
+      (c) => Object.assign(backbone(c), { global_attention_blocks: Array(100_000).fill(1) }),
+      /global_attention_blocks: expected a list of at most 256 .* got \[(1,)+1?…$/,
+    ],
+    [
+      "a value too deep to print",
+      (c) => Object.assign(decoder(c), { mlp_dim: JSON.parse("[".repeat(50_000) + "]".repeat(50_000)) }),
+      /mlp_dim: expected a whole number from 1 to 65536, got a nested list/,
+    ],
+    [
+      "equal widths over a pooling",
+      (c) => {
+        backbone(c).embed_dim_per_stage = [8, 16, 16, 64];
+        c.vision_config.backbone_channel_list = [64, 16, 16, 8];
+      },
+      /embed_dim_per_stage: expected another width after each pooling, got \[8,16,16,64\]/,
+    ],
+  ])("%s", (_, edit, message) => {
+    expect(() => parseConfig(edited("toy", edit))).toThrow(
+      expect.objectContaining({ name: "InvalidConfigError", message: expect.stringMatching(message) }),
+    );
+  });
+
+  test("an image size that is asked for is bounded, too", () => {
+    expect(() => parseConfig(configOf("toy"), 8192)).toThrow("image size: expected at most 4096, got 8192");
+  });
+});
+
+/** Every place of a JSON value that holds a number, a text or a list. */
+function places(value: unknown, path: string[] = []): string[][] {
+  if (typeof value !== "object" || value === null) return [path];
+  return [path, ...Object.entries(value).flatMap(([key, item]) => places(item, [...path, key]))];
+}
+
+test.each(["toy", "edgetam/repvit_m1"])("%s: any edit is read or refused by name", (fixture) => {
+  const odd = fc.oneof(
+    fc.constantFrom<unknown>(null, "", "gelu", true, [], {}, [[]], 0, -1, 0.5, 7, 64, 4096, 16_384, 2 ** 40, 1e308),
+    fc.array(fc.constantFrom(1, 2, 3, 8, 16, 96, 256, 1024), { minLength: 1, maxLength: 4 }),
+  );
+  const edits = fc.array(fc.tuple(fc.constantFrom(...places(configOf(fixture))), odd), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(edits, (changes) => {
+      const root = { config: configOf(fixture) as unknown };
+      for (const [path, value] of changes) {
+        const steps = ["config", ...path];
+        const parent = steps.slice(0, -1).reduce<any>((at, key) => at?.[key], root);
+        if (typeof parent === "object" && parent !== null) parent[steps.at(-1) as string] = value;
+      }
+      try {
+        const parsed = parseConfig(root.config);
+        for (const build of [buildImageEncoder, buildMaskDecoder]) {
+          build(new AnyCheckpoint(), parsed, { attention: "decomposed", storage: "half" });
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(Sam2Error);
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });

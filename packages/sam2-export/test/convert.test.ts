@@ -75,7 +75,7 @@ describe("bad checkpoints leave the model that was there", () => {
           c.mask_decoder_config.mlp_dim = "64";
         }),
       "InvalidConfigError",
-      /mlp_dim: expected a whole number/,
+      /mlp_dim: expected a whole number from 1 to 65536, got "64"/,
     ],
     [
       "three stages",

@@ -20,6 +20,11 @@ export interface HieraConfig {
   readonly layerNormEps: number;
 }
 
+/** No stage is wider. */
+export const MAX_CHANNELS = 16_384;
+const MAX_BLOCKS = 256;
+const MAX_WINDOW = 1024;
+
 /**
  * Reads `vision_config.backbone_config` of a SAM 2 checkpoint, for an image of `imageSize`.
  *
@@ -28,21 +33,29 @@ export interface HieraConfig {
 export function readHiera(section: Section, imageSize: number): HieraConfig {
   section.only("hidden_act", "gelu");
   section.only("num_channels", 3);
-  const query = { stride: section.square("query_stride", 2), stages: section.natural("num_query_pool_stages", 3) };
-  const [rows = 7, columns = rows] = section.naturals("window_positional_embedding_background_size", [7, 7]);
+  const query = {
+    stride: section.square("query_stride", 2, 64),
+    stages: section.natural("num_query_pool_stages", 3, 64),
+  };
+  const [rows = 7, columns = rows] = section.naturals(
+    "window_positional_embedding_background_size",
+    [7, 7],
+    1,
+    MAX_WINDOW,
+  );
   const config: HieraConfig = {
     kind: "hiera",
-    patchKernel: section.square("patch_kernel_size", 7),
-    patchStride: section.square("patch_stride", 4),
-    patchPadding: section.square("patch_padding", 3),
-    blocksPerStage: section.naturals("blocks_per_stage", [1, 2, 7, 2]),
-    widths: section.naturals("embed_dim_per_stage", [96, 192, 384, 768]),
-    heads: section.naturals("num_attention_heads_per_stage", [1, 2, 4, 8]),
-    windows: section.naturals("window_size_per_stage", [8, 4, 14, 7]),
+    patchKernel: section.square("patch_kernel_size", 7, 64),
+    patchStride: section.square("patch_stride", 4, 64),
+    patchPadding: section.square("patch_padding", 3, 64),
+    blocksPerStage: section.naturals("blocks_per_stage", [1, 2, 7, 2], 1, MAX_BLOCKS),
+    widths: section.naturals("embed_dim_per_stage", [96, 192, 384, 768], 1, MAX_CHANNELS),
+    heads: section.naturals("num_attention_heads_per_stage", [1, 2, 4, 8], 1, 256),
+    windows: section.naturals("window_size_per_stage", [8, 4, 14, 7], 1, MAX_WINDOW),
     backgroundSize: [rows, columns],
-    globalBlocks: section.naturals("global_attention_blocks", [5, 7, 9], 0),
-    mlpRatio: section.positive("mlp_ratio", 4),
-    layerNormEps: section.positive("layer_norm_eps", 1e-6),
+    globalBlocks: section.naturals("global_attention_blocks", [5, 7, 9], 0, 4 * MAX_BLOCKS),
+    mlpRatio: section.positive("mlp_ratio", 4, 64),
+    layerNormEps: section.positive("layer_norm_eps", 1e-6, 1),
   };
 
   const stages = {
@@ -66,6 +79,10 @@ export function readHiera(section: Section, imageSize: number): HieraConfig {
     const heads = config.heads[stage] as number;
     if (width % heads !== 0) {
       throw invalid(`${section.path}.embed_dim_per_stage`, `a multiple of ${heads} heads`, width);
+    }
+    // only where the width changes is what goes around the attention pooled with it
+    if (width === config.widths[stage - 1]) {
+      throw invalid(`${section.path}.embed_dim_per_stage`, "another width after each pooling", config.widths);
     }
     if (stage < 3 && (config.windows[stage] as number) % 2 !== 0) {
       throw invalid(`${section.path}.window_size_per_stage`, "even windows before a stage that pools", config.windows);

@@ -19,7 +19,6 @@ import { type Graph, MAX_TENSOR_BYTES, type Value } from "../graph.ts";
 import {
   type Checkpoint,
   computed,
-  elements,
   type Linear,
   product,
   reshaped,
@@ -249,8 +248,6 @@ export function resizeBicubic(
   width: number,
   size: number,
 ): Float32Array {
-  if (source.length !== elements([channels, height, width]))
-    throw new RangeError(`${source.length} values for [${channels},${height},${width}]`);
   const taps = (from: number): { index: number[]; weight: number[] }[] =>
     Array.from({ length: size }, (_, position) => {
       const centre = ((position + 0.5) * from) / size - 0.5;

@@ -40,7 +40,7 @@ export function readTimmTrunk(section: Section): Architecture["trunk"] {
   args.noOthers(["in_chans", "features_only", "out_indices"]);
   args.only("in_chans", 3);
   args.only("features_only", true, false);
-  const indices = args.naturals("out_indices", architecture.levels, 0);
+  const indices = args.naturals("out_indices", architecture.levels, 0, 16);
   if (indices.join() !== architecture.pyramid.join()) {
     throw invalid(
       `${args.path}.out_indices`,

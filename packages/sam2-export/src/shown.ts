@@ -1,0 +1,12 @@
+/** How a value that came is shown in a message. */
+
+const LONGEST = 120;
+
+/** The value as JSON, shortened; what is nested is only named, however deep it is. */
+export function shown(value: unknown): string {
+  const nested = (item: unknown): boolean => typeof item === "object" && item !== null;
+  if (Array.isArray(value) && value.some(nested)) return "a nested list";
+  if (nested(value) && !Array.isArray(value)) return "an object";
+  const text = String(JSON.stringify(value));
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}

@@ -25,8 +25,9 @@ function published(size: string, title: string, bytes: number): CatalogEntry {
 /**
  * The models that can be opened by name.
  *
- * `sam2-mini` is read from `models/sam2-mini/model.json` beside the page. SAM 2.1 is downloaded once
- * from the hub, as Meta published it, and converted on this device.
+ * `sam2-mini` is read from `models/sam2-mini/model.json` beside the page. The others are downloaded once
+ * from the hub and converted on this device: SAM 2.1 as Meta published it, EdgeTAM as the authors of
+ * `transformers` converted Meta's.
  *
  * ```ts
  * for (const { id, title, bytes } of CATALOG) menu.append(new Option(`${title}, ${bytes / 1e6} MB`, id));
@@ -39,6 +40,13 @@ export const CATALOG: readonly CatalogEntry[] = [
     license: "Apache-2.0",
     bytes: 14_500_000,
     source: "models/sam2-mini/model.json",
+  },
+  {
+    id: "edgetam",
+    title: "EdgeTAM",
+    license: "Apache-2.0",
+    bytes: 55_800_000,
+    source: { id: "edgetam", checkpoint: "https://huggingface.co/yonigozlan/EdgeTAM-hf/resolve/main/" },
   },
   published("tiny", "tiny", 156_000_000),
   published("small", "small", 184_000_000),

@@ -22,7 +22,7 @@ test("auto does not take a GPU that is emulated, unless it is allowed to", async
   expect(plain.device).toMatchObject({ encoder: "wasm", reason: expect.stringContaining("emulated in software") });
   const allowed = await toy.segment({ device: "auto", softwareGpu: true });
   expect(allowed.device).toMatchObject({ encoder: "webgpu", decoder: "webgpu" });
-  expect(allowed.cached.filter((key) => key.startsWith("canary/"))).toHaveLength(1);
+  expect((await toy.keptKeys()).filter((key) => key.startsWith("note/canary/"))).toHaveLength(1);
   expectClose(allowed.scores, await expectedScores());
 });
 
@@ -50,7 +50,7 @@ test("a device that answers wrongly is not used, and it says why", async () => {
   expectClose(fallen.scores, await expectedScores());
   expect(await toy.segment({ model, device: "webgpu" })).toMatchObject({ error: "DeviceError" });
   // what was found out is remembered: the next time the GPU is not even tried
-  expect(fallen.cached.filter((key) => key.startsWith("verdict/"))).toHaveLength(1);
+  expect((await toy.keptKeys()).filter((key) => key.startsWith("note/verdict/"))).toHaveLength(1);
   const phases = await toy.page.evaluate(async (address) => {
     const seen: string[] = [];
     const segmenter = await window.sam2.createSegmenter({

@@ -1,11 +1,11 @@
 /** The library in a page whose network misbehaves, or whose headers are strict. */
 import { readFile } from "node:fs/promises";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { ISOLATION } from "headless/pages";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
-import { expectClose, expectedScores, FIXTURES, ToyPage } from "./toy-page.ts";
+import { expectClose, expectedScores, FIXTURES, type ToyOptions, ToyPage } from "./toy-page.ts";
 
 let toy: ToyPage;
 beforeAll(async () => {
@@ -52,7 +52,7 @@ describe("network", () => {
     const { error, message, scores, cached } = await toy.segment();
     expect([error, message]).toEqual([null, ""]);
     expectClose(scores, await expectedScores());
-    expect(cached.some((key) => key.startsWith("toy/fp32/encoder/"))).toBe(true);
+    expect(cached).toEqual(["toy"]);
   });
 
   test("a checkpoint is converted on the device, and kept", async () => {
@@ -172,8 +172,8 @@ describe("network", () => {
   });
 
   test("a page that was closed while it kept a file leaves nothing that counts", async () => {
-    const { cached } = await toy.segment();
-    const files = cached.filter((key) => key.startsWith("toy/"));
+    await toy.segment();
+    const files = (await toy.keptKeys()).filter((key) => key.startsWith("model/toy/"));
     expect(files).toHaveLength(2);
     // what such a page leaves: the file is there, and empty
     await toy.page.evaluate(async (names) => {
@@ -194,7 +194,7 @@ describe("network", () => {
     const { message, scores, cached } = await toy.segment();
     expect(message).toBe("");
     expectClose(scores, await expectedScores());
-    expect(cached.filter((key) => key.startsWith("toy/"))).toEqual([]);
+    expect(cached).toEqual([]);
   });
 
   test("where private files cannot be written, as in older Safari, models are kept in the Cache API", async () => {
@@ -228,5 +228,197 @@ describe("network", () => {
       expectClose(scores, await expectedScores());
       expect([cached, device?.threads]).toEqual([[], 1]);
     }
+  });
+});
+
+/** Where a browser lets a page keep files, and what takes that away from the worker. */
+const STORAGES = [
+  { storage: "private files", script: "", keeps: true },
+  { storage: "the Cache API", script: "delete FileSystemFileHandle.prototype.createWritable;", keeps: true },
+  {
+    storage: "nowhere",
+    script:
+      "delete FileSystemFileHandle.prototype.createWritable; CacheStorage.prototype.open = async () => { throw new Error('none'); };",
+    keeps: false,
+  },
+];
+
+describe.each(STORAGES)("faults, files kept in $storage", ({ script, keeps }) => {
+  beforeEach(async () => {
+    await toy.open();
+    await toy.beforeWorkers(script);
+  });
+
+  /** Counts the requests for a file, and lets a fault answer them first. */
+  function watch(file: string, fault: (request: IncomingMessage, response: ServerResponse) => boolean): () => number {
+    let count = 0;
+    toy.handle = (path, request, response) => {
+      if (!path.endsWith(file)) return false;
+      count++;
+      return fault(request, response);
+    };
+    return () => count;
+  }
+
+  const segmentsWell = async (options: ToyOptions = {}): Promise<void> => {
+    const { message, scores } = await toy.segment(options);
+    expect(message).toBe("");
+    expectClose(scores, await expectedScores());
+  };
+
+  test("what is kept is not fetched again", async () => {
+    const requests = watch("encoder.onnx", () => false);
+    await segmentsWell();
+    await segmentsWell();
+    expect(requests()).toBe(keeps ? 1 : 2);
+  });
+
+  test.each<[string, number, string, string]>([
+    ["model.json answers 503", 503, "text/plain", "busy"],
+    ["a sign-in page takes the place of model.json", 200, "text/html", "<!doctype html>"],
+  ])("%s: the kept copy answers", async (_, status, type, body) => {
+    await segmentsWell();
+    watch("model.json", (_request, response) => {
+      response.writeHead(status, { ...ISOLATION, "Content-Type": type }).end(body);
+      return true;
+    });
+    if (keeps) await segmentsWell();
+    else expect((await toy.segment()).error).toMatch(/DownloadError|InvalidModelError/);
+  });
+
+  test("a range that begins elsewhere is not taken for the rest", async () => {
+    const encoder = await readFile(join(toy.folder, "toy", "encoder.onnx"));
+    let broken = true;
+    const requests = watch("encoder.onnx", (request, response) => {
+      const from = rangeStart(request);
+      if (broken) {
+        response.writeHead(200, { ...ISOLATION, "Content-Length": encoder.length });
+        response.write(encoder.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 200));
+        return true;
+      }
+      if (from === 0) return false;
+      const range = `bytes ${from + 7}-${encoder.length - 1}/${encoder.length}`;
+      response.writeHead(206, { ...ISOLATION, "Content-Range": range }).end(encoder.subarray(from + 7));
+      return true;
+    });
+    expect(await toy.segment()).toMatchObject({ error: "DownloadError" });
+    broken = false;
+    await segmentsWell();
+    expect(requests()).toBe(keeps ? 3 : 2);
+  });
+
+  test("a checkpoint outlives a conversion that failed", async () => {
+    const requests = watch("model.safetensors", () => false);
+    const odd = { checkpoint: "models/checkpoint/", imageSize: 33 };
+    expect(await toy.segment({ model: odd })).toMatchObject({ error: "InvalidConfigError" });
+    await segmentsWell({ model: { checkpoint: "models/checkpoint/" } });
+    expect(requests()).toBe(keeps ? 1 : 2);
+  });
+
+  test("what is no checkpoint is fetched anew, and is not what is expected from then on", async () => {
+    watch("model.safetensors", (_, response) => {
+      response.writeHead(200, ISOLATION).end("version https://git-lfs.github.com/spec/v1");
+      return true;
+    });
+    const model = { checkpoint: "models/checkpoint/" };
+    expect(await toy.segment({ model })).toMatchObject({ error: "InvalidSafetensorsError" });
+    toy.handle = () => false;
+    await segmentsWell({ model });
+  });
+
+  test("two pages at once download a model once", async () => {
+    const requests = watch("encoder.onnx", () => false);
+    const other = await toy.another();
+    await other.beforeWorkers(script);
+    const both = await Promise.all([toy.segment(), other.segment()]);
+    expect(both.map(({ message }) => message)).toEqual(["", ""]);
+    expect(requests()).toBe(keeps ? 1 : 2);
+  });
+
+  test("a download that is given up is resumed", async () => {
+    const weights = Buffer.alloc(12 * 2 ** 20, 1);
+    const ranges: (string | undefined)[] = [];
+    watch("model.safetensors", (request, response) => {
+      ranges.push(request.headers.range);
+      response.writeHead(200, { ...ISOLATION, "Content-Length": weights.length, ETag: '"one"' });
+      // two thirds, then silence
+      response.write(weights.subarray(0, 8 * 2 ** 20));
+      return true;
+    });
+    const model = { checkpoint: "models/checkpoint/" };
+    const giveUp = (): Promise<string> =>
+      toy.page.evaluate(async (given) => {
+        const stop = new AbortController();
+        const onProgress = (progress: { phase: string; loaded?: number }): void => {
+          if ((progress.loaded ?? 0) >= 8 * 2 ** 20) setTimeout(() => stop.abort(), 500);
+        };
+        const opening = window.sam2.createSegmenter({ model: given, signal: stop.signal, onProgress });
+        return opening.then(
+          () => "opened",
+          (error: Error) => error.name,
+        );
+      }, model);
+    expect(await giveUp()).toBe("AbortError");
+    expect(await giveUp()).toBe("AbortError");
+    expect(ranges[0]).toBeUndefined();
+    if (keeps) expect(ranges[1]).toMatch(/^bytes=\d{7}-$/);
+    else expect(ranges[1]).toBeUndefined();
+  });
+});
+
+describe("files that are not what they were", () => {
+  beforeEach(() => toy.open());
+
+  test("bytes that have decayed on the disk are fetched again", async () => {
+    await toy.segment();
+    await toy.page.evaluate(async () => {
+      const kept = await (await navigator.storage.getDirectory()).getDirectoryHandle("sam2-web");
+      for await (const [name, handle] of kept.entries()) {
+        if (!decodeURIComponent(name).startsWith("model/toy/")) continue;
+        const stream = await (handle as FileSystemFileHandle).createWritable({ keepExistingData: true });
+        await stream.write({ type: "write", position: 1000, data: new Uint8Array(100).fill(7) });
+        await stream.close();
+      }
+    });
+    const { message, scores } = await toy.segment();
+    expect(message).toBe("");
+    expectClose(scores, await expectedScores());
+  });
+
+  test("a checkpoint that changes at its address is refused, until that is accepted", async () => {
+    const model = { checkpoint: "models/checkpoint/" };
+    await toy.segment({ model });
+    await toy.page.evaluate(async () => {
+      const segmenter = await window.sam2.createSegmenter({ model: "models/toy/model.json", device: "wasm" });
+      await segmenter.deleteCached();
+      await segmenter.dispose();
+    });
+    const weights = await readFile(join(FIXTURES, "toy", "model.safetensors"));
+    const changed = Buffer.from(weights);
+    changed.writeUInt8(changed.readUInt8(weights.length - 8) ^ 1, weights.length - 8);
+    toy.handle = (path, _, response) => {
+      if (!path.endsWith("model.safetensors")) return false;
+      response.writeHead(200, { ...ISOLATION, "Content-Length": changed.length }).end(changed);
+      return true;
+    };
+    expect(await toy.segment({ model })).toMatchObject({
+      error: "IntegrityError",
+      message: expect.stringContaining("acceptChanges"),
+    });
+    expect((await toy.segment({ model, acceptChanges: true })).message).toBe("");
+    expect((await toy.segment({ model })).message).toBe("");
+  });
+
+  test("two checkpoints whose folders have the same name are two models", async () => {
+    toy.handle = (path, _, response) => {
+      const file = /^(?:a|b)\/resolve\/main\/(.*)$/.exec(path)?.[1];
+      if (!file) return false;
+      void readFile(join(FIXTURES, "toy", file)).then((bytes) => response.writeHead(200, ISOLATION).end(bytes));
+      return true;
+    };
+    await toy.segment({ model: { checkpoint: "a/resolve/main/" } });
+    const { cached } = await toy.segment({ model: { checkpoint: "b/resolve/main/" } });
+    const { host } = new URL(toy.server.url);
+    expect(cached).toEqual([`${host}/a/resolve/main`, `${host}/b/resolve/main`]);
   });
 });

@@ -17,7 +17,8 @@ export interface ToyOptions {
   readonly device?: "auto" | "wasm" | "webgpu";
   readonly softwareGpu?: boolean;
   /** The toy's exported files by default. */
-  readonly model?: string | { readonly checkpoint: string };
+  readonly model?: string | { readonly checkpoint: string; readonly imageSize?: number };
+  readonly acceptChanges?: boolean;
 }
 
 /** One page at a time, in a browser that the tests give. */
@@ -65,6 +66,15 @@ export class ToyPage {
     await this.page.waitForFunction(() => "sam2" in window);
   }
 
+  /** A second page of the same origin, in the same browser profile. */
+  async another(): Promise<ToyPage> {
+    const other = new ToyPage(this.folder, this.browser);
+    Object.assign(other, { context: this.context, server: this.server, page: await this.context.newPage() });
+    await other.page.goto(this.server.url);
+    await other.page.waitForFunction(() => "sam2" in window);
+    return other;
+  }
+
   async close(): Promise<void> {
     await this.context.close();
     await this.server.close();
@@ -84,12 +94,22 @@ export class ToyPage {
         const cached = await segmenter.listCached();
         const { device } = segmenter;
         await segmenter.dispose();
-        return { error: null, message: "", scores: [...scores.data], device, cached: cached.map(({ key }) => key) };
+        return { error: null, message: "", scores: [...scores.data], device, cached: cached.map(({ id }) => id) };
       } catch (error) {
         const { name, message } = error as Error;
         return { error: name, message, scores: [], device: null, cached: [] };
       }
     }, options);
+  }
+
+  /** The keys of what lies in the origin's private files. */
+  keptKeys(): Promise<string[]> {
+    return this.page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("sam2-web");
+      const keys: string[] = [];
+      for await (const name of folder.keys()) keys.push(decodeURIComponent(name));
+      return keys.sort();
+    });
   }
 
   /** From now on there is no network to the models. */

@@ -53,5 +53,5 @@ export type { EncodePhase, EncodeTimings } from "./predictor/predictor.ts";
 export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt/prompt.ts";
 export type { DeviceChoice } from "./runtime/device.ts";
 export type { Backend, DeviceInfo } from "./runtime/sessions.ts";
-export type { CachedFile } from "./storage/cache.ts";
+export type { CachedModel } from "./storage/cache.ts";
 export type { DownloadProgress } from "./storage/download.ts";

@@ -9,7 +9,7 @@ import { type Opened, type OpenModel, type OpenProgress, type OpenRequest, openM
 import type { EncodedImage, EncodePhase, Prediction } from "./predictor/predictor.ts";
 import type { SegmentPrompt } from "./prompt/prompt.ts";
 import type { DeviceInfo } from "./runtime/sessions.ts";
-import { type CachedFile, deleteCached, listCached } from "./storage/cache.ts";
+import { type CachedModel, deleteCached, listCached } from "./storage/cache.ts";
 
 let model: OpenModel | undefined;
 
@@ -62,8 +62,8 @@ const api = {
 
   releaseImage: (id: string): Promise<void> => opened().predictor.releaseImage(id),
 
-  listCached: (): Promise<CachedFile[]> => listCached(),
-  deleteCached: (prefix?: string): Promise<void> => deleteCached(prefix),
+  listCached: (): Promise<CachedModel[]> => listCached(),
+  deleteCached: (id?: string): Promise<void> => deleteCached(id),
 };
 
 /** What the page sees of the worker. */

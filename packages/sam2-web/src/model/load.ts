@@ -1,7 +1,7 @@
 /** From a model's source to the bytes that sessions are opened with. */
-import { type ModelManifest, readManifest, Sam2Error } from "sam2-contract";
-import { deleteCached, keep, readKept } from "../storage/cache.ts";
-import { type DownloadProgress, fetchCached } from "../storage/download.ts";
+import { isSam2Error, type ModelManifest, readManifest, Sam2Error } from "sam2-contract";
+import { forget, keep, modelKey, readKept } from "../storage/cache.ts";
+import { type FetchedFile, type FetchOptions, fetchCached } from "../storage/download.ts";
 import { bytesOf, readJson } from "./blobs.ts";
 import { findModel } from "./catalog.ts";
 import { checkpointForms } from "./convert.ts";
@@ -10,12 +10,11 @@ import type { CheckpointSource, ExportSource, ModelSource } from "./source.ts";
 import { publishedSpec } from "./spec.ts";
 
 /** Where and how to load. */
-export interface LoadOptions {
+export interface LoadOptions extends FetchOptions {
   /** Address that relative ones are resolved against. */
   readonly base: string;
   /** Whether the model is wanted at half its image size, for quick first answers. */
   readonly draft: boolean;
-  readonly onProgress: (progress: DownloadProgress) => void;
 }
 
 /**
@@ -74,43 +73,53 @@ async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): P
     return checkpointForms({ id, config, weights, imageSize }, options.draft);
   }
   const folder = new URL(source.checkpoint, options.base);
-  const id = source.id ?? folder.pathname.split("/").filter(Boolean).at(-1) ?? "checkpoint";
-  const part = async (name: string): Promise<Blob> => {
-    const url = new URL(name, folder).href;
-    const bytes = await fetchCached({ key: `${id}/checkpoint/${url}`, url }, options.onProgress);
-    return new Blob([bytes as Uint8Array<ArrayBuffer>]);
-  };
-  /** The next try downloads anew what turns out to be no checkpoint. */
-  const kept = <T>(task: Promise<T>): Promise<T> =>
+  const id = source.id ?? (folder.host + folder.pathname).replace(/\/$/, "");
+  const names = ["config.json", "model.safetensors"];
+  const addresses = names.map((name) => new URL(name, folder).href);
+  const [config, weights] = await each(addresses, (url) => fetchCached({ key: modelKey(id) + url, url }, options));
+  const blob = ({ bytes }: FetchedFile): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  const files = { id, config: blob(config as FetchedFile), weights: [blob(weights as FetchedFile)], imageSize };
+  /** What turns out to be no checkpoint is downloaded anew the next time; whatever else fails, it stays. */
+  const checked = <T>(task: Promise<T>): Promise<T> =>
     task.catch(async (error: unknown) => {
-      await deleteCached(`${id}/checkpoint/`);
+      const isNone = isSam2Error(error, "InvalidSafetensorsError") || isSam2Error(error, "InvalidModelError");
+      for (const url of isNone ? addresses : []) {
+        await forget(modelKey(id) + url);
+        await forget(`pin/${url}`);
+      }
       throw error;
     });
-  const config = await part("config.json");
-  const weights = [await part("model.safetensors")];
-  const { forms, fingerprint } = await kept(checkpointForms({ id, config, weights, imageSize }, options.draft));
-  const [first, last] = forms.map((form) => ({ ...form, load: () => kept(form.load()) }));
+  const digests = [(weights as FetchedFile).sha256];
+  const { forms, fingerprint } = await checked(checkpointForms({ ...files, digests }, options.draft));
+  const [first, last] = forms.map((form) => ({ ...form, load: () => checked(form.load()) }));
   return { forms: [first as ModelForm, last as ModelForm], fingerprint };
+}
+
+/** Does a task with each, one after the other. */
+async function each<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const item of items) results.push(await task(item));
+  return results;
 }
 
 /** The files of an export, wherever `addressOf` says that they are. */
 async function downloadExport(
   address: string,
   addressOf: (part: "encoder" | "decoder", file: string) => string,
-  { draft, onProgress }: LoadOptions,
+  options: LoadOptions,
 ): Promise<ModelForms> {
-  if (draft) throw noDraft(address);
+  if (options.draft) throw noDraft(address);
   const manifest = await fetchManifest(address);
-  const part = (label: "encoder" | "decoder"): Promise<Uint8Array> => {
+  const part = async (label: "encoder" | "decoder"): Promise<Uint8Array> => {
     const { name, bytes, sha256 } = manifest.files[label];
-    const key = `${manifest.id}/${manifest.dtype}/${label}/${sha256}`;
-    return fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, onProgress);
+    const key = `${modelKey(manifest.id)}${manifest.dtype}/${label}/${sha256}`;
+    return (await fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, options)).bytes;
   };
   const bytes = { encoder: await part("encoder"), decoder: await part("decoder") };
   return singleForm({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
 }
 
-/** model.json from the network, and the last good one where there is none. */
+/** model.json from the network; the last good one where the network gives none. */
 async function fetchManifest(address: string): Promise<ModelManifest> {
   const key = `manifest/${address}`;
   try {
@@ -121,9 +130,9 @@ async function fetchManifest(address: string): Promise<ModelManifest> {
     if (address.startsWith("http")) await keep(key, new TextEncoder().encode(text));
     return manifest;
   } catch (error) {
-    if (error instanceof Sam2Error) throw error;
     const kept = await readKept(key);
-    if (kept) return readManifest(JSON.parse(new TextDecoder().decode(kept)), address);
+    if (kept) return readManifest(await readJson(new Blob([kept as Uint8Array<ArrayBuffer>]), address), address);
+    if (isSam2Error(error)) throw error;
     throw new Sam2Error("DownloadError", `${address}: the network failed`, { cause: error });
   }
 }

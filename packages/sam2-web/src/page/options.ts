@@ -24,6 +24,11 @@ export interface SegmenterOptions {
   readonly softwareGpu?: boolean | undefined;
   /** Threads of the WASM provider; up to four by default. */
   readonly threads?: number | undefined;
+  /**
+   * Whether a checkpoint is taken whose files have changed at their address since they were first
+   * downloaded; `false` by default, and an IntegrityError says so.
+   */
+  readonly acceptChanges?: boolean | undefined;
   /** Bytes that the embeddings of images may take together; 256 MB by default. */
   readonly embeddingBudget?: number | undefined;
   /** Told of every step of opening the model. */

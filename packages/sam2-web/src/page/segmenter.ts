@@ -7,7 +7,7 @@ import { resizeLogits } from "../mask/mask.ts";
 import type { ModelSpec } from "../model/spec.ts";
 import type { NumbersLike, SegmentPrompt, Tensor } from "../prompt/prompt.ts";
 import type { DeviceInfo } from "../runtime/sessions.ts";
-import type { CachedFile } from "../storage/cache.ts";
+import type { CachedModel } from "../storage/cache.ts";
 import { abortable } from "./connection.ts";
 import { Images, type SegmenterImage } from "./images.ts";
 import { Latest } from "./latest.ts";
@@ -166,8 +166,8 @@ export class Segmenter {
     await abortable(restarted, signal);
   }
 
-  /** The model files kept on this device. */
-  async listCached(): Promise<CachedFile[]> {
+  /** The models of which files are kept on this device. */
+  async listCached(): Promise<CachedModel[]> {
     const { main } = await this.#workers.ready();
     return main.call((remote) => remote.listCached());
   }
@@ -175,7 +175,7 @@ export class Segmenter {
   /** Deletes kept model files: those of a model by its id, or all. */
   async deleteCached(id?: string): Promise<void> {
     const { main } = await this.#workers.ready();
-    return main.call((remote) => remote.deleteCached(id === undefined ? undefined : `${id}/`));
+    return main.call((remote) => remote.deleteCached(id));
   }
 
   /** Ends the workers and frees all their memory; calls in flight reject with a DisposedError. */

@@ -142,7 +142,7 @@ async function connectPair(
 }
 
 function connect(options: SegmenterOptions, quality: "draft" | "full", signal?: AbortSignal): Promise<Connection> {
-  const { device = "auto", softwareGpu, threads, embeddingBudget = 256e6, onProgress } = options;
+  const { device = "auto", softwareGpu, threads, acceptChanges = false, embeddingBudget = 256e6, onProgress } = options;
   const another = typeof options.draft === "boolean" ? undefined : options.draft;
   const isDraft = quality === "draft";
   const model = (isDraft && another) || (options.model ?? "sam2-mini");
@@ -153,6 +153,7 @@ function connect(options: SegmenterOptions, quality: "draft" | "full", signal?: 
     device,
     softwareGpu,
     threads,
+    acceptChanges,
     embeddingBudget,
   };
   return Connection.open(request, (progress: OpenProgress) => onProgress?.(progress), signal);

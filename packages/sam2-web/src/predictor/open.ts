@@ -19,6 +19,8 @@ export interface OpenRequest extends DeviceOptions {
   readonly base: string;
   /** Whether the model is wanted at half its image size. */
   readonly draft: boolean;
+  /** Whether files that have changed at their address since they were first downloaded are taken. */
+  readonly acceptChanges: boolean;
   /** Bytes that embeddings may take together. */
   readonly embeddingBudget: number;
 }
@@ -66,6 +68,7 @@ export async function openModel(
   const model = await loadModel(request.model, {
     base: request.base,
     draft: request.draft,
+    acceptChanges: request.acceptChanges,
     onProgress: (progress) => onProgress({ phase: "download", ...progress }),
   });
   const open = () => openSessions(model, request, (phase) => onProgress({ phase }));

@@ -73,7 +73,7 @@ function shapeOf(value: unknown): number[] {
 function readTensor(field: string, value: NumbersLike | Tensor): Tensor {
   if (ArrayBuffer.isView(value)) {
     const data = Float32Array.from(value as Float32Array);
-    return { data, dims: [data.length] };
+    return checkFinite(field, { data, dims: [data.length] });
   }
   if (typeof value === "object" && !Array.isArray(value) && "dims" in value) {
     const { data, dims } = value;

@@ -134,7 +134,7 @@ export async function openSessions(
       const reason = [`runs on ${adapter}`, ...described(faults)].join("; ");
       let sessions: Sessions | undefined;
       try {
-        sessions = await Sessions.create(spec, bytes, { gpu, decoder, threads: options.threads, reason });
+        sessions = await within(HUNG, Sessions.create(spec, bytes, { gpu, decoder, threads: options.threads, reason }));
         onPhase("check");
         const expected = spec.canary ?? (await rightAnswer(model, options));
         fault = await within(HUNG, check(sessions, spec, expected, options.device === "auto"));

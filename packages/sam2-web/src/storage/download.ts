@@ -1,12 +1,14 @@
 /**
- * Downloads that are kept. A file is kept only when its size and SHA-256 are what was promised, and
- * where there is room for it. Whatever goes wrong with keeping, the file is fetched.
+ * Downloads that are kept. A file counts only when its size and SHA-256 are what was promised; where
+ * nothing was promised, they must be what they were the first time. Whatever goes wrong with keeping, the
+ * file is fetched.
  */
 import { Sam2Error } from "sam2-contract";
-import { keep, PART, readKept, removeKept } from "./cache.ts";
+import { forget, keep, readKept } from "./cache.ts";
 import { digest } from "./digest.ts";
+import { forgetPart, joined, type Part, PartWriter, readPart } from "./parts.ts";
 
-/** A file to fetch. `key` names it in the cache and must change with its content. */
+/** A file to fetch. `key` names it in the cache. */
 export interface RemoteFile {
   readonly key: string;
   readonly url: string;
@@ -24,153 +26,168 @@ export interface DownloadProgress {
   readonly total: number | null;
 }
 
-async function verify(file: RemoteFile, bytes: Uint8Array): Promise<void> {
-  if (file.bytes !== undefined && bytes.length !== file.bytes) {
-    throw new Sam2Error("IntegrityError", `${file.url}: expected ${file.bytes} bytes, got ${bytes.length}`);
-  }
-  const hash = file.sha256 === undefined ? undefined : await digest(bytes);
-  if (hash !== file.sha256) {
-    throw new Sam2Error("IntegrityError", `${file.url}: expected SHA-256 ${file.sha256}, got ${hash}`);
-  }
+/** How to fetch. */
+export interface FetchOptions {
+  readonly onProgress: (progress: DownloadProgress) => void;
+  /** Whether a file that is no longer what it was the first time is taken, and is what counts from then on. */
+  readonly acceptChanges: boolean;
+}
+
+/** A file, and its hash. */
+export interface FetchedFile {
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
 }
 
 /**
- * Reads a file from the cache, or downloads and keeps it.
+ * Reads a file from the cache, or downloads and keeps it. Kept bytes are checked again; those that are
+ * not what they should be are fetched anew.
  *
- * A download that breaks off is kept aside and resumed by the next call, unless the file has changed
- * in between. What is not as promised is thrown away.
+ * A download that breaks off is resumed by the next call, unless the file has changed in between. Two
+ * pages that want the same file download it once: the second waits for the first.
  *
  * @throws DownloadError when the network fails or answers with an error or a web page,
- *   IntegrityError for a wrong size or hash, the signal's reason when aborted
+ *   IntegrityError for a wrong size or hash
  */
-export async function fetchCached(
-  file: RemoteFile,
-  onProgress: (progress: DownloadProgress) => void,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  const kept = await readKept(file.key);
-  if (kept) {
-    onProgress({ url: file.url, loaded: kept.length, total: kept.length });
-    return kept;
-  }
-  const part = file.key + PART;
-  const begun = await readKept(part);
-  let bytes: Uint8Array;
-  try {
-    bytes = await download(file, begun && unpacked(begun), onProgress, signal);
-  } catch (error) {
-    if (error instanceof Interrupted) {
-      if (error.part.bytes.length > 0) await keep(part, packed(error.part));
-      throw error.reason;
+export function fetchCached(file: RemoteFile, options: FetchOptions): Promise<FetchedFile> {
+  return alone(`sam2-web/${file.key}`, async () => {
+    const pinKey = `pin/${file.url}`;
+    const pinned = file.sha256 ? null : await readText(pinKey);
+    const expected = { ...file, sha256: file.sha256 ?? pinned ?? undefined };
+    const kept = await readKept(file.key);
+    if (kept) {
+      const sha256 = await digest(kept);
+      if (isAsPromised(expected, kept, sha256)) {
+        options.onProgress({ url: file.url, loaded: kept.length, total: kept.length });
+        return { bytes: kept, sha256 };
+      }
+      await forget(file.key);
     }
-    throw error;
+    const bytes = await download(file, await readPart(file.key), options.onProgress);
+    await forgetPart(file.key);
+    const sha256 = await digest(bytes);
+    check(expected, bytes, sha256, pinned !== null && options.acceptChanges);
+    await keep(file.key, bytes);
+    if (!file.sha256) await keep(pinKey, new TextEncoder().encode(sha256));
+    return { bytes, sha256 };
+  });
+}
+
+/** Does a task while no other page of this origin does one of the same name. */
+function alone<T>(name: string, task: () => Promise<T>): Promise<T> {
+  // pages without https have no locks, and nothing that is kept either
+  const { locks } = navigator as Partial<Navigator>;
+  return locks ? (locks.request(name, task) as Promise<T>) : task();
+}
+
+async function readText(key: string): Promise<string | null> {
+  const kept = await readKept(key);
+  return kept && new TextDecoder().decode(kept);
+}
+
+function isAsPromised(file: RemoteFile, bytes: Uint8Array, sha256: string): boolean {
+  return (file.bytes ?? bytes.length) === bytes.length && (file.sha256 ?? sha256) === sha256;
+}
+
+function check(file: RemoteFile, bytes: Uint8Array, sha256: string, acceptChange: boolean): void {
+  if (isAsPromised(file, bytes, sha256) || acceptChange) return;
+  if (file.bytes !== undefined && bytes.length !== file.bytes) {
+    throw new Sam2Error("IntegrityError", `${file.url}: expected ${file.bytes} bytes, got ${bytes.length}`);
   }
-  if (begun) await removeKept(part);
-  await verify(file, bytes);
-  await keep(file.key, bytes);
-  return bytes;
+  throw new Sam2Error(
+    "IntegrityError",
+    `${file.url}: expected SHA-256 ${file.sha256}, got ${sha256}. The file is not the one that was promised, or not the one that it was when it was first downloaded; acceptChanges takes it nevertheless`,
+  );
 }
 
-/** The beginning of a file, and what the server calls the version of the file that it is of. */
-interface Part {
-  readonly bytes: Uint8Array;
-  /** ETag or date; empty where the server tells none. */
-  readonly version: string;
+function failed(url: string, message: string, cause?: unknown): Sam2Error {
+  return new Sam2Error("DownloadError", `${url}: ${message}`, cause === undefined ? undefined : { cause });
 }
 
-/** A part as it is kept, in one piece: the version, a line break, the bytes. */
-function packed({ bytes, version }: Part): Uint8Array {
-  const line = new TextEncoder().encode(`${version}\n`);
-  return joined([line, bytes], line.length + bytes.length);
-}
-
-function unpacked(kept: Uint8Array): Part {
-  const end = kept.indexOf("\n".charCodeAt(0));
-  return { version: new TextDecoder().decode(kept.subarray(0, end)), bytes: kept.subarray(end + 1) };
-}
-
+/** ETag or date; empty where the server tells none. */
 function versionOf({ headers }: Response): string {
   return headers.get("etag") ?? headers.get("last-modified") ?? "";
 }
 
-/** A download that broke off, with what had arrived. */
-class Interrupted extends Error {
-  readonly part: Part;
-  readonly reason: unknown;
+/** Where the answer begins and how long the whole file is, as far as the server tells. */
+function rangeOf({ headers }: Response): { readonly start: number; readonly total: number | null } | null {
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "") ?? [];
+  if (start === undefined) return null;
+  return { start: Number(start), total: total === "*" ? null : Number(total) };
+}
 
-  constructor(part: Part, reason: unknown) {
-    super("interrupted");
-    this.part = part;
-    this.reason = reason;
-  }
+/** Whether what is kept can be the beginning of the file: the whole is checked only where its hash is known. */
+function isResumable(file: RemoteFile, begun: Part): boolean {
+  if (file.bytes !== undefined && begun.length >= file.bytes) return false;
+  return file.sha256 !== undefined || begun.version !== "";
+}
+
+/** Whether an answer to a request for the rest is that rest, of the same file. */
+function isTheRest(file: RemoteFile, begun: Part, response: Response): boolean {
+  const range = rangeOf(response);
+  const startsThere = range ? range.start === begun.length : file.sha256 !== undefined;
+  const sameFile = file.sha256 !== undefined || versionOf(response) === begun.version;
+  const sameSize = range?.total == null || file.bytes === undefined || range.total === file.bytes;
+  return startsThere && sameFile && sameSize;
 }
 
 async function download(
   file: RemoteFile,
   begun: Part | null,
-  onProgress: (progress: DownloadProgress) => void,
-  signal: AbortSignal | undefined,
+  onProgress: FetchOptions["onProgress"],
 ): Promise<Uint8Array> {
-  const failed = (message: string, cause?: unknown): Sam2Error =>
-    new Sam2Error("DownloadError", `${file.url}: ${message}`, cause === undefined ? undefined : { cause });
-  // without a promised hash, only a version tells that the rest belongs to what is here
-  const resumes =
-    begun !== null &&
-    (file.bytes === undefined || begun.bytes.length < file.bytes) &&
-    (file.sha256 !== undefined || begun.version !== "");
+  const resumed = begun && isResumable(file, begun) ? begun : null;
   const response = await fetch(file.url, {
     // kept here or not at all: the browser would keep it twice, and errors too
     cache: "no-store",
-    ...(signal ? { signal } : {}),
-    headers: resumes ? { Range: `bytes=${begun.bytes.length}-` } : {},
+    headers: resumed ? { Range: `bytes=${resumed.length}-` } : {},
   }).catch((cause: unknown) => {
-    if (signal?.aborted) throw signal.reason;
-    throw failed("the network failed", cause);
+    throw failed(file.url, "the network failed", cause);
   });
-  const version = versionOf(response);
-  const changed = response.status === 206 && file.sha256 === undefined && version !== begun?.version;
+  const partial = resumed !== null && response.status === 206;
   // 416: there is nothing after what is here
-  if (resumes && (changed || response.status === 416)) {
+  if (resumed && (response.status === 416 || (partial && !isTheRest(file, resumed, response)))) {
     await response.body?.cancel();
-    return download(file, null, onProgress, signal);
+    return download(file, null, onProgress);
   }
-  if (!response.ok) throw failed(`got status ${response.status}`);
-  if (response.headers.get("content-type")?.startsWith("text/html"))
-    throw failed("expected a model file, got a web page");
-  const partial = resumes && response.status === 206;
-  const chunks: Uint8Array[] = partial ? [begun.bytes] : [];
-  let loaded = partial ? begun.bytes.length : 0;
-  const length = Number(response.headers.get("content-length") ?? Number.NaN);
-  // a compressed answer tells the compressed length
-  const encoded = response.headers.get("content-encoding") !== null;
-  const total = file.bytes ?? (encoded || Number.isNaN(length) ? null : loaded + length);
+  if (!response.ok) throw failed(file.url, `got status ${response.status}`);
+  if (response.headers.get("content-type")?.startsWith("text/html")) {
+    await response.body?.cancel();
+    throw failed(file.url, "expected a model file, got a web page");
+  }
   const reader = response.body?.getReader();
-  if (!reader) throw failed("the answer has no body");
+  if (!reader) throw failed(file.url, "the answer has no body");
+  const start = partial ? resumed : null;
+  const chunks: Uint8Array[] = [...(start?.bytes ?? [])];
+  let loaded = start?.length ?? 0;
+  const total = file.bytes ?? totalOf(response, loaded);
+  const writer = new PartWriter(file.key, versionOf(response), start);
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
       chunks.push(value);
       loaded += value.length;
+      await writer.add(value);
       onProgress({ url: file.url, loaded, total });
     }
   } catch (cause) {
-    const reason = signal?.aborted ? signal.reason : failed(`broke off after ${loaded} bytes`, cause);
-    throw new Interrupted({ bytes: joined(chunks, loaded), version }, reason);
+    await writer.flush();
+    throw failed(file.url, `broke off after ${loaded} bytes`, cause);
   }
   if (total !== null && loaded < total) {
-    const reason = failed(`broke off after ${loaded} of ${total} bytes`);
-    throw new Interrupted({ bytes: joined(chunks, loaded), version }, reason);
+    await writer.flush();
+    throw failed(file.url, `broke off after ${loaded} of ${total} bytes`);
   }
   return joined(chunks, loaded);
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const result = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    result.set(chunk, at);
-    at += chunk.length;
-  }
-  return result;
+/** How many bytes there will be in all, where the server tells. */
+function totalOf(response: Response, loaded: number): number | null {
+  const range = rangeOf(response);
+  if (range?.total != null) return range.total;
+  const length = response.headers.get("content-length");
+  // a compressed answer tells the compressed length
+  if (length === null || response.headers.get("content-encoding") !== null) return null;
+  return loaded + Number(length);
 }

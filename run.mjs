@@ -121,6 +121,9 @@ function pack(folder) {
 /** The report of the public surface; it must be as it is kept, and all of it documented. */
 const SURFACE = ["run", "--config", "packages/sam2-web/api-extractor.json"];
 
+/** Folders whose imports are looked at. */
+const CRUISED = ["packages", "models", "demo", "bench", "e2e", "docs", "test"];
+
 /** What `check` runs, by name: a command and its arguments. */
 function checks() {
   const tarballs = readdirSync(TARBALLS).filter((name) => name.endsWith(".tgz"));
@@ -132,6 +135,8 @@ function checks() {
     ["types of tests and pages", tool("tsc"), "--project", "tsconfig.tests.json"],
     ["types of the service worker", tool("tsc"), "--project", "demo/service-worker"],
     ["public surface", tool("api-extractor"), ...SURFACE],
+    ["import rules", tool("depcruise"), "--config", ".dependency-cruiser.mjs", "--output-type", "err", ...CRUISED],
+    ["picture of the imports", tool("tsx"), "docs/imports.ts", "--check"],
     ["unused code", tool("knip"), "--no-progress"],
     ...each("package", "publint", "--strict"),
     ...each("types of package", "attw", "--profile", "esm-only", "--format", "ascii"),
@@ -200,7 +205,7 @@ const COMMANDS = {
     },
   },
   check: {
-    does: "in a minute: types, format, lint, unused code, packages, tests in Node",
+    does: "in a minute: types, format, lint, import rules, unused code, packages, tests in Node",
     async run() {
       await prepare();
       pack(TARBALLS);
@@ -239,10 +244,11 @@ const COMMANDS = {
     },
   },
   report: {
-    does: "after a change that was meant: write the public surface's report anew",
+    does: "after a change that was meant: write the public surface's report and the picture of the imports anew",
     async run() {
       await prepare();
       quietly(tool("api-extractor"), [...SURFACE, "--local"]);
+      run(tool("tsx"), ["docs/imports.ts"]);
     },
   },
   changeset: {

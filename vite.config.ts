@@ -14,7 +14,13 @@ export default defineConfig({
       {
         test: {
           name: "node",
-          include: ["packages/*/test/**/*.test.ts", "demo/test/**/*.test.ts", "models/**/*.test.ts"],
+          include: [
+            "packages/*/test/**/*.test.ts",
+            "demo/test/**/*.test.ts",
+            "bench/test/*.test.ts",
+            "test/*.test.ts",
+            "models/**/*.test.ts",
+          ],
           exclude: ["**/*.browser.test.ts", "**/node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,

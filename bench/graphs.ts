@@ -6,8 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as native from "onnxruntime-node";
 import * as web from "onnxruntime-web";
-import { Graph } from "../packages/sam2-export/src/graph.ts";
-import { serialize } from "../packages/sam2-export/src/onnx.ts";
+import { Graph, serialize } from "sam2-export/internals";
 import { compare, type Row } from "./measure.ts";
 import { absent, tinyModels } from "./models.ts";
 

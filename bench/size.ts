@@ -1,16 +1,46 @@
 /** Kilobytes that a page loads before the runtime and the model. */
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { CONDITIONS } from "headless/pages";
-import { build, type Rollup } from "vite";
+import { build, type Plugin, type Rollup } from "vite";
 import type { Row } from "./measure.ts";
 
-/** What an entry pulls in at once; what is loaded later, workers and the runtime, is apart. */
-async function bundle(code: string): Promise<{ entry: string; workers: Map<string, string> }> {
+/** What is loaded at once: a first chunk with all that it imports, unless on demand. */
+export interface FirstLoad {
+  readonly code: string;
+  /** The files it is made of. */
+  readonly modules: readonly string[];
+}
+
+function firstLoad(chunks: readonly Rollup.OutputChunk[]): FirstLoad {
+  const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
+  const reached = new Set<Rollup.OutputChunk>();
+  const follow = (chunk: Rollup.OutputChunk | undefined): void => {
+    if (!chunk || reached.has(chunk)) return;
+    reached.add(chunk);
+    for (const next of chunk.imports) follow(byName.get(next));
+  };
+  follow(chunks.find((chunk) => chunk.isEntry));
+  const all = [...reached];
+  return { code: all.map(({ code }) => code).join("\n"), modules: all.flatMap(({ moduleIds }) => moduleIds) };
+}
+
+const chunksOf = (output: readonly (Rollup.OutputChunk | Rollup.OutputAsset)[]): Rollup.OutputChunk[] =>
+  output.filter((file): file is Rollup.OutputChunk => file.type === "chunk");
+
+/** Bundles a script: what the page loads first, and what the worker does, where there is one. */
+export async function bundle(code: string): Promise<{ page: FirstLoad; worker: FirstLoad | undefined }> {
+  let worker: FirstLoad | undefined;
+  const keepWorker: Plugin = {
+    name: "keep-worker",
+    generateBundle: (_, output) => {
+      worker = firstLoad(chunksOf(Object.values(output)));
+    },
+  };
   const built = await build({
     configFile: false,
     logLevel: "error",
     resolve: { conditions: CONDITIONS },
-    worker: { format: "es" },
+    worker: { format: "es", plugins: () => [keepWorker] },
     plugins: [
       {
         name: "entry",
@@ -26,25 +56,7 @@ async function bundle(code: string): Promise<{ entry: string; workers: Map<strin
       rollupOptions: { input: "entry.js", preserveEntrySignatures: "strict" },
     },
   });
-  const { output } = built as Rollup.RollupOutput;
-  const chunks = output.filter((file): file is Rollup.OutputChunk => file.type === "chunk");
-  const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
-  const reached = new Set<string>();
-  const follow = (name: string): void => {
-    if (reached.has(name)) return;
-    reached.add(name);
-    for (const next of byName.get(name)?.imports ?? []) follow(next);
-  };
-  follow((chunks.find((chunk) => chunk.isEntry) as Rollup.OutputChunk).fileName);
-  const entry = [...reached].map((name) => byName.get(name)?.code ?? "").join("\n");
-  const workers = new Map(
-    output.flatMap((file) =>
-      file.type === "asset" && /worker.*\.js$/.test(file.fileName)
-        ? [[file.fileName, String(file.source)] as const]
-        : [],
-    ),
-  );
-  return { entry, workers };
+  return { page: firstLoad(chunksOf((built as Rollup.RollupOutput).output)), worker };
 }
 
 function row(work: string, code: string, aim?: number): Row {
@@ -59,11 +71,10 @@ export async function size(): Promise<Row[]> {
   const one = await bundle('export { createSegmenter } from "sam2-web";');
   const all = await bundle('export * from "sam2-web";');
   const hosted = await bundle('export * from "sam2-hosted";');
-  const worker = [...one.workers.values()].sort((a, b) => b.length - a.length)[0] ?? "";
   return [
-    row("sam2-web: createSegmenter", one.entry, 8),
-    row("sam2-web: all of it", all.entry),
-    row("sam2-web: the worker, onnxruntime aside", worker, 45),
-    row("sam2-hosted, with sam2-web", hosted.entry),
+    row("sam2-web: createSegmenter", one.page.code, 8),
+    row("sam2-web: all of it", all.page.code),
+    row("sam2-web: the worker, onnxruntime aside", one.worker?.code ?? "", 45),
+    row("sam2-hosted, with sam2-web", hosted.page.code),
   ];
 }

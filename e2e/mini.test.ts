@@ -4,12 +4,9 @@ import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { serve } from "headless/server";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { decodeRle, encodeRle, type Mask, type ModelSpec, type Rle, type SegmentPrompt } from "sam2-web";
+import { decodeRle, encodeRle, type Mask, type ModelSpec, type Rle, resizeMask, type SegmentPrompt } from "sam2-web";
+import { clampLogits, normalize, stretch, toModelPrompt } from "sam2-web/internals";
 import { expect, test } from "vitest";
-import { wave } from "../packages/sam2-export/test/tensors.ts";
-import { normalize, stretch } from "../packages/sam2-web/src/image/stretch.ts";
-import { clampLogits, resizeMask } from "../packages/sam2-web/src/mask/mask.ts";
-import { toModelPrompt } from "../packages/sam2-web/src/prompt/prompt.ts";
 import { sharedBrowser } from "./browser.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
@@ -95,7 +92,8 @@ test("three masks of every kind of prompt, in onnxruntime", async () => {
   const pixels = normalize(stretch({ data, width, height }, imageSize), mean, std);
   const embedding = await encoder?.run({ image: new Tensor("float32", pixels, [1, 3, imageSize, imageSize]) });
   for (const { mask_input, ...each } of OF_THE_GRAPHS) {
-    const mask = mask_input ? { mask_input: wave([side, side], 0.021, 9) } : {};
+    const wave = Float32Array.from({ length: side * side }, (_, i) => 9 * Math.sin(0.021 * i));
+    const mask = mask_input ? { mask_input: { data: wave, dims: [side, side] } } : {};
     const {
       coords,
       labels,

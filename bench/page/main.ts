@@ -11,11 +11,9 @@ import {
   type Segmenter,
   type SegmenterImage,
 } from "sam2-web";
+import { nonMaximumSuppression, normalize, readPixels, stretch } from "sam2-web/internals";
 import peerMjs from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs?url";
 import peerWasm from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm?url";
-import { nonMaximumSuppression } from "../../packages/sam2-web/src/everything/suppression.ts";
-import { readPixels } from "../../packages/sam2-web/src/image/source.ts";
-import { normalize, stretch } from "../../packages/sam2-web/src/image/stretch.ts";
 import { type Comparison, compare, summary } from "../measure.ts";
 
 /** A photograph at a size, as a JPEG. */

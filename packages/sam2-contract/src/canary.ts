@@ -16,7 +16,16 @@ export type CanaryAnswer = Readonly<Record<string, CanarySample>>;
 
 const SAMPLES = 32;
 
-/** The question for a model of that image size: a normalized picture [3,S,S], and a click [x, y] in its pixels. */
+/**
+ * The question for a model of that image size: a normalized picture [3,S,S], and a click [x, y] in its pixels.
+ *
+ * @example
+ * ```ts
+ * const { pixels, click } = canaryQuestion(1024);
+ * pixels.length; // 3 · 1024 · 1024: what the encoder is given
+ * click; // x and y of the point that the decoder is given
+ * ```
+ */
 export function canaryQuestion(imageSize: number): { readonly pixels: Float32Array; readonly click: Float32Array } {
   return {
     pixels: Float32Array.from({ length: 3 * imageSize * imageSize }, (_, i) => 1.8 * Math.sin(0.0137 * i)),
@@ -24,7 +33,14 @@ export function canaryQuestion(imageSize: number): { readonly pixels: Float32Arr
   };
 }
 
-/** Samples the outputs of encoder and decoder for the question. */
+/**
+ * Samples the outputs of encoder and decoder for the question.
+ *
+ * @example
+ * ```ts
+ * const answer = sampleCanary({ image_embed: new Float32Array(256 * 64 * 64) });
+ * ```
+ */
 export function sampleCanary(outputs: Readonly<Record<string, Float32Array>>): CanaryAnswer {
   return Object.fromEntries(Object.entries(outputs).map(([name, values]) => [name, sample(values)]));
 }

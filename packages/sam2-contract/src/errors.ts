@@ -66,6 +66,7 @@ export class Sam2Error extends Error {
  *
  * An error that came from the worker has lost its class, so the name decides.
  *
+ * @example
  * ```ts
  * try {
  *   await segmenter.setImage(file);

@@ -166,6 +166,7 @@ function readCanary(canary: Reader): CanaryAnswer {
 /**
  * Checks a parsed model.json. Fields that it does not know are left out.
  *
+ * @example
  * ```ts
  * const manifest = readManifest(await (await fetch(address)).json(), address);
  * ```

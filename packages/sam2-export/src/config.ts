@@ -48,6 +48,11 @@ export const IMAGE_SIZE_MULTIPLE = 32;
  * @param json the parsed file
  * @param imageSize replaces the checkpoint's own image size; a multiple of 32
  * @throws InvalidConfigError for another kind of model, or sizes that do not fit each other
+ *
+ * @example
+ * ```ts
+ * const { imageSize, hiddenSize } = parseConfig(await (await fetch("/sam2.1-hiera-tiny/config.json")).json());
+ * ```
  */
 export function parseConfig(json: unknown, imageSize?: number): Sam2Config {
   const root = new Section(json, "config.json");

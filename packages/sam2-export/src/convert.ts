@@ -91,6 +91,18 @@ async function writeGraph(name: string, graph: Graph, write: FileWriter): Promis
  *
  * @returns the manifest, as written to model.json
  * @throws Sam2Error
+ *
+ * @example
+ * ```ts
+ * const config = await (await fetch("/sam2.1-hiera-tiny/config.json")).json();
+ * const weights = [byteSource(await (await fetch("/sam2.1-hiera-tiny/model.safetensors")).blob())];
+ * const folder = await navigator.storage.getDirectory();
+ * await exportModel({ config, weights }, { id: "sam2.1-tiny", dtype: "fp16" }, async (name, pieces) => {
+ *   const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
+ *   for await (const piece of pieces) await stream.write(piece as Uint8Array<ArrayBuffer>);
+ *   await stream.close();
+ * });
+ * ```
  */
 export async function exportModel(
   files: CheckpointFiles,
@@ -138,7 +150,17 @@ export function manifestBytes(manifest: ModelManifest): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** Collects an export in memory: the files by name. */
+/**
+ * Collects an export in memory: the files by name.
+ *
+ * @example
+ * ```ts
+ * const config = await (await fetch("/sam2.1-hiera-tiny/config.json")).json();
+ * const weights = [byteSource(await (await fetch("/sam2.1-hiera-tiny/model.safetensors")).blob())];
+ * const { files } = await exportToMemory({ config, weights }, { id: "sam2.1-tiny" });
+ * files.get("encoder.onnx"); // a Blob
+ * ```
+ */
 export async function exportToMemory(
   files: CheckpointFiles,
   options: ExportOptions,

@@ -24,6 +24,7 @@ export interface FolderExportOptions extends Partial<ExportOptions> {
  *
  * Files of these names are replaced when all are made, model.json last; other files stay.
  *
+ * @example
  * ```ts
  * const manifest = await exportFolder("sam2.1-hiera-tiny", "models/tiny", { dtype: "fp16", canary: true });
  * ```

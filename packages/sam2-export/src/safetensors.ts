@@ -53,7 +53,14 @@ function invalid(message: string, options?: ErrorOptions): Sam2Error {
   return new Sam2Error("InvalidSafetensorsError", message, options);
 }
 
-/** Wraps an ArrayBuffer, a view or a Blob (which is read slice by slice, never as a whole). */
+/**
+ * Wraps an ArrayBuffer, a view or a Blob (which is read slice by slice, never as a whole).
+ *
+ * @example
+ * ```ts
+ * const { size } = byteSource(file); // nothing is read yet
+ * ```
+ */
 export function byteSource(data: ArrayBuffer | Uint8Array | Blob): ByteSource {
   if (data instanceof Blob) {
     return {
@@ -71,6 +78,12 @@ export function byteSource(data: ArrayBuffer | Uint8Array | Blob): ByteSource {
  * @returns the tensors by name
  * @throws InvalidSafetensorsError when the length or the JSON is wrong, an offset lies outside the
  *   file, two tensors overlap, a dtype is unknown, or a byte range does not fit dtype and shape
+ *
+ * @example
+ * ```ts
+ * const tensors = await readSafetensors(byteSource(file));
+ * tensors.get("no_memory_embedding")?.shape; // [1, 1, 256]
+ * ```
  */
 export async function readSafetensors(source: ByteSource): Promise<Map<string, TensorEntry>> {
   if (source.size < 8) throw invalid(`expected at least 8 bytes, got ${source.size}`);

@@ -20,7 +20,14 @@ export interface HostedOptions {
 /** Gateways of Livepeer; the path's last part is the same on each. */
 const LIVEPEER_HOSTS = ["dream-gateway.livepeer.cloud", "livepeer.studio"];
 
-/** Whether `createHostedFetch` may answer for an address; others go to the fallback. */
+/**
+ * Whether `createHostedFetch` may answer for an address; others go to the fallback.
+ *
+ * @example
+ * ```ts
+ * isHosted("https://queue.fal.run/fal-ai/sam2/auto-segment"); // true
+ * ```
+ */
 export function isHosted(address: string | URL): boolean {
   const { hostname, pathname } = new URL(address, globalThis.location?.href);
   if (LIVEPEER_HOSTS.includes(hostname)) return pathname.endsWith("/segment-anything-2");
@@ -32,6 +39,17 @@ export function isHosted(address: string | URL): boolean {
  * Software that is written for a service runs unchanged when it is given this function.
  *
  * What is wrong with a request is answered as the service would, never thrown; an abort rejects.
+ *
+ * @example
+ * ```ts
+ * const hostedFetch = createHostedFetch(segmenter);
+ * const body = new FormData();
+ * body.append("image", file);
+ * body.append("point_coords", "[[500, 375]]");
+ * body.append("point_labels", "[1]");
+ * const url = "https://dream-gateway.livepeer.cloud/segment-anything-2";
+ * const { masks, scores } = await (await hostedFetch(url, { method: "POST", body })).json();
+ * ```
  */
 export function createHostedFetch(segmenter: Segmenter, options: HostedOptions = {}): typeof fetch {
   const fallback = options.fallback ?? fetch.bind(globalThis);

@@ -7,6 +7,12 @@ import { type ForwardedAnswer, type ForwardedRequest, QUESTION } from "./service
  *
  * @param hostedFetch from `createHostedFetch`
  * @returns a function that ends it
+ *
+ * @example
+ * ```ts
+ * await navigator.serviceWorker.register("sw.js", { type: "module" });
+ * const stop = serveHosted(createHostedFetch(segmenter));
+ * ```
  */
 export function serveHosted(hostedFetch: typeof fetch): () => void {
   const listen = ({ data, ports: [port] }: MessageEvent): void => {

@@ -58,7 +58,14 @@ const SILENCE = 5_000;
 /** How often it is asked whether the page that serves is still there, in milliseconds. */
 const WATCH = 1_000;
 
-/** A listener for `fetch` events: takes the requests to the services, and leaves all others alone. */
+/**
+ * A listener for `fetch` events: takes the requests to the services, and leaves all others alone.
+ *
+ * @example
+ * ```ts
+ * self.addEventListener("fetch", handleHosted);
+ * ```
+ */
 export function handleHosted(event: Event): void {
   const { request } = event as FetchEventLike;
   if (isHosted(request.url)) (event as FetchEventLike).respondWith(forward(request));

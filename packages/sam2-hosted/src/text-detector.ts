@@ -32,6 +32,11 @@ export interface TextDetectorOptions {
 /**
  * A detector over `@huggingface/transformers`, which must be installed beside this package. The
  * library and the model are loaded by the first request.
+ *
+ * @example
+ * ```ts
+ * const hostedFetch = createHostedFetch(segmenter, { segmind: { textDetector: createTextDetector() } });
+ * ```
  */
 export function createTextDetector({
   model = "Xenova/owlvit-base-patch32",

@@ -19,6 +19,13 @@ export type BoxXYWH = readonly [number, number, number, number];
  *
  * @param logits [side,side]
  * @returns [height,width]
+ *
+ * @example
+ * ```ts
+ * const side = segmenter.model.maskSize;
+ * const first = result.logits.data.subarray(0, side * side);
+ * const plane = resizeLogits(first, side, image.width, image.height); // over 0 is the object
+ * ```
  */
 export function resizeLogits(logits: Float32Array, side: number, width: number, height: number): Float32Array {
   const result = new Float32Array(width * height);
@@ -101,21 +108,43 @@ export function forEachRun(
   }
 }
 
-/** The mask `resizeLogits(…) > 0`; the cost is that of `forEachRun` and of the memory written. */
+/**
+ * The mask `resizeLogits(…) > 0`; the cost is that of `forEachRun` and of the memory written.
+ *
+ * @example
+ * ```ts
+ * const logits = new Float32Array(256 * 256).fill(-1);
+ * const mask = resizeMask(logits, 256, 1280, 853); // { data, width: 1280, height: 853 }, all 0
+ * ```
+ */
 export function resizeMask(logits: Float32Array, side: number, width: number, height: number): Mask {
   const data = new Uint8Array(width * height);
   forEachRun(logits, side, width, height, 0, (y, from, to) => data.fill(1, y * width + from, y * width + to));
   return { data, width, height };
 }
 
-/** Number of pixels in the mask. */
+/**
+ * Number of pixels in the mask.
+ *
+ * @example
+ * ```ts
+ * maskArea({ data: Uint8Array.of(0, 1, 1, 0), width: 2, height: 2 }); // 2
+ * ```
+ */
 export function maskArea({ data }: Mask): number {
   let area = 0;
   for (let i = 0; i < data.length; i++) area += data[i] as number;
   return area;
 }
 
-/** The smallest box around the mask; all zeros when it is empty. */
+/**
+ * The smallest box around the mask; all zeros when it is empty.
+ *
+ * @example
+ * ```ts
+ * maskBox({ data: Uint8Array.of(0, 1, 0, 1), width: 2, height: 2 }); // [1, 0, 1, 2]
+ * ```
+ */
 export function maskBox({ data, width, height }: Mask): BoxXYWH {
   let [left, top, right, bottom] = [width, -1, -1, -1];
   for (let y = 0; y < height; y++) {
@@ -141,7 +170,14 @@ export function clampLogits(logits: Float32Array): Float32Array {
   return logits;
 }
 
-/** Pixels over `delta` by pixels over −`delta`: 1 for a mask that no small shift of the threshold changes. */
+/**
+ * Pixels over `delta` by pixels over −`delta`: 1 for a mask that no small shift of the threshold changes.
+ *
+ * @example
+ * ```ts
+ * stabilityScore(Float32Array.of(-3, 0.5, 2, 4), 1); // 2 / 3: of three pixels over −1, two are over 1
+ * ```
+ */
 export function stabilityScore(logits: Float32Array, delta: number): number {
   let inner = 0;
   let outer = 0;

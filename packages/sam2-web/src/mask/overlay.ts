@@ -23,7 +23,14 @@ export interface Overlay {
   readonly edge?: number | undefined;
 }
 
-/** Hues a golden angle apart: neighbors in the list differ most. */
+/**
+ * Hues a golden angle apart: neighbors in the list differ most.
+ *
+ * @example
+ * ```ts
+ * const [red, green, blue] = maskColor(0);
+ * ```
+ */
 export function maskColor(index: number): Color {
   const hue = (210 + index * 137.508) % 360;
   const channel = (shift: number): number => {
@@ -77,6 +84,13 @@ function blend(pixels: Uint8ClampedArray, mask: Mask, color: Color, opacity: num
  *
  * @returns a canvas, to be shown, or turned into something else by `exportCanvas`
  * @throws RangeError for a mask of another size
+ *
+ * @example
+ * ```ts
+ * const picture = await createImageBitmap(file);
+ * const canvas = drawOverlay(picture, { masks: [result.mask()], points: [{ x: 500, y: 375, positive: true }] });
+ * const png = await exportCanvas(canvas, "blob");
+ * ```
  */
 export function drawOverlay(picture: DrawablePicture, overlay: Overlay): OffscreenCanvas {
   const { width, height } = picture;
@@ -119,6 +133,12 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
  *
  * @param crop whether the result is only as large as the object's box; `true` by default
  * @throws RangeError for a mask of another size, or an empty one that is to be cropped
+ *
+ * @example
+ * ```ts
+ * const picture = await createImageBitmap(file);
+ * const png = await exportCanvas(cutOut(picture, result.mask()), "blob"); // as large as the object's box
+ * ```
  */
 export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): OffscreenCanvas {
   checkSize(mask, picture);
@@ -137,7 +157,14 @@ export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): Offsc
   return canvas;
 }
 
-/** The mask as a picture: white on black. */
+/**
+ * The mask as a picture: white on black.
+ *
+ * @example
+ * ```ts
+ * const png = await exportCanvas(drawMask(result.mask()), "blob");
+ * ```
+ */
 export function drawMask({ data, width, height }: Mask): OffscreenCanvas {
   const [canvas, context] = canvasOf(width, height);
   const image = context.createImageData(width, height);
@@ -161,6 +188,14 @@ export interface LabelMap {
  * Combines masks of one size.
  *
  * @throws RangeError when there are none, when their sizes differ, or for more than 65,535
+ *
+ * @example
+ * ```ts
+ * import type { Mask } from "sam2-web";
+ *
+ * const everything = await segmenter.segmentEverything(image, { output_mode: "binary_mask" });
+ * const { data } = toLabelMap(everything.map(({ segmentation }) => segmentation as Mask)); // 0 is none of them
+ * ```
  */
 export function toLabelMap(masks: readonly Mask[]): LabelMap {
   const [first] = masks;
@@ -184,7 +219,14 @@ export interface CanvasFormat {
   readonly quality?: number | undefined;
 }
 
-/** A canvas as a Blob, as a data URL, or as a bitmap. */
+/**
+ * A canvas as a Blob, as a data URL, or as a bitmap.
+ *
+ * @example
+ * ```ts
+ * const jpeg = await exportCanvas(drawMask(result.mask()), "blob", { type: "image/jpeg", quality: 0.9 });
+ * ```
+ */
 export function exportCanvas(canvas: OffscreenCanvas, as: "blob", format?: CanvasFormat): Promise<Blob>;
 /** A canvas as a data URL. */
 export function exportCanvas(canvas: OffscreenCanvas, as: "data-url", format?: CanvasFormat): Promise<string>;
@@ -200,7 +242,14 @@ export async function exportCanvas(
   return as === "blob" ? blob : toDataUrl(blob);
 }
 
-/** A Blob as a data URL. */
+/**
+ * A Blob as a data URL.
+ *
+ * @example
+ * ```ts
+ * const image_url = await toDataUrl(file); // data:image/jpeg;base64,…
+ * ```
+ */
 export function toDataUrl(blob: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();

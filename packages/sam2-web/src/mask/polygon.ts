@@ -25,6 +25,14 @@ export interface PolygonOptions {
  * Pixels that touch at a corner only belong to different pieces.
  *
  * @returns pieces in reading order of their top-left pixel
+ *
+ * @example
+ * ```ts
+ * for (const { outer, holes } of maskToPolygons(result.mask(), { tolerance: 1 })) {
+ *   outer; // [[x, y], …] in pixels
+ *   holes; // rings inside of it
+ * }
+ * ```
  */
 export function maskToPolygons(mask: Mask, { tolerance = 0 }: PolygonOptions = {}): Polygon[] {
   const rings = traceRings(mask);
@@ -51,7 +59,16 @@ export function maskToPolygons(mask: Mask, { tolerance = 0 }: PolygonOptions = {
   });
 }
 
-/** SVG path data; to be filled by the even-odd rule. */
+/**
+ * SVG path data; to be filled by the even-odd rule.
+ *
+ * @example
+ * ```ts
+ * const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+ * path.setAttribute("d", polygonsToPath(maskToPolygons(result.mask())));
+ * path.setAttribute("fill-rule", "evenodd");
+ * ```
+ */
 export function polygonsToPath(polygons: readonly Polygon[]): string {
   const rings = polygons.flatMap(({ outer, holes }) => [outer, ...holes]);
   return rings.map((ring) => `M${ring.map(([x, y]) => `${x} ${y}`).join("L")}Z`).join("");

@@ -54,7 +54,14 @@ export function maskToRuns({ data, width, height }: Mask): number[] {
   return runs;
 }
 
-/** Encodes a mask. */
+/**
+ * Encodes a mask.
+ *
+ * @example
+ * ```ts
+ * encodeRle({ data: Uint8Array.of(0, 1, 1, 1), width: 2, height: 2 }); // { size: [2, 2], counts: "13" }
+ * ```
+ */
 export function encodeRle(mask: Mask): Rle {
   return compressRuns(maskToRuns(mask), [mask.height, mask.width]);
 }
@@ -65,6 +72,11 @@ export function encodeRle(mask: Mask): Rle {
  * From the fourth run on, the difference to the run two before is written, in groups of five bits,
  * lowest first, each group plus 48 as a character; bit 5 says that more follow (pycocotools,
  * maskApi.c, `rleToString`).
+ *
+ * @example
+ * ```ts
+ * compressRuns([1, 3], [2, 2]); // { size: [2, 2], counts: "13" }
+ * ```
  */
 export function compressRuns(runs: readonly number[], size: readonly [number, number]): Rle {
   const codes: string[] = [];
@@ -84,6 +96,11 @@ export function compressRuns(runs: readonly number[], size: readonly [number, nu
  * Reads runs back.
  *
  * @throws RangeError when the runs do not add up to the size
+ *
+ * @example
+ * ```ts
+ * expandRuns({ size: [2, 2], counts: "13" }); // [1, 3]: one pixel outside, then three inside
+ * ```
  */
 export function expandRuns({ size: [height, width], counts }: Rle): number[] {
   const runs: number[] = [];
@@ -114,6 +131,11 @@ export function expandRuns({ size: [height, width], counts }: Rle): number[] {
  * Decodes what `encodeRle` and pycocotools write.
  *
  * @throws RangeError when the runs do not add up to the size
+ *
+ * @example
+ * ```ts
+ * decodeRle({ size: [2, 2], counts: "13" }).data; // Uint8Array [0, 1, 1, 1]
+ * ```
  */
 export function decodeRle(rle: Rle): Mask {
   const runs = expandRuns(rle);
@@ -137,7 +159,14 @@ export function decodeRle(rle: Rle): Mask {
   return { data, width, height };
 }
 
-/** Number of pixels in the mask. */
+/**
+ * Number of pixels in the mask.
+ *
+ * @example
+ * ```ts
+ * rleArea({ size: [2, 2], counts: "13" }); // 3
+ * ```
+ */
 export function rleArea(rle: Rle): number {
   return expandRuns(rle).reduce((area, run, index) => (index % 2 === 1 ? area + run : area), 0);
 }

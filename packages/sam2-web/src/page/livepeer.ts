@@ -24,7 +24,14 @@ function nested({ data, dims }: Tensor<Float32Array | Uint8Array>): string {
   return write(start, 0, data.length);
 }
 
-/** Masks, scores and logits as the service returns them, sorted by descending score. */
+/**
+ * Masks, scores and logits as the service returns them, sorted by descending score.
+ *
+ * @example
+ * ```ts
+ * const { masks, scores, logits } = toLivepeerJSON(result); // three strings, each a JSON array
+ * ```
+ */
 export function toLivepeerJSON(result: SegmentResult): LivepeerJson {
   return { masks: nested(result.masks), scores: nested(result.scores), logits: nested(result.logits) };
 }

@@ -187,6 +187,7 @@ export class Segmenter {
 /**
  * Opens a model in a worker of its own.
  *
+ * @example
  * ```ts
  * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
  * ```

@@ -1,0 +1,98 @@
+/** Data flow one way: who may import whom. `npm run check` says where that is broken. */
+
+/** Rooms of sam2-web/src, in the order of the data: each imports from those before it. */
+const ROOMS = ["storage", "model", "image", "prompt", "runtime", "mask", "predictor", "everything", "worker", "page"];
+
+/** Packages, each with those of this repository that it may import. */
+const PACKAGES = {
+  "sam2-contract": [],
+  "sam2-export": ["sam2-contract"],
+  "sam2-web": ["sam2-contract", "sam2-export"],
+  "sam2-hosted": ["sam2-contract", "sam2-web"],
+  headless: ["sam2-contract", "sam2-web", "sam2-hosted"],
+};
+
+/** A room: a folder, or the worker's one file. */
+const room = (name) => `^packages/sam2-web/src/${name}[./]`;
+const either = (names) => `(?:${names.join("|")})`;
+
+const rooms = ROOMS.map((name, place) => ({
+  name: `room ${name}`,
+  comment: `${name} imports only from ${["sam2-contract", ...ROOMS.slice(0, place)].join(", ")}`,
+  severity: "error",
+  from: { path: room(name) },
+  to: { path: `^packages/sam2-web/src/(?!${name}[./]|${either(ROOMS.slice(0, place).concat("$"))}[./])` },
+}));
+
+const packages = Object.entries(PACKAGES).map(([name, allowed]) => ({
+  name: `package ${name}`,
+  comment: `${name} imports ${allowed.join(", ") || "no other package"}, and nothing of the pages, benchmarks and tests`,
+  severity: "error",
+  from: { path: `^packages/${name}/(?:src|page)/` },
+  to: { path: `^(?:packages/(?!${either([name, ...allowed])}/)|models/|demo/|bench/|e2e/|docs/)` },
+}));
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: "cycle",
+      comment: "files import each other in a circle",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    ...packages,
+    {
+      name: "no library in the contract",
+      comment: "sam2-contract imports nothing",
+      severity: "error",
+      from: { path: "^packages/sam2-contract/src/" },
+      to: { pathNot: "^packages/sam2-contract/src/" },
+    },
+    {
+      name: "exporter on demand",
+      comment: "the exporter is fetched when a checkpoint must be converted: import() alone",
+      severity: "error",
+      from: { path: "^packages/sam2-web/src/" },
+      to: { path: "^packages/sam2-export/", dynamic: false },
+    },
+    ...rooms,
+    {
+      name: "one door to the runtime",
+      comment: "only the sessions know onnxruntime-web",
+      severity: "error",
+      from: { path: "^packages/sam2-web/src/", pathNot: room("runtime") },
+      to: { path: "onnxruntime" },
+    },
+    {
+      name: "public surfaces only",
+      comment: "what is not of a package itself imports what the package exports, by its name",
+      severity: "error",
+      from: { path: "^(?:packages/([^/]+)|demo|bench|e2e|docs)/", pathNot: "[.]vite[.]|vite[.]config" },
+      to: {
+        path: "^packages/",
+        pathNot: "^packages/$1/",
+        dependencyTypes: ["local"],
+        dependencyTypesNot: ["aliased-workspace"],
+      },
+    },
+    {
+      name: "the demo stands alone",
+      comment: "the page imports published packages only, not the tools that build and test it",
+      severity: "error",
+      from: { path: "^demo/(?:src|service-worker)/" },
+      to: { path: "^(?:packages/(?!sam2-)|bench/|e2e/|docs/)" },
+    },
+  ],
+  options: {
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: ["node_modules", "/dist/"] },
+    exclude: { path: ["^[.]cache/", "^demo/dist/"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["types", "import", "browser", "default"],
+    },
+  },
+};

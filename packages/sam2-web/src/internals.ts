@@ -1,0 +1,11 @@
+/**
+ * What the worker is made of, for this repository's benchmarks and tests. No promise is kept about it:
+ * any version may change it.
+ *
+ * @module
+ */
+export { nonMaximumSuppression } from "./everything/suppression.ts";
+export { readPixels } from "./image/source.ts";
+export { normalize, type Pixels, stretch } from "./image/stretch.ts";
+export { clampLogits } from "./mask/mask.ts";
+export { type ModelPrompt, type PromptSpace, toModelPrompt } from "./prompt/prompt.ts";

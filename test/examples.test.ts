@@ -1,0 +1,128 @@
+/** Functions that a user calls are documented with an example, and each example in the documentation compiles. */
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const FOLDER = join(ROOT, ".cache", "examples");
+
+/** What examples may use without making it first. */
+const GIVEN = `
+import type { Mask, SegmentResult, Segmenter, SegmenterImage } from "sam2-web";
+declare global {
+  /** A picture or a checkpoint that the user chose. */
+  const file: File;
+  /** Address of a picture. */
+  const image_url: string;
+  /** Address of a model.json. */
+  const address: string;
+  /** Where the user chooses a model. */
+  const menu: HTMLSelectElement;
+  const signal: AbortSignal;
+  const segmenter: Segmenter;
+  const image: SegmenterImage;
+  const result: SegmentResult;
+}`;
+
+/** An entry point of a published package: what users import, under which name. */
+interface Entry {
+  readonly name: string;
+  /** Functions and other values. */
+  readonly values: readonly string[];
+}
+
+/** A comment in a package's declarations, and what it describes. */
+interface Documented {
+  readonly package: string;
+  readonly comment: string;
+  /** Name of the function; undefined for whatever else. */
+  readonly function: string | undefined;
+}
+
+/** Names that a module exports as values. */
+function exportedValues(declarations: string): string[] {
+  const listed = [...declarations.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, names = ""]) => names.split(","));
+  const declared = [...declarations.matchAll(/^export declare (?:abstract )?(?:function|const|class) (\w+)/gm)];
+  const names = listed.map((name) => name.trim()).filter((name) => name !== "" && !name.startsWith("type "));
+  return [...names, ...declared.map(([, name = ""]) => name)];
+}
+
+async function readPackage(folder: string): Promise<{ entries: Entry[]; documented: Documented[] }> {
+  const { name, exports } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+  const dist = join(folder, "dist");
+  const files = (await readdir(dist, { recursive: true })).filter((file) => file.endsWith(".d.ts"));
+  const texts = await Promise.all(files.map((file) => readFile(join(dist, file), "utf8")));
+  const paths = Object.entries<{ types?: string }>(exports).filter(
+    ([path, { types }]) => types?.startsWith("./dist/") && path !== "./internals",
+  );
+  const entries = paths.map(async ([path, { types = "" }]) => ({
+    name: path === "." ? name : `${name}/${path.slice(2)}`,
+    values: exportedValues(await readFile(join(folder, types), "utf8")),
+  }));
+  const comments = texts.flatMap((text) => [
+    ...text.matchAll(/\/\*\*((?:[^*]|\*(?!\/))*)\*\/\s*(?:export declare function (\w+))?/g),
+  ]);
+  return {
+    entries: await Promise.all(entries),
+    documented: comments.map(([, comment = "", called]) => ({ package: name, comment, function: called })),
+  };
+}
+
+const packages = (await readdir(join(ROOT, "packages"))).filter((name) => name.startsWith("sam2-"));
+const read = await Promise.all(packages.map((name) => readPackage(join(ROOT, "packages", name))));
+const entries = read.flatMap((each) => each.entries);
+const documented = read.flatMap((each) => each.documented);
+
+/** TypeScript in a comment. */
+const examplesIn = (comment: string): string[] =>
+  [...comment.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code.replaceAll(/^ *\* ?/gm, ""));
+
+const functions = new Set(documented.flatMap((each) => each.function ?? []));
+const called = [...new Set(entries.flatMap(({ values }) => values))].filter((name) => functions.has(name)).sort();
+
+test("there are functions to look at", () => {
+  expect(called).toEqual(
+    expect.arrayContaining(["byteSource", "createHostedFetch", "createSegmenter", "handleHosted"]),
+  );
+});
+
+test.each(called)("%s has an example", (name) => {
+  const comments = documented.filter((each) => each.function === name).map(({ comment }) => comment);
+  expect(comments.some((comment) => comment.includes("@example") && examplesIn(comment).length > 0)).toBe(true);
+});
+
+/** Imports of what an example needs of its own package, and does not import itself. */
+function importsFor(code: string, owner: string): string {
+  const taken = (code.match(/^import .*/gm) ?? []).join("\n");
+  const has = (text: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(text);
+  const own = entries.filter(({ name }) => name === owner || name.startsWith(`${owner}/`));
+  // the first entry of those that export a name: there may be another form of the same
+  const from = new Map(own.reverse().flatMap(({ name, values }) => values.map((value) => [value, name] as const)));
+  return [...from]
+    .filter(([value]) => has(code, value) && !has(taken, value))
+    .map(([value, name]) => `import { ${value} } from "${name}";\n`)
+    .join("");
+}
+
+test("examples compile", async () => {
+  const examples = documented.flatMap(({ package: owner, comment }) =>
+    examplesIn(comment).map((code) => `${importsFor(code, owner)}${code}\nexport {};\n`),
+  );
+  expect(examples.length).toBeGreaterThan(called.length);
+  await rm(FOLDER, { recursive: true, force: true });
+  await mkdir(FOLDER, { recursive: true });
+  await Promise.all([
+    ...examples.map((code, i) => writeFile(join(FOLDER, `example-${i + 1}.ts`), code)),
+    writeFile(join(FOLDER, "given.d.ts"), GIVEN),
+    writeFile(
+      join(FOLDER, "tsconfig.json"),
+      JSON.stringify({ extends: "../../tsconfig.tests.json", include: ["*.ts"], exclude: [] }),
+    ),
+  ]);
+  const complaints = await new Promise<string>((resolve) => {
+    execFile(join(ROOT, "node_modules", ".bin", "tsc"), ["--project", FOLDER], (_, stdout) => resolve(stdout));
+  });
+  expect(complaints).toBe("");
+});

@@ -267,6 +267,13 @@ const COMMANDS = {
       run(tool("changeset"), args);
     },
   },
+  "release-notes": {
+    does: "turn the noted changes into the packages' CHANGELOG.md and their new version",
+    run() {
+      installPackages();
+      run(tool("changeset"), ["version"]);
+    },
+  },
   pack: {
     takes: "[FOLDER]",
     does: "make the packages' tarballs, in .cache/packages by default",

@@ -4,20 +4,21 @@ import { CONDITIONS } from "headless/pages";
 import { build, type Plugin, type Rollup } from "vite";
 import type { Row } from "./measure.ts";
 
-/** What is loaded at once: a first chunk with all that it imports, unless on demand. */
-export interface FirstLoad {
+/** A first chunk with all that it imports. */
+export interface Load {
   readonly code: string;
   /** The files it is made of. */
   readonly modules: readonly string[];
 }
 
-function firstLoad(chunks: readonly Rollup.OutputChunk[]): FirstLoad {
+/** What is loaded at once, or with what is imported on demand, too; onnxruntime aside. */
+function load(chunks: readonly Rollup.OutputChunk[], onDemand = false): Load {
   const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
   const reached = new Set<Rollup.OutputChunk>();
   const follow = (chunk: Rollup.OutputChunk | undefined): void => {
-    if (!chunk || reached.has(chunk)) return;
+    if (!chunk || reached.has(chunk) || chunk.moduleIds.some((file) => file.includes("onnxruntime"))) return;
     reached.add(chunk);
-    for (const next of chunk.imports) follow(byName.get(next));
+    for (const next of [...chunk.imports, ...(onDemand ? chunk.dynamicImports : [])]) follow(byName.get(next));
   };
   follow(chunks.find((chunk) => chunk.isEntry));
   const all = [...reached];
@@ -27,13 +28,23 @@ function firstLoad(chunks: readonly Rollup.OutputChunk[]): FirstLoad {
 const chunksOf = (output: readonly (Rollup.OutputChunk | Rollup.OutputAsset)[]): Rollup.OutputChunk[] =>
   output.filter((file): file is Rollup.OutputChunk => file.type === "chunk");
 
-/** Bundles a script: what the page loads first, and what the worker does, where there is one. */
-export async function bundle(code: string): Promise<{ page: FirstLoad; worker: FirstLoad | undefined }> {
-  let worker: FirstLoad | undefined;
+/** What a script's bundle comes to. */
+export interface Bundle {
+  /** What the page loads first. */
+  readonly page: Load;
+  /** What the worker loads first, where there is one. */
+  readonly worker: Load | undefined;
+  /** All that it may load. */
+  readonly wholeWorker: Load | undefined;
+}
+
+/** Bundles a script. */
+export async function bundle(code: string): Promise<Bundle> {
+  let worker: Rollup.OutputChunk[] | undefined;
   const keepWorker: Plugin = {
     name: "keep-worker",
     generateBundle: (_, output) => {
-      worker = firstLoad(chunksOf(Object.values(output)));
+      worker = chunksOf(Object.values(output));
     },
   };
   const built = await build({
@@ -56,7 +67,11 @@ export async function bundle(code: string): Promise<{ page: FirstLoad; worker: F
       rollupOptions: { input: "entry.js", preserveEntrySignatures: "strict" },
     },
   });
-  return { page: firstLoad(chunksOf((built as Rollup.RollupOutput).output)), worker };
+  return {
+    page: load(chunksOf((built as Rollup.RollupOutput).output)),
+    worker: worker && load(worker),
+    wholeWorker: worker && load(worker, true),
+  };
 }
 
 function row(work: string, code: string, aim?: number): Row {
@@ -75,6 +90,7 @@ export async function size(): Promise<Row[]> {
     row("sam2-web: createSegmenter", one.page.code, 8),
     row("sam2-web: all of it", all.page.code),
     row("sam2-web: the worker, onnxruntime aside", one.worker?.code ?? "", 45),
+    row("sam2-web: the worker with the exporter, once a checkpoint is converted", one.wholeWorker?.code ?? ""),
     row("sam2-hosted, with sam2-web", hosted.page.code),
   ];
 }

@@ -1,9 +1,7 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
-import { chromiumArguments, findBrowser } from "./packages/headless/src/browser.ts";
+import { launchOptions } from "./packages/headless/src/browser.ts";
 import { CONDITIONS } from "./packages/headless/src/pages.ts";
-
-const executablePath = findBrowser();
 
 /** What is tested, one project after the other. */
 export default defineConfig({
@@ -43,12 +41,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            provider: playwright({
-              launchOptions: {
-                ...(executablePath === undefined ? {} : { executablePath }),
-                args: chromiumArguments({ softwareWebGpu: true }),
-              },
-            }),
+            provider: playwright({ launchOptions: launchOptions({ softwareWebGpu: true }) }),
             instances: [{ browser: "chromium" }],
           },
         },
@@ -75,17 +68,6 @@ export default defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
-        },
-      },
-      {
-        test: {
-          name: "browsers",
-          include: ["e2e/browsers/*.test.ts"],
-          globalSetup: "e2e/setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 4 },
         },
       },
     ],

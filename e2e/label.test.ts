@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
-import { chromiumArguments, findBrowser } from "headless/browser";
+import { launchOptions } from "headless/browser";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
@@ -512,11 +512,7 @@ test("a browser that is killed loses nothing", async () => {
   const profile = await mkdtemp(join(tmpdir(), "profile-"));
   const { chromium } = await import("playwright-core");
   const launch = (): Promise<BrowserContext> =>
-    chromium.launchPersistentContext(profile, {
-      ...(findBrowser() === undefined ? {} : { executablePath: findBrowser() as string }),
-      args: chromiumArguments({}),
-      viewport: { width: 1280, height: 800 },
-    });
+    chromium.launchPersistentContext(profile, { ...launchOptions(), viewport: { width: 1280, height: 800 } });
   const first = await launch();
   await visit(first);
   await page.locator("#file").setInputFiles([sample("truck.jpg"), sample("cars.jpg")]);

@@ -1,6 +1,6 @@
 /** Finds a Chromium and starts it headless. */
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type LaunchOptions } from "playwright-core";
 
 const INSTALLED = [
   "/usr/bin/chromium",
@@ -24,26 +24,46 @@ export interface BrowserOptions {
   readonly fakeCamera?: boolean;
 }
 
-/** Command-line switches: no traffic of its own, and WebGPU. */
-export function chromiumArguments({ softwareWebGpu = false, fakeCamera = false }: BrowserOptions = {}): string[] {
-  return [
-    ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-    "--enable-unsafe-webgpu",
-    ...(softwareWebGpu ? ["--use-webgpu-adapter=swiftshader"] : []),
-    ...(fakeCamera ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] : []),
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-  ];
+let saidUnsandboxed = false;
+
+/**
+ * How Playwright is to start the browser: without traffic of its own, with WebGPU, and in its sandbox. Chromium
+ * refuses root a sandbox; that is said on stderr, once.
+ */
+export function launchOptions(
+  { softwareWebGpu = false, fakeCamera = false }: BrowserOptions = {},
+  isRoot: boolean = process.getuid?.() === 0,
+): LaunchOptions {
+  if (isRoot && !saidUnsandboxed) {
+    process.stderr.write("Chromium runs without its sandbox, since this is root; run as a user to have it.\n");
+    saidUnsandboxed = true;
+  }
+  const executablePath = findBrowser();
+  return {
+    ...(executablePath === undefined ? {} : { executablePath }),
+    chromiumSandbox: !isRoot,
+    args: [
+      "--enable-unsafe-webgpu",
+      ...(softwareWebGpu ? ["--use-webgpu-adapter=swiftshader"] : []),
+      ...(fakeCamera ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] : []),
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--disable-quic",
+      "--no-first-run",
+    ],
+  };
 }
 
-/** Starts the browser. */
+/** Starts the browser. @throws Error where there is none, or where the system refuses it a sandbox */
 export async function launchBrowser(options: BrowserOptions = {}): Promise<Browser> {
-  const executablePath = findBrowser();
-  if (executablePath === undefined) {
+  if (findBrowser() === undefined) {
     throw new Error("no Chromium or Chrome was found; install one, or set CHROME_PATH");
   }
-  return chromium.launch({ executablePath, args: chromiumArguments(options) });
+  try {
+    return await chromium.launch(launchOptions(options));
+  } catch (cause) {
+    if (!/no usable sandbox/i.test((cause as Error).message)) throw cause;
+    throw new Error("this system refuses Chromium a sandbox; allow unprivileged user namespaces", { cause });
+  }
 }

@@ -1,9 +1,9 @@
 /** Builds the headless page and serves it, cross-origin isolated, with chosen files beside it. */
-import { createReadStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import send from "send";
 import { build, preview } from "vite";
 import { isFresh } from "./fresh.ts";
 import { CONDITIONS, ISOLATION } from "./pages.ts";
@@ -26,11 +26,31 @@ export interface ServerOptions {
   readonly folders?: Readonly<Record<string, string>>;
   /** Answers requests before anything else does; for tests of a network that misbehaves. */
   readonly handle?: (path: string, request: IncomingMessage, response: ServerResponse) => boolean;
-  /** Response headers; cross-origin isolation by default. */
+  /** Response headers; cross-origin isolation and a strict policy by default. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const TYPES: Readonly<Record<string, string>> = { json: "application/json", onnx: "application/octet-stream" };
+/** The page runs its own scripts alone; models may come from anywhere. */
+const STRICT: Readonly<Record<string, string>> = {
+  ...ISOLATION,
+  "Content-Security-Policy":
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; " +
+    "img-src 'self' blob: data:; connect-src * blob: data:; base-uri 'none'; form-action 'none'",
+};
+
+/** Answers with a file of a folder, and with 404 for all else: folders, what is not there, ways out of the folder. */
+function sendFile(request: IncomingMessage, response: ServerResponse, folder: string, path: string): void {
+  const refuse = (): void => {
+    if (response.headersSent) return void response.destroy();
+    response.removeHeader("Content-Length");
+    response.statusCode = 404;
+    response.end();
+  };
+  send(request, path, { root: folder, dotfiles: "allow", index: false, cacheControl: false, lastModified: false })
+    .on("directory", refuse)
+    .on("error", refuse)
+    .pipe(response);
+}
 
 /** Where a page is built to. */
 const outFolder = (page: string): string => join(ROOT, ".cache", "pages", relative(ROOT, page));
@@ -54,9 +74,18 @@ export async function buildPage(page: string = PAGE): Promise<void> {
   await rename(fresh, out);
 }
 
+/** A path without its percent signs, where it can be read. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 /** Builds and serves; the port is chosen by the system. */
 export async function serve(options: ServerOptions = {}): Promise<Server> {
-  const { page = PAGE, folders = {}, handle, headers = ISOLATION } = options;
+  const { page = PAGE, folders = {}, handle, headers = STRICT } = options;
   await buildPage(page);
   const server = await preview({
     configFile: false,
@@ -69,23 +98,12 @@ export async function serve(options: ServerOptions = {}): Promise<Server> {
         name: "files",
         configurePreviewServer({ middlewares }) {
           middlewares.use((request, response, next) => {
-            const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname).slice(1);
-            if (handle?.(path, request, response)) return;
-            const prefix = Object.keys(folders).find((folder) => path.startsWith(folder));
-            if (prefix === undefined || path.includes("..")) return next();
-            const file = join(folders[prefix] as string, path.slice(prefix.length));
-            stat(file).then(
-              ({ size }) => {
-                for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-                response.setHeader("Content-Type", TYPES[file.split(".").at(-1) ?? ""] ?? "application/octet-stream");
-                response.setHeader("Content-Length", size);
-                createReadStream(file).pipe(response);
-              },
-              () => {
-                response.statusCode = 404;
-                response.end();
-              },
-            );
+            const [encoded = ""] = (request.url ?? "").slice(1).split(/[?#]/);
+            if (handle?.(decoded(encoded), request, response)) return;
+            const prefix = Object.keys(folders).find((folder) => encoded.startsWith(folder));
+            if (prefix === undefined) return next();
+            for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+            sendFile(request, response, folders[prefix] as string, encoded.slice(prefix.length));
           });
         },
       },

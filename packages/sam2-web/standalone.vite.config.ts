@@ -7,7 +7,7 @@ export default defineConfig({
   base: "./",
   resolve: { conditions: CONDITIONS },
   worker: { format: "es" },
-  plugins: [licenses(["dist/index.js", "dist/worker.js"])],
+  plugins: [licenses(["dist/index.js"])],
   build: {
     outDir: "standalone",
     target: "es2022",

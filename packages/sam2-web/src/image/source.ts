@@ -21,6 +21,8 @@ export type TransferableImage = Blob | string | ImageBitmap;
 export const MAX_SIDE = 16_384;
 /** See `MAX_SIDE`. */
 export const MAX_PIXELS = 50_000_000;
+/** The most pixels of a canvas on iOS: a larger one stays blank there, and nothing says so. */
+const MAX_CANVAS_PIXELS = 16_777_216;
 
 /**
  * Prepares a picture for the worker without decoding it on the calling thread where that is
@@ -62,15 +64,28 @@ export async function decodeImage(source: TransferableImage): Promise<ImageBitma
 /**
  * Reads a picture's RGBA pixels; transparency is laid over black, as a conversion to RGB does.
  *
+ * A large picture is read in bands, each of a size that a canvas has everywhere.
+ *
  * @throws InvalidImageError where the browser has no memory for it
  */
 export function readPixels(bitmap: ImageBitmap): Pixels {
   const { width, height } = bitmap;
-  const canvas = new OffscreenCanvas(width, height);
+  const rows = Math.min(height, Math.floor(MAX_CANVAS_PIXELS / width));
+  const canvas = new OffscreenCanvas(width, rows);
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-  if (!context) throw new Sam2Error("InvalidImageError", `no canvas of ${width}×${height} pixels could be made`);
-  context.drawImage(bitmap, 0, 0);
-  return { data: context.getImageData(0, 0, width, height).data, width, height };
+  if (!context) throw new Sam2Error("InvalidImageError", `no canvas of ${width}×${rows} pixels could be made`);
+  if (rows === height) {
+    context.drawImage(bitmap, 0, 0);
+    return { data: context.getImageData(0, 0, width, height).data, width, height };
+  }
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let top = 0; top < height; top += rows) {
+    const count = Math.min(rows, height - top);
+    context.clearRect(0, 0, width, count);
+    context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
+    data.set(context.getImageData(0, 0, width, count).data, 4 * width * top);
+  }
+  return { data, width, height };
 }
 
 async function decodeBlob(source: Blob | string): Promise<ImageBitmap> {

@@ -1,4 +1,5 @@
 /** Draws masks, points and boxes over the picture; cut-outs, mask pictures and label maps. */
+import { Sam2Error } from "sam2-contract";
 import { type Mask, maskArea, maskBox } from "./mask.ts";
 
 /** R, G and B, 0 to 255. */
@@ -40,11 +41,25 @@ export function maskColor(index: number): Color {
   return [channel(0), channel(8), channel(4)];
 }
 
+/** A canvas that can be drawn on. @throws InvalidImageError where the browser has none of this size */
 function canvasOf(width: number, height: number): [OffscreenCanvas, OffscreenCanvasRenderingContext2D] {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d");
-  if (!context) throw new RangeError(`no canvas of ${width}×${height} pixels could be made`);
+  if (!context || isBlankForEver(context, width, height)) {
+    throw new Sam2Error(
+      "InvalidImageError",
+      `expected a size that this browser has canvases of, got ${width}×${height}; on iOS, 16777216 pixels are the most`,
+    );
+  }
   return [canvas, context];
+}
+
+/** Whether nothing can be drawn: where a canvas is too large for a browser, that is all that tells. */
+function isBlankForEver(context: OffscreenCanvasRenderingContext2D, width: number, height: number): boolean {
+  context.fillRect(width - 1, height - 1, 1, 1);
+  const isBlank = context.getImageData(width - 1, height - 1, 1, 1).data[3] === 0;
+  context.clearRect(width - 1, height - 1, 1, 1);
+  return isBlank;
 }
 
 function checkSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">): void {
@@ -84,6 +99,7 @@ function blend(pixels: Uint8ClampedArray, mask: Mask, color: Color, opacity: num
  *
  * @returns a canvas, to be shown, or turned into something else by `exportCanvas`
  * @throws RangeError for a mask of another size
+ * @throws InvalidImageError where the browser has no canvas as large as the picture
  *
  * @example
  * ```ts
@@ -133,6 +149,7 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
  *
  * @param crop whether the result is only as large as the object's box; `true` by default
  * @throws RangeError for a mask of another size, or an empty one that is to be cropped
+ * @throws InvalidImageError where the browser has no canvas as large as that
  *
  * @example
  * ```ts
@@ -159,6 +176,8 @@ export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): Offsc
 
 /**
  * The mask as a picture: white on black.
+ *
+ * @throws InvalidImageError where the browser has no canvas as large as the mask
  *
  * @example
  * ```ts

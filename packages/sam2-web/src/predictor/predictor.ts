@@ -195,7 +195,7 @@ export class Predictor {
     try {
       return await task(sessions);
     } catch (error) {
-      if (!(await sessions.wasLost())) throw error;
+      if (sessions.lost === null) throw error;
       return task(await this.#revived());
     }
   }

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { launchBrowser } from "headless/browser";
+import { ISOLATION } from "headless/pages";
 import { serve } from "headless/server";
 import type { Browser, Page } from "playwright-core";
 import type { Row } from "./measure.ts";
@@ -18,6 +19,7 @@ async function inPage<T>(task: (page: Page, browser: Browser) => Promise<T>): Pr
   const tiny = await tinyModels();
   const server = await serve({
     page: fileURLToPath(new URL("page", import.meta.url)),
+    headers: ISOLATION, // what is compared may need more than our own policy allows
     folders: {
       "photo/": PHOTOS,
       "mini/": MINI.onnx,

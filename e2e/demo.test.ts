@@ -5,6 +5,7 @@ import { decodeRle, maskToPolygons } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
 import { canvasBox, type DemoServer, drawn, says, serveDemo } from "./demo-page.ts";
+import { expectWholeLicenses } from "./licenses.ts";
 
 let server: DemoServer;
 let browser: Browser;
@@ -26,6 +27,7 @@ async function open(options: Parameters<Browser["newContext"]>[0]): Promise<void
   errors = [];
   context.on("request", (request) => requests.push(request.url()));
   page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()));
   await page.goto(server.url);
   await page.locator("#samples button").first().click();
   await status(/ready in/);
@@ -203,10 +205,10 @@ describe("on a phone", () => {
   });
 });
 
-test("the site brings the licences of what it runs", async () => {
+test("the site brings the licenses of what it runs", async () => {
   const site = await browser.newContext();
   const licenses = await (await site.request.get(`${server.url}LICENSES.md`)).text();
   await site.close();
-  const names = [...licenses.matchAll(/^## (\S+) - /gm)].map(([, name]) => name);
-  expect(names).toEqual(expect.arrayContaining(["comlink", "idb", "onnxruntime-web"]));
+  const packages = expectWholeLicenses(licenses);
+  expect(packages).toEqual(expect.arrayContaining(["comlink", "idb", "onnxruntime-web", "workbox-precaching"]));
 });

@@ -1,60 +1,139 @@
 /**
  * The page without a network, and cross-origin isolation where a host cannot set headers.
  *
- * What the page is made of is kept when this worker is installed; what is large (the runtime for GPUs)
- * when it is used first. The list of files is written in by the build.
+ * A version of the page is kept whole or not at all: each file is known by the hash of its content, and the
+ * worker is installed once all are there. A new version waits until the person asks for it, or until no tab runs
+ * the old one; the old one's files stay as long as a tab runs them. Only the page's own files are answered for:
+ * other applications may live beside it.
  */
-export {};
+import { setCacheNameDetails } from "workbox-core";
+import { PrecacheController, PrecacheRoute } from "workbox-precaching";
+import { registerRoute, setCatchHandler } from "workbox-routing";
+import { CacheFirst } from "workbox-strategies";
+import { HEADERS } from "../headers.ts";
+import type { PageFiles } from "./files.ts";
+import { OUTDATED, PREFIX, scriptOfLock, type ToWorker } from "./versions.ts";
 
 declare const self: ServiceWorkerGlobalScope;
-/** Name of this version, and the files of the page; replaced by the build. */
-declare const __FILES__: { readonly version: string; readonly files: readonly string[] };
+/** Written in by the build. */
+declare const __FILES__: PageFiles;
 
-const CACHE = `sam2-web-${__FILES__.version}`;
-const ISOLATION = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-  "Cross-Origin-Resource-Policy": "same-origin",
+const { scope } = self.registration;
+/** The addresses of the page itself. */
+const PAGES: readonly string[] = [scope, `${scope}index.html`];
+/** Where the files are whose names change with their content. */
+const ASSETS = `${scope}assets/`;
+/** Held while files are kept or deleted. */
+const FILES_LOCK = `${PREFIX} files ${scope}`;
+
+/** Integrity of the files that are kept when they are used first, by address. */
+const onFirstUse = new Map(__FILES__.onFirstUse.map(({ url, integrity }) => [new URL(url, scope).href, integrity]));
+
+setCacheNameDetails({ prefix: PREFIX });
+
+const withHeaders = {
+  cachedResponseWillBeUsed: async ({ cachedResponse }: { cachedResponse?: Response | undefined }) =>
+    cachedResponse && secured(cachedResponse),
 };
 
+const version = new PrecacheController({
+  fallbackToNetwork: false, // the catch handler below does that, and does not need to keep what it answers
+  plugins: [
+    withHeaders,
+    // a host may say that the browser's own copy is good for months: it is asked again, and the hash is checked
+    { requestWillFetch: async ({ request }) => (request.cache === "default" ? fresh(request) : request) },
+  ],
+});
+version.strategy.matchOptions = { ignoreVary: true };
+version.addToCacheList([...__FILES__.kept]);
+
+registerRoute(new PrecacheRoute(version, { cleanURLs: false, ignoreURLParametersMatching: [/./] }));
+
+// files of an older version that a tab still runs, and those that are kept when they are used first
+registerRoute(
+  ({ url }) => url.href.startsWith(ASSETS),
+  new CacheFirst({
+    cacheName: version.strategy.cacheName,
+    matchOptions: { ignoreVary: true },
+    plugins: [
+      withHeaders,
+      {
+        requestWillFetch: async ({ request }) => {
+          const integrity = onFirstUse.get(request.url);
+          return integrity === undefined ? request : fresh(request, integrity);
+        },
+        fetchDidSucceed: async ({ request, response }) => (onFirstUse.has(request.url) ? secured(response) : response),
+        cacheWillUpdate: async ({ request, response }) =>
+          onFirstUse.has(request.url) && response.status === 200 ? response : null,
+      },
+    ],
+  }),
+);
+
+// where nothing can be kept or read, the network answers
+setCatchHandler(async ({ request }) => secured(await fetch(request)));
+
 self.addEventListener("install", (event) => {
-  const keep = async (): Promise<void> => {
-    const cache = await caches.open(CACHE);
-    await cache.addAll(__FILES__.files);
-    await self.skipWaiting();
-  };
-  event.waitUntil(keep());
+  event.waitUntil(navigator.locks.request(FILES_LOCK, () => version.install(event)));
 });
 
 self.addEventListener("activate", (event) => {
-  const take = async (): Promise<void> => {
-    const old = (await caches.keys()).filter((name) => name.startsWith("sam2-web-") && name !== CACHE);
-    await Promise.all(old.map((name) => caches.delete(name)));
-    await self.clients.claim();
-  };
-  event.waitUntil(take());
+  event.waitUntil(Promise.all([self.clients.claim(), forgetUnversioned()]));
 });
 
-self.addEventListener("fetch", (event) => {
-  const { request } = event;
-  const scope = self.registration.scope;
-  if (request.method === "GET" && request.url.startsWith(scope)) event.respondWith(answer(request, scope));
+self.addEventListener("message", (event) => {
+  const message = event.data as ToWorker;
+  if (message === "activate") return event.waitUntil(self.skipWaiting());
+  if (!isCurrent(message.runs)) event.source?.postMessage(OUTDATED);
+  event.waitUntil(tidy());
 });
 
-async function answer(request: Request, scope: string): Promise<Response> {
-  const cache = await caches.open(CACHE);
-  // the page may be asked for by its folder; names in it change with their content
-  const name = request.mode === "navigate" ? scope : request.url;
-  const kept = await cache.match(name, { ignoreSearch: true });
-  if (kept) return isolated(kept);
-  const response = await fetch(request);
-  if (response.ok && response.status === 200) await cache.put(name, response.clone());
-  return isolated(response);
+/** Whether the script is of this worker's version. */
+function isCurrent(script: string): boolean {
+  return version.getURLsToCacheKeys().has(script);
 }
 
-function isolated(response: Response): Response {
+/** Deletes the files of other versions, once no tab runs them. */
+async function tidy(): Promise<void> {
+  await navigator.locks.request(FILES_LOCK, { ifAvailable: true }, async (lock) => {
+    const { installing, waiting } = self.registration;
+    if (!lock || installing || waiting || (await isOldVersionRun())) return;
+    const cache = await caches.open(version.strategy.cacheName);
+    const current = new Set([...version.getURLsToCacheKeys().values(), ...onFirstUse.keys()]);
+    const old = (await cache.keys()).filter(({ url }) => !current.has(url));
+    await Promise.all(old.map((request) => cache.delete(request, { ignoreVary: true })));
+  });
+}
+
+/** Whether a tab runs another version, or has not said yet which one it runs. */
+async function isOldVersionRun(): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  const running = held.map(({ name = "" }) => scriptOfLock(name) ?? "").filter((script) => script.startsWith(ASSETS));
+  const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  // browsers do not agree on whether a lock's clientId is the window's: that each window holds one is counted
+  const tabs = windows.filter(({ url }) => PAGES.includes(url.replace(/[?#].*/, "")));
+  return running.length < tabs.length || !running.every(isCurrent);
+}
+
+/** Deletes the caches of this page's workers before this one, which had a cache for each version. */
+async function forgetUnversioned(): Promise<void> {
+  for (const name of await caches.keys()) {
+    if (!/^sam2-web-[0-9a-f]{12}$/.test(name)) continue;
+    const requests = await (await caches.open(name)).keys();
+    if (requests.every(({ url }) => url.startsWith(scope))) await caches.delete(name);
+  }
+}
+
+/** The request, answered by the server and not by the browser's HTTP cache alone. */
+function fresh(request: Request, integrity = request.integrity): Request {
+  return new Request(request, { cache: "no-cache", integrity });
+}
+
+/** The response with what the page wants in its headers, where the host sends none. */
+function secured(response: Response): Response {
   if (response.status === 0) return response;
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
+  headers.set("Cross-Origin-Resource-Policy", "same-origin");
+  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }

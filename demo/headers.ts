@@ -1,7 +1,5 @@
 /** Response headers that the page wants: what a server sends, and what the service worker adds where none does. */
 
-import { ISOLATION } from "../packages/headless/src/pages.ts";
-
 /**
  * What the page may run and reach. It can send nothing anywhere: it connects to its own host, and to the hub that
  * the models of the catalog are downloaded from, whose files lie on several hosts.
@@ -19,7 +17,13 @@ export const CONTENT_SECURITY_POLICY: string = [
   "form-action 'none'",
 ].join("; ");
 
-/** The policy, and what lets WASM use threads. */
+/** What makes the page cross-origin isolated, so that WASM may use threads. */
+export const ISOLATION: Readonly<Record<string, string>> = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** All of them. */
 export const HEADERS: Readonly<Record<string, string>> = {
   ...ISOLATION,
   "Content-Security-Policy": `${CONTENT_SECURITY_POLICY}; frame-ancestors 'self'`,

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
-import { CONDITIONS, ISOLATION } from "../packages/headless/src/pages.ts";
+import { CONDITIONS } from "../packages/headless/src/pages.ts";
 import { licenses } from "../packages/sam2-web/licenses.vite.ts";
-import { CONTENT_SECURITY_POLICY, HEADERS } from "./headers.ts";
+import { CONTENT_SECURITY_POLICY, HEADERS, ISOLATION } from "./headers.ts";
 import { serviceWorker } from "./service-worker.vite.ts";
 
 /** What the page runs: its own script, which starts workers, and the service worker. */

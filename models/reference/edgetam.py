@@ -7,8 +7,9 @@ tests make again. Trunks have timm's widths; what follows them is of toy size.
 """
 
 import copy
+import json
 
-import torch
+from PIL import Image
 from safetensors.torch import save_file
 from transformers import EdgeTamConfig, EdgeTamModel, TimmWrapperConfig
 
@@ -31,7 +32,11 @@ TRUNKS = {
 WITH_DECODER = ["repvit_m1", "tf_efficientnet_lite0"]
 
 
-def config_of(architecture: str, size: int) -> EdgeTamConfig:
+TOY = dict(hidden_size=HIDDEN, mlp_dim=64, num_attention_heads=4, iou_head_hidden_dim=32)
+PUBLISHED = dict(hidden_size=256)
+
+
+def config_of(architecture: str, size: int, decoder: dict) -> EdgeTamConfig:
     indices, channels = TRUNKS[architecture]
     args = dict(in_chans=3, features_only=True, out_indices=indices)
     return EdgeTamConfig(
@@ -39,15 +44,15 @@ def config_of(architecture: str, size: int) -> EdgeTamConfig:
             backbone_config=TimmWrapperConfig(architecture=architecture, do_pooling=False, num_labels=2, model_args=args),
             backbone_channel_list=channels[::-1],
             backbone_feature_sizes=[[size // stride] * 2 for stride in (4, 8, 16)],
-            fpn_hidden_size=HIDDEN,
+            fpn_hidden_size=decoder["hidden_size"],
         ),
-        prompt_encoder_config=dict(hidden_size=HIDDEN, image_size=size),
-        mask_decoder_config=dict(hidden_size=HIDDEN, mlp_dim=64, num_attention_heads=4, iou_head_hidden_dim=32),
+        prompt_encoder_config=dict(hidden_size=decoder["hidden_size"], image_size=size),
+        mask_decoder_config=decoder,
     )
 
 
-def model_of(architecture: str, size: int) -> EdgeTamModel:
-    model = EdgeTamModel(copy.deepcopy(config_of(architecture, size))).eval()
+def model_of(architecture: str, size: int, decoder: dict = TOY) -> EdgeTamModel:
+    model = EdgeTamModel(copy.deepcopy(config_of(architecture, size, decoder))).eval()
     seeded.fill(model)
     return model
 
@@ -68,3 +73,7 @@ if __name__ == "__main__":
         make(architecture, SIZE, "expected.safetensors")
     for architecture in WITH_DECODER:
         make(architecture, 96, "expected-96.safetensors")
+    # the toys differ in their trunk alone: one is enough to see a picture's whole way
+    picture = Image.open(make_fixtures.FOLDER / "photo" / "truck.png")
+    answers = make_fixtures.photo_answers(model_of("tf_efficientnet_lite0", SIZE), picture)
+    (make_fixtures.FOLDER / "photo" / "expected-edgetam.json").write_text(json.dumps(answers) + "\n")

@@ -1,6 +1,6 @@
 """Compares exports of the published configurations, at full size with random weights, to the reference.
 
-    python official.py CACHE_FOLDER [tiny small base-plus large]
+    python official.py CACHE_FOLDER [tiny small base-plus large edgetam]
 
 Needs the workspace installed (`npm ci`). Prints a Markdown table: the largest difference relative
 to the largest value, for every output, under onnxruntime's CPU provider, and the exporter's peak
@@ -18,6 +18,7 @@ import onnxruntime
 import torch
 
 import checkpoints
+import edgetam
 import make_fixtures
 
 ROOT = Path(__file__).parents[2]
@@ -75,17 +76,19 @@ def compare(out: Path, expected: dict[str, np.ndarray], size: int) -> tuple[floa
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("cache", type=Path)
-    parser.add_argument("names", nargs="*", default=list(checkpoints.PUBLISHED))
+    parser.add_argument("names", nargs="*", default=[*checkpoints.PUBLISHED, "edgetam"])
     arguments = parser.parse_args()
     torch.manual_seed(0)
     print("| model | dtype | parameters | encoder | decoder | least mask IoU | peak memory ÷ safetensors |")
     print("|---|---|---|---|---|---|---|")
     for name in arguments.names:
         folder = arguments.cache / f"random-{name}"
-        config = checkpoints.published_config(name)
-        model = checkpoints.random_model(config)
+        if name == "edgetam":
+            model = edgetam.model_of("repvit_m1", 1024, edgetam.PUBLISHED)
+        else:
+            model = checkpoints.random_model(checkpoints.published_config(name))
         model.save_pretrained(folder)
-        size = config.prompt_encoder_config.image_size
+        size = model.config.prompt_encoder_config.image_size
         expected = {k: v.numpy() for k, v in make_fixtures.answers(model, size).items()}
         del model
         weights = (folder / "model.safetensors").stat().st_size

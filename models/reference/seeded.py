@@ -24,10 +24,10 @@ def spread(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
         return 1.0, 0.5
     if len(shape) == 1:
         return (1.0, 0.4) if name.endswith("weight") else (0.0, 0.3)
-    if "embed" in name or "token" in name and "layer" not in name:
+    if "embed" in name or name.endswith(("token.weight", "tokens.weight")):
         return 0.0, 1.5 if "positional" in name else 0.8
     # RepViT's blocks add to what comes in, dozens of times
-    gain = 0.35 if "mixer" in name or "ffn" in name else 2.0
+    gain = 0.6 if "token_mixer" in name else 1.2 if "channel_mixer" in name or "ffn" in name else 2.0
     return 0.0, gain / math.sqrt(math.prod(shape[1:]))
 
 

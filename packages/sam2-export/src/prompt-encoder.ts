@@ -19,6 +19,31 @@ function frequencies(checkpoint: Checkpoint, name: string, config: Sam2Config): 
   return checkpoint.get(checkpoint.has(own) ? own : other, [2, config.hiddenSize / 2]);
 }
 
+/** sin(2πt) = t (¼ − t²) q(t²) within half a turn, to 5e-7: coefficients of q from the highest power down. */
+const SINE = [
+  12.073662757873535, -38.063629150390625, 67.03803253173828, -64.8346176147461, 25.132734298706055,
+] as const;
+
+/**
+ * sin(2πx), elementwise, in sums and products: WebGPU promises no more of its own `sin` than 5e-4.
+ *
+ * The coefficients interpolate q at Chebyshev points.
+ */
+function sineOfTurns(graph: Graph, turns: Value): Value {
+  const constant = (value: number): Value => graph.floats([value]);
+  const nearest = graph.unary("Floor", graph.add(turns, constant(0.5)));
+  const t = graph.binary("Sub", turns, nearest);
+  const square = graph.binary("Mul", t, t);
+  const [highest, ...others] = SINE;
+  let q = graph.binary("Mul", square, constant(highest));
+  for (const [index, coefficient] of others.entries()) {
+    if (index > 0) q = graph.binary("Mul", q, square);
+    q = graph.add(q, constant(coefficient));
+  }
+  const rest = graph.binary("Sub", constant(0.25), square, square.dims);
+  return graph.binary("Mul", graph.binary("Mul", t, rest), q);
+}
+
 /**
  * Sparse embeddings: `coords` [B,N,2] in pixels of the model input and `labels` [B,N]
  * → [B,N+1,C]; the last is the padding point that the model expects after the points.
@@ -34,14 +59,19 @@ export function embedPoints(
   zero: Value,
 ): Value {
   const { hiddenSize, imageSize } = config;
-  const gaussian = graph.constant(frequencies(checkpoint, "points", config));
-  // pixel centres, then [0, S] → [−1, 1]: 2 (p + 0.5) / S − 1
+  // pixel centers, then [0, S] → [−1, 1]: 2 (p + 0.5) / S − 1
   const unit = graph.add(graph.binary("Mul", coords, graph.floats([2 / imageSize])), graph.floats([1 / imageSize - 1]));
-  const turns = graph.matmul(unit, gaussian);
-  // whole turns are taken off first: GPUs promise the accuracy of sin only within one turn
-  const nearest = graph.unary("Floor", graph.add(turns, graph.floats([0.5])));
-  const angle = graph.binary("Mul", graph.binary("Sub", turns, nearest), graph.floats([2 * Math.PI]));
-  const encoded = graph.concat([graph.unary("Sin", angle), graph.unary("Cos", angle)], 2);
+  // the sine of every feature, then the cosine, which is the sine of a quarter turn more
+  const gaussian = frequencies(checkpoint, "points", config);
+  const twice = computed(`${gaussian.name}.twice`, [2, hiddenSize], async () => {
+    const values = await gaussian.load();
+    const [x, y] = [values.subarray(0, hiddenSize / 2), values.subarray(hiddenSize / 2)];
+    return Float32Array.from([...x, ...x, ...y, ...y]);
+  });
+  const quarter = computed("quarter_turn", [hiddenSize], () =>
+    Float32Array.from({ length: hiddenSize }, (_, feature) => (feature < hiddenSize / 2 ? 0 : 0.25)),
+  );
+  const encoded = sineOfTurns(graph, graph.add(graph.matmul(unit, graph.constant(twice)), graph.constant(quarter)));
 
   const kinds = [0, 1, 2, 3, -1];
   const label = graph.reshape(labels, ["B", "N", 1], [0, 0, 1]);

@@ -28,10 +28,11 @@ export class AnyCheckpoint extends Checkpoint {
 function spread(name: string, dims: readonly number[]): [offset: number, scale: number] {
   if (name.endsWith("running_var")) return [1, 0.5];
   if (dims.length === 1) return name.endsWith("weight") ? [1, 0.4] : [0, 0.3];
-  if (name.includes("embed") || (name.includes("token") && !name.includes("layer"))) {
+  if (name.includes("embed") || /tokens?\.weight$/.test(name)) {
     return [0, name.includes("positional") ? 1.5 : 0.8];
   }
-  const gain = name.includes("mixer") || name.includes("ffn") ? 0.35 : 2;
+  const isAdded = name.includes("channel_mixer") || name.includes("ffn");
+  const gain = name.includes("token_mixer") ? 0.6 : isAdded ? 1.2 : 2;
   return [0, gain / Math.sqrt(elements(dims.slice(1)))];
 }
 

@@ -89,7 +89,7 @@ export default {
     parser: "swc",
     tsPreCompilationDeps: true,
     doNotFollow: { path: ["node_modules", "/dist/"] },
-    exclude: { path: ["^[.]cache/", "^demo/dist/"] },
+    exclude: { path: ["^[.]cache/", "^demo/dist/", "^packages/sam2-web/standalone/"] },
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["types", "import", "browser", "default"],

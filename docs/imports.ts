@@ -13,7 +13,7 @@ const PICTURE = fileURLToPath(new URL("imports.svg", import.meta.url));
 
 /** What is drawn: what people run, not what tests it. */
 const SOURCES = ["packages", "models", "demo/src", "bench"];
-const LEFT_OUT = "/test/|[.]vite[.]|[.]config[.]ts$";
+const LEFT_OUT = "/test/|/standalone/|[.]vite[.]|[.]config[.]ts$";
 
 /** Every file's imports, as the tool that checks the import rules sees them. */
 function cruise(): ICruiseResult {

@@ -95,6 +95,17 @@ async function accept(page: Page): Promise<void> {
   await isUp(page);
 }
 
+/** Looks for a new version, and waits until it has come to nothing. */
+const updateFails = (page: Page): Promise<void> =>
+  page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    await registration.update();
+    const worker = registration.installing;
+    while (worker && worker.state !== "redundant") {
+      await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
+    }
+  });
+
 /** Names of the files that are kept, without folders. */
 const kept = (page: Page): Promise<string[]> =>
   page.evaluate(async () => {
@@ -153,15 +164,7 @@ describe.each([
     server.folder = version("half");
     await page.reload();
     await isUp(page);
-    const failed = page.evaluate(async () => {
-      const registration = await navigator.serviceWorker.ready;
-      await registration.update();
-      const worker = registration.installing;
-      while (worker && worker.state !== "redundant") {
-        await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
-      }
-    });
-    await failed;
+    await updateFails(page);
     expect(await offer(page).isVisible()).toBe(false);
     await context.setOffline(true);
     await page.reload();
@@ -190,6 +193,25 @@ test("with no room left, what is asked for is answered all the same", async () =
   expect(await kept(page)).not.toContain(large);
   await page.reload();
   await isUp(page);
+});
+
+test("with no room left for a new version, the old one goes on", async () => {
+  server = await serveStatically(version("first"));
+  context = await browser.newContext();
+  const page = await openPage();
+  const session = await context.newCDPSession(page);
+  const { origin } = new URL(server.url);
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+  server.folder = version("second");
+  await page.reload();
+  await isUp(page);
+  await updateFails(page);
+  expect(await runs(page)).toBe("first");
+  expect(await offer(page).isVisible()).toBe(false);
+  await session.send("Storage.overrideQuotaForOrigin", { origin });
+  await page.reload();
+  await accept(page);
+  expect(await runs(page)).toBe("new");
 });
 
 describe("at the root of an origin that is not its own", () => {

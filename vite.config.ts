@@ -33,7 +33,7 @@ export default defineConfig({
         },
         test: {
           name: "browser",
-          include: ["packages/*/test/**/*.browser.test.ts"],
+          include: ["packages/*/test/**/*.browser.test.ts", "demo/test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
           sequence: { groupOrder: 1 },

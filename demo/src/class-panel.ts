@@ -1,6 +1,7 @@
 /** The classes in the panel: which one the next object gets, and what can be done with it. */
-import type { ObjectClass } from "./annotations.ts";
+
 import { element } from "./element.ts";
+import type { ObjectClass } from "./labels/annotations.ts";
 
 /** What the panel asks for. */
 export interface ClassPanelEvents {
@@ -8,8 +9,8 @@ export interface ClassPanelEvents {
   add(name: string): void;
   /** A class is to have another name, which may be that of another class. */
   rename(from: string, to: string): void;
-  /** A class is to have another colour, #rrggbb. */
-  recolour(name: string, colour: string): void;
+  /** A class is to have another color, #rrggbb. */
+  recolor(name: string, color: string): void;
   /** A class is to go. */
   delete(name: string): void;
 }
@@ -17,7 +18,7 @@ export interface ClassPanelEvents {
 /** Shows the classes, and knows which one is chosen. */
 export class ClassPanel {
   readonly #choice = element<HTMLSelectElement>("class-choice");
-  readonly #colour = element<HTMLInputElement>("class-colour");
+  readonly #color = element<HTMLInputElement>("class-color");
   readonly #name = element<HTMLInputElement>("new-class-name");
   #classes: readonly ObjectClass[] = [];
   /** The class that is being made. */
@@ -30,8 +31,8 @@ export class ClassPanel {
     });
     element("rename-class").addEventListener("click", () => this.#named((name) => events.rename(this.chosen, name)));
     element("delete-class").addEventListener("click", () => events.delete(this.chosen));
-    this.#choice.addEventListener("change", () => this.#showColour());
-    this.#colour.addEventListener("change", () => events.recolour(this.chosen, this.#colour.value));
+    this.#choice.addEventListener("change", () => this.#showColor());
+    this.#color.addEventListener("change", () => events.recolor(this.chosen, this.#color.value));
   }
 
   /** Name of the class that the next object gets. */
@@ -42,7 +43,7 @@ export class ClassPanel {
   /** Chooses the n-th class, from 0, if there are as many. */
   choose(index: number): void {
     if (index < this.#classes.length) this.#choice.selectedIndex = index;
-    this.#showColour();
+    this.#showColor();
   }
 
   /** Shows these; what is chosen stays chosen while it is there. */
@@ -52,7 +53,7 @@ export class ClassPanel {
     this.#choice.replaceChildren(...classes.map(({ name }) => new Option(name, name)));
     if (classes.some(({ name }) => name === chosen)) this.#choice.value = chosen;
     element<HTMLButtonElement>("delete-class").disabled = classes.length < 2;
-    this.#showColour();
+    this.#showColor();
   }
 
   /** Does something with the name that was typed; the class that comes of it is chosen. */
@@ -68,7 +69,7 @@ export class ClassPanel {
     this.#wanted = null;
   }
 
-  #showColour(): void {
-    this.#colour.value = this.#classes.find(({ name }) => name === this.chosen)?.colour ?? "#1d6ed8";
+  #showColor(): void {
+    this.#color.value = this.#classes.find(({ name }) => name === this.chosen)?.color ?? "#1d6ed8";
   }
 }

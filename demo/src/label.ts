@@ -1,37 +1,39 @@
 /** The labels of a set of pictures, kept as they change. */
 import { decodeRle, maskToPolygons, polygonsToPath, type Rle } from "sam2-web";
-import { v4 as randomId } from "uuid";
+import { ClassPanel } from "./class-panel.ts";
+import { element } from "./element.ts";
+import { type ExportedFile, FORMATS, type Format } from "./formats/archive.ts";
+import { readCoco, readPictures, readProjectFile, writeProject, writeProjectFile } from "./formats/off-thread.ts";
+import { checkHeader } from "./formats/picture-header.ts";
 import {
-  findImage,
   type LabeledImage,
   type LabeledObject,
   merge,
+  type NamedImage,
   newObject,
   type ObjectClass,
   type Project,
   withClass,
   withClassesOf,
   withClassRenamed,
-  withColour,
+  withColor,
   withImage,
   withoutClass,
-} from "./annotations.ts";
-import { ClassPanel } from "./class-panel.ts";
-import { element } from "./element.ts";
-import { type ExportedFile, FORMATS, type Format } from "./formats/archive.ts";
-import { readCoco, writeProject } from "./formats/off-thread.ts";
+} from "./labels/annotations.ts";
+import { reconciledObjects } from "./labels/reconcile.ts";
 import { type ObjectListEvents, showObjects } from "./object-list.ts";
 import { cancellable, showBusy } from "./status.ts";
-import { Store } from "./store.ts";
+import { LabelStore, type Trouble } from "./storage/label-store.ts";
+import { isNearlyFull, type Room, room } from "./storage/room.ts";
 import { Strip } from "./strip.ts";
 
 /** An object as it is drawn. */
 export interface DrawnObject {
   /** In pixels of the picture; to be filled by the even-odd rule. */
   readonly path: Path2D;
-  readonly colour: string;
+  readonly color: string;
   /** Whether it is pointed at in the list. */
-  readonly emphasised: boolean;
+  readonly emphasized: boolean;
 }
 
 /** What the page does when labels ask for it. */
@@ -42,6 +44,8 @@ export interface LabelEvents {
   change(objects: readonly LabeledObject[], said: string): void;
   /** Objects of a class have another one; those of steps that can be undone are to have it, too. */
   rename(from: string, to: string): void;
+  /** Another window has changed the objects of the shown picture; steps that can be undone are to become these. */
+  catchUp(how: (objects: readonly LabeledObject[]) => readonly LabeledObject[]): void;
   /** What is drawn has changed. */
   redraw(): void;
   fail(error: unknown, advice: string): void;
@@ -53,32 +57,28 @@ const PATIENCE = 500;
 
 /** The panel and what it shows. */
 export class Labels {
-  readonly #store: Store;
+  readonly #store: LabelStore;
   readonly #events: LabelEvents;
   readonly #strip: Strip;
   readonly #classes: ClassPanel;
   readonly #listEvents: ObjectListEvents;
-  #project: Project;
-  #saved: Project;
-  #saving: Promise<void> = Promise.resolve();
+  #keeping: Promise<boolean> = Promise.resolve(true);
   #current: string | null = null;
-  #emphasised: string | null = null;
+  #emphasized: string | null = null;
   #selected: string | null = null;
   readonly #paths = new WeakMap<Rle, Path2D>();
 
-  private constructor(store: Store, events: LabelEvents, project: Project) {
+  private constructor(store: LabelStore, events: LabelEvents) {
     this.#store = store;
     this.#events = events;
-    this.#project = project;
-    this.#saved = project;
     this.#strip = new Strip({
-      picture: (id) => store.picture(id),
+      picture: (id) => this.#pictureOf(id),
       open: (id) => void this.#openImage(id),
     });
     this.#classes = new ClassPanel({
       add: (name) => this.#set(withClass(this.#project, name)),
       rename: (from, to) => this.#renameClass(from, to),
-      recolour: (name, colour) => this.#set(withColour(this.#project, name, colour)),
+      recolor: (name, color) => this.#set(withColor(this.#project, name, color)),
       delete: (name) => this.#deleteClass(name),
     });
     this.#listEvents = {
@@ -87,8 +87,8 @@ export class Labels {
         this.#selected = id;
         this.#show();
       },
-      emphasise: (id) => {
-        this.#emphasised = id;
+      emphasize: (id) => {
+        this.#emphasized = id;
         events.redraw();
       },
     };
@@ -102,22 +102,41 @@ export class Labels {
       if (file) void this.#import(file);
       input.value = "";
     });
+    element("save-project").addEventListener("click", () => void this.#saveProject());
+    element<HTMLInputElement>("project").addEventListener("change", (event) => {
+      const input = event.target as HTMLInputElement;
+      const [file] = input.files ?? [];
+      if (file) void this.openProject(file);
+      input.value = "";
+    });
     element("delete-picture").addEventListener("click", () => {
       const image = this.#image();
       void this.#delete(image ? [image] : []);
     });
     element("delete-all").addEventListener("click", () => void this.#delete(this.#project.images));
+    // a window that was frozen was not told what others kept
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") void this.#catchUp();
+      if (document.visibilityState === "visible") void store.catchUp();
+    });
+    addEventListener("beforeunload", (event) => {
+      if (store.isUnkept && this.#project.images.length > 0) event.preventDefault();
+    });
+    store.listen({
+      changed: (now, before) => void this.#takeOver(now, before),
+      trouble: (trouble) => showTrouble(trouble),
     });
   }
 
   /** Takes up what was kept at the last visit. */
   static async open(events: LabelEvents): Promise<Labels> {
-    const store = await Store.open();
-    const labels = new Labels(store, events, await store.load());
+    const labels = new Labels(await LabelStore.open(), events);
     labels.#show();
     return labels;
+  }
+
+  /** Whether all that was done until now is kept; once that is decided. */
+  whenKept(): Promise<boolean> {
+    return this.#keeping;
   }
 
   /** Objects that are shown, in order. */
@@ -127,8 +146,8 @@ export class Labels {
       .filter(({ hidden }) => !hidden)
       .map(({ id, rle, className }) => ({
         path: this.#pathOf(rle),
-        colour: this.#classOf(className)?.colour ?? "#1d6ed8",
-        emphasised: id === this.#emphasised || id === this.#selected,
+        color: this.#classOf(className)?.color ?? "#1d6ed8",
+        emphasized: id === this.#emphasized || id === this.#selected,
       }));
   }
 
@@ -161,34 +180,29 @@ export class Labels {
   /** Takes pictures into the set; the first of them is opened. */
   async addPictures(files: readonly { readonly name: string; readonly blob: Blob }[]): Promise<void> {
     let opened = false;
-    const added: LabeledImage[] = [];
     const names = files.map(({ name }) => name);
-    const here = await this.#store.pictureIds();
-    let taken = performance.now();
-    const take = (): void => {
-      this.#set(added.splice(0).reduce(withImage, this.#project));
-      taken = performance.now();
-    };
+    let shown = performance.now();
     for (const { name, blob } of files) {
       try {
+        checkHeader(new Uint8Array(await blob.arrayBuffer()));
         const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
         const { width, height } = bitmap;
         bitmap.close();
-        const known = findImage(this.#project.images, { name, width, height }, names, ({ id }) => !here.has(id));
-        const image: LabeledImage = known ?? { id: randomId(), name, width, height, objects: [] };
-        await this.#store.savePicture(image.id, blob);
+        const image = await this.#store.addPicture(blob, { name, width, height }, names);
         this.#strip.forget(image.id);
-        if (!known) added.push(image);
         const isFirst = !opened;
         opened = true;
         if (isFirst) this.#current = image.id;
-        if (isFirst || performance.now() - taken > PATIENCE) take();
-        if (isFirst) this.#events.open(blob, image);
+        if (isFirst || performance.now() - shown > PATIENCE) {
+          this.#show();
+          shown = performance.now();
+        }
+        if (isFirst) this.#events.open(blob, this.#image() ?? image);
       } catch (error) {
         this.#events.fail(error, `${name} could not be opened; the other pictures are not affected.`);
       }
     }
-    take();
+    this.#set(this.#project);
   }
 
   /** Shows a picture of the set, by its place relative to the current one. */
@@ -202,7 +216,7 @@ export class Labels {
   async nextPicture(): Promise<{ id: string; picture: Blob } | null> {
     const { images } = this.#project;
     const next = images[images.findIndex(({ id }) => id === this.#current) + 1];
-    const picture = next && (await this.#store.picture(next.id));
+    const picture = next && (await this.#store.picture(next));
     return next && picture ? { id: next.id, picture } : null;
   }
 
@@ -215,10 +229,17 @@ export class Labels {
   setObjects(objects: readonly LabeledObject[]): void {
     const image = this.#image();
     if (!image || image.objects === objects) return;
-    // from the first object on it is work that may not be lost
-    if (image.objects.length === 0) void Store.protect();
     // steps that are undone bring their classes back
     this.#set(withImage(withClassesOf(this.#project, objects), { ...image, objects }));
+  }
+
+  get #project(): Project {
+    return this.#store.project;
+  }
+
+  async #pictureOf(id: string): Promise<Blob | undefined> {
+    const image = this.#image(id);
+    return image && this.#store.picture(image);
   }
 
   #image(wanted: string | null = this.#current): LabeledImage | undefined {
@@ -236,41 +257,26 @@ export class Labels {
   }
 
   #set(project: Project): void {
-    this.#project = project;
+    this.#keeping = this.#store.change(project);
     this.#show();
-    this.#saving = this.#saving
-      .then(async () => {
-        const [before, now] = [this.#saved, this.#project];
-        if (before !== now) await this.#store.save(now, before);
-        this.#saved = now;
-      })
-      .catch((error: unknown) => {
-        this.#events.fail(error, "the labels could not be kept; export them before you close the page.");
-      });
   }
 
-  /** Takes over what was labeled in another tab, when the person comes back to this one. */
-  async #catchUp(): Promise<void> {
-    await this.#saving;
-    if (!(await this.#store.isChangedElsewhere())) return;
-    let [shown, project] = [this.#project, await this.#store.load()];
-    // what was changed here in the meantime is saved first
-    while (this.#project !== shown) {
-      await this.#saving;
-      [shown, project] = [this.#project, await this.#store.load()];
-    }
-    const before = this.#image();
-    const image = project.images.find(({ id }) => id === before?.id);
-    // the picture that is shown was deleted
-    if (before && !image) return location.reload();
-    this.#project = this.#saved = project;
+  /** Shows what another window has changed. */
+  async #takeOver(now: Project, before: Project): Promise<void> {
+    const [image, old] = [now, before].map(({ images }) => images.find(({ id }) => id === this.#current));
     this.#show();
-    if (image) this.#events.change(image.objects, "Brought up to date with another tab.");
+    if (old && !image) {
+      // the picture that is shown was deleted
+      await this.#store.change(this.#project);
+      if (!this.#store.isUnkept) location.reload();
+    } else if (old && image && image.objects !== old.objects) {
+      this.#events.catchUp((objects) => reconciledObjects(old.objects, image.objects, objects));
+    }
   }
 
   /** Whether the picture is here, and so was opened. */
   async #openImage(id: string): Promise<boolean> {
-    const picture = await this.#store.picture(id);
+    const picture = await this.#pictureOf(id);
     const image = this.#image(id);
     if (!image) return false;
     if (!picture) {
@@ -312,8 +318,9 @@ export class Labels {
     for (const { id } of gone) this.#strip.forget(id);
     this.#current = null;
     this.#set({ classes, images: left });
-    await this.#saving;
-    if (!next || !(await this.#openImage(next.id))) location.reload();
+    await this.#keeping;
+    const isOpen = next !== undefined && (await this.#openImage(next.id));
+    if (!isOpen && (left.length === 0 || !this.#store.isUnkept)) location.reload();
   }
 
   async #export(): Promise<void> {
@@ -322,7 +329,7 @@ export class Labels {
     const project = all || !image ? this.#project : { ...this.#project, images: [image] };
     const format = element<HTMLSelectElement>("format").value as Format;
     const pictureOf = async (id: string): Promise<Blob> => {
-      const picture = await this.#store.picture(id);
+      const picture = await this.#pictureOf(id);
       if (!picture) throw new Error("a picture of the set is not here");
       return picture;
     };
@@ -339,16 +346,57 @@ export class Labels {
       showBusy(`Reading ${file.name}`, 0);
       const onProgress = (done: number, total: number): void => showBusy(`Reading ${file.name}`, done / total);
       const { project: found, boxes } = await readCoco(file, { signal, onProgress });
-      const { project, replaced, added } = merge(this.#project, found);
-      const labeled = replaced.length === 1 ? replaced[0]?.name : `${replaced.length} pictures`;
-      if (replaced.length > 0 && !confirm(`Replace the labels of ${labeled} by those in ${file.name}?`)) return;
-      this.#set(project);
+      const added = this.#takeIn(found, file.name);
+      if (!added) return;
       const count = found.images.reduce((sum, { objects }) => sum + objects.length, 0);
       const waiting = added.length > 0 ? ` ${added.length} of them wait to be opened.` : "";
       const left = boxes > 0 ? ` ${boxes} boxes without a mask were left out.` : "";
       const said = `Imported ${file.name}: ${count} objects of ${found.images.length} pictures.${waiting}${left}`;
       this.#events.change(this.#image()?.objects ?? [], said);
     }, "nothing was imported.");
+  }
+
+  /** Takes labels in, once the person has agreed; those of images that were not there are returned, or null. */
+  #takeIn(found: Project, from: string): readonly LabeledImage[] | null {
+    const { project, replaced, added } = merge(this.#project, found);
+    const labeled = replaced.length === 1 ? replaced[0]?.name : `${replaced.length} pictures`;
+    if (replaced.length > 0 && !confirm(`Replace the labels of ${labeled} by those in ${from}?`)) return null;
+    this.#set(project);
+    return added;
+  }
+
+  /** Saves the whole set, pictures and labels, as one file. */
+  async #saveProject(): Promise<void> {
+    const said = "Saving the project";
+    await cancellable(async (signal) => {
+      showBusy(said, 0);
+      const onProgress = (done: number, total: number): void => showBusy(said, done / total);
+      const pictureOf = (id: string): Promise<Blob | undefined> => this.#pictureOf(id);
+      this.#events.save(await writeProjectFile(this.#project, pictureOf, { signal, onProgress }));
+    }, "nothing was saved; the labels are still here.");
+  }
+
+  /** Takes the pictures and labels of such a file into the set. */
+  async openProject(file: File): Promise<void> {
+    const said = `Opening ${file.name}`;
+    await cancellable(async (signal) => {
+      showBusy(said);
+      const { project, pictures } = await readProjectFile(file, { signal });
+      if (!this.#takeIn(project, file.name)) return;
+      const onProgress = (done: number, total: number): void => showBusy(said, done / total);
+      const names = pictures.map(({ name }) => name);
+      const take = async (picture: Blob, facts: NamedImage): Promise<void> => {
+        const { id } = await this.#store.addPicture(picture, facts, names);
+        this.#strip.forget(id);
+        this.#show();
+      };
+      const damaged = await readPictures(file, pictures, take, { signal, onProgress });
+      const { images } = project;
+      const first = this.#current ? null : this.#project.images[0];
+      if (first) await this.#openImage(first.id);
+      const left = damaged.length > 0 ? ` Missing or damaged in it: ${damaged.join(", ")}.` : "";
+      this.#events.change(this.#image()?.objects ?? [], `Opened ${file.name}: ${images.length} pictures.${left}`);
+    }, "nothing that was here is lost.");
   }
 
   // -- what the panel shows -----------------------------------------------------------------------
@@ -360,11 +408,40 @@ export class Labels {
     this.#strip.show(images, this.#current);
     element("labeling").hidden = images.length === 0;
     element<HTMLButtonElement>("delete-picture").disabled = !this.#image();
-    Store.used().then((bytes) => {
-      const size = bytes === null ? "" : ` · ${(bytes / 1e6).toFixed(0)} MB on this device`;
+    void room().then((there) => {
       const labeled = images.filter(({ objects }) => objects.length > 0).length;
-      element("kept").textContent = `${labeled} of ${images.length} pictures labeled${size}`;
+      element("kept").textContent = `${labeled} of ${images.length} pictures labeled${there ? inWords(there) : ""}`;
     });
     this.#events.redraw();
+  }
+}
+
+/** Room on the device, as it is shown. */
+function inWords(there: Room): string {
+  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+  const { used, total } = there;
+  const size = ` · ${megabytes(used)}${total === null ? "" : ` of ${megabytes(total)}`} on this device`;
+  return isNearlyFull(there) ? `${size}: nearly full. Delete pictures, or export your labels.` : size;
+}
+
+/** Says why labels are not kept, and what the person can do about it. */
+function showTrouble(trouble: Trouble | null): void {
+  const box = element("storage");
+  box.hidden = trouble === null;
+  box.textContent = trouble ? troubleInWords(trouble) : "";
+}
+
+function troubleInWords(trouble: Trouble): string {
+  switch (trouble.kind) {
+    case "no storage":
+      return "This browser keeps nothing here, as in private windows. Your labels are in this window only: export them before you close it.";
+    case "older window":
+      return "Another window has an older version of this page open. Close it, and what you label is kept; until then it is in this window only.";
+    case "newer window":
+      return "A newer version of this page was opened. What was kept is safe; what you label from now on is in this window only. Export it, then reload the page.";
+    case "full":
+      return "There is no more room on this device. What was kept is safe; the rest is in this window only. Delete pictures, or export your labels.";
+    case "failed":
+      return `Your labels could not be kept: ${(trouble.error as Error).message}. What was kept is safe; the rest is in this window only. Export it, then reload the page.`;
   }
 }

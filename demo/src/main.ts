@@ -9,19 +9,19 @@ import {
   type SegmentResult,
   type Tensor,
 } from "sam2-web";
-import { type LabeledImage, type LabeledObject, withClassOfObjects } from "./annotations.ts";
 import { type Answer, candidateCount, showCandidates, shownLogits } from "./candidates.ts";
 import { save, saveCutOut, saveJson, saveMask } from "./downloads.ts";
 import { element } from "./element.ts";
 import { takeIn } from "./intake.ts";
 import { listenToKeys } from "./keyboard.ts";
 import { Labels } from "./label.ts";
+import { type LabeledImage, type LabeledObject, withClassOfObjects } from "./labels/annotations.ts";
+import { brushed, combined, type Stroke } from "./labels/touch-up.ts";
 import { ModelChoice } from "./model-choice.ts";
 import { workOffline } from "./offline.ts";
 import { listen } from "./pointer.ts";
 import { History, isEmpty, type Marks, NO_MARKS, type Point, toPrompt } from "./prompts.ts";
 import { cancel, cancellable, forgetError, isCancellable, say, showBusy, showError } from "./status.ts";
-import { brushed, combined, type Stroke } from "./touch-up.ts";
 import { View } from "./view.ts";
 
 const canvas = element<HTMLCanvasElement>("canvas");
@@ -182,13 +182,19 @@ const isBrush = (): boolean => ["paint", "erase"].includes(clickMode());
 function keep(): void {
   if (!answer || !labels) return;
   const object = labels.newObject(encodeRle(answer.result.mask(answer.chosen)));
-  changeObjects([...history.current.objects, object], `Kept as ${object.className}.`);
+  const said = (isKept: boolean): string =>
+    isKept ? `Kept as ${object.className}.` : `${object.className}, in this window only.`;
+  changeObjects([...history.current.objects, object], said);
 }
 
-function changeObjects(objects: readonly LabeledObject[], said: string): void {
+/** @param said what is said once it is decided whether the change is kept */
+function changeObjects(objects: readonly LabeledObject[], said: string | ((isKept: boolean) => string)): void {
   history.push({ marks: NO_MARKS, objects });
   segment();
-  say(said);
+  const step = history.current;
+  void (labels?.whenKept() ?? Promise.resolve(false)).then((isKept) => {
+    if (history.current === step) say(typeof said === "string" ? said : said(isKept));
+  });
 }
 
 /** Every mask of everything mode becomes an object; one Undo takes them all back. */
@@ -412,6 +418,11 @@ const labelsReady = Labels.open({
     refresh();
     say(`${from} is now ${to}.`);
   },
+  catchUp: (how) => {
+    history.change(({ marks, objects }) => ({ marks, objects: how(objects) }));
+    refresh();
+    say("Brought up to date with another window.");
+  },
   redraw: () => {
     showEditing();
     view.update({ objects: labels?.drawn() ?? [] });
@@ -419,13 +430,10 @@ const labelsReady = Labels.open({
   fail: showError,
   save: ({ name, blob: content }) => save(name, content),
 });
-labelsReady.then(
-  (ready) => {
-    labels = ready;
-    refresh();
-  },
-  (error: unknown) => showError(error, "labels cannot be kept in this browser; reload the page to try again."),
-);
+void labelsReady.then((ready) => {
+  labels = ready;
+  refresh();
+});
 refresh();
 
 // -- models ---------------------------------------------------------------------------------------

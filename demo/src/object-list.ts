@@ -1,6 +1,7 @@
 /** The list of a picture's objects: class, name and order of each, and what can be done with it. */
-import type { LabeledObject, ObjectClass } from "./annotations.ts";
+
 import { button, element } from "./element.ts";
+import type { LabeledObject, ObjectClass } from "./labels/annotations.ts";
 
 /** What the list asks for. */
 export interface ObjectListEvents {
@@ -9,7 +10,7 @@ export interface ObjectListEvents {
   /** An object is to be edited by hand, or no longer. */
   select(id: string | null): void;
   /** An object is pointed at, or none is. */
-  emphasise(id: string | null): void;
+  emphasize(id: string | null): void;
 }
 
 /** Shows the objects in order; the selected one's row says more. */
@@ -25,15 +26,15 @@ export function showObjects(
       row.append(...summary(objects, index, classes, selected, events));
       if (object.id === selected) row.append(...details(objects, index, events));
       for (const kind of ["pointerenter", "focusin"]) {
-        row.addEventListener(kind, () => events.emphasise(object.id));
+        row.addEventListener(kind, () => events.emphasize(object.id));
       }
-      for (const kind of ["pointerleave", "focusout"]) row.addEventListener(kind, () => events.emphasise(null));
+      for (const kind of ["pointerleave", "focusout"]) row.addEventListener(kind, () => events.emphasize(null));
       return row;
     }),
   );
 }
 
-/** What every row has: colour, class, Edit, Hide, Delete. */
+/** What every row has: color, class, Edit, Hide, Delete. */
 function summary(
   objects: readonly LabeledObject[],
   index: number,
@@ -46,7 +47,7 @@ function summary(
   const place = index + 1;
   const swatch = document.createElement("span");
   swatch.className = "swatch";
-  swatch.style.background = classes.find(({ name }) => name === className)?.colour ?? "";
+  swatch.style.background = classes.find(({ name }) => name === className)?.color ?? "";
   const choice = document.createElement("select");
   choice.ariaLabel = `Class of object ${place}`;
   choice.replaceChildren(...classes.map(({ name }) => new Option(name, name, false, name === className)));

@@ -1,6 +1,7 @@
 /** The strip of pictures: a thumbnail of each, and how many objects it has. */
-import type { LabeledImage } from "./annotations.ts";
+
 import { button, element } from "./element.ts";
+import type { LabeledImage } from "./labels/annotations.ts";
 
 /** Where the strip's pictures come from and go to. */
 export interface StripEvents {

@@ -1,8 +1,8 @@
 /** Shows the picture, the mask and the marks; zooms and pans. Mask edges are drawn at screen resolution. */
 import { maskColor } from "sam2-web";
 import type { DrawnObject } from "./label.ts";
+import type { Stroke } from "./labels/touch-up.ts";
 import type { Box, Marks } from "./prompts.ts";
-import type { Stroke } from "./touch-up.ts";
 
 /** Low-resolution logits [side,side]. */
 export interface MaskLogits {
@@ -162,13 +162,13 @@ export class View {
     const context = this.#context;
     context.save();
     context.setTransform(this.#scale, 0, 0, this.#scale, this.#left, this.#top);
-    for (const { path, colour, emphasised } of this.#shown.objects) {
-      context.fillStyle = colour;
-      context.strokeStyle = colour;
-      context.globalAlpha = Math.min(1, (emphasised ? 1.5 : 0.8) * this.#shown.opacity);
+    for (const { path, color, emphasized } of this.#shown.objects) {
+      context.fillStyle = color;
+      context.strokeStyle = color;
+      context.globalAlpha = Math.min(1, (emphasized ? 1.5 : 0.8) * this.#shown.opacity);
       context.fill(path, "evenodd");
       context.globalAlpha = 1;
-      context.lineWidth = ((emphasised ? 3 : 1.5) * devicePixelRatio) / this.#scale;
+      context.lineWidth = ((emphasized ? 3 : 1.5) * devicePixelRatio) / this.#scale;
       context.stroke(path);
     }
     this.#paintStroke();
@@ -223,7 +223,7 @@ export class View {
   }
 
   #tint(pixels: Uint8ClampedArray, inside: Uint8Array, width: number, height: number): void {
-    const colour = maskColor(0);
+    const color = maskColor(0);
     const fill = (this.#shown.preview ? 0.55 : 1) * this.#shown.opacity;
     const edge = this.#shown.preview ? 1 : Math.max(1, Math.round(1.5 * devicePixelRatio));
     for (let y = 0; y < height; y++) {
@@ -237,7 +237,7 @@ export class View {
           (y >= height - edge || inside[at + edge * width] === 1);
         const share = inner ? fill : 1;
         for (let c = 0; c < 3; c++) {
-          pixels[4 * at + c] = (pixels[4 * at + c] as number) * (1 - share) + (colour[c] as number) * share;
+          pixels[4 * at + c] = (pixels[4 * at + c] as number) * (1 - share) + (color[c] as number) * share;
         }
       }
     }
@@ -255,11 +255,11 @@ export class View {
       if (!box) continue;
       const [x1, y1] = place(box[0], box[1]);
       const [x2, y2] = place(box[2], box[3]);
-      for (const [colour, width] of [
+      for (const [color, width] of [
         ["#ffffff", 4],
         ["#1d4ed8", 2],
       ] as const) {
-        context.strokeStyle = colour;
+        context.strokeStyle = color;
         context.lineWidth = width * unit;
         context.strokeRect(x1, y1, x2 - x1, y2 - y1);
       }
@@ -273,18 +273,18 @@ export class View {
       context.lineWidth = 2 * unit;
       context.strokeStyle = "#ffffff";
       context.stroke();
-      // a plus or a minus, so that the colour is not all that tells them apart
+      // a plus or a minus, so that the color is not all that tells them apart
       context.fillStyle = "#ffffff";
       context.fillRect(px - 3.5 * unit, py - unit * 0.75, 7 * unit, 1.5 * unit);
       if (positive) context.fillRect(px - unit * 0.75, py - 3.5 * unit, 1.5 * unit, 7 * unit);
     }
     if (crosshair) {
       const [px, py] = place(crosshair.x, crosshair.y);
-      for (const [colour, width] of [
+      for (const [color, width] of [
         ["#000000", 3],
         ["#ffffff", 1],
       ] as const) {
-        context.strokeStyle = colour;
+        context.strokeStyle = color;
         context.lineWidth = width * unit;
         context.beginPath();
         context.moveTo(px - 14 * unit, py);

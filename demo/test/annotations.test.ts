@@ -4,17 +4,20 @@ import { describe, expect, test } from "vitest";
 import {
   EMPTY_PROJECT,
   findImage,
+  imageOfPicture,
   type LabeledImage,
   merge,
   newObject,
+  type Project,
   withClass,
   withClassRenamed,
   withoutClass,
-} from "../src/annotations.ts";
+} from "../src/labels/annotations.ts";
 
 const object = (className: string, ...data: number[]) =>
   newObject(className, encodeRle({ width: 2, height: 2, data: Uint8Array.from(data) }));
 const image = (name: string, objects: LabeledImage["objects"] = [], width = 2): LabeledImage => ({
+  sha256: null,
   id: `id of ${name}`,
   name,
   width,
@@ -41,9 +44,25 @@ describe("an image is found by its name and size, or by where its path ends", ()
     expect(findImage([image("1.jpg")], image("1.jpg", [], 3), ["1.jpg"])).toBeUndefined();
     expect(findImage([image("1.jpg")], image("a/1.jpg", [], 3), ["a/1.jpg"])).toBeUndefined();
   });
+});
 
-  test("by the end of its path only where it is loose", () => {
-    expect(findImage([image("1.jpg")], image("a/1.jpg"), ["a/1.jpg"], () => false)).toBeUndefined();
+describe("a picture is the image", () => {
+  const [one, two] = [
+    { ...image("1.jpg"), sha256: "1" },
+    { ...image("2.jpg"), sha256: "2" },
+  ];
+  const waiting = image("set/1.jpg", [object("cat", 1, 0, 0, 0)]);
+  const [exactly, sideways] = [image("1.jpg"), image("1.jpg", [], 3)];
+
+  test.each<[why: string, there: LabeledImage[], sha256: string, found: LabeledImage | undefined]>([
+    ["of its bytes, whatever its name", [one, two], "2", two],
+    ["of no other bytes, though its name is the same", [one, two], "3", undefined],
+    ["that waits for one of its name", [one, exactly], "1", exactly],
+    ["that waits for one whose path ends alike", [waiting], "3", waiting],
+    ["of its bytes before one whose path ends alike", [waiting, one], "1", one],
+    ["of its size only", [sideways], "3", undefined],
+  ])("%s", (_, there, sha256, found) => {
+    expect(imageOfPicture(there, { name: "1.jpg", width: 2, height: 2, sha256 }, ["1.jpg"])).toBe(found);
   });
 });
 
@@ -62,11 +81,33 @@ describe("merging", () => {
     ["more objects replace", [one], [same, other], [same, other], 1],
   ])("%s", (_, there, found, expected, replaced) => {
     const before = { ...EMPTY_PROJECT, images: [image("a/1.jpg", there), image("2.jpg", [other])] };
-    const result = merge(before, { classes: [{ name: "dog", colour: "#000000" }], images: [image("1.jpg", found)] });
+    const result = merge(before, { classes: [{ name: "dog", color: "#000000" }], images: [image("1.jpg", found)] });
     expect(result.project.images).toEqual([image("a/1.jpg", expected), image("2.jpg", [other])]);
     expect(result.project.images[0]?.objects[0]?.id).toBe(expected[0]?.id);
     expect(result.replaced).toEqual(before.images.slice(0, replaced));
     expect(result.project.classes.map(({ name }) => name)).toEqual(["object", "dog"]);
+  });
+
+  test.each<[string, LabeledImage[], LabeledImage, string]>([
+    [
+      "of the same bytes, not of the same name",
+      [
+        { ...image("1.jpg"), sha256: "1" },
+        { ...image("2.jpg"), id: "two", sha256: "2" },
+      ],
+      { ...image("1.jpg", [one]), sha256: "2" },
+      "two",
+    ],
+    [
+      "by the name that it was exported under",
+      [image("1.jpg"), { ...image("1.jpg"), id: "two" }],
+      image("1-2.jpg", [one]),
+      "two",
+    ],
+  ])("labels are those of the picture %s", (_, images, found, id) => {
+    const { project, added } = merge({ ...EMPTY_PROJECT, images }, { classes: [], images: [found] });
+    expect(added).toEqual([]);
+    expect(project.images.filter(({ objects }) => objects.length > 0).map((each) => each.id)).toEqual([id]);
   });
 
   test("pictures that are not there wait at the end", () => {
@@ -80,7 +121,7 @@ describe("merging", () => {
 });
 
 describe("classes", () => {
-  const three = ["cat", "dog"].reduce(withClass, EMPTY_PROJECT);
+  const three = ["cat", "dog"].reduce((project: Project, name) => withClass(project, name), EMPTY_PROJECT);
   const [object0, cat, dog] = three.classes as [
     (typeof three.classes)[0],
     (typeof three.classes)[0],
@@ -88,7 +129,7 @@ describe("classes", () => {
   ];
   const labeled = { ...three, images: [image("1.jpg", [object("cat", 1, 0, 0, 0)]), image("2.jpg")] };
 
-  test("another name keeps place, colour and what is not of the class", () => {
+  test("another name keeps place, color and what is not of the class", () => {
     const renamed = withClassRenamed(labeled, "cat", "lynx");
     expect(renamed.classes).toEqual([object0, { ...cat, name: "lynx" }, dog]);
     expect(renamed.images[0]?.objects).toEqual([{ ...labeled.images[0]?.objects[0], className: "lynx" }]);
@@ -101,10 +142,13 @@ describe("classes", () => {
     expect(renamed.images[0]?.objects.map(({ className }) => className)).toEqual(["dog"]);
   });
 
-  test("a colour that became free is taken again, and no other's", () => {
+  test("a color that became free is taken again, and no other's", () => {
     const next = withClass(withoutClass(three, "cat"), "lynx");
-    expect(next.classes).toEqual([object0, dog, { name: "lynx", colour: cat.colour }]);
-    const many = Array.from({ length: 12 }, (_, i) => `class ${i}`).reduce(withClass, EMPTY_PROJECT);
-    expect(new Set(many.classes.slice(0, 9).map(({ colour }) => colour)).size).toBe(9);
+    expect(next.classes).toEqual([object0, dog, { name: "lynx", color: cat.color }]);
+    const many = Array.from({ length: 12 }, (_, i) => `class ${i}`).reduce(
+      (project: Project, name) => withClass(project, name),
+      EMPTY_PROJECT,
+    );
+    expect(new Set(many.classes.slice(0, 9).map(({ color }) => color)).size).toBe(9);
   });
 });

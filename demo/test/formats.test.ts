@@ -1,19 +1,27 @@
 /** What the demo writes: against pycocotools, and read back. */
 import { readFile } from "node:fs/promises";
 import fc from "fast-check";
-import { decode } from "fast-png";
+import { decode, encode } from "fast-png";
 import { unzipSync } from "fflate";
 import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle, rleArea } from "sam2-web";
 import { describe, expect, test } from "vitest";
-import { EMPTY_PROJECT, type LabeledImage, newObject, type Project, withClass, withImage } from "../src/annotations.ts";
 import { exportProject } from "../src/formats/archive.ts";
 import { fromCoco, toCoco } from "../src/formats/coco.ts";
 import { fillPolygons } from "../src/formats/fill.ts";
 import { joined } from "../src/formats/join.ts";
 import { toLabelme } from "../src/formats/labelme.ts";
+import { checkHeader } from "../src/formats/picture-header.ts";
 import { toVocClasses } from "../src/formats/png.ts";
 import { toSvg } from "../src/formats/svg.ts";
 import { toYolo, toYoloDataset } from "../src/formats/yolo.ts";
+import {
+  EMPTY_PROJECT,
+  type LabeledImage,
+  newObject,
+  type Project,
+  withClass,
+  withImage,
+} from "../src/labels/annotations.ts";
 
 const anyMask = fc
   .record({ width: fc.integer({ min: 2, max: 12 }), height: fc.integer({ min: 2, max: 12 }) })
@@ -33,6 +41,7 @@ const SQUARE = mask("110000", "110000", "000000", "000000", "000000", "000000");
 const object = (className: string, given: Mask) => newObject(className, encodeRle(given));
 const IMAGE: LabeledImage = {
   id: "a",
+  sha256: null,
   name: "some photo.jpg",
   width: 6,
   height: 6,
@@ -157,7 +166,14 @@ describe("COCO", () => {
     expect(cases.length).toBeGreaterThan(3);
     for (const { mask: rle, polygons, filled: theirs } of cases) {
       const [height, width] = rle.size;
-      const image = { id: "a", name: "a.png", width, height, objects: [object("object", decodeRle(rle))] };
+      const image = {
+        id: "a",
+        sha256: null,
+        name: "a.png",
+        width,
+        height,
+        objects: [object("object", decodeRle(rle))],
+      };
       const [annotation] = toCoco(withImage(EMPTY_PROJECT, image), "polygons").annotations;
       expect(annotation?.segmentation).toEqual(polygons);
       const [ours, filledByThem] = [decodeRle(rle).data, decodeRle(theirs).data];
@@ -371,7 +387,8 @@ test("VOC: the class's number at each pixel, the smaller object on top", () => {
 });
 
 const classesOf = (count: number) => Array.from({ length: count }, (_, i) => `class ${i + 1}`);
-const withClasses = (names: readonly string[]): Project => names.reduce(withClass, { ...EMPTY_PROJECT, classes: [] });
+const withClasses = (names: readonly string[]): Project =>
+  names.reduce((project: Project, name) => withClass(project, name), { ...EMPTY_PROJECT, classes: [] });
 
 test("VOC: of 254 classes, the most that fit, each has its value and its line", async () => {
   const names = classesOf(254);
@@ -433,6 +450,35 @@ test.each([
   const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
   expect(Object.keys(files)).toEqual(["some_photo.json", `${path}.json`]);
   expect(JSON.parse(new TextDecoder().decode(files[`${path}.json`]))).toMatchObject({ imagePath: beside });
+});
+
+test("names that meet are numbered, and what is written of each picture follows", async () => {
+  const images = [IMAGE, { ...IMAGE, id: "b", objects: [] }];
+  expect(toCoco({ ...PROJECT, images }, "rle").images.map(({ file_name }) => file_name)).toEqual([
+    "some photo.jpg",
+    "some photo-2.jpg",
+  ]);
+  const { blob } = await exportProject({ ...PROJECT, images }, "labelme", noPicture);
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  const second = JSON.parse(new TextDecoder().decode(files["some_photo-2.json"]));
+  expect(second).toMatchObject({ imagePath: "some photo-2.jpg", shapes: [] });
+});
+
+test("a picture's header is looked at before it is decoded: one that is too large is refused by name", () => {
+  const header = (width: number, height: number): Uint8Array => {
+    const png = encode({ width: 1, height: 1, data: new Uint8Array(1), channels: 1, depth: 8 });
+    const view = new DataView(png.buffer, png.byteOffset);
+    view.setUint32(16, width);
+    view.setUint32(20, height);
+    return png;
+  };
+  expect(() => checkHeader(header(30_000, 20_000))).toThrow(
+    expect.objectContaining({ name: "PictureTooLargeError", message: expect.stringContaining("30000×20000 pixels") }),
+  );
+  expect(() => checkHeader(header(100, 100), 9_999)).toThrow(/at most 0.009999 megapixels/);
+  checkHeader(header(100, 100), 10_000);
+  checkHeader(header(5_000, 10_000));
+  checkHeader(new TextEncoder().encode("no picture"));
 });
 
 test("a set becomes a zip, one file stays one file; names do not collide", async () => {

@@ -1,7 +1,8 @@
 /** A project in a format, as one file or as a zip of several. */
 import { strToU8, type Zippable, zipSync } from "fflate";
 import { cutOut, decodeRle, exportCanvas } from "sam2-web";
-import type { LabeledImage, LabeledObject, Project } from "../annotations.ts";
+import type { LabeledImage, LabeledObject, Project } from "../labels/annotations.ts";
+import { distinct } from "../labels/names.ts";
 import { type Progress, toCoco } from "./coco.ts";
 import { toLabelme } from "./labelme.ts";
 import { toMaskPng, toVocClasses, toVocLabelMap } from "./png.ts";
@@ -31,15 +32,11 @@ export interface ExportedFile {
 
 const text = (value: unknown): Uint8Array => strToU8(typeof value === "string" ? value : `${JSON.stringify(value)}\n`);
 
-/** The name, its folders too, without its ending, fit for a path; unlike any in `taken`. */
-function stem({ name }: LabeledImage, taken: Set<string>): string {
+/** A name, its folders too, without its ending, fit for a path. */
+function stem(name: string): string {
   const parts = name.replace(/\.[^./]*$/, "").split("/");
   const fit = parts.map((part) => part.replace(/[^\p{L}\p{N}._-]+/gu, "_")).filter((part) => !/^\.*$/.test(part));
-  const plain = fit.join("/") || "image";
-  let unique = plain;
-  for (let i = 2; taken.has(unique); i++) unique = `${plain}-${i}`;
-  taken.add(unique);
-  return unique;
+  return fit.join("/") || "image";
 }
 
 const eachObject = (
@@ -72,10 +69,12 @@ export async function exportProject(
   }
   const files: Zippable = {};
   if (format === "voc") files["labelmap.txt"] = text(toVocLabelMap(project.classes));
-  const taken = new Set<string>();
-  for (const [index, image] of project.images.entries()) {
-    const name = stem(image, taken);
-    const { classes } = project;
+  const { classes } = project;
+  const names = distinct(project.images.map(({ name }) => name));
+  const stems = distinct(names.map(stem));
+  for (const [index, each] of project.images.entries()) {
+    const image = { ...each, name: names[index] as string };
+    const name = stems[index] as string;
     if (format === "yolo") files[`labels/${name}.txt`] = text(toYolo(image, classes));
     if (format === "labelme") files[`${name}.json`] = text(toLabelme(image));
     if (format === "svg") files[`${name}.svg`] = text(toSvg(image, classes));

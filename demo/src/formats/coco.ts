@@ -8,7 +8,8 @@ import {
   newObject,
   type Project,
   withClass,
-} from "../annotations.ts";
+} from "../labels/annotations.ts";
+import { distinct } from "../labels/names.ts";
 import { ImportError } from "./errors.ts";
 import { fillPolygons, fillRuns } from "./fill.ts";
 import { joined } from "./join.ts";
@@ -38,9 +39,10 @@ export type Progress = (done: number, total: number) => void;
 
 /**
  * Writes a project. RLE is exact. A polygon of COCO cannot have holes: each piece is one ring that
- * reaches its holes along a line and back, which pycocotools fills as the mask.
+ * reaches its holes along a line and back, which pycocotools fills as the mask. Names that meet are numbered.
  */
 export function toCoco({ classes, images }: Project, segmentation: CocoSegmentation, onProgress?: Progress): CocoFile {
+  const names = distinct(images.map(({ name }) => name));
   const total = images.reduce((sum, { objects }) => sum + objects.length, 0);
   const categoryOf = new Map(classes.map(({ name }, i) => [name, i + 1]));
   const annotations: CocoFile["annotations"][number][] = [];
@@ -61,7 +63,7 @@ export function toCoco({ classes, images }: Project, segmentation: CocoSegmentat
     }
   }
   return {
-    images: images.map(({ name, width, height }, i) => ({ id: i + 1, file_name: name, width, height })),
+    images: images.map(({ width, height }, i) => ({ id: i + 1, file_name: names[i] as string, width, height })),
     annotations,
     categories: classes.map(({ name }, i) => ({ id: i + 1, name })),
   };
@@ -111,7 +113,7 @@ function readImage({ id, file_name, width, height }: Record<string, unknown>): O
     throw new ImportError(`image ${id}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
   }
   // tools on Windows write its separators
-  return { id: randomId(), name: String(file_name).replaceAll("\\", "/"), width, height };
+  return { id: randomId(), sha256: null, name: String(file_name).replaceAll("\\", "/"), width, height };
 }
 
 /**
@@ -160,6 +162,6 @@ export function fromCoco(text: string, onProgress?: Progress): CocoLabels {
     onProgress?.(index + 1, annotations.length);
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
-  const { classes } = [...new Set(names.values())].reduce(withClass, start);
+  const { classes } = [...new Set(names.values())].reduce((project, name) => withClass(project, name), start);
   return { project: { classes, images: [...read.values()] }, boxes };
 }

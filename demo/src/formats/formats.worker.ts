@@ -1,8 +1,9 @@
 /** Reads and writes files off the page's thread: large sets take long. */
 import { expose } from "comlink";
-import type { Project } from "../annotations.ts";
+import type { Project } from "../labels/annotations.ts";
 import { type ExportedFile, exportProject, type Format } from "./archive.ts";
 import { type CocoLabels, fromCoco, type Progress } from "./coco.ts";
+import type { FiledPicture, ProjectFile } from "./project-file.ts";
 
 /** Between two words on how far it is, in milliseconds. */
 const PAUSE = 50;
@@ -31,6 +32,30 @@ const formats = {
     const bitmapOf = async (id: string): Promise<ImageBitmap> =>
       createImageBitmap(await pictureOf(id), { imageOrientation: "from-image" });
     return exportProject(project, format, bitmapOf, nowAndThen(onProgress));
+  },
+
+  async writeProjectFile(
+    project: Project,
+    pictureOf: (id: string) => Promise<Blob | undefined>,
+    onProgress: Progress,
+  ): Promise<ExportedFile> {
+    const { writeProjectFile } = await import("./project-file.ts");
+    return writeProjectFile(project, pictureOf, nowAndThen(onProgress));
+  },
+
+  async readProjectFile(file: Blob): Promise<ProjectFile> {
+    const { readProjectFile } = await import("./project-file.ts");
+    return readProjectFile(file);
+  },
+
+  async readPictures(
+    file: Blob,
+    pictures: readonly FiledPicture[],
+    take: (picture: Blob, facts: FiledPicture) => Promise<unknown>,
+    onProgress: Progress,
+  ): Promise<string[]> {
+    const { readPictures } = await import("./project-file.ts");
+    return readPictures(file, pictures, take, nowAndThen(onProgress));
   },
 };
 

@@ -1,7 +1,7 @@
 /** labelme's JSON (wkentaro/labelme): a polygon where one ring is the mask, its "mask" shape elsewhere. */
 import { encode } from "fast-png";
 import { decodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
-import type { LabeledImage } from "../annotations.ts";
+import type { LabeledImage } from "../labels/annotations.ts";
 
 interface Shape {
   readonly label: string;

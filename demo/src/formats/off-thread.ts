@@ -1,9 +1,10 @@
 /** Reading and writing of files in a worker of their own, which ends with the work, or when that is cancelled. */
 import { proxy, type Remote, wrap } from "comlink";
-import type { Project } from "../annotations.ts";
+import type { Project } from "../labels/annotations.ts";
 import type { ExportedFile, Format } from "./archive.ts";
 import type { CocoLabels, Progress } from "./coco.ts";
 import type { FormatsWorker } from "./formats.worker.ts";
+import type { FiledPicture, ProjectFile } from "./project-file.ts";
 
 /** How work is followed, and ended. */
 export interface WorkOptions {
@@ -39,4 +40,32 @@ export async function writeProject(
   { signal, onProgress }: WorkOptions,
 ): Promise<ExportedFile> {
   return inWorker(signal, (formats) => formats.exportProject(project, format, proxy(pictureOf), proxy(onProgress)));
+}
+
+/** Writes a set with its pictures as one file. */
+export async function writeProjectFile(
+  project: Project,
+  pictureOf: (id: string) => Promise<Blob | undefined>,
+  { signal, onProgress }: WorkOptions,
+): Promise<ExportedFile> {
+  return inWorker(signal, (formats) => formats.writeProjectFile(project, proxy(pictureOf), proxy(onProgress)));
+}
+
+/** Reads the labels of such a file. @throws ImportError, by its name */
+export async function readProjectFile(file: Blob, { signal }: Pick<WorkOptions, "signal">): Promise<ProjectFile> {
+  return inWorker(signal, (formats) => formats.readProjectFile(file));
+}
+
+/**
+ * Reads its pictures, one after the other; `take` is waited for.
+ *
+ * @returns names of those that are missing or damaged
+ */
+export async function readPictures(
+  file: Blob,
+  pictures: readonly FiledPicture[],
+  take: (picture: Blob, facts: FiledPicture) => Promise<unknown>,
+  { signal, onProgress }: WorkOptions,
+): Promise<string[]> {
+  return inWorker(signal, (formats) => formats.readPictures(file, pictures, proxy(take), proxy(onProgress)));
 }

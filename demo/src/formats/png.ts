@@ -1,7 +1,7 @@
 /** Label pictures: one grey value for each class, as Pascal VOC's SegmentationClass counts them, or for one mask. */
 import { encode } from "fast-png";
 import { decodeRle, maskArea, type Rle } from "sam2-web";
-import type { LabeledImage, ObjectClass } from "../annotations.ts";
+import type { LabeledImage, ObjectClass } from "../labels/annotations.ts";
 import { ExportError } from "./errors.ts";
 
 /** Values of a gray picture that can be classes: 0 is the ground, and 255 is what VOC leaves out of its scores. */

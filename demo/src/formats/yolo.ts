@@ -1,6 +1,6 @@
 /** YOLO segmentation labels (docs.ultralytics.com, "Instance Segmentation Datasets"). */
 import { decodeRle, maskToPolygons } from "sam2-web";
-import type { LabeledImage, ObjectClass, Project } from "../annotations.ts";
+import type { LabeledImage, ObjectClass, Project } from "../labels/annotations.ts";
 import { joined } from "./join.ts";
 
 /** How far an outline may be from its mask, in pixels: these files hold one line for each object. */

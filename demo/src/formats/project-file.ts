@@ -1,0 +1,240 @@
+/**
+ * A whole set of pictures and labels as one file, for a person to have in hand, and to open again anywhere.
+ *
+ * A zip: the labels in `project.json`, the pictures in the folder `pictures`, under their names, as they are. Large
+ * sets are fine: the zip is read and written piece by piece.
+ */
+import {
+  BlobReader,
+  BlobWriter,
+  configure,
+  type FileEntry,
+  TextReader,
+  TextWriter,
+  ZipReader,
+  ZipWriter,
+} from "@zip.js/zip.js/lib/zip-core-custom.js";
+import { expandRuns } from "sam2-web";
+import { v4 as randomId } from "uuid";
+import * as v from "valibot";
+import { type LabeledImage, type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import { distinct } from "../labels/names.ts";
+import { sha256Of } from "../labels/sha256.ts";
+import type { ExportedFile } from "./archive.ts";
+import type { Progress } from "./coco.ts";
+import { ImportError } from "./errors.ts";
+
+// it runs in a worker of its own, and pages with a strict policy allow no others
+configure({ useWebWorkers: false });
+
+/** What the file says it is. */
+const FORMAT = "sam2-web project";
+
+/** Rises when a page that reads the version before could not read the next. */
+export const PROJECT_FILE_VERSION = 1;
+
+/** Labels of more than this are not read, in bytes. */
+const MOST_LABELS = 2 ** 28;
+
+/** Larger pictures are not read, in bytes. */
+const LARGEST_PICTURE = 2 ** 29;
+
+const name = v.string();
+const side = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 20));
+const Labels = v.object({
+  classes: v.array(
+    v.object({ name, color: v.pipe(v.string(), v.regex(/^#[0-9a-f]{6}$/i, "expected a color, #rrggbb")) }),
+  ),
+  images: v.array(
+    v.object({
+      /** null: its picture was not there when the file was written. */
+      sha256: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "expected SHA-256 in hexadecimal"))),
+      name,
+      width: side,
+      height: side,
+      /** The picture in the zip, and its media type. */
+      picture: v.nullable(v.object({ path: v.string(), type: v.string() })),
+      objects: v.array(
+        v.object({
+          class: v.string(),
+          name,
+          hidden: v.boolean(),
+          locked: v.boolean(),
+          /** Compressed COCO RLE of the image's size. */
+          rle: v.string(),
+        }),
+      ),
+    }),
+  ),
+});
+
+/** A picture in a project file. */
+export interface FiledPicture {
+  readonly path: string;
+  readonly type: string;
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly sha256: string;
+}
+
+/** What a project file holds. */
+export interface ProjectFile {
+  readonly project: Project;
+  readonly pictures: readonly FiledPicture[];
+}
+
+/** A path in the zip that leads nowhere else. */
+const safePath = (path: string): string =>
+  path
+    .split(/[\\/]/)
+    .filter((part) => !/^\.*$/.test(part))
+    .join("/") || "picture";
+
+/**
+ * Writes a set.
+ *
+ * @param pictureOf the picture of an image; where it is not there, its labels are written nevertheless
+ */
+export async function writeProjectFile(
+  { classes, images }: Project,
+  pictureOf: (id: string) => Promise<Blob | undefined>,
+  onProgress?: Progress,
+): Promise<ExportedFile> {
+  const zip = new ZipWriter(new BlobWriter("application/zip"));
+  const paths = distinct(images.map((image) => `pictures/${safePath(image.name)}`));
+  const written: v.InferOutput<typeof Labels>["images"] = [];
+  for (const [i, { id, sha256, name, width, height, objects }] of images.entries()) {
+    const picture = sha256 === null ? undefined : await pictureOf(id);
+    const path = paths[i] as string;
+    // pictures are compressed already
+    if (picture) await zip.add(path, new BlobReader(picture), { level: 0 });
+    written.push({
+      sha256,
+      name,
+      width,
+      height,
+      picture: picture ? { path, type: picture.type } : null,
+      objects: objects.map(({ className, rle, ...each }) => ({
+        class: className,
+        name: each.name,
+        hidden: each.hidden,
+        locked: each.locked,
+        rle: rle.counts,
+      })),
+    });
+    onProgress?.(i + 1, images.length);
+  }
+  const labels = { format: FORMAT, version: PROJECT_FILE_VERSION, classes, images: written };
+  await zip.add("project.json", new TextReader(`${JSON.stringify(labels)}\n`));
+  return { name: "project.zip", blob: await zip.close() };
+}
+
+/** The files of a zip, by their paths. @throws ImportError */
+async function filesOf(file: Blob): Promise<{ files: ReadonlyMap<string, FileEntry>; close(): Promise<void> }> {
+  const zip = new ZipReader(new BlobReader(file));
+  try {
+    const entries = await zip.getEntries();
+    const files = entries.filter((entry): entry is FileEntry => !entry.directory);
+    return { files: new Map(files.map((entry) => [entry.filename, entry])), close: () => zip.close() };
+  } catch (error) {
+    throw new ImportError(`expected a project file, which is a zip, whole: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Reads the labels of a set; `readPictures` reads its pictures.
+ *
+ * @throws ImportError when the file is no project file, is damaged, or of a newer version
+ */
+export async function readProjectFile(file: Blob): Promise<ProjectFile> {
+  const { files, close } = await filesOf(file);
+  const entry = files.get("project.json");
+  if (!entry) throw new ImportError("expected a project file, which has a project.json in it");
+  if (entry.uncompressedSize > MOST_LABELS) {
+    throw new ImportError(`project.json: expected ${MOST_LABELS} bytes at most, got ${entry.uncompressedSize}`);
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(await entry.getData(new TextWriter(), { checkSignature: true }));
+  } catch (error) {
+    throw new ImportError(`project.json is damaged: ${(error as Error).message}`);
+  }
+  await close();
+  const { format, version } = (content ?? {}) as { format?: unknown; version?: unknown };
+  if (format !== FORMAT) throw new ImportError(`project.json: expected the format ${FORMAT}, got ${format}`);
+  if (version !== PROJECT_FILE_VERSION) {
+    throw new ImportError(
+      `the project file is of version ${version}, and this page reads version ${PROJECT_FILE_VERSION}; reload the page to have its newest version`,
+    );
+  }
+  const labels = v.safeParse(Labels, content);
+  if (!labels.success) {
+    const [issue] = labels.issues;
+    throw new ImportError(`project.json: ${v.getDotPath(issue) ?? "labels"}: ${issue.message}`);
+  }
+  const { classes, images } = labels.output;
+  const pictures = images.flatMap(({ sha256, picture, ...facts }): FiledPicture[] =>
+    sha256 !== null && picture ? [{ ...picture, ...facts, sha256 }] : [],
+  );
+  return { project: { classes, images: images.map(readImage) }, pictures };
+}
+
+function readImage({
+  sha256,
+  name,
+  width,
+  height,
+  objects,
+}: v.InferOutput<typeof Labels>["images"][number]): LabeledImage {
+  return {
+    id: randomId(),
+    sha256,
+    name,
+    width,
+    height,
+    objects: objects.map(({ class: className, rle: counts, ...each }, i): LabeledObject => {
+      const rle = { size: [height, width], counts } as const;
+      try {
+        expandRuns(rle);
+      } catch (error) {
+        throw new ImportError(`${name}: object ${i + 1}: ${(error as Error).message}`);
+      }
+      return { ...newObject(className, rle), ...each };
+    }),
+  };
+}
+
+/**
+ * Reads pictures, one after the other.
+ *
+ * @param take is given each, and waited for
+ * @returns names of those that are missing in the file, or are not those that were written
+ */
+export async function readPictures(
+  file: Blob,
+  pictures: readonly FiledPicture[],
+  take: (picture: Blob, facts: FiledPicture) => Promise<unknown>,
+  onProgress?: Progress,
+): Promise<string[]> {
+  const { files, close } = await filesOf(file);
+  const damaged: string[] = [];
+  for (const [i, facts] of pictures.entries()) {
+    const picture = await readPicture(files.get(facts.path), facts.type);
+    const isWhole = picture && (await sha256Of(await picture.arrayBuffer())) === facts.sha256;
+    if (isWhole) await take(picture, facts);
+    else damaged.push(facts.name);
+    onProgress?.(i + 1, pictures.length);
+  }
+  await close();
+  return damaged;
+}
+
+async function readPicture(entry: FileEntry | undefined, type: string): Promise<Blob | undefined> {
+  if (!entry || entry.uncompressedSize > LARGEST_PICTURE) return undefined;
+  try {
+    return await entry.getData(new BlobWriter(type));
+  } catch {
+    return undefined;
+  }
+}

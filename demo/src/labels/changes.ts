@@ -1,0 +1,150 @@
+/** Changes to a project: what the log of kept labels holds. A project is the fold of its changes. */
+import type { LabeledImage, LabeledObject, ObjectClass, Project } from "./annotations.ts";
+
+/** What is known of an image besides its objects. */
+export type ImageFacts = Omit<LabeledImage, "objects">;
+
+/** One change; images and objects go by their ids. */
+export type Change =
+  | { readonly kind: "classes"; readonly classes: readonly ObjectClass[] }
+  /** An image is new, or what is known of it is. */
+  | { readonly kind: "image"; readonly image: ImageFacts }
+  | { readonly kind: "image-deleted"; readonly image: string }
+  | { readonly kind: "images-ordered"; readonly images: readonly string[] }
+  | { readonly kind: "object"; readonly image: string; readonly object: LabeledObject }
+  | {
+      readonly kind: "object-changed";
+      readonly image: string;
+      readonly object: string;
+      readonly fields: Partial<LabeledObject>;
+    }
+  | { readonly kind: "object-deleted"; readonly image: string; readonly object: string }
+  | { readonly kind: "objects-ordered"; readonly image: string; readonly objects: readonly string[] };
+
+/** Whether two values of a field are the same; of plain data, such as RLE. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+  );
+}
+
+/** What is known of an image besides its objects. */
+export function factsOf({ objects: _, ...facts }: LabeledImage): ImageFacts {
+  return facts;
+}
+
+const idsOf = (list: readonly { readonly id: string }[]): string[] => list.map(({ id }) => id);
+const byId = <T extends { readonly id: string }>(list: readonly T[]): Map<string, T> =>
+  new Map(list.map((each) => [each.id, each]));
+
+/** The order in which `after` comes when what is gone is taken from `before`, and what is new is put at its end. */
+export function orderLeft(before: readonly string[], after: readonly string[]): string[] {
+  const [were, are] = [new Set(before), new Set(after)];
+  return [...before.filter((id) => are.has(id)), ...after.filter((id) => !were.has(id))];
+}
+
+function objectChanges(image: string, before: readonly LabeledObject[], after: readonly LabeledObject[]): Change[] {
+  if (before === after) return [];
+  const [were, are] = [byId(before), byId(after)];
+  const changes: Change[] = [];
+  for (const { id } of before) if (!are.has(id)) changes.push({ kind: "object-deleted", image, object: id });
+  for (const object of after) {
+    const old = were.get(object.id);
+    if (old === object) continue;
+    if (!old) {
+      changes.push({ kind: "object", image, object });
+      continue;
+    }
+    const fields = Object.entries(object).filter(([name, value]) => !isSame(value, old[name as keyof LabeledObject]));
+    if (fields.length > 0) {
+      changes.push({ kind: "object-changed", image, object: object.id, fields: Object.fromEntries(fields) });
+    }
+  }
+  const objects = idsOf(after);
+  if (!isSame(orderLeft(idsOf(before), objects), objects)) changes.push({ kind: "objects-ordered", image, objects });
+  return changes;
+}
+
+/** The changes that make `after` of `before`: `applied(before, changesBetween(before, after))` equals `after`. */
+export function changesBetween(before: Project, after: Project): Change[] {
+  const changes: Change[] = [];
+  if (!isSame(before.classes, after.classes)) changes.push({ kind: "classes", classes: after.classes });
+  if (before.images === after.images) return changes;
+  const [were, are] = [byId(before.images), byId(after.images)];
+  for (const { id } of before.images) if (!are.has(id)) changes.push({ kind: "image-deleted", image: id });
+  for (const image of after.images) {
+    const old = were.get(image.id);
+    if (old === image) continue;
+    if (!old || !isSame(factsOf(old), factsOf(image))) changes.push({ kind: "image", image: factsOf(image) });
+    changes.push(...objectChanges(image.id, old?.objects ?? [], image.objects));
+  }
+  const images = idsOf(after.images);
+  if (!isSame(orderLeft(idsOf(before.images), images), images)) changes.push({ kind: "images-ordered", images });
+  return changes;
+}
+
+/** Entries in the order of `ids`; those that it does not name come last, in the order that they had. */
+function reordered<T>(entries: ReadonlyMap<string, T>, ids: readonly string[]): Map<string, T> {
+  const sorted = new Map<string, T>();
+  for (const id of [...ids, ...entries.keys()]) {
+    const entry = entries.get(id);
+    if (entry !== undefined) sorted.set(id, entry);
+  }
+  return sorted;
+}
+
+/** The project after the changes, in order; a change to what is not there is none. */
+export function applied(project: Project, changes: readonly Change[]): Project {
+  let { classes } = project;
+  let images = byId(project.images);
+  /** Objects of the images that change. */
+  const touched = new Map<string, Map<string, LabeledObject>>();
+  const objectsOf = (id: string): Map<string, LabeledObject> => {
+    const objects = touched.get(id) ?? byId(images.get(id)?.objects ?? []);
+    if (images.has(id)) touched.set(id, objects);
+    return objects;
+  };
+  for (const change of changes) {
+    switch (change.kind) {
+      case "classes":
+        classes = change.classes;
+        break;
+      case "image":
+        images.set(change.image.id, { ...change.image, objects: images.get(change.image.id)?.objects ?? [] });
+        break;
+      case "image-deleted":
+        images.delete(change.image);
+        touched.delete(change.image);
+        break;
+      case "images-ordered":
+        images = reordered(images, change.images);
+        break;
+      case "object":
+        objectsOf(change.image).set(change.object.id, change.object);
+        break;
+      case "object-changed": {
+        const objects = objectsOf(change.image);
+        const object = objects.get(change.object);
+        if (object) objects.set(change.object, { ...object, ...change.fields });
+        break;
+      }
+      case "object-deleted":
+        objectsOf(change.image).delete(change.object);
+        break;
+      case "objects-ordered":
+        if (images.has(change.image)) touched.set(change.image, reordered(objectsOf(change.image), change.objects));
+        break;
+      default:
+        change satisfies never;
+    }
+  }
+  for (const [id, objects] of touched) {
+    const image = images.get(id);
+    if (image) images.set(id, { ...image, objects: [...objects.values()] });
+  }
+  return { classes, images: [...images.values()] };
+}

@@ -1,0 +1,31 @@
+/** Names of pictures: labels that people read, which may be alike where pictures are not. */
+
+/** What tells two names apart in a folder of any system: neither case nor how accents are written. */
+const key = (name: string): string => name.normalize("NFC").toLowerCase();
+
+/**
+ * The names, those that meet numbered before their ending: `a.jpg`, `a-2.jpg`. The first of them stays as it is.
+ *
+ * ```ts
+ * distinct(["a.jpg", "b/a.jpg", "a.jpg"]); // ["a.jpg", "b/a.jpg", "a-2.jpg"]
+ * ```
+ */
+export function distinct(names: readonly string[]): string[] {
+  const taken = new Set(names.map(key));
+  const given = new Set<string>();
+  const next = new Map<string, number>();
+  return names.map((name) => {
+    if (!given.has(key(name))) {
+      given.add(key(name));
+      return name;
+    }
+    const [, stem = name, ending = ""] = /^(.*?[^/])(\.[^./]*)?$/s.exec(name) ?? [];
+    let number = next.get(key(name)) ?? 2;
+    while (taken.has(key(`${stem}-${number}${ending}`))) number++;
+    const unique = `${stem}-${number}${ending}`;
+    next.set(key(name), number + 1);
+    taken.add(key(unique));
+    given.add(key(unique));
+    return unique;
+  });
+}

@@ -1,0 +1,106 @@
+/**
+ * Labels that were changed in two windows at once.
+ *
+ * Each window knows a state that both began with, `base`. What is kept already, `theirs`, stays; what this window
+ * changed beside it, `ours`, is added. So nothing that is kept is undone by a window that had not seen it:
+ *
+ * - What either has added is there.
+ * - What one has deleted is gone, unless the other has changed it.
+ * - Of two changes to the same field of the same thing, the one that is kept already stays.
+ */
+import { type LabeledImage, type LabeledObject, type ObjectClass, type Project, withClassesOf } from "./annotations.ts";
+import { factsOf, type ImageFacts, isSame, orderLeft } from "./changes.ts";
+
+/** The entries of both sides, by their keys. */
+function merged<T extends object>(
+  base: ReadonlyMap<string, T>,
+  theirs: ReadonlyMap<string, T>,
+  ours: ReadonlyMap<string, T>,
+): Map<string, T> {
+  const entries = new Map<string, T>();
+  for (const key of new Set([...theirs.keys(), ...ours.keys()])) {
+    const [before, kept, wanted] = [base.get(key), theirs.get(key), ours.get(key)];
+    if (kept && wanted) entries.set(key, mergedFields(before, kept, wanted));
+    else if (kept && !isSame(kept, before)) entries.set(key, kept);
+    else if (wanted && !isSame(wanted, before)) entries.set(key, wanted);
+  }
+  return entries;
+}
+
+function mergedFields<T extends object>(before: T | undefined, kept: T, wanted: T): T {
+  if (!before || kept === wanted) return kept;
+  const fields = Object.keys(kept) as (keyof T)[];
+  const ours = fields.filter((field) => isSame(kept[field], before[field]) && !isSame(wanted[field], before[field]));
+  return ours.length === 0 ? kept : { ...kept, ...Object.fromEntries(ours.map((field) => [field, wanted[field]])) };
+}
+
+/** `keys` in the order of the side that has put them into another one, theirs first; what that side lacks comes last. */
+function inOrder(
+  keys: ReadonlySet<string>,
+  base: readonly string[],
+  theirs: readonly string[],
+  ours: readonly string[],
+): string[] {
+  const isReordered = (side: readonly string[]): boolean => !isSame(orderLeft(base, side), side);
+  const order = isReordered(ours) && !isReordered(theirs) ? [...ours, ...theirs] : [...theirs, ...ours];
+  return [...new Set([...order, ...keys])].filter((key) => keys.has(key));
+}
+
+const idsOf = (list: readonly { readonly id: string }[]): string[] => list.map(({ id }) => id);
+const byId = <T extends { readonly id: string }>(list: readonly T[]): Map<string, T> =>
+  new Map(list.map((each) => [each.id, each]));
+
+/** The objects of one image, changed on two sides. */
+export function reconciledObjects(
+  base: readonly LabeledObject[],
+  theirs: readonly LabeledObject[],
+  ours: readonly LabeledObject[],
+): readonly LabeledObject[] {
+  if (theirs === base) return ours;
+  if (ours === base) return theirs;
+  const objects = merged(byId(base), byId(theirs), byId(ours));
+  const order = inOrder(new Set(objects.keys()), idsOf(base), idsOf(theirs), idsOf(ours));
+  return order.map((id) => objects.get(id) as LabeledObject);
+}
+
+/** Objects with their images; fields of both are merged each on its own. */
+function placed({ images }: Project): Map<string, LabeledObject & { readonly image: string }> {
+  return byId(images.flatMap(({ id: image, objects }) => objects.map((object) => ({ ...object, image }))));
+}
+
+/** The project with the changes of both sides; see above. */
+export function reconciled(base: Project, theirs: Project, ours: Project): Project {
+  if (theirs === base) return ours;
+  if (ours === base) return theirs;
+  const of = <T>(part: (side: Project) => T): [T, T, T] => [part(base), part(theirs), part(ours)];
+
+  const objects = merged(...of(placed));
+  const facts = merged(...of(({ images }) => byId<ImageFacts>(images.map(factsOf))));
+  const objectsOf = new Map<string, Map<string, LabeledObject>>();
+  for (const { image, ...object } of objects.values()) {
+    const others = objectsOf.get(image) ?? new Map<string, LabeledObject>();
+    objectsOf.set(image, others.set(object.id, object));
+  }
+  // an image that one side has deleted stays while the other has objects of it
+  for (const image of [...ours.images, ...theirs.images]) {
+    if (objectsOf.has(image.id) && !facts.has(image.id)) facts.set(image.id, factsOf(image));
+  }
+  const orders = of(({ images }) => new Map(images.map((image) => [image.id, idsOf(image.objects)])));
+  const images = inOrder(new Set(facts.keys()), ...of((side) => idsOf(side.images))).map((id): LabeledImage => {
+    const own = objectsOf.get(id) ?? new Map<string, LabeledObject>();
+    const [before, kept, wanted] = orders.map((order) => order.get(id) ?? []) as [string[], string[], string[]];
+    const order = inOrder(new Set(own.keys()), before, kept, wanted);
+    return { ...(facts.get(id) as ImageFacts), objects: order.map((each) => own.get(each) as LabeledObject) };
+  });
+
+  const named = of(({ classes }) => new Map(classes.map((each) => [each.name, each])));
+  const classes = merged(...named);
+  // so does a class
+  for (const { className } of objects.values()) {
+    const known = named.map((side) => side.get(className)).find((side) => side !== undefined);
+    if (known && !classes.has(className)) classes.set(className, known);
+  }
+  const names = inOrder(new Set(classes.keys()), ...of((side) => side.classes.map(({ name }) => name)));
+  const project: Project = { classes: names.map((name) => classes.get(name) as ObjectClass), images };
+  return images.reduce((before, image) => withClassesOf(before, image.objects), project);
+}

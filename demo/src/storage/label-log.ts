@@ -1,0 +1,267 @@
+/**
+ * Kept labels, in IndexedDB: a log of changes that only grows at its end, and the pictures.
+ *
+ * What is kept is the fold of the log. So that this stays small, and is read fast, the oldest entries are folded
+ * into a snapshot from time to time, in the transaction that appends. Windows append one after the other, as
+ * IndexedDB has them wait, and each sees what the others have appended before it does.
+ */
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
+import {
+  EMPTY_PROJECT,
+  type LabeledImage,
+  type ObjectClass,
+  type Project,
+  withClassesOf,
+} from "../labels/annotations.ts";
+import { applied, type Change, changesBetween } from "../labels/changes.ts";
+import { reconciled } from "../labels/reconcile.ts";
+
+/** Entries of the log before they are folded. */
+const MOST_ENTRIES = 100;
+
+/** Name of the database, and of the channel on which windows tell each other that it has changed. */
+export const LABELS = "sam2-web-labels";
+
+/** Changes that were kept together. */
+interface Entry {
+  /** Its place in the log, from 1. */
+  readonly at: number;
+  readonly changes: readonly Change[];
+}
+
+/** The fold of the log up to an entry; images are kept one by one. */
+interface Snapshot {
+  readonly at: number;
+  readonly classes: readonly ObjectClass[];
+  /** Ids of the images, in order. */
+  readonly images: readonly string[];
+}
+
+/** A picture; as bytes, since private windows of Safari and WebKit refuse to keep a Blob. */
+interface Picture {
+  readonly bytes: ArrayBuffer;
+  readonly type: string;
+}
+
+interface Schema extends DBSchema {
+  log: { key: number; value: Entry };
+  snapshot: { key: "snapshot"; value: Snapshot };
+  images: { key: string; value: LabeledImage };
+  /** By the SHA-256 of its bytes; those that version 1 kept, by the id of their image. */
+  pictures: { key: string; value: Picture | Blob };
+}
+
+type Writing = IDBPTransaction<Schema, ["log", "snapshot", "images", "pictures"], "readwrite">;
+type Reading = Pick<IDBPTransaction<Schema, ["log", "snapshot", "images"], "readonly">, "objectStore">;
+
+/** What is kept. */
+export interface Kept {
+  readonly project: Project;
+  /** The last entry of the log that is in it. */
+  readonly at: number;
+}
+
+/** Nothing. */
+export const NOTHING_KEPT: Kept = { project: EMPTY_PROJECT, at: -1 };
+
+/** What happens to an open log. */
+export interface LogEvents {
+  /** Another window, of an older version of the page, has to close before this can open. */
+  blocked(): void;
+  /** Another window has a newer version of the page, or the browser took the database away: the log is closed. */
+  closed(): void;
+}
+
+/** The log. */
+export class LabelLog {
+  readonly #database: IDBPDatabase<Schema>;
+
+  private constructor(database: IDBPDatabase<Schema>) {
+    this.#database = database;
+  }
+
+  /**
+   * Opens what this browser keeps; what version 1 of the database held is brought along.
+   *
+   * @throws DOMException where the browser keeps nothing, or has kept labels of a newer version of the page
+   */
+  static async open({ blocked, closed }: LogEvents): Promise<LabelLog> {
+    if (typeof indexedDB === "undefined") throw new Error("this browser has no IndexedDB");
+    const database = await openDB<Schema>(LABELS, 2, {
+      upgrade,
+      blocked,
+      blocking(_, __, event) {
+        (event.target as IDBDatabase).close();
+        closed();
+      },
+      terminated: closed,
+    });
+    return new LabelLog(database);
+  }
+
+  /** What has been kept since `seen`; the same value when nothing has. */
+  async read(seen: Kept = NOTHING_KEPT): Promise<Kept> {
+    const transaction = this.#database.transaction(["log", "snapshot", "images"]);
+    const [kept] = await Promise.all([read(transaction, seen), transaction.done]);
+    return kept;
+  }
+
+  /**
+   * Appends what makes `ours` of `seen`, and keeps pictures, by their SHA-256; all of it or nothing. What other
+   * windows have kept in the meantime stays. When this is done, it is on the disk.
+   *
+   * @returns what is kept then: `ours`, unless another window has kept something beside it
+   * @throws DOMException named QuotaExceededError when there is no more room
+   */
+  async append(seen: Kept, ours: Project, pictures: ReadonlyMap<string, Blob>): Promise<Kept> {
+    const files = await Promise.all(
+      [...pictures].map(
+        async ([sha256, blob]) => [sha256, { bytes: await blob.arrayBuffer(), type: blob.type }] as const,
+      ),
+    );
+    const transaction = this.#database.transaction(["log", "snapshot", "images", "pictures"], "readwrite", {
+      durability: "strict",
+    });
+    const done = transaction.done;
+    // told by what is awaited below
+    done.catch(() => undefined);
+    try {
+      const theirs = await read(transaction as unknown as Reading, seen);
+      const project = theirs.project === seen.project ? ours : reconciled(seen.project, theirs.project, ours);
+      const changes = changesBetween(theirs.project, project);
+      let { at } = theirs;
+      // the key is the browser's to give
+      if (changes.length > 0) at = await transaction.objectStore("log").add({ changes } as unknown as Entry);
+      const store = transaction.objectStore("pictures");
+      const used = new Set(project.images.map(pictureKey));
+      await Promise.all([
+        ...files.filter(([key]) => used.has(key)).map(([key, picture]) => store.put(picture, key)),
+        ...unused(theirs.project, project).map((key) => store.delete(key)),
+      ]);
+      await fold(transaction, { project, at });
+      await done;
+      return { project, at };
+    } catch (error) {
+      abort(transaction);
+      // a full disk is told as the reason why the transaction failed
+      throw transaction.error ?? error;
+    }
+  }
+
+  /** A picture, or nothing when it is not here. */
+  async picture(key: string): Promise<Blob | undefined> {
+    const found = await this.#database.get("pictures", key);
+    return found === undefined || found instanceof Blob ? found : new Blob([found.bytes], { type: found.type });
+  }
+
+  /** Closes it once what is being written is. */
+  close(): void {
+    this.#database.close();
+  }
+}
+
+/** Under what an image's picture is kept. */
+export function pictureKey({ sha256, id }: LabeledImage): string {
+  return sha256 ?? id;
+}
+
+/** Keys of pictures that images had before, and none has now. */
+function unused({ images: before }: Project, { images: now }: Project): string[] {
+  if (before === now) return [];
+  const used = new Set(now.map(pictureKey));
+  return [...new Set(before.map(pictureKey))].filter((key) => !used.has(key));
+}
+
+function abort(transaction: Writing): void {
+  try {
+    transaction.abort();
+  } catch {
+    // it has ended already
+  }
+}
+
+async function read(transaction: Reading, seen: Kept): Promise<Kept> {
+  const snapshot = await transaction.objectStore("snapshot").get("snapshot");
+  const isBehind = snapshot !== undefined && snapshot.at > seen.at;
+  const from = isBehind ? { project: await unfolded(transaction, snapshot), at: snapshot.at } : seen;
+  const entries = await transaction.objectStore("log").getAll(IDBKeyRange.lowerBound(from.at, true));
+  const at = entries.at(-1)?.at ?? from.at;
+  if (entries.length === 0) return from;
+  return {
+    project: applied(
+      from.project,
+      entries.flatMap(({ changes }) => changes),
+    ),
+    at,
+  };
+}
+
+async function unfolded(transaction: Reading, { classes, images }: Snapshot): Promise<Project> {
+  const kept = new Map((await transaction.objectStore("images").getAll()).map((image) => [image.id, image]));
+  return { classes, images: images.flatMap((id) => kept.get(id) ?? []) };
+}
+
+/** Puts the log's entries into the snapshot, where there are many. */
+async function fold(transaction: Writing, { project, at }: Kept): Promise<void> {
+  const log = transaction.objectStore("log");
+  if ((await log.count()) < MOST_ENTRIES) return;
+  const touched = new Set((await log.getAll()).flatMap(({ changes }) => changes.flatMap(imageOf)));
+  const images = transaction.objectStore("images");
+  const now = new Map(project.images.map((image) => [image.id, image]));
+  await Promise.all([
+    ...[...touched].map((id) => {
+      const image = now.get(id);
+      return image ? images.put(image, id) : images.delete(id);
+    }),
+    transaction.objectStore("snapshot").put({ at, classes: project.classes, images: [...now.keys()] }, "snapshot"),
+    log.clear(),
+  ]);
+}
+
+/** The image that a change is of. */
+function imageOf(change: Change): string[] {
+  if (!("image" in change)) return [];
+  return [typeof change.image === "string" ? change.image : change.image.id];
+}
+
+/** What version 1 kept: no log, pictures by their image's id, and names of fields that were spelled otherwise. */
+interface Version1 extends DBSchema {
+  project: { key: string; value: unknown };
+  images: { key: string; value: Omit<LabeledImage, "sha256"> };
+  pictures: { key: string; value: Blob };
+}
+
+async function upgrade(
+  database: IDBPDatabase<Schema>,
+  from: number,
+  _: number | null,
+  transaction: IDBPTransaction<Schema, ("log" | "snapshot" | "images" | "pictures")[], "versionchange">,
+): Promise<void> {
+  database.createObjectStore("log", { keyPath: "at", autoIncrement: true });
+  const snapshot = database.createObjectStore("snapshot");
+  if (from === 0) {
+    database.createObjectStore("images");
+    database.createObjectStore("pictures");
+    return;
+  }
+  const old = transaction as unknown as IDBPTransaction<
+    Version1,
+    ("project" | "images" | "pictures")[],
+    "versionchange"
+  >;
+  const shared = old.objectStore("project");
+  const classes = (await shared.get("classes")) as { readonly name: string; readonly colour: string }[] | undefined;
+  const order = ((await shared.get("order")) ?? []) as readonly string[];
+  const images = transaction.objectStore("images");
+  let project: Project = {
+    classes: classes?.map(({ name, colour: color }) => ({ name, color })) ?? EMPTY_PROJECT.classes,
+    images: [],
+  };
+  for (const { id, ...image } of await old.objectStore("images").getAll()) {
+    await images.put({ id, sha256: null, ...image }, id);
+    // one window may have labeled with a class that another renamed in the meantime
+    project = withClassesOf(project, image.objects);
+  }
+  await snapshot.put({ at: 0, classes: project.classes, images: order }, "snapshot");
+  (database as unknown as IDBPDatabase<Version1>).deleteObjectStore("project");
+}

@@ -87,6 +87,21 @@ export default {
       from: { path: "^demo/(?:src|service-worker)/" },
       to: { path: "^(?:packages/(?!sam2-)|bench/|e2e/|docs/)" },
     },
+    {
+      name: "labels know no page",
+      comment: "what is true, what is kept and what is written are apart from what is shown",
+      severity: "error",
+      from: { path: "^demo/src/(?:labels|storage|formats)/" },
+      to: { path: "^demo/src/[^/]+$" },
+    },
+    {
+      name: "labels know no storage",
+      comment:
+        "what is true does not depend on where it is kept, or in which format it is written; these two are apart",
+      severity: "error",
+      from: { path: "^demo/src/(labels|storage|formats)/" },
+      to: { path: "^demo/src/(?:storage|formats)/", pathNot: "^demo/src/$1/" },
+    },
   ],
   options: {
     parser: "swc",

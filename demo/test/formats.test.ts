@@ -341,9 +341,9 @@ describe("COCO", () => {
       /annotation 7: its mask is not of its image's 2×2/,
     ],
     [
-      "a picture of more pixels than runs can count",
+      "a picture of more pixels than a mask may have",
       { images: [{ id: 3, file_name: "a", width: 100_000, height: 100_000 }], categories: [], annotations: [] },
-      /image 3: expected 2147483647 pixels at most, got 100000×100000/,
+      /image 3: expected 268435456 pixels at most, got 100000×100000/,
     ],
     [
       "a picture that is none",

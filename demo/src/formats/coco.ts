@@ -5,6 +5,7 @@ import {
   EMPTY_PROJECT,
   type LabeledImage,
   type LabeledObject,
+  MOST_PIXELS,
   newObject,
   type Project,
   withClass,
@@ -30,9 +31,6 @@ interface CocoFile {
   }[];
   readonly categories: readonly { id: number; name: string }[];
 }
-
-/** Pictures have no more pixels than this: runs of RLE are counted in 31 bits. */
-const MOST_PIXELS = 2 ** 31 - 1;
 
 /** How far reading or writing is: so many of so many annotations. */
 export type Progress = (done: number, total: number) => void;

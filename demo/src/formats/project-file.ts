@@ -17,7 +17,7 @@ import {
 import { expandRuns } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import * as v from "valibot";
-import { type LabeledImage, type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import { type LabeledImage, type LabeledObject, MOST_PIXELS, newObject, type Project } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
 import { sha256Of } from "../labels/sha256.ts";
 import type { ExportedFile } from "./archive.ts";
@@ -187,6 +187,9 @@ function readImage({
   height,
   objects,
 }: v.InferOutput<typeof Labels>["images"][number]): LabeledImage {
+  if (width * height > MOST_PIXELS) {
+    throw new ImportError(`${name}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
+  }
   return {
     id: randomId(),
     sha256,

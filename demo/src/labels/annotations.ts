@@ -35,6 +35,9 @@ export interface LabeledImage {
   readonly objects: readonly LabeledObject[];
 }
 
+/** Images of more pixels than this are not taken from files: each of their masks would take as many bytes. */
+export const MOST_PIXELS: number = 2 ** 28;
+
 /** Everything. */
 export interface Project {
   readonly classes: readonly ObjectClass[];

@@ -16,7 +16,7 @@ import { LABELS, LabelLog, NOTHING_KEPT } from "../src/storage/label-log.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
 import { workInTwoWindows } from "./two-windows.ts";
 
-/** How long a store waits for its storage here, in milliseconds. */
+/** How long a store waits for storage that does not open, in milliseconds. */
 const PATIENCE = 50;
 const SIZE = { width: 2, height: 2 };
 const picture = (...bytes: number[]): Blob => new Blob([Uint8Array.from(bytes)], { type: "image/png" });
@@ -30,8 +30,8 @@ const object = (id: string, className = "object"): LabeledObject => ({
 });
 
 let opened: LabelStore[] = [];
-async function open(): Promise<LabelStore> {
-  const store = await LabelStore.open(PATIENCE);
+async function open(patience = 10_000): Promise<LabelStore> {
+  const store = await LabelStore.open(patience);
   opened.push(store);
   return store;
 }
@@ -221,7 +221,7 @@ describe("databases of other versions of the page", () => {
 
   test("an older window that stays open: it goes on in memory, and keeps all of it once that window is closed", async () => {
     const old = await openVersion1();
-    const store = await open();
+    const store = await open(PATIENCE);
     expect(store.trouble?.kind).toBe("older window");
     const image = await store.addPicture(picture(7), { name: "7.jpg", ...SIZE }, []);
     expect(await store.change(withImage(store.project, { ...image, objects: [object("new")] }))).toBe(false);
@@ -277,7 +277,7 @@ describe("where the browser keeps nothing", () => {
     ],
   ])("%s: pictures and labels are in memory", async (_, factory) => {
     globalThis.indexedDB = factory() as IDBFactory;
-    const store = await open();
+    const store = await open(PATIENCE);
     expect(store.trouble).toMatchObject({ kind: "no storage" });
     const image = await store.addPicture(picture(1), { name: "1.jpg", ...SIZE }, []);
     expect(await store.change(withImage(store.project, { ...image, objects: [object("a")] }))).toBe(false);
@@ -285,6 +285,26 @@ describe("where the browser keeps nothing", () => {
     expect(await (await store.picture(image))?.text()).toBe("\u0001");
     expect((await store.addPicture(picture(1), { name: "2.jpg", ...SIZE }, [])).objects).toHaveLength(1);
   });
+});
+
+test("where no Blob is kept, as in private windows of Safari: in step and there after a reload, but not kept", async () => {
+  const { put } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.put = function (this: IDBObjectStore, value, key) {
+    if (!(value instanceof Blob)) return put.call(this, value, key);
+    throw new DOMException("Error preparing Blob/File data to be stored in object store", "UnknownError");
+  };
+  try {
+    const store = await open();
+    expect(store.trouble).toMatchObject({ kind: "no storage" });
+    const image = await store.addPicture(picture(1), { name: "1.jpg", ...SIZE }, []);
+    expect(await store.change(withImage(store.project, { ...image, objects: [object("a")] }))).toBe(false);
+    expect([store.isUnkept, store.trouble?.kind]).toEqual([false, "no storage"]);
+    const again = await open();
+    expect(idsIn(again.project)).toEqual(["a"]);
+    expect(await (await again.picture(image))?.text()).toBe("\u0001");
+  } finally {
+    IDBObjectStore.prototype.put = put;
+  }
 });
 
 describe("the quota is reached", () => {

@@ -37,7 +37,7 @@ interface Snapshot {
   readonly images: readonly string[];
 }
 
-/** A picture; as bytes, since private windows of Safari and WebKit refuse to keep a Blob. */
+/** A picture; as bytes, since private windows of Safari and WebKit keep no Blob. */
 interface Picture {
   readonly bytes: ArrayBuffer;
   readonly type: string;
@@ -152,6 +152,24 @@ export class LabelLog {
   async picture(key: string): Promise<Blob | undefined> {
     const found = await this.#database.get("pictures", key);
     return found === undefined || found instanceof Blob ? found : new Blob([found.bytes], { type: found.type });
+  }
+
+  /**
+   * Whether what is kept outlives the window: private windows of Safari and WebKit keep it until they close, and tell
+   * themselves by keeping no Blob.
+   */
+  async isLasting(): Promise<boolean> {
+    const transaction = this.#database.transaction("pictures", "readwrite");
+    const ended = transaction.done.catch(() => undefined);
+    try {
+      await transaction.store.put(new Blob(["?"]), "?");
+      await transaction.store.delete("?");
+      return true;
+    } catch (error) {
+      return (error as Error).name === "QuotaExceededError";
+    } finally {
+      await ended;
+    }
   }
 
   /** Closes it once what is being written is. */

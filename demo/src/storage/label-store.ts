@@ -19,7 +19,7 @@ import { protect } from "./room.ts";
 
 /** Why labels are not kept. */
 export type Trouble =
-  /** The browser keeps nothing: a private window, storage that is switched off, or a fault of it. */
+  /** The browser keeps nothing, or nothing that outlives the window: it is private, storage is switched off or fails. */
   | { readonly kind: "no storage"; readonly error: unknown }
   /** A window with an older version of the page has to be closed first. */
   | { readonly kind: "older window" }
@@ -59,6 +59,8 @@ export class LabelStore {
   #trouble: Trouble | null = null;
   #channel: BroadcastChannel | null = null;
   #isProtected = false;
+  /** The trouble that there is while all goes well: storage that does not outlive the window. */
+  #standing: Trouble | null = null;
 
   private constructor() {}
 
@@ -111,7 +113,7 @@ export class LabelStore {
   /**
    * Makes `project` the labels of this window.
    *
-   * @returns once that is over: whether all of it is on the disk
+   * @returns once that is over: whether all of it is kept
    */
   change(project: Project): Promise<boolean> {
     const isFewer = project.images.length < this.#project.images.length;
@@ -168,15 +170,16 @@ export class LabelStore {
 
   /** Goes on with what is on the disk, and with what was done until that could be read. */
   async #attach(log: LabelLog): Promise<void> {
-    const kept = await log.read();
+    const [kept, isLasting] = [await log.read(), await log.isLasting()];
     this.#log = log;
+    if (!isLasting) this.#standing = { kind: "no storage", error: new Error("the window is private") };
     if (typeof BroadcastChannel !== "undefined") {
       this.#channel = new BroadcastChannel(LABELS);
       this.#channel.onmessage = () => {
         this.catchUp().catch((error: unknown) => this.#setTrouble({ kind: "failed", error }));
       };
     }
-    this.#setTrouble(null);
+    this.#setTrouble(this.#standing);
     this.#arrive(kept, EMPTY_PROJECT);
     void this.#write();
     void this.#nameOldPictures();
@@ -227,8 +230,9 @@ export class LabelStore {
           this.#setTrouble({ kind: "full", error });
         }
       }
-      if (this.#roomless.size === 0) this.#setTrouble(this.#log ? null : this.#trouble);
-      return this.#roomless.size === 0;
+      if (this.#roomless.size > 0) return false;
+      if (this.#log) this.#setTrouble(this.#standing);
+      return this.#standing === null;
     } catch (error) {
       if (this.#log)
         this.#setTrouble({ kind: (error as Error).name === "QuotaExceededError" ? "full" : "failed", error });

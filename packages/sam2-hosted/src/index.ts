@@ -13,9 +13,16 @@
  *
  * @module
  */
-export type { FalOptions } from "./fal.ts";
-export { createHostedFetch, type HostedOptions, isHosted } from "./hosted-fetch.ts";
-export type { LivepeerOptions } from "./livepeer.ts";
-export type { SegmindOptions } from "./segmind.ts";
-export { serveHosted } from "./serve-hosted.ts";
-export { createTextDetector, type Detection, type TextDetector, type TextDetectorOptions } from "./text-detector.ts";
+export type { FalOptions } from "./fal/fal.ts";
+export { isHosted } from "./http/addresses.ts";
+export type { HostedLimits } from "./http/limits.ts";
+export type { LivepeerOptions } from "./livepeer/livepeer.ts";
+export { createHostedFetch, type HostedOptions } from "./page/hosted-fetch.ts";
+export { serveHosted } from "./page/serve-hosted.ts";
+export type { SegmindOptions } from "./segmind/segmind.ts";
+export {
+  createTextDetector,
+  type Detection,
+  type TextDetector,
+  type TextDetectorOptions,
+} from "./segmind/text-detector.ts";

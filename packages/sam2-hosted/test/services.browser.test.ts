@@ -1,9 +1,10 @@
-/** The services' own client packages, unchanged, against the local answers; and the services' schemas. */
-import { ApiError, createFalClient, ValidationError } from "@fal-ai/client";
+/**
+ * The services' own client packages, unchanged, before a real model: masks are those of the segmenter, pictures are
+ * drawn right, and the page stays free. What needs no model is tested in Node.
+ */
+import { createFalClient } from "@fal-ai/client";
 import { Livepeer } from "@livepeer/ai";
 import { HTTPClient } from "@livepeer/ai/lib/http.js";
-import { HTTPError, HTTPValidationError, HTTPValidationError$inboundSchema } from "@livepeer/ai/models/errors";
-import Ajv from "ajv";
 import { createHostedFetch, type HostedOptions, type TextDetector } from "sam2-hosted";
 import {
   createSegmenter,
@@ -16,7 +17,6 @@ import {
   toLivepeerJSON,
 } from "sam2-web";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import schema from "./livepeer-schema.json";
 
 const FILES = import.meta.glob<string>(
   ["../../../models/reference/fixtures/photo/truck.png", "../../../models/sam2-mini/{config.json,model.safetensors}"],
@@ -46,28 +46,21 @@ const offline: typeof fetch = (input) => {
 const hosted = (options: HostedOptions = {}): typeof fetch =>
   createHostedFetch(segmenter, { fallback: offline, ...options });
 
-const ajv = new Ajv({ strict: false });
-function expectSchema(name: keyof typeof schema.components.schemas, body: unknown): void {
-  const validate = ajv.compile({ ...schema, $ref: `#/components/schemas/${name}` });
-  expect(validate(body), JSON.stringify(validate.errors)).toBe(true);
-}
-
 describe("Livepeer", () => {
-  const client = (options: HostedOptions = {}, serverIdx = 0) =>
-    new Livepeer({ httpBearer: "token", serverIdx, httpClient: new HTTPClient({ fetcher: hosted(options) }) });
-  const point = { pointCoords: "[[192, 112]]", pointLabels: "[1]" };
+  const client = (options: HostedOptions = {}) =>
+    new Livepeer({ httpBearer: "token", httpClient: new HTTPClient({ fetcher: hosted(options) }) });
 
-  test.each([0, 1])("its client, gateway %i: what segment() answers", async (server) => {
-    const { masksResponse } = await client({}, server).generate.segmentAnything2({
+  test("its client gets what segment() answers, best first", async () => {
+    const { masksResponse } = await client().generate.segmentAnything2({
       image: photo,
-      ...point,
+      pointCoords: "[[192, 112]]",
+      pointLabels: "[1]",
       returnLogits: false,
     });
     const direct = await segmenter.segment({ image: photo, point_coords: [[192, 112]], point_labels: [1] });
     expect(masksResponse).toEqual(toLivepeerJSON(direct));
     const scores: number[] = JSON.parse(masksResponse?.scores ?? "");
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
-    expectSchema("MasksResponse", masksResponse);
   });
 
   test("every parameter arrives", async () => {
@@ -110,66 +103,29 @@ describe("Livepeer", () => {
     expect(JSON.parse(masksResponse?.masks ?? "")).toHaveLength(1);
   });
 
-  type Request = Parameters<Livepeer["generate"]["segmentAnything2"]>[0];
-  test.each<[string, Partial<Request>, string]>([
-    ["a point list that is no JSON", { pointCoords: "1,2", pointLabels: "[1]" }, "point_coords: expected a JSON array"],
-    ["points without labels", { pointCoords: "[[1, 2]]" }, "point_labels: expected it with point_coords"],
-    ["a ragged array", { pointCoords: "[[1, 2], [3]]", pointLabels: "[1, 1]" }, "all rows of one length"],
-    ["an unknown model", { ...point, modelId: "stabilityai/sd-turbo" }, "called with stabilityai/sd-turbo"],
-    ["a picture that is none", { ...point, image: new Blob(["hello"]) }, "expected a picture"],
-  ])("400, as its client's HTTPError: %s", async (_, request, message) => {
-    const answer = client().generate.segmentAnything2({ image: photo, ...request });
-    const error = await answer.catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(HTTPError);
-    expect((error as HTTPError).detail.msg).toContain(message);
-    expectSchema("HTTPError", (error as HTTPError).data$);
-  });
-
-  test("401 where a token is configured", async () => {
-    const answer = client({ livepeer: { bearerToken: "secret" } }).generate.segmentAnything2({
-      image: photo,
-      ...point,
-    });
-    await expect(answer).rejects.toThrow(HTTPError);
-    await expect(answer).rejects.toMatchObject({ detail: { msg: "Invalid bearer token." } });
-  });
-
-  const GATEWAY = "https://dream-gateway.livepeer.cloud/segment-anything-2";
-  const post = async (fields: Record<string, string | Blob>): Promise<Response> => {
+  test("millions of logits are written while the page goes on", async () => {
+    const large = new OffscreenCanvas(2000, 1500);
+    large.getContext("2d")?.drawImage(await createImageBitmap(photo), 0, 0, 2000, 1500);
     const body = new FormData();
-    for (const [name, value] of Object.entries(fields)) body.append(name, value);
-    return hosted()(GATEWAY, { method: "POST", body });
-  };
-
-  test.each<[string, Record<string, string>, (string | number)[], string]>([
-    ["no image", {}, ["body", "image"], "missing"],
-    ["an image that is text", { image: "photo.png" }, ["body", "image"], "value_error"],
-    ["a boolean that is none", { image: "@", multimask_output: "maybe" }, ["body", "multimask_output"], "bool_parsing"],
-  ])("422: %s", async (_, fields, loc, type) => {
-    const given: Record<string, string | Blob> = fields.image === "@" ? { ...fields, image: photo } : fields;
-    const response = await post(given);
-    expect(response.status).toBe(422);
-    const body = await response.json();
-    expect(body.detail[0]).toMatchObject({ loc, type });
-    expectSchema("HTTPValidationError", body);
-    expect(HTTPValidationError$inboundSchema.parse(body)).toBeInstanceOf(HTTPValidationError);
-  });
-
-  test("unknown fields are ignored, and words stand for booleans", async () => {
-    const response = await post({
-      image: photo,
-      point_coords: "[[192, 112]]",
-      point_labels: "[1]",
-      multimask_output: "no",
-      return_logits: "0",
-      something: "else",
+    body.append("image", await large.convertToBlob({ type: "image/jpeg" }));
+    for (const [name, value] of Object.entries({ box: "[10, 10, 900, 900]", multimask_output: "false" })) {
+      body.append(name, value);
+    }
+    const response = await hosted()("https://livepeer.studio/api/beta/generate/segment-anything-2", {
+      method: "POST",
+      body,
     });
-    expect(JSON.parse((await response.json()).scores)).toHaveLength(1);
-  });
-
-  test("another method is refused, another address goes its way", async () => {
-    expect((await hosted()(GATEWAY)).status).toBe(405);
-    await expect(hosted()("https://example.com/segment-anything-2")).rejects.toThrow("a request left the page");
+    let [bytes, longest, last] = [0, 0, performance.now()];
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const start = performance.now();
+    for await (const chunk of response.body ?? []) bytes += chunk.length;
+    clearInterval(timer);
+    expect(bytes).toBeGreaterThan(2000 * 1500 * 15);
+    // at once it would take the whole time
+    expect(longest).toBeLessThan((performance.now() - start) / 4);
   });
 });
 
@@ -200,16 +156,6 @@ describe("fal", () => {
 
   test.each([
     ["run", (fal: ReturnType<typeof client>) => fal.run(ENDPOINT, { input: { image_url: address, ...thresholds } })],
-    [
-      "subscribe, by polling",
-      (fal: ReturnType<typeof client>) =>
-        fal.subscribe(ENDPOINT, { input: { image_url: address, ...thresholds }, pollInterval: 50 }),
-    ],
-    [
-      "subscribe, by streaming",
-      (fal: ReturnType<typeof client>) =>
-        fal.subscribe(ENDPOINT, { input: { image_url: address, ...thresholds }, mode: "streaming" }),
-    ],
     [
       "a Blob, which its client uploads",
       (fal: ReturnType<typeof client>) => fal.run(ENDPOINT, { input: { image_url: photo, ...thresholds } }),
@@ -249,38 +195,14 @@ describe("fal", () => {
     expect(data.combined_mask.url).toMatch(/^data:image\/jpeg;base64,/);
   });
 
-  test("a request that waits is cancelled; the result says so", async () => {
-    const fal = client();
-    const submit = () => fal.queue.submit(ENDPOINT, { input: { image_url: address, ...thresholds } });
-    const [first, second] = [await submit(), await submit()];
-    expect(second).toMatchObject({ status: "IN_QUEUE", queue_position: expect.any(Number) });
-    await fal.queue.cancel(ENDPOINT, { requestId: second.request_id });
-    await fal.queue.subscribeToStatus(ENDPOINT, { requestId: first.request_id, pollInterval: 50 });
-    await fal.queue.subscribeToStatus(ENDPOINT, { requestId: second.request_id, pollInterval: 50 });
-    await expect(fal.queue.result(ENDPOINT, { requestId: second.request_id })).rejects.toMatchObject({ status: 499 });
-    const result = await fal.queue.result(ENDPOINT, { requestId: first.request_id });
-    expect(result.data.individual_masks).toHaveLength(expected.length);
-    await expect(fal.queue.status(ENDPOINT, { requestId: "nothing" })).rejects.toMatchObject({ status: 404 });
-  });
-
-  test.each<[string, object, string, string]>([
-    ["no image", {}, "image_url", "missing"],
-    ["a picture that is none", { image_url: "data:text/plain,hello" }, "image_url", "image_load_error"],
-    ["an address that is not there", { image_url: "blob:nothing" }, "image_url", "file_download_error"],
-    ["a format that is none", { image_url: "data:,", output_format: "gif" }, "output_format", "enum"],
-    ["a number that is none", { image_url: "data:,", points_per_side: "many" }, "points_per_side", "int_parsing"],
-    ["a share over one", { image_url: "data:,", pred_iou_thresh: 1.5 }, "pred_iou_thresh", "less_than_equal"],
-  ])("422, as its client's ValidationError: %s", async (_, input, field, type) => {
-    const answer = client().run(ENDPOINT, { input: input as { image_url: string } });
-    const error = await answer.catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(ValidationError);
-    expect((error as ValidationError).getFieldErrors(field)[0]).toMatchObject({ type });
-  });
-
-  test("401 where a key is configured", async () => {
-    const answer = client({ fal: { key: "other" } }).run(ENDPOINT, { input: { image_url: address } });
-    await expect(answer).rejects.toThrow(ApiError);
-    await expect(answer).rejects.toMatchObject({ status: 401 });
+  test("pictures of forgotten requests are freed", async () => {
+    const fal = client({ limits: { finished: 1 } });
+    const input = { image_url: address, ...thresholds, points_per_side: 2 };
+    const urls = [];
+    for (let i = 0; i < 2; i++) urls.push((await fal.run(ENDPOINT, { input })).data.combined_mask.url);
+    const [first = "", second = ""] = urls;
+    await expect(fetch(first)).rejects.toThrow();
+    expect((await fetch(second)).status).toBe(200);
   });
 });
 
@@ -351,30 +273,12 @@ describe("Segmind", () => {
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(new Uint8Array(await expected.arrayBuffer()));
   });
 
-  test.each<[string, object, HostedOptions["segmind"], number, string]>([
-    ["no image", { coordinates: "[1, 1]" }, {}, 400, "image: expected a URL or base64"],
-    ["no coordinates", { image: "x" }, {}, 400, "give a prompt or coordinates"],
-    ["bad coordinates", { image: "x", coordinates: "1;2" }, {}, 400, "coordinates: expected [x, y]"],
-    [
-      "a flag that is none",
-      { image: "x", coordinates: "[1, 1]", base64: "yes" },
-      {},
-      400,
-      "base64: expected true or false",
-    ],
-    ["no picture", { image: "data:,hello", coordinates: "[1, 1]" }, {}, 400, "image: expected a picture"],
-    ["words without a detector", { image: "@", prompt: "boy" }, {}, 400, "words need a text detector"],
-    ["no key", { image: "x" }, { apiKey: "secret" }, 401, "missing or invalid API key"],
-    ["no credits", { image: "x" }, { credits: 0 }, 406, "not enough credits"],
-    ["too many", { image: "x" }, { requestsPerMinute: 0 }, 429, "too many requests"],
-  ])("refused: %s", async (_, body, options, status, message) => {
-    const image = (body as { image?: string }).image === "@" ? { image: address } : {};
-    const response = await call({ ...body, ...image }, options);
-    expect([response.status, (await response.json()).error]).toEqual([status, expect.stringContaining(message)]);
+  test("words without a detector are refused", async () => {
+    const response = await call({ image: address, prompt: "boy" });
+    expect([response.status, (await response.json()).error]).toEqual([400, expect.stringContaining("text detector")]);
   });
 
-  test("404 for another path; credits are counted down", async () => {
-    expect((await hosted()("https://api.segmind.com/v1/other")).status).toBe(404);
+  test("credits are counted down", async () => {
     const fetchHosted = hosted({ segmind: { credits: 1, apiKey: "k" } });
     const request = {
       method: "POST",

@@ -50,3 +50,15 @@ test("Segmind's prompt goes through it", async () => {
   expect([response.status, response.headers.get("Content-Type")]).toEqual([200, "image/png"]);
   await segmenter.dispose();
 });
+
+test("a model that is not there is an error by name, and no end", async () => {
+  const missing = createTextDetector({ model: "missing", localModelPath: new URL(".", import.meta.url).pathname });
+  const photo = await fixture("truck.png");
+  for (let i = 0; i < 2; i++) {
+    const answer = missing.detect(photo, "truck", new AbortController().signal);
+    await expect(answer).rejects.toMatchObject({
+      name: "InvalidModelError",
+      message: expect.stringContaining('the text detector "missing" could not be loaded'),
+    });
+  }
+});

@@ -16,6 +16,7 @@
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "sam2-contract";
 export type { EverythingMask, EverythingProgress } from "./everything/everything.ts";
 export type { EverythingOptions, OutputMode } from "./everything/options.ts";
+export { type ImageHeader, readImageHeader } from "./image/header.ts";
 export type { ImageSource } from "./image/source.ts";
 export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask/mask.ts";
 export {
@@ -38,7 +39,13 @@ export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
 export type { CheckpointSource, ExportSource, ModelSource } from "./model/source.ts";
 export type { ModelSpec } from "./model/spec.ts";
 export type { SegmenterImage } from "./page/images.ts";
-export { type LivepeerJson, toLivepeerJSON } from "./page/livepeer.ts";
+export {
+  type LivepeerJson,
+  type LivepeerSource,
+  livepeerLength,
+  toLivepeerJSON,
+  writeLivepeerJSON,
+} from "./page/livepeer.ts";
 export type {
   CallOptions,
   SegmentEverythingOptions,

@@ -1,6 +1,6 @@
 /** Everything mode on an image that a predictor holds: its crops are encoded like images of their own. */
 import { Sam2Error } from "sam2-contract";
-import { decodeImage, type TransferableImage } from "../image/source.ts";
+import type { TransferableImage } from "../image/source.ts";
 import type { Predictor } from "../predictor/predictor.ts";
 import { type EverythingMask, type EverythingProgress, type PointDecoder, segmentEverything } from "./everything.ts";
 import type { EverythingOptions } from "./options.ts";
@@ -25,7 +25,7 @@ export async function segmentImage(
   onProgress: (progress: EverythingProgress) => Promise<void>,
 ): Promise<EverythingMask[]> {
   const size = predictor.sizeOf(id);
-  const picture = source === null ? null : await decodeImage(source);
+  const picture = source === null ? null : await predictor.decode(source);
   const open = async ([x0, y0, x1, y1]: BoxXYXY): Promise<PointDecoder> => {
     const [width, height] = [x1 - x0, y1 - y0];
     if (width === size.width && height === size.height) return pointDecoder(predictor, id, async () => undefined);

@@ -1,5 +1,6 @@
 /** Any picture that a caller may give → its pixels. */
 import { Sam2Error } from "sam2-contract";
+import { IMAGE_FORMATS, readImageHeader } from "./header.ts";
 import type { Pixels } from "./stretch.ts";
 
 /** A picture as a caller may give it; a string or URL is fetched. */
@@ -17,10 +18,10 @@ export type ImageSource =
 /** What travels to the worker: bytes still to be decoded, an address, or pixels. */
 export type TransferableImage = Blob | string | ImageBitmap;
 
-/** Longest side and largest area taken. */
-export const MAX_SIDE = 16_384;
-/** See `MAX_SIDE`. */
-export const MAX_PIXELS = 50_000_000;
+/** Longest side that is taken: that of a canvas in Chromium. */
+const MAX_SIDE = 16_384;
+/** Pixels that are taken where nothing else is said. */
+export const MAX_PIXELS = 100e6;
 /** The most pixels of a canvas on iOS: a larger one stays blank there, and nothing says so. */
 const MAX_CANVAS_PIXELS = 16_777_216;
 
@@ -44,21 +45,30 @@ export async function toTransferable(source: ImageSource): Promise<TransferableI
 }
 
 /**
- * Decodes a picture, upright: EXIF orientation is applied.
+ * Decodes a picture, upright: EXIF orientation is applied. The size that the file's header has is checked before that:
+ * a small file may claim gigabytes of pixels.
  *
+ * @param maxPixels width · height that is taken
  * @throws InvalidImageError for what is no picture, or has no pixels, or too many
  */
-export async function decodeImage(source: TransferableImage): Promise<ImageBitmap> {
-  const bitmap = source instanceof ImageBitmap ? source : await decodeBlob(source);
-  const { width, height } = bitmap;
-  if (width === 0 || height === 0 || width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
+export async function decodeImage(source: TransferableImage, maxPixels: number = MAX_PIXELS): Promise<ImageBitmap> {
+  const bitmap = source instanceof ImageBitmap ? source : await decodeFile(source, maxPixels);
+  try {
+    checkSize(bitmap, maxPixels);
+  } catch (error) {
     bitmap.close();
-    throw new Sam2Error(
-      "InvalidImageError",
-      `expected 1 to ${MAX_SIDE} pixels a side and at most ${MAX_PIXELS / 1e6} megapixels, got ${width}×${height}`,
-    );
+    throw error;
   }
   return bitmap;
+}
+
+/** @throws InvalidImageError */
+function checkSize({ width, height }: Pick<ImageBitmap, "width" | "height">, maxPixels: number): void {
+  if (width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= maxPixels) return;
+  throw new Sam2Error(
+    "InvalidImageError",
+    `expected 1 to ${MAX_SIDE} pixels a side and at most ${maxPixels} in all, got ${width}×${height}`,
+  );
 }
 
 /**
@@ -88,20 +98,27 @@ export function readPixels(bitmap: ImageBitmap): Pixels {
   return { data, width, height };
 }
 
-async function decodeBlob(source: Blob | string): Promise<ImageBitmap> {
-  let blob = source;
-  if (typeof blob === "string") {
-    const address = blob;
-    const response = await fetch(address).catch((cause: unknown) => {
-      throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
-    });
-    if (!response.ok)
-      throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
-    blob = await response.blob();
+async function decodeFile(source: Blob | string, maxPixels: number): Promise<ImageBitmap> {
+  const file = typeof source === "string" ? await fetchFile(source) : source;
+  const header = await readImageHeader(file);
+  if (!header) {
+    const got = `${file.size} bytes of "${file.type}"`;
+    throw new Sam2Error("InvalidImageError", `expected a picture (${IMAGE_FORMATS}), got ${got}`);
   }
+  checkSize(header, maxPixels);
   try {
-    return await createImageBitmap(blob, { imageOrientation: "from-image" });
+    return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch (cause) {
-    throw new Sam2Error("InvalidImageError", `expected a picture, got ${blob.size} bytes of "${blob.type}"`, { cause });
+    const got = `one of ${header.width}×${header.height} that it cannot`;
+    throw new Sam2Error("InvalidImageError", `expected a picture that the browser can decode, got ${got}`, { cause });
   }
+}
+
+async function fetchFile(address: string): Promise<Blob> {
+  const response = await fetch(address).catch((cause: unknown) => {
+    throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
+  });
+  if (!response.ok)
+    throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
+  return response.blob();
 }

@@ -1,37 +1,118 @@
 /** A result in the JSON form of Livepeer's `POST /segment-anything-2`. */
+import { Sam2Error } from "sam2-contract";
+import { resizeLogits, resizeMask } from "../mask/mask.ts";
 import type { Tensor } from "../prompt/prompt.ts";
 import type { SegmentResult } from "./result.ts";
 
-/** Three strings, each a JSON array. */
+/** Three strings, each a JSON array; an axis of one object is left out, as the service does. */
 export interface LivepeerJson {
-  /** Masks, [K,H,W]. */
+  /** Masks [B,K,H,W]: 0 and 1, or logits where `return_logits` was asked for. */
   readonly masks: string;
-  /** Predicted IoU, [K]. */
+  /** Predicted IoU [B,K]. */
   readonly scores: string;
-  /** Low-resolution logits, [K,S/4,S/4]. */
+  /** Low-resolution logits [B,K,S/4,S/4]. */
   readonly logits: string;
 }
 
-/** Nests a tensor's values by its shape; an axis of one object is dropped, as the service does. */
-function nested({ data, dims }: Tensor<Float32Array | Uint8Array>): string {
-  const write = (axis: number, from: number, to: number): string => {
-    if (axis === dims.length) return String(data[from]);
-    const size = dims[axis] as number;
-    const step = (to - from) / size;
-    return `[${Array.from({ length: size }, (_, i) => write(axis + 1, from + i * step, from + (i + 1) * step)).join()}]`;
-  };
-  const start = dims[0] === 1 ? 1 : 0;
-  return write(start, 0, data.length);
+/** The parts of a result that its JSON form is made of. They are small, and can be copied to a worker. */
+export type LivepeerSource = Pick<
+  SegmentResult,
+  "scores" | "logits" | "settledLogits" | "width" | "height" | "returnLogits"
+>;
+
+/** The longest string of Chromium has 2^29 − 24 characters; other browsers allow more. */
+const LONGEST_STRING = 2 ** 29 - 24;
+
+/**
+ * About how many characters the masks of an answer take, known before they are made.
+ *
+ * @param masks number of masks, of all objects
+ * @example
+ * ```ts
+ * livepeerLength(4000, 3000, 3, true); // 720 million: too long for a string
+ * ```
+ */
+export function livepeerLength(width: number, height: number, masks: number, returnLogits: boolean): number {
+  // "0," for a pixel; a 32-bit float has 18.7 characters on average, and a comma
+  return width * height * masks * (returnLogits ? 20 : 2);
 }
 
 /**
  * Masks, scores and logits as the service returns them, sorted by descending score.
  *
+ * @throws InvalidPromptError where the masks are too long for a string: `writeLivepeerJSON` has no such limit
  * @example
  * ```ts
  * const { masks, scores, logits } = toLivepeerJSON(result); // three strings, each a JSON array
  * ```
  */
-export function toLivepeerJSON(result: SegmentResult): LivepeerJson {
-  return { masks: nested(result.masks), scores: nested(result.scores), logits: nested(result.logits) };
+export function toLivepeerJSON(result: LivepeerSource): LivepeerJson {
+  const { width, height, returnLogits, logits } = result;
+  const [batch = 0, count = 0] = logits.dims;
+  if (livepeerLength(width, height, batch * count, returnLogits) > LONGEST_STRING) {
+    const values = `${batch * count} masks of ${width}×${height}`;
+    throw new Sam2Error("InvalidPromptError", `${values} are too long for a string: expected fewer or smaller ones`);
+  }
+  return {
+    masks: [...maskRows(result)].join(""),
+    scores: [...tensorRows(result.scores)].join(""),
+    logits: [...tensorRows(logits)].join(""),
+  };
+}
+
+/**
+ * The same as JSON text, a row of pixels at a time. Neither the text nor the masks are ever whole in memory.
+ *
+ * @returns pieces of the JSON text of a `LivepeerJson`
+ * @example
+ * ```ts
+ * const answer = new Blob([...writeLivepeerJSON(result)], { type: "application/json" });
+ * ```
+ */
+export function* writeLivepeerJSON(result: LivepeerSource): Generator<string, void> {
+  // numbers, commas and brackets need no escape inside a JSON string
+  yield '{"masks":"';
+  yield* maskRows(result);
+  yield '","scores":"';
+  yield* tensorRows(result.scores);
+  yield '","logits":"';
+  yield* tensorRows(result.logits);
+  yield '"}';
+}
+
+/** Masks of full size [B,K,H,W] as JSON; one mask of full size at a time. */
+function* maskRows({ settledLogits, width, height, returnLogits }: LivepeerSource): Generator<string> {
+  const [batch = 0, count = 0, side = 0] = settledLogits.dims;
+  let plane: Float32Array | Uint8Array = new Uint8Array();
+  yield* rows([batch, count, height, width], (row) => {
+    const y = row % height;
+    if (y === 0) {
+      const start = (row / height) * side ** 2;
+      const logits = settledLogits.data.subarray(start, start + side ** 2);
+      plane = returnLogits ? resizeLogits(logits, side, width, height) : resizeMask(logits, side, width, height).data;
+    }
+    return plane.subarray(y * width, (y + 1) * width);
+  });
+}
+
+function* tensorRows({ data, dims }: Tensor): Generator<string> {
+  const width = dims.at(-1) ?? 0;
+  yield* rows(dims, (row) => data.subarray(row * width, (row + 1) * width));
+}
+
+/** Nests rows by a tensor's shape; a first axis of one is left out. */
+function* rows(dims: readonly number[], row: (index: number) => Float32Array | Uint8Array): Generator<string> {
+  const outer = dims.slice(dims[0] === 1 ? 1 : 0, -1);
+  const count = outer.reduce((product, size) => product * size, 1);
+  for (let index = 0; index < count; index++) {
+    let [opening, closing] = ["[", "]"];
+    // an axis begins where all axes inside of it begin, and ends likewise
+    let size = 1;
+    for (const axis of outer.toReversed()) {
+      size *= axis;
+      if (index % size === 0) opening += "[";
+      if ((index + 1) % size === 0) closing += "]";
+    }
+    yield `${index > 0 ? "," : ""}${opening}${row(index).join()}${closing}`;
+  }
 }

@@ -31,6 +31,11 @@ export interface SegmenterOptions {
   readonly acceptChanges?: boolean | undefined;
   /** Bytes that the embeddings of images may take together; 256 MB by default. */
   readonly embeddingBudget?: number | undefined;
+  /**
+   * Pixels that an image may have; 100 million by default. They are counted before it is decoded, which takes four bytes
+   * a pixel, and twice that for a moment.
+   */
+  readonly maxPixels?: number | undefined;
   /** Told of every step of opening the model. */
   readonly onProgress?: ((progress: OpenProgress) => void) | undefined;
   /** Ends the opening, and the worker with it. */

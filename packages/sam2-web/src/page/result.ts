@@ -38,7 +38,8 @@ export class SegmentResult {
   readonly decodeTime: number;
   /** Which encoding of the image it came from; see `SegmenterOptions.draft`. */
   readonly quality: Quality;
-  readonly #returnLogits: boolean;
+  /** Whether `masks` holds logits; see `SegmentPrompt.return_logits`. */
+  readonly returnLogits: boolean;
   #masks: Tensor<Float32Array | Uint8Array> | undefined;
 
   /** @internal */
@@ -51,7 +52,7 @@ export class SegmentResult {
     this.width = width;
     this.height = height;
     this.quality = quality;
-    this.#returnLogits = returnLogits;
+    this.returnLogits = returnLogits;
   }
 
   /** One mask's logits, and their side. */
@@ -81,12 +82,10 @@ export class SegmentResult {
     const [batch = 0, count = 0] = this.logits.dims;
     const { width, height } = this;
     const size = width * height;
-    const data = new (this.#returnLogits ? Float32Array : Uint8Array)(batch * count * size);
+    const data = new (this.returnLogits ? Float32Array : Uint8Array)(batch * count * size);
     for (let at = 0; at < batch * count; at++) {
       const plane = this.#plane(Math.floor(at / count), at % count);
-      const full = this.#returnLogits
-        ? resizeLogits(...plane, width, height)
-        : resizeMask(...plane, width, height).data;
+      const full = this.returnLogits ? resizeLogits(...plane, width, height) : resizeMask(...plane, width, height).data;
       data.set(full, at * size);
     }
     this.#masks = { data, dims: [batch, count, height, width] };

@@ -142,7 +142,7 @@ async function connectPair(
 }
 
 function connect(options: SegmenterOptions, quality: "draft" | "full", signal?: AbortSignal): Promise<Connection> {
-  const { device = "auto", softwareGpu, threads, acceptChanges = false, embeddingBudget = 256e6, onProgress } = options;
+  const { device = "auto", softwareGpu, threads, acceptChanges = false, embeddingBudget = 256e6, maxPixels } = options;
   const another = typeof options.draft === "boolean" ? undefined : options.draft;
   const isDraft = quality === "draft";
   const model = (isDraft && another) || (options.model ?? "sam2-mini");
@@ -155,8 +155,9 @@ function connect(options: SegmenterOptions, quality: "draft" | "full", signal?: 
     threads,
     acceptChanges,
     embeddingBudget,
+    maxPixels,
   };
-  return Connection.open(request, (progress: OpenProgress) => onProgress?.(progress), signal);
+  return Connection.open(request, (progress: OpenProgress) => options.onProgress?.(progress), signal);
 }
 
 /** Does a task, and stops waiting for it when the signal is aborted. */

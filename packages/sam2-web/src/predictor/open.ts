@@ -23,6 +23,8 @@ export interface OpenRequest extends DeviceOptions {
   readonly acceptChanges: boolean;
   /** Bytes that embeddings may take together. */
   readonly embeddingBudget: number;
+  /** Pixels that an image may have. */
+  readonly maxPixels: number | undefined;
 }
 
 /** What was opened. */
@@ -77,6 +79,6 @@ export async function openModel(
   const { device, takesMaskInput } = sessions;
   const timeKey = model.fingerprint && `timing/${model.fingerprint}/${device.adapter ?? device.threads}`;
   const encodeTime = timeKey ? await readNote<number>(timeKey) : null;
-  const predictor = new Predictor(spec, sessions, reopen, request.embeddingBudget);
+  const predictor = new Predictor(spec, sessions, reopen, request);
   return new OpenModel(predictor, { spec, device, takesMaskInput, encodeTime }, timeKey);
 }

@@ -57,11 +57,19 @@ interface Kept {
   encodingAgain: Promise<void> | null;
 }
 
+/** What images may take. */
+export interface PredictorLimits {
+  /** Bytes of all embeddings together; the least recently used go first. */
+  readonly embeddingBudget: number;
+  /** Pixels of an image; `decodeImage` has a default. */
+  readonly maxPixels?: number | undefined;
+}
+
 /** Holds one model's sessions and the images that were encoded with it. */
 export class Predictor {
   readonly spec: ModelSpec;
   readonly #reopen: () => Promise<Sessions>;
-  readonly #budget: number;
+  readonly #limits: PredictorLimits;
   readonly #images = new Map<string, Kept>();
   /** Ends the encodings that are under way. */
   readonly #encoding = new Map<string, AbortController>();
@@ -70,13 +78,12 @@ export class Predictor {
 
   /**
    * @param reopen opens sessions anew, for when the GPU was lost
-   * @param budget bytes that embeddings may take together; the least recently used go first
    */
-  constructor(spec: ModelSpec, sessions: Sessions, reopen: () => Promise<Sessions>, budget: number) {
+  constructor(spec: ModelSpec, sessions: Sessions, reopen: () => Promise<Sessions>, limits: PredictorLimits) {
     this.spec = spec;
     this.#sessions = sessions;
     this.#reopen = reopen;
-    this.#budget = budget;
+    this.#limits = limits;
   }
 
   /** What runs where; another than at first when the GPU was lost. */
@@ -97,7 +104,7 @@ export class Predictor {
     try {
       onPhase("decode");
       const start = performance.now();
-      const bitmap = await decodeImage(source);
+      const bitmap = await this.decode(source);
       const decoded = performance.now();
       const { width, height } = bitmap;
       let rgb: Uint8ClampedArray;
@@ -124,6 +131,11 @@ export class Predictor {
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
     }
+  }
+
+  /** Decodes a picture, within the limit of pixels. @throws InvalidImageError */
+  decode(source: TransferableImage): Promise<ImageBitmap> {
+    return decodeImage(source, this.#limits.maxPixels);
   }
 
   /** On the GPU where the sessions are there and it can hold the picture. */
@@ -233,7 +245,7 @@ export class Predictor {
   async #keepBudget(newest: string): Promise<void> {
     const total = (): number => [...this.#images.values()].reduce((sum, { embedding }) => sum + embedding.bytes, 0);
     for (const id of this.#images.keys()) {
-      if (id === newest || total() <= this.#budget) return;
+      if (id === newest || total() <= this.#limits.embeddingBudget) return;
       await this.#forget(id);
     }
   }

@@ -487,6 +487,16 @@ describe("control", () => {
     await image.release();
   });
 
+  test("an image of more pixels than the option allows is refused, and smaller ones are not", async () => {
+    const segmenter = await openToy("wasm", { maxPixels: 480 * 320 - 1 });
+    await expect(segmenter.setImage(photo)).rejects.toMatchObject({
+      name: "InvalidImageError",
+      message: expect.stringContaining("at most 153599 in all, got 480×320"),
+    });
+    await segmenter.setImage(new ImageData(400, 300));
+    await segmenter.dispose();
+  });
+
   test("the least recently used embedding makes room", async () => {
     const segmenter = await openToy("wasm", { embeddingBudget: 70_000 });
     const first = await segmenter.setImage(photo);

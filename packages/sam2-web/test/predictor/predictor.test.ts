@@ -58,7 +58,11 @@ class FakeSessions {
 function make(budget = 1000): { sessions: FakeSessions; next: FakeSessions; predictor: Predictor } {
   const [sessions, next] = [new FakeSessions(), new FakeSessions()];
   const reopen = async (): Promise<Sessions> => next as unknown as Sessions;
-  return { sessions, next, predictor: new Predictor(SPEC, sessions as unknown as Sessions, reopen, budget) };
+  return {
+    sessions,
+    next,
+    predictor: new Predictor(SPEC, sessions as unknown as Sessions, reopen, { embeddingBudget: budget }),
+  };
 }
 
 let open = 0;

@@ -13,18 +13,23 @@
  *
  * @module
  */
-import { isHosted } from "./hosted-fetch.ts";
+import { serviceOf } from "../http/addresses.ts";
+import { ERROR_FORMS, type ErrorForm } from "../http/error-forms.ts";
+import { answerOf } from "../http/problem.ts";
 
 /** The question that every page gets, with a port; one that serves answers "ready" through it. */
 export const QUESTION = "sam2-hosted: who serves?";
 
-/** What the first page that is ready gets; "abort" follows when nobody waits for the answer any more. */
+/** What the first page that is ready gets. */
 export interface ForwardedRequest {
   readonly url: string;
   readonly method: string;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: ArrayBuffer | null;
 }
+
+/** The request, then "more" for each chunk that there is room for, or "abort" when nobody waits any more. */
+export type FromWorker = ForwardedRequest | "more" | "abort";
 
 /** What comes back through the port, in this order. */
 export type ForwardedAnswer =
@@ -68,10 +73,12 @@ const WATCH = 1_000;
  */
 export function handleHosted(event: Event): void {
   const { request } = event as FetchEventLike;
-  if (isHosted(request.url)) (event as FetchEventLike).respondWith(forward(request));
+  const service = serviceOf(request.url);
+  if (service) (event as FetchEventLike).respondWith(forward(request, ERROR_FORMS[service]));
 }
 
-async function forward(request: Request): Promise<Response> {
+async function forward(request: Request, form: ErrorForm): Promise<Response> {
+  const unavailable = (message: string): Response => answerOf(form(503, message));
   const page = await servingPage();
   if (!page) return unavailable("no open page serves this request: call serveHosted in one");
   const { id, port } = page;
@@ -82,61 +89,59 @@ async function forward(request: Request): Promise<Response> {
     body: ["GET", "HEAD"].includes(request.method) ? null : await request.arrayBuffer(),
   };
   return new Promise((resolve) => {
-    let controller: ReadableStreamDefaultController<Uint8Array>;
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const send = (message: FromWorker): void => port.postMessage(message);
     const end = (): void => {
       clearInterval(watch);
       port.close();
     };
     const abort = (): void => {
-      port.postMessage("abort");
+      send("abort");
       end();
     };
     request.signal.addEventListener("abort", abort, { once: true });
-    const body = new ReadableStream<Uint8Array>({
-      start: (given) => {
-        controller = given;
-      },
-      cancel: abort,
-    });
     const fail = (reason: string): void => {
       end();
+      // a 503, or, where the answer has begun already, a body that breaks off
       resolve(unavailable(reason));
-      controller.error(new Error(reason));
+      controller?.error(new TypeError(reason));
     };
     const watch = setInterval(async () => {
       if (!(await clients.get(id))) fail("the page that served this request was closed");
     }, WATCH);
     port.onmessage = ({ data }: MessageEvent<Exclude<ForwardedAnswer, "ready">>) => {
-      if (data.part === "chunk") controller.enqueue(data.bytes);
+      if (data.part === "chunk") controller?.enqueue(data.bytes);
       if (data.part === "end") {
         end();
-        controller.close();
+        controller?.close();
       }
       if (data.part === "failed") fail(data.reason);
       if (data.part === "head") {
         const headers = data.headers.map(([name, value]): [string, string] => [name, value]);
         const bodiless = data.status === 204 || data.status === 304;
-        resolve(new Response(bodiless ? null : body, { status: data.status, headers }));
+        if (bodiless) end();
+        const start = (given: ReadableStreamDefaultController<Uint8Array>): void => {
+          controller = given;
+        };
+        const body = bodiless ? null : new ReadableStream({ start, pull: () => send("more"), cancel: abort });
+        resolve(new Response(body, { status: data.status, headers }));
       }
     };
-    port.postMessage(message);
+    send(message);
   });
 }
 
 /** The first page that is ready and the port to it, or null where there is none. */
 async function servingPage(): Promise<{ readonly id: string; readonly port: MessagePort } | null> {
   const pages = await clients.matchAll({ type: "window" });
-  return new Promise((resolve) => {
+  const asked = pages.map((page) => ({ page, channel: new MessageChannel() }));
+  const ready = await new Promise<(typeof asked)[number] | null>((resolve) => {
     setTimeout(() => resolve(null), pages.length > 0 ? SILENCE : 0);
-    for (const page of pages) {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => resolve({ id: page.id, port: port1 });
-      page.postMessage(QUESTION, [port2]);
+    for (const one of asked) {
+      one.channel.port1.onmessage = () => resolve(one);
+      one.page.postMessage(QUESTION, [one.channel.port2]);
     }
   });
-}
-
-function unavailable(msg: string): Response {
-  const body = JSON.stringify({ detail: { msg } });
-  return new Response(body, { status: 503, headers: { "Content-Type": "application/json" } });
+  for (const { channel } of asked) if (channel !== ready?.channel) channel.port1.close();
+  return ready && { id: ready.page.id, port: ready.channel.port1 };
 }

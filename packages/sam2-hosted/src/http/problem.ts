@@ -7,7 +7,7 @@ export interface FieldProblem {
   readonly type: string;
 }
 
-/** Thrown by a handler; becomes the answer. */
+/** Thrown by a handler and turned into the answer; it never leaves the package. */
 export class Problem extends Error {
   readonly status: number;
   readonly body: unknown;
@@ -20,9 +20,14 @@ export class Problem extends Error {
     this.headers = headers;
   }
 
-  /** 422 for fields of a wrong type, or that are missing. */
+  /** 422 for fields that are missing, or of a wrong type. */
   static unprocessable(problems: readonly FieldProblem[]): Problem {
     return new Problem(422, { detail: problems });
+  }
+
+  /** 405, with the method that is allowed. */
+  static method(allowed: string, body: unknown): Problem {
+    return new Problem(405, body, { Allow: allowed });
   }
 }
 
@@ -31,13 +36,7 @@ export function json(body: unknown, status = 200, headers: Readonly<Record<strin
   return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json", ...headers } });
 }
 
-/**
- * Reads a JSON object.
- *
- * @throws Problem 422 for anything else
- */
-export async function jsonBody(request: Request): Promise<Record<string, unknown>> {
-  const body: unknown = await request.json().catch(() => undefined);
-  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
-  throw Problem.unprocessable([{ loc: ["body"], msg: "Input should be a valid dictionary", type: "dict_type" }]);
+/** A problem as an answer. */
+export function answerOf({ body, status, headers }: Problem, more: Readonly<Record<string, string>> = {}): Response {
+  return json(body, status, { ...headers, ...more });
 }

@@ -9,6 +9,7 @@
 
 /** What the header of a picture's file says. */
 export interface ImageHeader {
+  /** As the file says, whatever its name or type. */
   readonly format: "jpeg" | "png" | "webp" | "gif" | "bmp" | "avif" | "heic";
   /** Pixels, as stored: an EXIF orientation may still swap width and height. */
   readonly width: number;
@@ -16,17 +17,18 @@ export interface ImageHeader {
   readonly height: number;
 }
 
-/** The formats that `readImageHeader` knows, as a message names them. */
+/** The formats that are known, as a message names them. */
 export const IMAGE_FORMATS = "JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC";
 
 /**
- * Reads the header of a picture's file. Only the bytes that are needed are read.
+ * Reads the header of a picture's file: JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC. Only the bytes that are needed are
+ * read.
  *
  * @returns null where the file is of none of the formats, or ends before its size, or has no pixels
  * @example
  * ```ts
  * const header = await readImageHeader(file);
- * if (header && header.width * header.height > 100e6) showMessage("This picture is too large.");
+ * if (header && header.width * header.height > 100e6) throw new Error("This picture is too large.");
  * ```
  */
 export async function readImageHeader(file: Blob): Promise<ImageHeader | null> {

@@ -1,4 +1,7 @@
-/** Reads fields as Pydantic does: text stands for numbers and booleans where it can, and all that is wrong is told at once. */
+/**
+ * Reads a request's fields as Pydantic does: text is taken for a number or a boolean where it can be read as one, and one
+ * answer names all fields that are wrong.
+ */
 import { type FieldProblem, Problem } from "./problem.ts";
 
 const TRUE = ["1", "on", "t", "true", "y", "yes"];
@@ -40,7 +43,8 @@ export class Fields {
   boolean(name: string, byDefault: boolean): boolean {
     const value = this.#values[name] ?? byDefault;
     if (typeof value === "boolean") return value;
-    const word = String(value).toLowerCase();
+    // other values have no text of their own, or one that may throw
+    const word = typeof value === "string" || typeof value === "number" ? String(value).toLowerCase() : "";
     if (TRUE.includes(word)) return true;
     if (!FALSE.includes(word)) {
       this.#refuse(name, "Input should be a valid boolean, unable to interpret input", "bool_parsing");

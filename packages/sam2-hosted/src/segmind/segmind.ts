@@ -9,8 +9,12 @@ import {
   type Segmenter,
   type SegmenterImage,
 } from "sam2-web";
-import { readPicture, UnreadablePicture } from "./picture.ts";
-import { json, jsonBody, Problem } from "./problem.ts";
+import { within } from "../http/abortable.ts";
+import { jsonBody } from "../http/body.ts";
+import { segmindError } from "../http/error-forms.ts";
+import { json, Problem } from "../http/problem.ts";
+import type { HostedService } from "../http/service.ts";
+import { type PictureAccess, readPicture, UnreadablePicture } from "../picture/picture.ts";
 import type { TextDetector } from "./text-detector.ts";
 
 /** Options of the Segmind part. */
@@ -25,94 +29,114 @@ export interface SegmindOptions {
   readonly requestsPerMinute?: number | undefined;
 }
 
-/** Host of the service. */
-export const SEGMIND_HOST = "api.segmind.com";
-
-const refuse = (status: number, error: string): Problem => new Problem(status, { error });
-
 /** Points as the service takes them: [x, y], or [[x, y], …], as text or as arrays. */
 function readPoints(name: string, value: unknown): [number, number][] {
   if (value === undefined || value === null || value === "") return [];
-  const wrong = refuse(400, `${name}: expected [x, y] or [[x, y], …], got ${JSON.stringify(value)}`);
+  const wrong = (): Problem => segmindError(400, `${name}: expected [x, y] or [[x, y], …], got ${shown(value)}`);
   let given: unknown = value;
   if (typeof value === "string") {
     try {
       given = JSON.parse(value);
     } catch {
-      throw wrong;
+      throw wrong();
     }
   }
-  if (!Array.isArray(given)) throw wrong;
+  if (!Array.isArray(given)) throw wrong();
   const rows: unknown[] = given.length > 0 && !Array.isArray(given[0]) ? [given] : given;
   const isPoint = (row: unknown): row is [number, number] =>
     Array.isArray(row) && row.length === 2 && row.every((item) => typeof item === "number" && Number.isFinite(item));
-  if (!rows.every(isPoint)) throw wrong;
+  if (!rows.every(isPoint)) throw wrong();
   return rows as [number, number][];
 }
 
+/** The start of a value, for a message. */
+function shown(value: unknown): string {
+  return JSON.stringify(value).slice(0, 80);
+}
+
+/** The fields of a request. @throws Problem 400 */
+function readFields(body: Readonly<Record<string, unknown>>) {
+  const { image, prompt, coordinates, remove_coordinates } = body;
+  if (typeof image !== "string" || image === "") throw segmindError(400, "image: expected a URL or base64");
+  const flag = (name: string, byDefault: boolean): boolean => {
+    const value = body[name] ?? byDefault;
+    if (typeof value === "boolean") return value;
+    throw segmindError(400, `${name}: expected true or false, got ${shown(value)}`);
+  };
+  const overlay_mask = flag("overlay_mask", true);
+  const base64 = flag("base64", false);
+  const text = typeof prompt === "string" ? prompt.trim() : "";
+  // with words, coordinates are ignored, as the service says
+  const wanted = text ? [] : readPoints("coordinates", coordinates);
+  const removed = text ? [] : readPoints("remove_coordinates", remove_coordinates);
+  if (!text && wanted.length === 0) throw segmindError(400, "give a prompt or coordinates");
+  return { image, text, wanted, removed, overlay_mask, base64 };
+}
+
 /** Answers for the service; counts requests. */
-export class SegmindService {
+export class SegmindService implements HostedService {
   readonly #segmenter: Segmenter;
   readonly #options: SegmindOptions;
-  readonly #fallback: typeof fetch;
-  /** When the requests of the last minute came. */
+  readonly #access: PictureAccess;
+  /** When the requests of the last minute came, in milliseconds. */
   #recent: number[] = [];
   #used = 0;
 
-  constructor(segmenter: Segmenter, options: SegmindOptions, fallback: typeof fetch) {
+  constructor(segmenter: Segmenter, options: SegmindOptions, access: PictureAccess) {
     this.#segmenter = segmenter;
     this.#options = options;
-    this.#fallback = fallback;
+    this.#access = access;
   }
 
-  /** Answers a request. @throws Problem */
-  async answer(request: Request, { pathname }: URL): Promise<Response> {
-    if (pathname !== "/v1/sam-v2-image") throw refuse(404, `${pathname}: the requested URL does not exist`);
-    if (request.method !== "POST") throw refuse(405, "the requested HTTP method is not allowed");
+  async answer(request: Request): Promise<Response> {
+    if (request.method !== "POST") {
+      throw Problem.method("POST", segmindError(405, "the requested HTTP method is not allowed").body);
+    }
     const { apiKey, credits = Number.POSITIVE_INFINITY, requestsPerMinute = Number.POSITIVE_INFINITY } = this.#options;
     if (apiKey !== undefined && request.headers.get("x-api-key") !== apiKey) {
-      throw refuse(401, "missing or invalid API key");
+      throw segmindError(401, "missing or invalid API key");
     }
     const now = performance.now();
     this.#recent = this.#recent.filter((time) => now - time < 60_000);
-    if (this.#recent.length >= requestsPerMinute) throw refuse(429, "too many requests");
-    if (this.#used >= credits) throw refuse(406, "not enough credits");
+    if (this.#recent.length >= requestsPerMinute) throw segmindError(429, "too many requests");
+    if (this.#used >= credits) throw segmindError(406, "not enough credits");
     this.#recent.push(now);
-    const answer = await this.#segment(request);
+    // taken before the answer is there, so that requests that come at once cannot take more than there are
     this.#used++;
+    const { answerTime } = this.#access.limits;
+    const answer = await within(answerTime, request.signal, (signal) => this.#segment(request, signal)).catch(
+      (error: unknown) => {
+        this.#used--;
+        throw error;
+      },
+    );
     if (credits !== Number.POSITIVE_INFINITY) answer.headers.set("x-remaining-credits", String(credits - this.#used));
     return answer;
   }
 
-  async #segment(request: Request): Promise<Response> {
-    const body = await jsonBody(request).catch(() => {
-      throw refuse(400, "expected a JSON object");
-    });
-    const { image, prompt, coordinates, remove_coordinates, overlay_mask = true, base64 = false } = body;
-    if (typeof image !== "string" || image === "") throw refuse(400, "image: expected a URL or base64");
-    for (const [name, value] of Object.entries({ overlay_mask, base64 })) {
-      if (typeof value !== "boolean")
-        throw refuse(400, `${name}: expected true or false, got ${JSON.stringify(value)}`);
-    }
-    const text = typeof prompt === "string" ? prompt.trim() : "";
-    // with words, coordinates are ignored, as the service says
-    const wanted = text ? [] : readPoints("coordinates", coordinates);
-    const removed = text ? [] : readPoints("remove_coordinates", remove_coordinates);
-    if (!text && wanted.length === 0) throw refuse(400, "give a prompt or coordinates");
-    const { signal } = request;
-    const picture = await readPicture(image, (address) => this.#fallback(address, { signal }), signal).catch(
-      (error: Error) => {
-        throw error instanceof UnreadablePicture ? refuse(400, `image: ${error.message}`) : error;
-      },
+  async #segment(request: Request, signal: AbortSignal): Promise<Response> {
+    const { prompts } = this.#access.limits;
+    const { image, text, wanted, removed, overlay_mask, base64 } = readFields(
+      await jsonBody(
+        request,
+        { limits: this.#access.limits, signal, error: segmindError },
+        segmindError(400, "expected a JSON object"),
+      ),
     );
-    const encoded = await this.#segmenter.setImage(picture, { signal }).catch((error: Error) => {
-      throw isSam2Error(error, "InvalidImageError") ? refuse(400, `image: ${error.message}`) : error;
+    if (wanted.length + removed.length > prompts) {
+      throw segmindError(400, `expected at most ${prompts} coordinates, got ${wanted.length + removed.length}`);
+    }
+    const { file } = await readPicture(image, this.#access, signal).catch((error: Error) => {
+      throw error instanceof UnreadablePicture ? segmindError(400, `image: ${error.message}`) : error;
+    });
+    const encoded = await this.#segmenter.setImage(file, { signal }).catch((error: Error) => {
+      throw isSam2Error(error, "InvalidImageError") ? segmindError(400, `image: ${error.message}`) : error;
     });
     try {
       const mask = text
-        ? await this.#ofText(encoded, picture, text, signal)
+        ? await this.#ofText(encoded, file, text, signal)
         : await this.#ofPoints(encoded, wanted, removed, signal);
-      const drawn = overlay_mask ? await overlaid(picture, mask) : drawMask(mask);
+      const drawn = overlay_mask ? await overlaid(file, mask) : drawMask(mask);
       const format = { type: overlay_mask ? "image/jpeg" : "image/png", quality: 0.95 } as const;
       if (!base64) return new Response(await exportCanvas(drawn, "blob", format));
       const url = await exportCanvas(drawn, "data-url", format);
@@ -144,10 +168,10 @@ export class SegmindService {
   async #ofText(image: SegmenterImage, picture: Blob, text: string, signal: AbortSignal): Promise<Mask> {
     const { textDetector } = this.#options;
     if (!textDetector) {
-      throw refuse(400, "prompt: words need a text detector, and none is set up here; give coordinates instead");
+      throw segmindError(400, "prompt: words need a text detector, and none is set up here; give coordinates instead");
     }
     const boxes = await textDetector.detect(picture, text, signal);
-    if (boxes.length === 0) throw refuse(400, `prompt: nothing was found for "${text}"`);
+    if (boxes.length === 0) throw segmindError(400, `prompt: nothing was found for "${text}"`);
     const corners = boxes.map(({ box: [x, y, width, height] }: { box: BoxXYWH }) => [x, y, x + width, y + height]);
     const result = await this.#segmenter.segment({ image, box: corners, multimask_output: false }, { signal });
     const union = new Uint8Array(image.width * image.height);

@@ -1,0 +1,52 @@
+/** What a request may cost. */
+import { Sam2Error } from "sam2-web";
+
+/** Limits of requests and answers; a request that is over one is refused in the service's own form. */
+export interface HostedLimits {
+  /** Bytes of a request's body, and of a picture that is downloaded. 64 million by default. */
+  readonly bodyBytes: number;
+  /** Pixels of a picture, read from its header before it is decoded. 100 million by default. */
+  readonly pixels: number;
+  /** Points of a prompt, and boxes of one. 1,000 by default. */
+  readonly prompts: number;
+  /** Characters of an answer in JSON. 500 million by default: Chromium reads no longer text. */
+  readonly answerLength: number;
+  /** Milliseconds in which the body of a request must be there, and a picture downloaded. 30,000 by default. */
+  readonly downloadTime: number;
+  /** Milliseconds in which a request must be answered; for fal, from its turn in the queue on. 600,000 by default. */
+  readonly answerTime: number;
+  /** Requests that may be in fal's queue and not finished. 64 by default. */
+  readonly waiting: number;
+  /** Finished requests whose results fal's queue keeps. 64 by default. */
+  readonly finished: number;
+  /** Bytes of uploaded files and result pictures that are kept for fal. 256 million by default. */
+  readonly keptBytes: number;
+}
+
+const DEFAULTS: HostedLimits = {
+  bodyBytes: 64e6,
+  pixels: 100e6,
+  prompts: 1000,
+  answerLength: 500e6,
+  downloadTime: 30_000,
+  answerTime: 600_000,
+  waiting: 64,
+  finished: 64,
+  keptBytes: 256e6,
+};
+
+/**
+ * The limits that are given, and the defaults for the others.
+ *
+ * @throws InvalidPromptError for what is no number over 0
+ */
+export function completeLimits(given: Partial<HostedLimits> = {}): HostedLimits {
+  const limits: Record<string, unknown> = { ...DEFAULTS, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    // a limit of NaN would limit nothing: every comparison with it is false
+    if (!(name in DEFAULTS) || typeof value !== "number" || !(value > 0)) {
+      throw new Sam2Error("InvalidPromptError", `limits.${name}: expected a number over 0, got ${String(value)}`);
+    }
+  }
+  return limits as unknown as HostedLimits;
+}

@@ -1,0 +1,108 @@
+/** Takes a request to its service, and everything else on. */
+import type { Segmenter } from "sam2-web";
+import { createAutoSegment } from "../fal/auto-segment.ts";
+import { type FalOptions, FalService } from "../fal/fal.ts";
+import { abortable } from "../http/abortable.ts";
+import { type ServiceName, serviceOf } from "../http/addresses.ts";
+import { asProblem, ERROR_FORMS } from "../http/error-forms.ts";
+import { completeLimits, type HostedLimits } from "../http/limits.ts";
+import { answerOf, json } from "../http/problem.ts";
+import type { HostedService } from "../http/service.ts";
+import { type LivepeerOptions, LivepeerService } from "../livepeer/livepeer.ts";
+import type { PictureAccess } from "../picture/picture.ts";
+import { type SegmindOptions, SegmindService } from "../segmind/segmind.ts";
+
+/** Options of `createHostedFetch`. */
+export interface HostedOptions {
+  /** Livepeer's `segment-anything-2`. */
+  readonly livepeer?: LivepeerOptions | undefined;
+  /** fal.ai's `fal-ai/sam2/auto-segment`. */
+  readonly fal?: FalOptions | undefined;
+  /** Segmind's `sam-v2-image`. */
+  readonly segmind?: SegmindOptions | undefined;
+  /**
+   * Whose requests come. `"self"`, the default in a browser: those of the page itself, which may ask for whatever it
+   * could ask for without this package. `"others"`, the default elsewhere: those of strangers, as on a server. Then
+   * requests that are not answered here get a 404, and addresses of pictures are refused, unless `fallback` and
+   * `download` are given.
+   */
+  readonly serving?: "self" | "others" | undefined;
+  /** Takes all requests that are not answered here. */
+  readonly fallback?: typeof fetch | undefined;
+  /**
+   * Downloads pictures by their address; `fallback` by default where the page serves itself. A server that lets
+   * strangers name addresses takes `createPublicFetch()` of `sam2-hosted/node`, which reaches no private network.
+   */
+  readonly download?: typeof fetch | undefined;
+  /** What a request may cost; see `HostedLimits` for the defaults. */
+  readonly limits?: Partial<HostedLimits> | undefined;
+  /** Ends it: requests that are being answered are cancelled, kept files are freed, and later requests get a 503. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A `fetch` that answers Livepeer's, fal's and Segmind's SAM 2 APIs with a segmenter on this device.
+ * Software that is written for a service runs unchanged when it is given this function.
+ *
+ * What is wrong with a request is answered in the service's own form and never thrown. It rejects only as `fetch`
+ * does: with the reason of an aborted signal, or with what `fallback` rejects with.
+ *
+ * @throws InvalidPromptError for a limit that is no number over 0
+ * @example
+ * ```ts
+ * const hostedFetch = createHostedFetch(segmenter);
+ * const body = new FormData();
+ * body.append("image", file);
+ * body.append("point_coords", "[[500, 375]]");
+ * body.append("point_labels", "[1]");
+ * const url = "https://dream-gateway.livepeer.cloud/segment-anything-2";
+ * const { masks, scores } = await (await hostedFetch(url, { method: "POST", body })).json();
+ * ```
+ */
+export function createHostedFetch(segmenter: Segmenter, options: HostedOptions = {}): typeof fetch {
+  const inBrowser = globalThis.location !== undefined;
+  const { serving = inBrowser ? "self" : "others", signal } = options;
+  const platform = serving === "self" ? fetch.bind(globalThis) : null;
+  const fallback = options.fallback ?? platform ?? notFound;
+  const limits = completeLimits(options.limits);
+  const access: PictureAccess = { download: options.download ?? (platform && fallback), limits };
+  const services: Readonly<Record<ServiceName, HostedService>> = {
+    livepeer: new LivepeerService(segmenter, options.livepeer ?? {}, limits),
+    fal: new FalService(createAutoSegment(segmenter), options.fal ?? {}, access),
+    segmind: new SegmindService(segmenter, options.segmind ?? {}, access),
+  };
+  return answerWith(services, fallback, signal);
+}
+
+/** What is said after `HostedOptions.signal` was aborted. */
+const ENDED = "nothing is answered here any more";
+
+/** A `fetch` over services. @internal */
+export function answerWith(
+  services: Readonly<Record<ServiceName, HostedService>>,
+  fallback: typeof fetch,
+  ended: AbortSignal = new AbortController().signal,
+): typeof fetch {
+  const end = (): void => {
+    for (const service of Object.values(services)) service.close?.(ended.reason);
+  };
+  ended.addEventListener("abort", end, { once: true });
+  return async (input, init) => {
+    const name = serviceOf(input instanceof Request ? input.url : input);
+    if (name === null) return fallback(input, init);
+    const form = ERROR_FORMS[name];
+    const request = new Request(input, init);
+    request.signal.throwIfAborted();
+    const signal = AbortSignal.any([request.signal, ended]);
+    try {
+      if (ended.aborted) throw form(503, ENDED);
+      return await abortable(services[name].answer(new Request(request, { signal }), new URL(request.url)), signal);
+    } catch (error) {
+      if (request.signal.aborted) throw request.signal.reason;
+      return answerOf(ended.aborted ? form(503, ENDED) : asProblem(error, form));
+    }
+  };
+}
+
+/** What strangers get for addresses that are not answered here. */
+const notFound: typeof fetch = () => Promise.resolve(json({ detail: "Not Found" }, 404));

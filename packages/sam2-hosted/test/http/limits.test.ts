@@ -1,0 +1,61 @@
+/** Limits that are given, their defaults, values that are no limit, and bodies that go over one. */
+import { describe, expect, test } from "vitest";
+import { BodyTooLarge, readBody } from "../../src/http/body.ts";
+import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
+
+test("what is not given has its default", () => {
+  expect(completeLimits({ pixels: 5 })).toMatchObject({ pixels: 5, bodyBytes: 64e6 });
+});
+
+test.each<[string, object]>([
+  ["no number", { pixels: "5" }],
+  ["NaN", { bodyBytes: Number.NaN }],
+  ["nothing", { answerTime: undefined }],
+  ["zero", { waiting: 0 }],
+  ["a name that is no limit", { pixel: 5 }],
+])("refused by name: %s", (_, limits) => {
+  const [name] = Object.keys(limits);
+  const attempt = () => completeLimits(limits as Partial<HostedLimits>);
+  expect(attempt).toThrow(expect.objectContaining({ name: "InvalidPromptError" }));
+  expect(attempt).toThrow(`limits.${name}: expected`);
+});
+
+describe("a body", () => {
+  const { signal } = new AbortController();
+
+  /** A body without end, and how much of it was read. */
+  function endless() {
+    let sent = 0;
+    const body = new ReadableStream({
+      pull: (controller) => {
+        sent += 1000;
+        controller.enqueue(new Uint8Array(1000));
+      },
+    });
+    return { response: new Response(body), sent: () => sent };
+  }
+
+  test("is read to its end", async () => {
+    const blob = await readBody(new Response("hello", { headers: { "Content-Type": "text/x" } }), 5, signal);
+    expect([await blob.text(), blob.type]).toEqual(["hello", "text/x"]);
+  });
+
+  test("over the limit is read no further", async () => {
+    const { response, sent } = endless();
+    await expect(readBody(response, 10_000, signal)).rejects.toThrow(BodyTooLarge);
+    expect(sent()).toBeLessThan(20_000);
+  });
+
+  test("that says so beforehand is not read at all", async () => {
+    const response = new Response("hello", { headers: { "Content-Length": "11" } });
+    await expect(readBody(response, 10, signal)).rejects.toThrow("expected at most 10 bytes");
+    expect(response.bodyUsed).toBe(false);
+  });
+
+  test("that never ends is given up with the signal", async () => {
+    const stop = new AbortController();
+    const silent = new Response(new ReadableStream());
+    setTimeout(() => stop.abort(new Error("enough")), 20);
+    await expect(readBody(silent, 10, stop.signal)).rejects.toThrow("enough");
+  });
+});

@@ -1,0 +1,70 @@
+/** Pictures by address, data URI and base64, and what is refused before it costs anything. */
+import { describe, expect, test } from "vitest";
+import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
+import { readPicture } from "../../src/picture/picture.ts";
+import { png, pngUri } from "../fakes.ts";
+
+const { signal } = new AbortController();
+const uri = await pngUri(30, 20);
+const base64 = uri.slice(uri.indexOf(",") + 1);
+
+const read = (source: string, download: typeof fetch | null = null, limits: Partial<HostedLimits> = {}) =>
+  readPicture(source, { download, limits: completeLimits(limits) }, signal);
+const answering =
+  (response: () => Response): typeof fetch =>
+  () =>
+    Promise.resolve(response());
+
+test.each<[string, string, typeof fetch?]>([
+  ["a data URI", uri],
+  ["base64", base64],
+  ["an address", "https://a.test/a.png", answering(() => new Response(png(30, 20)))],
+])("%s", async (_, source, download) => {
+  expect(await read(source, download)).toMatchObject({ width: 30, height: 20, file: expect.any(Blob) });
+});
+
+describe("refused", () => {
+  const address = "https://a.test/a.png";
+  test.each<[string, string, typeof fetch | null, Partial<HostedLimits>, string, string]>([
+    ["no base64", "%%%", null, {}, "format", "expected an address, a data URI, or base64"],
+    ["a broken data URI", "data:nothing", null, {}, "format", "expected a data URI"],
+    ["no picture", "data:,hello", null, {}, "format", 'expected a picture, got 5 bytes of "text/plain'],
+    ["too many pixels", uri, null, { pixels: 599 }, "pixels", "expected at most 599 pixels, got 30×20"],
+    ["an address where none is fetched", address, null, {}, "download", "not fetched here"],
+    ["a status", address, answering(() => new Response("", { status: 403 })), {}, "download", "answered 403"],
+    ["a network error", address, () => Promise.reject(new TypeError("no route")), {}, "download", "no route"],
+    ["a long body", address, answering(() => new Response("12345")), { bodyBytes: 4 }, "bytes", "at most 4 bytes"],
+    [
+      "silence",
+      address,
+      () => new Promise(() => undefined),
+      { downloadTime: 20 },
+      "download",
+      "within 20 ms, got none",
+    ],
+    [
+      "a body that never ends",
+      address,
+      answering(() => new Response(new ReadableStream())),
+      { downloadTime: 20 },
+      "download",
+      "within 20 ms, got none",
+    ],
+  ])("%s", async (_, source, download, limits, reason, message) => {
+    const error = await read(source, download, limits).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ reason, message: expect.stringContaining(message) });
+  });
+});
+
+test("an abort rejects with its reason, and reaches the download", async () => {
+  const stop = new AbortController();
+  let given: AbortSignal | null | undefined;
+  const download: typeof fetch = (_, init) => {
+    given = init?.signal;
+    return new Promise(() => undefined);
+  };
+  const reading = readPicture("https://a.test/a.png", { download, limits: completeLimits() }, stop.signal);
+  stop.abort(new Error("enough"));
+  await expect(reading).rejects.toThrow("enough");
+  expect(given?.aborted).toBe(true);
+});

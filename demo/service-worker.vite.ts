@@ -39,7 +39,11 @@ export async function buildServiceWorker(folder: string): Promise<void> {
     configFile: false,
     logLevel: "error",
     publicDir: false,
-    define: { __FILES__: JSON.stringify(await listFiles(folder)) },
+    define: {
+      __FILES__: JSON.stringify(await listFiles(folder)),
+      // whatever builds it: Workbox logs each request otherwise
+      "process.env.NODE_ENV": '"production"',
+    },
     build: {
       outDir: folder,
       emptyOutDir: false,

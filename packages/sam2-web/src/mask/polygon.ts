@@ -35,21 +35,17 @@ export interface PolygonOptions {
  * ```
  */
 export function maskToPolygons(mask: Mask, { tolerance = 0 }: PolygonOptions = {}): Polygon[] {
-  const rings = traceRings(mask);
-  const pieces: { outer: Ring; holes: Ring[] }[] = [];
-  const holes: Ring[] = [];
+  const { rings, ringAbove } = traceRings(mask);
+  type Piece = { readonly outer: Ring; readonly holes: Ring[] };
+  const pieces: Piece[] = [];
+  /** The piece of each ring; the ring above a hole comes before it. */
+  const pieceOf: Piece[] = [];
   for (const ring of rings) {
-    if (signedArea(ring) > 0) pieces.push({ outer: ring, holes: [] });
-    else holes.push(ring);
-  }
-  for (const hole of holes) {
-    // the innermost piece around a point just inside the mask, above the hole's topmost edge
-    const [x, y] = hole.reduce((top, corner) =>
-      corner[1] < top[1] || (corner[1] === top[1] && corner[0] < top[0]) ? corner : top,
-    );
-    const around = pieces.filter(({ outer }) => contains(outer, x + 0.5, y - 0.5));
-    const owner = around.reduce((inner, next) => (signedArea(next.outer) < signedArea(inner.outer) ? next : inner));
-    owner.holes.push(hole);
+    const isHole = signedArea(ring) < 0;
+    const piece: Piece = isHole ? (pieceOf[ringAbove(ring)] as Piece) : { outer: ring, holes: [] };
+    pieceOf.push(piece);
+    if (isHole) piece.holes.push(ring);
+    else pieces.push(piece);
   }
   if (tolerance <= 0) return pieces;
   return pieces.flatMap(({ outer, holes: inside }) => {
@@ -84,15 +80,6 @@ function signedArea(ring: Ring): number {
   return sum;
 }
 
-function contains(ring: Ring, x: number, y: number): boolean {
-  let inside = false;
-  for (const [i, [x1, y1]] of ring.entries()) {
-    const [x2, y2] = ring[(i + 1) % ring.length] as Corner;
-    if (y1 > y !== y2 > y && x < x1 + ((y - y1) * (x2 - x1)) / (y2 - y1)) inside = !inside;
-  }
-  return inside;
-}
-
 /** Directions, clockwise from the right: the step; and at a corner, the pixel ahead on the right, and on the left. */
 const RIGHT = 0;
 const STEP = [
@@ -114,12 +101,19 @@ const AHEAD_LEFT = [
   [-1, -1],
 ] as const;
 
+/** Rings in reading order of the first edge that has the mask below it. */
+interface Traced {
+  readonly rings: readonly Ring[];
+  /** The place of the ring that bounds the mask above a hole: a piece's outline, or another hole of the piece. */
+  ringAbove(hole: Ring): number;
+}
+
 /** Walks along every edge with the mask on the right-hand side, corner to corner. */
-function traceRings({ data, width, height }: Mask): Ring[] {
+function traceRings({ data, width, height }: Mask): Traced {
   const at = (x: number, y: number): number =>
     x >= 0 && y >= 0 && x < width && y < height ? (data[y * width + x] as number) : 0;
-  // a ring is begun at each upper edge that none has passed yet
-  const passed = new Uint8Array(width * height);
+  // which ring passes the upper edge of a pixel, from 1; a ring is begun at each that none has passed yet
+  const passed = new Uint32Array(width * height);
   const rings: Ring[] = [];
   for (let y = 0; y < height; y++) {
     const row = data.subarray(y * width, (y + 1) * width);
@@ -129,7 +123,7 @@ function traceRings({ data, width, height }: Mask): Ring[] {
       const ring: [number, number][] = [];
       let [cx, cy, direction] = [x, y, RIGHT];
       do {
-        if (direction === RIGHT) passed[cy * width + cx] = 1;
+        if (direction === RIGHT) passed[cy * width + cx] = rings.length + 1;
         const ahead = (offsets: readonly Corner[]): number => {
           const [dx, dy] = offsets[direction] as Corner;
           return at(cx + dx, cy + dy);
@@ -145,7 +139,14 @@ function traceRings({ data, width, height }: Mask): Ring[] {
       rings.push(ring);
     }
   }
-  return rings;
+  const ringAbove = (hole: Ring): number => {
+    // up from the pixel that lies over the hole's topmost edge
+    let [x, y] = hole.reduce((top, [cx, cy]) => (cy < top[1] || (cy === top[1] && cx < top[0]) ? [cx, cy] : top));
+    do y--;
+    while (passed[y * width + x] === 0);
+    return (passed[y * width + x] as number) - 1;
+  };
+  return { rings, ringAbove };
 }
 
 /** Douglas and Peucker (1973), on the two halves of the ring between its corners farthest apart. */

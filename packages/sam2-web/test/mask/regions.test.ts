@@ -190,6 +190,21 @@ describe("polygons", () => {
     expect(polygonsToPath(polygons.slice(1))).toBe("M3 2L3 3L2 3L2 2Z");
   });
 
+  test("of thousands of rings each has its own hole, in the time that the pixels take", () => {
+    const side = 600;
+    const cell = ["11110", "10010", "10010", "11110", "00000"].join("");
+    const data = Uint8Array.from({ length: side * side }, (_, i) =>
+      Number(cell[((i % side) % 5) + 5 * (Math.floor(i / side) % 5)]),
+    );
+    const polygons = maskToPolygons({ data, width: side, height: side });
+    expect(polygons).toHaveLength((side / 5) ** 2);
+    for (const { outer, holes } of polygons) {
+      const [right, top] = outer[0] as readonly [number, number];
+      expect(holes).toHaveLength(1);
+      expect(holes[0]).toContainEqual([right - 3, top + 1]);
+    }
+  }, 15_000);
+
   test("simplified, a disc of 120 pixels keeps 0.99 of itself with a quarter of the corners", () => {
     const side = 128;
     const data = Uint8Array.from({ length: side * side }, (_, i) =>

@@ -51,8 +51,9 @@ export default defineConfig({
           name: "e2e",
           include: ["e2e/*.test.ts"],
           globalSetup: "e2e/setup.ts",
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          // two files at a time: each has half of a small machine
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
           // a worker's files share its browser
           isolate: false,
           maxWorkers: 2,

@@ -74,10 +74,12 @@ test("where only the decoder answers wrongly, it goes to WASM beside the encoder
     reason: expect.stringMatching(/with decomposed attention, its masks differs .*with the decoder on WASM, its masks/),
   });
   // forget the second finding, which that wrong answer brought about too
-  await toy.page.evaluate(async () => {
+  const forgotten = await toy.page.evaluate(async () => {
     const kept = await (await navigator.storage.getDirectory()).getDirectoryHandle("sam2-web");
+    let count = 0;
     for await (const [name, handle] of kept.entries()) {
-      if (!name.startsWith("verdict")) continue;
+      if (!decodeURIComponent(name).startsWith("note/verdict/")) continue;
+      count++;
       const file = handle as FileSystemFileHandle;
       const note = JSON.parse(await (await file.getFile()).text());
       delete note.faults["the decoder on WASM"];
@@ -85,7 +87,9 @@ test("where only the decoder answers wrongly, it goes to WASM beside the encoder
       await stream.write(JSON.stringify(note));
       await stream.close();
     }
+    return count;
   });
+  expect(forgotten).toBe(1);
   const mixed = await toy.segment({ device: "auto", softwareGpu: true });
   expect(mixed.device).toMatchObject({
     encoder: "webgpu",

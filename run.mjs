@@ -236,6 +236,15 @@ const COMMANDS = {
     does: "tests of the demo, the commands and the packed packages, as people use them",
     run: (filters) => test(["e2e", "alone"], filters),
   },
+  "test:browsers": {
+    takes: "[FILTER…]",
+    does: "tests of the demo in Firefox, WebKit and Chromium, and of WebGPU in Firefox; installs what is missing",
+    async run(filters) {
+      await prepare();
+      program("e2e/browsers/install.ts", []);
+      run(tool("vitest"), ["run", "--project", "browsers", ...filters]);
+    },
+  },
   format: {
     does: "format the code, and mend what the linter can",
     async run() {

@@ -4,41 +4,16 @@ import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { serve } from "headless/server";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { decodeRle, encodeRle, type Mask, type ModelSpec, type Rle, resizeMask, type SegmentPrompt } from "sam2-web";
+import { encodeRle, type Mask, type ModelSpec, resizeMask } from "sam2-web";
 import { clampLogits, normalize, stretch, toModelPrompt } from "sam2-web/internals";
 import { expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
+import { type Answer, expectSame, PHOTO, readCases } from "./reference.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const PHOTO = path("../models/reference/fixtures/photo/");
 const ONNX = path("../models/sam2-mini/onnx/");
 
-/** A prompt, and what PyTorch answers: scores and masks of each object, best first. */
-type Case = Omit<SegmentPrompt, "mask_input"> & { mask_input?: true; scores: number[][]; masks: Rle[][] };
-
-interface Answer {
-  readonly scores: readonly number[];
-  readonly masks: readonly Rle[];
-}
-
-const CASES = JSON.parse(await readFile(`${PHOTO}expected-sam2-mini.json`, "utf8")) as Case[];
-
-function iou(a: Mask, b: Mask): number {
-  const both = a.data.reduce((sum, value, i) => sum + (value & (b.data[i] as number)), 0);
-  const either = a.data.reduce((sum, value, i) => sum + (value | (b.data[i] as number)), 0);
-  return either === 0 ? 1 : both / either;
-}
-
-function expectSame(answer: Answer | undefined, { scores, masks, ...prompt }: Case): void {
-  const name = JSON.stringify(prompt);
-  if (!answer) expect.fail(`no answer to ${name}`);
-  for (const [i, score] of scores.flat().entries()) expect(answer.scores[i], name).toBeCloseTo(score, 3);
-  for (const [i, rle] of masks.flat().entries()) {
-    const came = answer.masks[i] ?? expect.fail(`too few masks for ${name}`);
-    expect(came.size).toEqual(rle.size);
-    expect(iou(decodeRle(came), decodeRle(rle)), name).toBeGreaterThanOrEqual(0.999);
-  }
-}
+const CASES = await readCases("expected-sam2-mini.json");
 
 test("every kind of prompt, in the browser", async () => {
   const server = await serve({ folders: { "models/sam2-mini/": ONNX, "photo/": PHOTO } });

@@ -207,7 +207,7 @@ export class Predictor {
     try {
       return await task(sessions);
     } catch (error) {
-      if (sessions.lost === null) throw error;
+      if (!(await sessions.wasLost())) throw error;
       return task(await this.#revived());
     }
   }

@@ -86,6 +86,9 @@ export interface Placement {
   readonly reason: string;
 }
 
+/** Milliseconds that a browser may take to say that a device is lost, after what ran on it has failed. */
+const LATEST_WORD = 500;
+
 /** Encoder and decoder of one model on one device. */
 export class Sessions {
   readonly device: DeviceInfo;
@@ -169,6 +172,14 @@ export class Sessions {
   /** Why the GPU is gone, or null while it is there. */
   get lost(): string | null {
     return this.#lost;
+  }
+
+  /** Whether the GPU is gone, asked after a failure: a run may fail before the browser says that its device is lost. */
+  async wasLost(): Promise<boolean> {
+    if (this.#gpu && this.#lost === null) {
+      await Promise.race([this.#gpu.device.lost, new Promise((resolve) => setTimeout(resolve, LATEST_WORD))]);
+    }
+    return this.#lost !== null;
   }
 
   /** Whether the decoder can take a mask as a prompt. */
@@ -269,9 +280,9 @@ export class Sessions {
     await this.#enqueue(async () => {
       await this.#encoder.release();
       await this.#decoder.release();
-    }).catch((error: unknown) => {
+    }).catch(async (error: unknown) => {
       // what a lost device leaves behind cannot be released, and needs not be
-      if (this.#lost === null) throw error;
+      if (!(await this.wasLost())) throw error;
     });
     this.#gpu?.device.destroy();
   }

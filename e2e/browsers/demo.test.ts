@@ -1,0 +1,251 @@
+/** The built demo in each browser: a picture is opened, segmented, labeled, exported, and found again. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { decodeRle, maskArea } from "sam2-web";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type DemoServer, serveDemo } from "../demo-page.ts";
+import type { Browser, Engine, Point, Tab } from "./driver.ts";
+import { CHROMIUM, FIREFOX } from "./puppeteer.ts";
+import { WEBKIT } from "./webkit.ts";
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+const PHOTO = path("../../models/reference/fixtures/photo/truck.png");
+const SAMPLE = path("../../demo/public/samples/groceries.jpg");
+/** Where a picture of the page is left when a case fails. */
+const FAILURES = path("../../.cache/browsers/");
+
+let server: DemoServer;
+beforeAll(async () => {
+  server = await serveDemo();
+});
+afterAll(() => server.close());
+
+let tab: Tab;
+
+/** The text of an element, empty where it is not shown. */
+const text = (id: string): Promise<string> =>
+  tab.evaluate((wanted) => {
+    const found = document.getElementById(wanted);
+    return found?.checkVisibility() ? (found.textContent ?? "").trim() : "";
+  }, id);
+
+/** Waits until the page's status line says something, or an error is shown. */
+async function says(expected: RegExp): Promise<void> {
+  const seen = async (): Promise<string | undefined> =>
+    (await text("error")) || expected.exec(await text("status"))?.input;
+  expect(await vi.waitUntil(seen, { timeout: 30_000, interval: 100 })).toMatch(expected);
+}
+
+const count = (selector: string): Promise<number> =>
+  tab.evaluate((wanted) => document.querySelectorAll(wanted).length, selector);
+
+/** Waits until the page has so many of these. */
+const counts = (selector: string, expected: number): Promise<void> =>
+  expect.poll(() => count(selector), { timeout: 10_000 }).toBe(expected);
+
+/** Clicks in the middle of an element, scrolled into view. */
+async function press(selector: string): Promise<void> {
+  await tab.click(
+    await tab.evaluate((wanted) => {
+      const found = document.querySelector(wanted);
+      if (!found) throw new Error(`the page has no ${wanted}`);
+      found.scrollIntoView({ block: "center", behavior: "instant" });
+      const { x, y, width, height } = found.getBoundingClientRect();
+      return { x: x + width / 2, y: y + height / 2 };
+    }, selector),
+  );
+}
+
+/** Chooses in a list, or fills in a field. */
+const fill = (selector: string, value: string): Promise<void> =>
+  tab.evaluate(
+    (wanted, given) => {
+      const field = document.querySelector<HTMLInputElement | HTMLSelectElement>(wanted);
+      if (!field) throw new Error(`the page has no ${wanted}`);
+      field.value = given;
+      for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
+    },
+    selector,
+    value,
+  );
+
+/** A place on the canvas, in shares of it. */
+const place = (x: number, y: number): Promise<Point> =>
+  tab.evaluate(
+    (across, down) => {
+      const box = (document.getElementById("canvas") as HTMLElement).getBoundingClientRect();
+      return { x: box.x + across * box.width, y: box.y + down * box.height };
+    },
+    x,
+    y,
+  );
+
+/** Opens the page and a picture in it. */
+async function open(picture: string, address = server.url): Promise<void> {
+  await tab.goto(address);
+  await says(/is ready/);
+  await tab.setFiles("#file", [picture]);
+  await says(/ready in/);
+}
+
+async function click(x: number, y: number): Promise<void> {
+  await tab.click(await place(x, y));
+  await says(/Mask with score/);
+}
+
+/** Makes a class, and keeps the mask that is shown as an object of it. */
+async function keepAs(name: string): Promise<void> {
+  await press("#new-class-name");
+  await tab.type(name);
+  await press("#new-class button[type=submit]");
+  await expect
+    .poll(() => tab.evaluate(() => document.querySelector<HTMLSelectElement>("#class-choice")?.value))
+    .toBe(name);
+  await press("#keep");
+  await counts("#objects li", 1);
+}
+
+/** What the Export button gives. */
+async function exported(format: string, name: string): Promise<string> {
+  await fill("#format", format);
+  return (await tab.saved(name, () => press("#export"))).toString();
+}
+
+/** What a person does, in any engine. */
+interface Case {
+  readonly name: string;
+  run(engine: Engine): Promise<void>;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "a picture is opened, and a click gives three masks",
+    async run() {
+      await open(PHOTO);
+      expect(await text("status")).toMatch(/^480×320/);
+      await click(0.4, 0.5);
+      await counts("#candidates button", 3);
+      await press("#candidates button:nth-child(2)");
+      await says(/Candidate 2/);
+      await press("#undo");
+      await counts("#candidates button", 0);
+    },
+  },
+  {
+    name: "a box",
+    async run() {
+      await open(PHOTO);
+      await tab.drag(await place(0.1, 0.25), await place(0.9, 0.75));
+      await says(/Mask with score/);
+      const saved = await tab.saved("mask.json", () => press("#save-json"));
+      const { segmentation, bbox } = JSON.parse(saved.toString());
+      expect(segmentation.size).toEqual([320, 480]);
+      const [x, y, width, height] = bbox as [number, number, number, number];
+      expect(Math.min(x, y)).toBeGreaterThanOrEqual(0);
+      expect(width * height).toBeGreaterThan(0.1 * 480 * 320);
+    },
+  },
+  {
+    name: "everything, taken back with one undo",
+    async run() {
+      await open(PHOTO);
+      await press("details:has(#points-per-side) summary");
+      await fill("#points-per-side", "6");
+      await fill("#iou-threshold", "0.3");
+      await fill("#stability-threshold", "0.5");
+      await press("#everything");
+      await says(/objects found/);
+      expect(await count("#objects li")).toBeGreaterThan(3);
+      await press("#undo");
+      await counts("#objects li", 0);
+    },
+  },
+  {
+    name: "a mask is kept in a class, and exported as COCO",
+    async run() {
+      await open(PHOTO);
+      await click(0.4, 0.5);
+      await keepAs("wheel");
+      const { images, categories, annotations } = JSON.parse(await exported("coco", "annotations.json"));
+      expect(images).toMatchObject([{ file_name: "truck.png", width: 480, height: 320 }]);
+      expect(annotations).toHaveLength(1);
+      const [{ category_id, segmentation, area }] = annotations;
+      expect(categories.find(({ id }: { id: number }) => id === category_id).name).toBe("wheel");
+      expect(maskArea(decodeRle(segmentation))).toBe(area);
+    },
+  },
+  {
+    name: "labels after a reload: there again, or the page has said that they are not kept",
+    async run({ isPrivate }) {
+      await open(PHOTO);
+      await click(0.4, 0.5);
+      await keepAs("wheel");
+      const before = await exported("coco", "annotations.json");
+      if (isPrivate) {
+        expect(await text("storage")).toMatch(/keeps nothing here.*export them before you close it/);
+        return;
+      }
+      await tab.reload();
+      await says(/is ready/);
+      await counts("#strip button", 1);
+      await press("#strip button");
+      await says(/ready in/);
+      await counts("#objects li", 1);
+      expect(await exported("coco", "annotations.json")).toBe(before);
+    },
+  },
+  {
+    name: "without the server, on the second visit",
+    async run() {
+      const own = await serveDemo();
+      try {
+        await tab.goto(own.url);
+        await says(/is ready/);
+        await tab.evaluate(async () => {
+          await navigator.serviceWorker.ready;
+          if (navigator.serviceWorker.controller) return;
+          await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
+        });
+      } finally {
+        await own.close();
+      }
+      await expect(fetch(own.url)).rejects.toThrow();
+      await tab.reload();
+      await says(/is ready/);
+      await tab.setFiles("#file", [SAMPLE]);
+      await says(/ready in/);
+      await click(0.5, 0.6);
+      await press("#keep");
+      await counts("#objects li", 1);
+      expect(await exported("svg", "groceries.svg")).toContain("<path");
+    },
+  },
+];
+
+const ENGINES = [FIREFOX, WEBKIT, CHROMIUM];
+
+describe.each(ENGINES.map((engine) => [engine.name, engine] as const))("%s", (_, engine) => {
+  const absence = engine.absence();
+  describe.skipIf(absence !== null)(absence ?? "the demo", () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await engine.launch();
+    });
+    afterAll(() => browser?.close());
+    beforeEach(async () => {
+      tab = await browser.newTab();
+    });
+    afterEach(async ({ task }) => {
+      if (task.result?.state === "fail") {
+        await mkdir(FAILURES, { recursive: true });
+        const name = `${engine.name} ${task.name}`.replaceAll(/[^a-z0-9]+/gi, "-");
+        await writeFile(`${FAILURES}${name}.png`, await tab.screenshot());
+      }
+      await tab.close();
+    });
+
+    // pictures cannot be opened yet where nothing can be stored
+    const failing = engine.isPrivate ? test.fails : test;
+    failing.each(CASES.map((each) => [each.name, each] as const))("%s", (_name, { run }) => run(engine));
+  });
+});

@@ -1,0 +1,40 @@
+/** What PyTorch answers to each kind of prompt about the fixtures' photograph, and how an answer is compared with it. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { decodeRle, type Mask, type Rle, type SegmentPrompt } from "sam2-web";
+import { expect } from "vitest";
+
+/** The folder of the photograph and of the answers. */
+export const PHOTO: string = fileURLToPath(new URL("../models/reference/fixtures/photo/", import.meta.url));
+
+/** A prompt, and what PyTorch answers: scores and masks of each object, best first. */
+export type Case = Omit<SegmentPrompt, "mask_input"> & { mask_input?: true; scores: number[][]; masks: Rle[][] };
+
+/** An answer to be compared: scores and masks of all objects, one after the other. */
+export interface Answer {
+  readonly scores: readonly number[];
+  readonly masks: readonly Rle[];
+}
+
+/** The answers of a model, `expected.json` for the toy, `expected-sam2-mini.json` for the built-in one. */
+export async function readCases(file: string): Promise<readonly Case[]> {
+  return JSON.parse(await readFile(`${PHOTO}${file}`, "utf8"));
+}
+
+function iou(a: Mask, b: Mask): number {
+  const both = a.data.reduce((sum, value, i) => sum + (value & (b.data[i] as number)), 0);
+  const either = a.data.reduce((sum, value, i) => sum + (value | (b.data[i] as number)), 0);
+  return either === 0 ? 1 : both / either;
+}
+
+/** Scores within 5e-4, and masks of IoU ≥ 0.999. */
+export function expectSame(answer: Answer | undefined, { scores, masks, ...prompt }: Case): void {
+  const name = JSON.stringify(prompt);
+  if (!answer) expect.fail(`no answer to ${name}`);
+  for (const [i, score] of scores.flat().entries()) expect(answer.scores[i], name).toBeCloseTo(score, 3);
+  for (const [i, rle] of masks.flat().entries()) {
+    const came = answer.masks[i] ?? expect.fail(`too few masks for ${name}`);
+    expect(came.size).toEqual(rle.size);
+    expect(iou(decodeRle(came), decodeRle(rle)), name).toBeGreaterThanOrEqual(0.999);
+  }
+}

@@ -253,12 +253,21 @@ test("a set that was saved as one file is the same set in another browser; a dam
   const expected = await exportedCoco(page);
   const open = (of: Page, bytes: Buffer): Promise<void> =>
     of.locator("#project").setInputFiles({ name: "project.zip", mimeType: "application/zip", buffer: bytes });
+  const drop = (on: Page, bytes: Buffer): Promise<void> =>
+    on.evaluate((content) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(
+        new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], "project.zip"),
+      );
+      const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+      document.getElementById("stage")?.dispatchEvent(event);
+    }, bytes.toString("base64"));
 
   // where nothing is kept, a file is how labels outlive the window
   const elsewhere = await browser.newContext({ viewport: VIEWPORT });
   await elsewhere.addInitScript(() => Object.assign(window, { indexedDB: undefined }));
   const other = await visit(elsewhere);
-  await open(other, buffer);
+  await drop(other, buffer);
   await says(other, /^Opened project.zip: 2 pictures.$/);
   await expect.poll(() => names(other)).toEqual(["a.png, 1 object", "a.png, 1 object"]);
   expect(await objects(other)).toBe(1);

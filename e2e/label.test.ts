@@ -351,6 +351,25 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
   expect(await page.getByLabel("Name of object 1").inputValue()).toBe("the roof");
 });
 
+test("of two pictures, one that claims to have too many pixels is refused before it is decoded", async () => {
+  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  const photo = await readFile(PHOTO);
+  const large = Buffer.from(photo);
+  large.writeUInt32BE(30_000, 16);
+  large.writeUInt32BE(20_000, 20);
+  const files = [
+    { name: "large.png", mimeType: "image/png", buffer: large },
+    { name: "small.png", mimeType: "image/png", buffer: photo },
+  ];
+  await page.locator("#file").setInputFiles(files);
+  await status(/ready in/);
+  expect(await page.locator("#strip button").getAttribute("aria-label")).toBe("small.png, 0 objects");
+  await page.locator("#file").setInputFiles(files.slice(0, 1));
+  await expect
+    .poll(() => page.locator("#error").textContent())
+    .toContain("expected at most 100000000 pixels, got a picture of 30000×20000");
+});
+
 test("a picture from the camera", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["camera"] }));
   await page.locator("#camera").click();

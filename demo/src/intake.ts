@@ -15,6 +15,8 @@ export interface NamedFile {
 export interface Intake {
   pictures(files: readonly NamedFile[]): void;
   checkpoint(files: CheckpointSource): void;
+  /** A set that was saved as one file. */
+  project(file: NamedFile): void;
 }
 
 const SAMPLES = [
@@ -90,7 +92,9 @@ export function takeIn(intake: Intake): void {
     brought(event).then((files) => {
       const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob }) => blob);
       const config = files.find(({ name }) => name === "config.json")?.blob;
-      if (weights.length === 0) chosen(files);
+      const [project] = files.filter(({ name }) => name.endsWith(".zip"));
+      if (project) intake.project(project);
+      else if (weights.length === 0) chosen(files);
       else if (!config) showError("A checkpoint needs its config.json", "drop both files together.");
       else intake.checkpoint({ id: "dropped", config, weights });
     }, unreadable);

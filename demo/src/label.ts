@@ -106,7 +106,7 @@ export class Labels {
     element<HTMLInputElement>("project").addEventListener("change", (event) => {
       const input = event.target as HTMLInputElement;
       const [file] = input.files ?? [];
-      if (file) void this.openProject(file);
+      if (file) void this.openProject({ name: file.name, blob: file });
       input.value = "";
     });
     element("delete-picture").addEventListener("click", () => {
@@ -184,7 +184,7 @@ export class Labels {
     let shown = performance.now();
     for (const { name, blob } of files) {
       try {
-        checkHeader(new Uint8Array(await blob.arrayBuffer()));
+        await checkHeader(blob);
         const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
         const { width, height } = bitmap;
         bitmap.close();
@@ -377,25 +377,25 @@ export class Labels {
   }
 
   /** Takes the pictures and labels of such a file into the set. */
-  async openProject(file: File): Promise<void> {
-    const said = `Opening ${file.name}`;
+  async openProject({ name, blob }: { readonly name: string; readonly blob: Blob }): Promise<void> {
+    const said = `Opening ${name}`;
     await cancellable(async (signal) => {
       showBusy(said);
-      const { project, pictures } = await readProjectFile(file, { signal });
-      if (!this.#takeIn(project, file.name)) return;
+      const { project, pictures } = await readProjectFile(blob, { signal });
+      if (!this.#takeIn(project, name)) return;
       const onProgress = (done: number, total: number): void => showBusy(said, done / total);
-      const names = pictures.map(({ name }) => name);
+      const names = pictures.map((each) => each.name);
       const take = async (picture: Blob, facts: NamedImage): Promise<void> => {
         const { id } = await this.#store.addPicture(picture, facts, names);
         this.#strip.forget(id);
         this.#show();
       };
-      const damaged = await readPictures(file, pictures, take, { signal, onProgress });
+      const damaged = await readPictures(blob, pictures, take, { signal, onProgress });
       const { images } = project;
       const first = this.#current ? null : this.#project.images[0];
       if (first) await this.#openImage(first.id);
       const left = damaged.length > 0 ? ` Missing or damaged in it: ${damaged.join(", ")}.` : "";
-      this.#events.change(this.#image()?.objects ?? [], `Opened ${file.name}: ${images.length} pictures.${left}`);
+      this.#events.change(this.#image()?.objects ?? [], `Opened ${name}: ${images.length} pictures.${left}`);
     }, "nothing that was here is lost.");
   }
 

@@ -404,6 +404,7 @@ listenToKeys(canvas, {
 takeIn({
   pictures: (files) => void labelsReady.then((ready) => ready.addPictures(files)),
   checkpoint: (files) => models.bring("Dropped checkpoint", files),
+  project: (file) => void labelsReady.then((ready) => ready.openProject(file)),
 });
 
 // -- labels ---------------------------------------------------------------------------------------

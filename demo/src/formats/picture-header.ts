@@ -1,33 +1,23 @@
 /** What a picture's header says, before anything of it is decoded: a small file may hold a picture of any size. */
-import { imageSize } from "image-size";
+import { readImageHeader } from "sam2-web";
 
-/** Pixels of the largest picture that is opened; decoded, a picture takes four bytes for each. */
-export const MAX_PIXELS = 50_000_000;
+/** Pixels of the largest picture that is opened, as sam2-web takes them; decoded, each takes four bytes. */
+export const MAX_PIXELS = 100_000_000;
 
-/** A picture that is larger than the limit. */
-export class PictureTooLargeError extends Error {
-  override readonly name = "PictureTooLargeError";
+/** A file that is no picture, or one that is larger than the limit; the message says which. */
+export class PictureError extends Error {
+  override readonly name = "PictureError";
 }
 
 /**
- * Refuses a picture whose header says that it has too many pixels. What is no picture, or of a format whose header is
- * not known here, passes: the browser says then what it makes of it.
+ * Refuses a picture whose header says that it has too many pixels, and what has no header that is known.
  *
- * @throws PictureTooLargeError
+ * @throws PictureError
  */
-export function checkHeader(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): void {
-  const [width, height] = headerSize(bytes);
+export async function checkHeader(picture: Blob, maxPixels: number = MAX_PIXELS): Promise<void> {
+  const header = await readImageHeader(picture);
+  if (!header) throw new PictureError("expected a picture: JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC");
+  const { width, height } = header;
   if (width * height <= maxPixels) return;
-  throw new PictureTooLargeError(
-    `the picture has ${width}×${height} pixels, and at most ${maxPixels / 1e6} megapixels are opened`,
-  );
-}
-
-function headerSize(bytes: Uint8Array): [width: number, height: number] {
-  try {
-    const { width, height } = imageSize(bytes);
-    return [width, height];
-  } catch {
-    return [0, 0];
-  }
+  throw new PictureError(`expected at most ${maxPixels} pixels, got a picture of ${width}×${height}`);
 }

@@ -76,7 +76,7 @@ export default defineConfig({
           name: "browsers",
           include: ["e2e/browsers/*.test.ts"],
           globalSetup: "e2e/setup.ts",
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 4 },

@@ -33,7 +33,7 @@ const text = (id: string): Promise<string> =>
 async function says(expected: RegExp): Promise<void> {
   const seen = async (): Promise<string | undefined> =>
     (await text("error")) || expected.exec(await text("status"))?.input;
-  expect(await vi.waitUntil(seen, { timeout: 30_000, interval: 100 })).toMatch(expected);
+  expect(await vi.waitUntil(seen, { timeout: 60_000, interval: 100 })).toMatch(expected);
 }
 
 const count = (selector: string): Promise<number> =>
@@ -244,8 +244,8 @@ describe.each(ENGINES.map((engine) => [engine.name, engine] as const))("%s", (_,
       await tab.close();
     });
 
-    // pictures cannot be opened yet where nothing can be stored
-    const failing = engine.isPrivate ? test.fails : test;
-    failing.each(CASES.map((each) => [each.name, each] as const))("%s", (_name, { run }) => run(engine));
+    // Firefox hangs now and then, without an error, while onnxruntime-web starts its threads
+    const retry = engine === FIREFOX ? 2 : 0;
+    test.each(CASES.map((each) => [each.name, each] as const))("%s", { retry }, (_name, { run }) => run(engine));
   });
 });

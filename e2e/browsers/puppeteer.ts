@@ -56,7 +56,7 @@ async function launch(folder: string, options: LaunchOptions): Promise<Browser> 
     },
     async close() {
       await browser.close();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     },
   };
 }
@@ -81,7 +81,7 @@ async function launchChromium(): Promise<Browser> {
   return launch(folder, {
     browser: "chrome",
     executablePath: findBrowser() as string,
-    args: chromiumSandbox ? args : [...args, "--no-sandbox"],
+    args: chromiumSandbox ? args : ["--no-sandbox", ...args],
   });
 }
 

@@ -117,7 +117,8 @@ async function launch(): Promise<Browser> {
     async close() {
       await end(driver);
       await end(screen);
-      await rm(home, { recursive: true, force: true });
+      // its processes may still write there while they end
+      await rm(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     },
   };
 }

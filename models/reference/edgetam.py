@@ -76,4 +76,6 @@ if __name__ == "__main__":
     # the toys differ in their trunk alone: one is enough to see a picture's whole way
     picture = Image.open(make_fixtures.FOLDER / "photo" / "truck.png")
     answers = make_fixtures.photo_answers(model_of("tf_efficientnet_lite0", SIZE), picture)
+    # small regions are no affair of the model's
+    answers = [case for case in answers if "max_hole_area" not in case]
     (make_fixtures.FOLDER / "photo" / "expected-edgetam.json").write_text(json.dumps(answers) + "\n")

@@ -34,6 +34,13 @@ def read_labels(file: Path) -> np.ndarray:
     return cv2.imread(str(file.with_suffix(".labels.png")), cv2.IMREAD_UNCHANGED)
 
 
+def files_of(folder: Path, pattern: str) -> list[Path]:
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise FileNotFoundError(f"expected {pattern} in {folder}, found none")
+    return files
+
+
 def held_out_people() -> list[str]:
     return HELD_OUT.read_text().split()
 
@@ -81,12 +88,14 @@ def regions_of_person(labels: np.ndarray) -> tuple[list[tuple], np.ndarray]:
 class Photographs:
     """Scenes of real pictures, things cut out of them, and fillings, each drawn with a generator of random numbers."""
 
-    def __init__(self, folder: Path | None, cache: Path):
-        self.hierarchies = sorted((cache / "hierarchy").glob("*.npz"))
-        files = {kind: sorted((folder / kind).glob("*.jpg")) if folder else [] for kind in ("people", "cells", "objects", "unlabeled")}
+    def __init__(self, folder: Path, cache: Path):
+        """Raises FileNotFoundError where a kind of picture is missing."""
         held_out = set(held_out_people())
-        self.people = [file for file in files["people"] if file.stem not in held_out]
-        self.cells, self.objects, self.unlabeled = files["cells"], files["objects"], files["unlabeled"]
+        self.people = [file for file in files_of(folder / "people", "*.jpg") if file.stem not in held_out]
+        self.cells, self.objects, self.unlabeled = (
+            files_of(folder / kind, "*.jpg") for kind in ("cells", "objects", "unlabeled")
+        )
+        self.hierarchies = files_of(cache / "hierarchy", "*.npz")
 
     def person(self, rng: np.random.Generator, size: int) -> Scene | None:
         file = self.people[rng.integers(len(self.people))]

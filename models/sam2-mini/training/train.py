@@ -51,7 +51,7 @@ LAST_STEP = 10_000_000
 
 
 class Batches(Dataset):
-    """The batch of a step: pictures, first prompts, and masks at full size and at a quarter of it."""
+    """The batch of a step: pictures, first prompts, and the masks that they mean, at full size."""
 
     def __init__(self, cache: Path, pictures: Path, size: int, batch: int, prompts: int):
         self.mixture, self.size, self.batch, self.prompts = Mixture(cache, pictures), size, batch, prompts
@@ -64,7 +64,6 @@ class Batches(Dataset):
         second_look = rng.random() < SECOND_LOOKS
         with_box = rng.random() < BOXES
         pictures, masks, known, weights, coords, owners, looks = [], [], [], [], [], [], []
-        quarter = self.size // 4
         for item in range(self.batch):
             scene = self.mixture.make((TRAINING_SEED, step, item), self.size, second_look)
             # objects of every size get their turn: large masks are few, small ones many
@@ -92,7 +91,6 @@ class Batches(Dataset):
         )
         if second_look:
             made["looks"] = np.stack(looks)[:, None].clip(-32, 32)
-        assert made["masks"].shape == (*shape, 4 * quarter, 4 * quarter)
         return {name: torch.from_numpy(array) for name, array in made.items()}
 
 

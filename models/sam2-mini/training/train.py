@@ -171,10 +171,10 @@ def initialize(model: EdgeTamModel) -> None:
 
 def begun(trunk: str, weights: Path | None) -> EdgeTamModel:
     """The network to train: from a checkpoint, or with a trunk that knows ImageNet and a fresh rest."""
+    model = EdgeTamModel(architecture.config(trunk=trunk))
     if weights:
-        model = EdgeTamModel.from_pretrained(weights, dtype=torch.float32)
+        model.load_state_dict(EdgeTamModel.from_pretrained(weights, dtype=torch.float32).state_dict())
     else:
-        model = EdgeTamModel(architecture.config(trunk=trunk))
         initialize(model)
         architecture.load_imagenet(model, trunk)
     # positions of the feature maps, which only the memory of videos reads

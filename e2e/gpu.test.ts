@@ -130,3 +130,39 @@ test("a GPU that is lost in mid-use is replaced, and the image encoded again", a
   expectClose(after, before);
   expect(["webgpu", "wasm"]).toContain(device.encoder);
 });
+
+test.each(["preprocess", "encode", "decode", "everything"] as const)(
+  "a GPU that is lost in the phase %s: the same answer, from another device",
+  async (phase) => {
+    // a page's message destroys the device that the worker made last
+    await toy.beforeWorkers(`
+      const request = GPUAdapter.prototype.requestDevice;
+      let device;
+      GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await request.apply(this, args)); };
+      new BroadcastChannel("lose").onmessage = () => device?.destroy();
+    `);
+    const answer = await toy.page.evaluate(async (when) => {
+      const segmenter = await window.sam2.createSegmenter({ model: "models/toy/model.json", device: "webgpu" });
+      const prompt = { point_coords: [[192, 112]], point_labels: [1] };
+      const grid = { points_per_side: 2, pred_iou_thresh: 0, stability_score_thresh: 0 };
+      const channel = new BroadcastChannel("lose");
+      const lose = (): void => channel.postMessage("");
+      const image = await segmenter.setImage("photo/truck.png", {
+        onProgress: (phase) => phase === when && lose(),
+      });
+      if (when === "everything") {
+        const expected = await segmenter.segmentEverything(image, { ...grid, points_per_batch: 1 });
+        let batches = 0;
+        const onProgress = (): void => {
+          if (++batches === 2) lose();
+        };
+        const came = await segmenter.segmentEverything(image, { ...grid, points_per_batch: 1, onProgress });
+        return { came: came.map(({ area }) => area), expected: expected.map(({ area }) => area) };
+      }
+      const answer = segmenter.segment({ image, ...prompt });
+      if (when === "decode") lose();
+      return { came: [...(await answer).scores.data], expected: null };
+    }, phase);
+    expectClose(answer.came, answer.expected ?? (await expectedScores()));
+  },
+);

@@ -19,6 +19,16 @@ function opened(): OpenModel {
 }
 
 const api = {
+  /** Takes a lock and keeps it as long as the worker lives; resolves when it has it. */
+  holdLock: (name: string): Promise<void> =>
+    new Promise((held, failed) => {
+      const forever = (): Promise<never> => {
+        held();
+        return new Promise(() => undefined);
+      };
+      navigator.locks.request(name, forever).catch(failed);
+    }),
+
   async open(request: OpenRequest, onProgress: (progress: OpenProgress) => void): Promise<Opened> {
     model = await openModel(request, onProgress);
     return model.opened;

@@ -21,6 +21,8 @@ export class Connection {
   readonly #remote: Comlink.Remote<WorkerApi>;
   /** Reject the calls that are not answered yet. */
   readonly #waiting = new Set<(reason: unknown) => void>();
+  /** Ends the watch over the worker. */
+  readonly #watch = new AbortController();
   #ended: Error | null = null;
   #opened: Opened | undefined;
 
@@ -42,12 +44,29 @@ export class Connection {
     const connection = new Connection();
     const listener = Comlink.proxy((progress: OpenProgress) => onProgress?.(progress));
     try {
+      await connection.#watchOver(signal);
       connection.#opened = await connection.call((remote) => remote.open(request, listener), signal);
       return connection;
     } catch (error) {
       connection.close(error as Error);
       throw error;
     }
+  }
+
+  /**
+   * Notices when the worker ends by itself, as when the browser has no memory for it: no event tells, but a
+   * lock that the worker holds to its end becomes free. Pages without https have no locks, and no watch.
+   */
+  async #watchOver(signal: AbortSignal | undefined): Promise<void> {
+    const { locks } = navigator as Partial<Navigator>;
+    if (!locks) return;
+    const name = `sam2-web/worker/${crypto.randomUUID()}`;
+    await this.call((remote) => remote.holdLock(name), signal);
+    locks
+      .request(name, { signal: this.#watch.signal }, () =>
+        this.close(new Sam2Error("DeviceError", "the worker ended; restart() opens the model again")),
+      )
+      .catch(() => undefined);
   }
 
   /** What was opened. */
@@ -75,6 +94,7 @@ export class Connection {
   close(reason: Error): void {
     if (this.#ended) return;
     this.#ended = reason;
+    this.#watch.abort();
     for (const reject of this.#waiting) reject(reason);
     this.#waiting.clear();
     this.#remote[Comlink.releaseProxy]();

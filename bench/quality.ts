@@ -10,7 +10,7 @@ import { decode } from "fast-png";
 import { launchBrowser } from "headless/browser";
 import type { Question } from "headless/segment-job";
 import { serve } from "headless/server";
-import { decodeRle, type Mask } from "sam2-web";
+import { decodeRle, type Mask, maskIou } from "sam2-web";
 
 /** A line of prompts.json. */
 interface Prompt {
@@ -35,16 +35,6 @@ export interface QualityReport {
   readonly click5: Quality;
   readonly box: Quality;
   readonly baselines: { readonly disc: number; readonly box: number };
-}
-
-function iou(a: Uint8Array, b: Uint8Array): number {
-  let both = 0;
-  let either = 0;
-  for (let i = 0; i < a.length; i++) {
-    both += (a[i] as number) & (b[i] as number);
-    either += (a[i] as number) | (b[i] as number);
-  }
-  return both / Math.max(either, 1);
 }
 
 /** The pixel farthest from all that is not in the mask (chamfer distance 3-4); null where it is empty. */
@@ -112,8 +102,8 @@ export async function quality(set: string, model: string): Promise<QualityReport
         const { shown, three } = await page.evaluate((asked) => window.quality.ask(asked), question);
         const first = decodeRle(shown);
         if (name !== null) {
-          found[name].top.push(iou(first.data, mask.data));
-          found[name].best.push(Math.max(...three.map((rle) => iou(decodeRle(rle).data, mask.data))));
+          found[name].top.push(maskIou(first, mask));
+          found[name].best.push(Math.max(...three.map((rle) => maskIou(decodeRle(rle), mask))));
         }
         return first;
       };
@@ -133,11 +123,10 @@ export async function quality(set: string, model: string): Promise<QualityReport
     await server.close();
   }
   const share = mean(truths.map(({ mask, area }) => area / mask.data.length));
-  const painted = ({ width, data }: Mask, inside: (x: number, y: number) => boolean): number =>
-    iou(
-      Uint8Array.from(data, (_, i) => Number(inside(i % width, Math.floor(i / width)))),
-      data,
-    );
+  const painted = (mask: Mask, inside: (x: number, y: number) => boolean): number => {
+    const data = mask.data.map((_, i) => Number(inside(i % mask.width, Math.floor(i / mask.width))));
+    return maskIou({ ...mask, data }, mask);
+  };
   const discs = truths.map(({ mask, prompt: { point } }) => {
     const radius2 = (share * mask.data.length) / Math.PI;
     return painted(mask, (x, y) => (x - point[0]) ** 2 + (y - point[1]) ** 2 < radius2);

@@ -11,6 +11,8 @@ export const ERROR_NAMES = [
   "UnsupportedPromptError",
   /** The image cannot be read, or is too large. */
   "InvalidImageError",
+  /** A mask, an RLE or the index of a mask is not as documented. */
+  "InvalidMaskError",
   /** The image was released, or made room for others. */
   "ImageReleasedError",
   /** No model has this name. */

@@ -18,7 +18,16 @@ export type { EverythingMask, EverythingProgress } from "./everything/everything
 export type { EverythingOptions, OutputMode } from "./everything/options.ts";
 export { type ImageHeader, readImageHeader } from "./image/header.ts";
 export type { ImageSource } from "./image/source.ts";
-export { type BoxXYWH, type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "./mask/mask.ts";
+export {
+  type BoxXYWH,
+  type Mask,
+  maskArea,
+  maskBox,
+  maskIou,
+  resizeLogits,
+  resizeMask,
+  stabilityScore,
+} from "./mask/mask.ts";
 export {
   type CanvasFormat,
   type Color,

@@ -1,4 +1,5 @@
 /** Low-resolution logits → full-size masks, and what can be said of a mask. */
+import { Sam2Error } from "sam2-contract";
 
 /** A binary mask: 0 and 1, row-major. */
 export interface Mask {
@@ -135,6 +136,29 @@ export function maskArea({ data }: Mask): number {
   let area = 0;
   for (let i = 0; i < data.length; i++) area += data[i] as number;
   return area;
+}
+
+/**
+ * Intersection over union of two masks of one size; 1 where both are empty.
+ *
+ * @throws InvalidMaskError for masks of different sizes
+ *
+ * @example
+ * ```ts
+ * maskIou(result.mask(0), result.mask(1)); // how much the two best masks agree
+ * ```
+ */
+export function maskIou(a: Mask, b: Mask): number {
+  if (a.width !== b.width || a.height !== b.height) {
+    throw new Sam2Error("InvalidMaskError", `expected a mask of ${a.width}×${a.height}, got ${b.width}×${b.height}`);
+  }
+  let both = 0;
+  let either = 0;
+  for (let i = 0; i < a.data.length; i++) {
+    both += (a.data[i] as number) & (b.data[i] as number);
+    either += (a.data[i] as number) | (b.data[i] as number);
+  }
+  return either === 0 ? 1 : both / either;
 }
 
 /**

@@ -64,7 +64,7 @@ function isBlankForEver(context: OffscreenCanvasRenderingContext2D, width: numbe
 
 function checkSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">): void {
   if (mask.width !== width || mask.height !== height) {
-    throw new RangeError(`expected a mask of ${width}×${height}, got ${mask.width}×${mask.height}`);
+    throw new Sam2Error("InvalidMaskError", `expected a mask of ${width}×${height}, got ${mask.width}×${mask.height}`);
   }
 }
 
@@ -98,7 +98,7 @@ function blend(pixels: Uint8ClampedArray, mask: Mask, color: Color, opacity: num
  * Draws an overlay at the size of the picture.
  *
  * @returns a canvas, to be shown, or turned into something else by `exportCanvas`
- * @throws RangeError for a mask of another size
+ * @throws InvalidMaskError for a mask of another size
  * @throws InvalidImageError where the browser has no canvas as large as the picture
  *
  * @example
@@ -148,7 +148,7 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
  * The object alone, on transparent ground.
  *
  * @param crop whether the result is only as large as the object's box; `true` by default
- * @throws RangeError for a mask of another size, or an empty one that is to be cropped
+ * @throws InvalidMaskError for a mask of another size, or an empty one that is to be cropped
  * @throws InvalidImageError where the browser has no canvas as large as that
  *
  * @example
@@ -160,7 +160,7 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
 export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): OffscreenCanvas {
   checkSize(mask, picture);
   const [left, top, width, height] = crop ? maskBox(mask) : [0, 0, mask.width, mask.height];
-  if (width === 0 || height === 0) throw new RangeError("an empty mask has nothing to cut out");
+  if (width === 0 || height === 0) throw new Sam2Error("InvalidMaskError", "an empty mask has nothing to cut out");
   const [canvas, context] = canvasOf(width, height);
   context.drawImage(picture, -left, -top, mask.width, mask.height);
   const image = context.getImageData(0, 0, width, height);
@@ -206,7 +206,7 @@ export interface LabelMap {
 /**
  * Combines masks of one size.
  *
- * @throws RangeError when there are none, when their sizes differ, or for more than 65,535
+ * @throws InvalidMaskError when there are none, when their sizes differ, or for more than 65,535
  *
  * @example
  * ```ts
@@ -218,8 +218,9 @@ export interface LabelMap {
  */
 export function toLabelMap(masks: readonly Mask[]): LabelMap {
   const [first] = masks;
-  if (!first) throw new RangeError("a label map needs at least one mask");
-  if (masks.length > 65_535) throw new RangeError(`a label map has room for 65535 masks, got ${masks.length}`);
+  if (!first) throw new Sam2Error("InvalidMaskError", "a label map needs at least one mask");
+  if (masks.length > 65_535)
+    throw new Sam2Error("InvalidMaskError", `a label map has room for 65535 masks, got ${masks.length}`);
   const { width, height } = first;
   const data = new Uint16Array(width * height);
   const largestFirst = masks.map((mask, i) => ({ mask, i, area: maskArea(mask) })).sort((a, b) => b.area - a.area);

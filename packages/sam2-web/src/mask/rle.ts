@@ -1,4 +1,5 @@
 /** COCO run-length encoding: runs down the columns, starting with zeros; the compressed form is pycocotools'. */
+import { Sam2Error } from "sam2-contract";
 import type { Mask } from "./mask.ts";
 
 /** Compressed COCO RLE, as pycocotools writes it; `size` is height, width. */
@@ -95,7 +96,7 @@ export function compressRuns(runs: readonly number[], size: readonly [number, nu
 /**
  * Reads runs back.
  *
- * @throws RangeError when the runs do not add up to the size
+ * @throws InvalidMaskError when the runs do not add up to the size
  *
  * @example
  * ```ts
@@ -108,7 +109,7 @@ export function expandRuns({ size: [height, width], counts }: Rle): number[] {
     let value = 0;
     let shift = 0;
     for (let more = true; more; shift += 5) {
-      if (at >= counts.length) throw new RangeError("RLE: the last number is cut off");
+      if (at >= counts.length) throw new Sam2Error("InvalidMaskError", "RLE: the last number is cut off");
       const code = counts.charCodeAt(at++) - 48;
       value |= (code & 0x1f) << shift;
       more = (code & 0x20) !== 0;
@@ -121,16 +122,17 @@ export function expandRuns({ size: [height, width], counts }: Rle): number[] {
   for (const [index, run] of runs.entries()) {
     total += run;
     if (run < 0 || total > width * height)
-      throw new RangeError(`RLE: run ${index} of ${run} leaves the ${width}×${height} mask`);
+      throw new Sam2Error("InvalidMaskError", `RLE: run ${index} of ${run} leaves the ${width}×${height} mask`);
   }
-  if (total !== width * height) throw new RangeError(`RLE: runs add up to ${total}, expected ${width * height}`);
+  if (total !== width * height)
+    throw new Sam2Error("InvalidMaskError", `RLE: runs add up to ${total}, expected ${width * height}`);
   return runs;
 }
 
 /**
  * Decodes what `encodeRle` and pycocotools write.
  *
- * @throws RangeError when the runs do not add up to the size
+ * @throws InvalidMaskError when the runs do not add up to the size
  *
  * @example
  * ```ts

@@ -1,4 +1,5 @@
 /** The answer to a prompt, on the page's side. */
+import { Sam2Error } from "sam2-contract";
 import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
 import type { Prediction } from "../predictor/predictor.ts";
 import type { Tensor } from "../prompt/prompt.ts";
@@ -59,7 +60,10 @@ export class SegmentResult {
   #plane(object: number, index: number, { data, dims } = this.settledLogits): [Float32Array, number] {
     const [batch = 0, count = 0, side = 0] = dims;
     if (!(object >= 0 && object < batch && index >= 0 && index < count)) {
-      throw new RangeError(`mask ${index} of object ${object}: there are ${count} masks of ${batch} objects`);
+      throw new Sam2Error(
+        "InvalidMaskError",
+        `mask ${index} of object ${object}: there are ${count} masks of ${batch} objects`,
+      );
     }
     const at = object * count + index;
     return [data.subarray(at * side * side, (at + 1) * side * side), side];

@@ -2,7 +2,15 @@
 import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Mask, maskArea, maskBox, resizeLogits, resizeMask, stabilityScore } from "../../src/mask/mask.ts";
+import {
+  type Mask,
+  maskArea,
+  maskBox,
+  maskIou,
+  resizeLogits,
+  resizeMask,
+  stabilityScore,
+} from "../../src/mask/mask.ts";
 import { decodeRle, encodeRle, type Rle } from "../../src/mask/rle.ts";
 
 const PHOTO = new URL("../../../../models/reference/fixtures/photo/expected.json", import.meta.url);
@@ -53,6 +61,24 @@ describe("area and box", () => {
     [mask("0110", "0100", "0000"), 3, [1, 0, 2, 2]],
   ])("%#", (given, area, box) => {
     expect([maskArea(given), maskBox(given)]).toEqual([area, box]);
+  });
+});
+
+describe("intersection over union", () => {
+  test.each<[string, Mask, Mask, number]>([
+    ["the same", mask("110", "011"), mask("110", "011"), 1],
+    ["half of it", mask("11", "00"), mask("10", "00"), 0.5],
+    ["nothing in common", mask("10", "00"), mask("00", "01"), 0],
+    ["one is empty", mask("11", "11"), mask("00", "00"), 0],
+    ["both are empty", mask("0"), mask("0"), 1],
+  ])("%s", (_, a, b, expected) => {
+    expect(maskIou(a, b)).toBe(expected);
+    expect(maskIou(b, a)).toBe(expected);
+  });
+
+  test("masks of different sizes are refused by name", () => {
+    const two = (): number => maskIou(mask("10"), mask("1", "0"));
+    expect(two).toThrow(expect.objectContaining({ name: "InvalidMaskError" }));
   });
 });
 

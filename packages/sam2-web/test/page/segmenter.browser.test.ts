@@ -6,9 +6,9 @@ import {
   decodeRle,
   type EverythingMask,
   type EverythingOptions,
-  type Mask,
   maskArea,
   maskBox,
+  maskIou,
   maskToPolygons,
   type Rle,
   type Segmenter,
@@ -45,20 +45,13 @@ function maskInput(side: number): { data: Float32Array; dims: number[] } {
   return { data: Float32Array.from({ length: side * side }, (_, i) => 9 * Math.sin(0.021 * i)), dims: [side, side] };
 }
 
-function iou(a: Mask, b: Mask): number {
-  let both = 0;
-  for (let i = 0; i < a.data.length; i++) both += (a.data[i] as number) & (b.data[i] as number);
-  const either = maskArea(a) + maskArea(b) - both;
-  return either === 0 ? 1 : both / either;
-}
-
 /** Scores within 1e-3 and masks of IoU ≥ 0.999, for each object and each of its masks. */
 function expectAnswer(result: SegmentResult, scores: number[][], masks: Rle[][], name: string): void {
   for (const [object, expected] of masks.entries()) {
     for (const [index, rle] of expected.entries()) {
       const came = result.scores.data[object * expected.length + index];
       expect(came, name).toBeCloseTo(scores[object]?.[index] as number, 3);
-      expect(iou(result.mask(index, object), decodeRle(rle)), name).toBeGreaterThanOrEqual(0.999);
+      expect(maskIou(result.mask(index, object), decodeRle(rle)), name).toBeGreaterThanOrEqual(0.999);
     }
   }
 }
@@ -232,7 +225,7 @@ describe("everything mode", () => {
       for (const [i, expected] of masks.entries()) {
         const { segmentation, predicted_iou, stability_score, point_coords, crop_box } = came[i] as EverythingMask;
         const mask = decodeRle(segmentation as Rle);
-        expect(iou(mask, decodeRle(expected.segmentation)), name).toBeGreaterThanOrEqual(0.99);
+        expect(maskIou(mask, decodeRle(expected.segmentation)), name).toBeGreaterThanOrEqual(0.99);
         expect(predicted_iou, name).toBeCloseTo(expected.predicted_iou, 3);
         expect(stability_score, name).toBeCloseTo(expected.stability_score, 3);
         expect({ point_coords: point_coords.flat().map(Math.fround), crop_box }, name).toEqual({

@@ -107,6 +107,11 @@ describe("refusals", () => {
     ["ragged points", { point_coords: [[1, 1], [2]], point_labels: [1, 1] }, /all rows of one length/],
     ["text for a number", { point_coords: [["1", 1]], point_labels: [1] }, /array of numbers/],
     ["NaN", { point_coords: [[Number.NaN, 1]], point_labels: [1] }, /finite numbers, got NaN at index 0/],
+    [
+      "infinity in a typed array",
+      { box: Float32Array.of(1, 2, Number.POSITIVE_INFINITY, 4) },
+      /box: expected finite numbers, got Infinity at index 2/,
+    ],
     ["no JSON", { box: "[1,2" }, /box: expected a JSON array, got "\[1,2"/],
     ["JSON of another kind", { box: "{}" }, /box: expected an array/],
     ["three box values", { box: [1, 2, 3] }, /\[4\] or \[B,4\].*got shape \[3\]/],

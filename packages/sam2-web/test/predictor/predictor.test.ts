@@ -48,6 +48,11 @@ class FakeSessions {
     this.held--;
   }
 
+  async isLost(): Promise<boolean> {
+    await Promise.resolve();
+    return this.lost !== null;
+  }
+
   onGpu(): null {
     return null;
   }

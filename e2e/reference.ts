@@ -1,7 +1,7 @@
 /** What PyTorch answers to each kind of prompt about the fixtures' photograph, and how an answer is compared with it. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { decodeRle, type Mask, type Rle, type SegmentPrompt } from "sam2-web";
+import { decodeRle, maskIou, type Rle, type SegmentPrompt } from "sam2-web";
 import { expect } from "vitest";
 
 /** The folder of the photograph and of the answers. */
@@ -21,12 +21,6 @@ export async function readCases(file: string): Promise<readonly Case[]> {
   return JSON.parse(await readFile(`${PHOTO}${file}`, "utf8"));
 }
 
-function iou(a: Mask, b: Mask): number {
-  const both = a.data.reduce((sum, value, i) => sum + (value & (b.data[i] as number)), 0);
-  const either = a.data.reduce((sum, value, i) => sum + (value | (b.data[i] as number)), 0);
-  return either === 0 ? 1 : both / either;
-}
-
 /** Scores within 5e-4, and masks of IoU ≥ 0.999. */
 export function expectSame(answer: Answer | undefined, { scores, masks, ...prompt }: Case): void {
   const name = JSON.stringify(prompt);
@@ -35,6 +29,6 @@ export function expectSame(answer: Answer | undefined, { scores, masks, ...promp
   for (const [i, rle] of masks.flat().entries()) {
     const came = answer.masks[i] ?? expect.fail(`too few masks for ${name}`);
     expect(came.size).toEqual(rle.size);
-    expect(iou(decodeRle(came), decodeRle(rle)), name).toBeGreaterThanOrEqual(0.999);
+    expect(maskIou(decodeRle(came), decodeRle(rle)), name).toBeGreaterThanOrEqual(0.999);
   }
 }

@@ -48,7 +48,7 @@ class FakeSessions {
     this.held--;
   }
 
-  async isLost(): Promise<boolean> {
+  async wasLost(): Promise<boolean> {
     await Promise.resolve();
     return this.lost !== null;
   }

@@ -412,6 +412,14 @@ test.each([
   );
 });
 
+test("labelme: an object without pixels has no shape", () => {
+  const empty = object("cat & dog", mask("000000", "000000", "000000", "000000", "000000", "000000"));
+  const { shapes } = toLabelme({ ...IMAGE, objects: [empty, object("object", SQUARE)] }) as {
+    shapes: { label: string }[];
+  };
+  expect(shapes.map(({ label }) => label)).toEqual(["object"]);
+});
+
 test("labelme: a polygon where one ring is the mask, a mask in its box elsewhere", () => {
   const { shapes, imagePath, imageHeight } = toLabelme(IMAGE) as {
     shapes: { label: string; shape_type: string; points: number[][]; mask: string | null }[];

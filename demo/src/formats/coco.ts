@@ -11,7 +11,7 @@ import {
   withClass,
 } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
-import { ImportError } from "./errors.ts";
+import { ImportError, shown } from "./errors.ts";
 import { fillPolygons, fillRuns } from "./fill.ts";
 import { joined } from "./join.ts";
 
@@ -98,20 +98,27 @@ export interface CocoLabels {
 /** An entry of one of the file's lists. @throws ImportError */
 function entry(value: unknown, list: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new ImportError(`${list}: expected objects with an id, got ${JSON.stringify(value)?.slice(0, 40)}`);
+  throw new ImportError(`${list}: expected objects with an id, got ${shown(value)}`);
+}
+
+/** A name; files have numbers for it, too. */
+function nameOf(value: unknown): string {
+  return typeof value === "string" ? value : shown(value);
 }
 
 /** Name and size of a picture. @throws ImportError */
 function readImage({ id, file_name, width, height }: Record<string, unknown>): Omit<LabeledImage, "objects"> {
   const isSide = (side: unknown): side is number => Number.isInteger(side) && (side as number) > 0;
   if (!isSide(width) || !isSide(height)) {
-    throw new ImportError(`image ${id}: expected its width and height in pixels, got ${width} and ${height}`);
+    throw new ImportError(
+      `image ${shown(id)}: expected its width and height in pixels, got ${shown(width)} and ${shown(height)}`,
+    );
   }
   if (width * height > MOST_PIXELS) {
-    throw new ImportError(`image ${id}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
+    throw new ImportError(`image ${shown(id)}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
   }
   // tools on Windows write its separators
-  return { id: randomId(), sha256: null, name: String(file_name).replaceAll("\\", "/"), width, height };
+  return { id: randomId(), sha256: null, name: nameOf(file_name).replaceAll("\\", "/"), width, height };
 }
 
 /**
@@ -130,7 +137,7 @@ export function fromCoco(text: string, onProgress?: Progress): CocoLabels {
   if (!Array.isArray(images) || !Array.isArray(annotations) || !Array.isArray(categories)) {
     throw new ImportError("expected the lists images, annotations and categories of a COCO file");
   }
-  const names = new Map(categories.map((each) => entry(each, "categories")).map(({ id, name }) => [id, String(name)]));
+  const names = new Map(categories.map((each) => entry(each, "categories")).map(({ id, name }) => [id, nameOf(name)]));
   const read = new Map(
     images.map((each) => {
       const image = entry(each, "images");
@@ -144,7 +151,7 @@ export function fromCoco(text: string, onProgress?: Progress): CocoLabels {
     const image = read.get(image_id);
     if (className === undefined || !image) {
       throw new ImportError(
-        `annotation ${id}: its image ${image_id} or its category ${category_id} is not in the file`,
+        `annotation ${shown(id)}: its image ${shown(image_id)} or its category ${shown(category_id)} is not in the file`,
       );
     }
     const given: unknown = segmentation ?? [];
@@ -154,7 +161,7 @@ export function fromCoco(text: string, onProgress?: Progress): CocoLabels {
       try {
         image.objects.push(newObject(className, readSegmentation(given, image.width, image.height)));
       } catch (error) {
-        throw new ImportError(`annotation ${id}: ${(error as Error).message}`);
+        throw new ImportError(`annotation ${shown(id)}: ${(error as Error).message}`);
       }
     }
     onProgress?.(index + 1, annotations.length);

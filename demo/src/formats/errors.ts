@@ -9,3 +9,10 @@ export class ImportError extends Error {
 export class ExportError extends Error {
   override readonly name = "ExportError";
 }
+
+/** A value of a file, for a message: lists and objects are only named, however deep they are. */
+export function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value).slice(0, 80);
+}

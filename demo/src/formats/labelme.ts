@@ -14,16 +14,17 @@ interface Shape {
   readonly mask: string | null;
 }
 
-/** The content of the file beside the image. */
+/** The content of the file beside the image. An object without pixels has no shape. */
 export function toLabelme({ name, width, height, objects }: LabeledImage): object {
-  const shapes = objects.map(({ className, rle }): Shape => {
+  const shapes = objects.flatMap(({ className, rle }): Shape[] => {
     const mask = decodeRle(rle);
     const polygons = maskToPolygons(mask);
     const [only] = polygons;
-    const whole = polygons.length === 1 && only?.holes.length === 0;
+    if (!only) return [];
+    const whole = polygons.length === 1 && only.holes.length === 0;
     const shared = { label: className, group_id: null, description: "", flags: {} } as const;
-    if (whole && only) return { ...shared, points: only.outer, shape_type: "polygon", mask: null };
-    return { ...shared, ...inItsBox(mask), shape_type: "mask" };
+    if (whole) return [{ ...shared, points: only.outer, shape_type: "polygon", mask: null }];
+    return [{ ...shared, ...inItsBox(mask), shape_type: "mask" }];
   });
   return {
     version: "5.5.0",

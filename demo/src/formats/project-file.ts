@@ -22,7 +22,7 @@ import { distinct } from "../labels/names.ts";
 import { sha256Of } from "../labels/sha256.ts";
 import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
-import { ImportError } from "./errors.ts";
+import { ImportError, shown } from "./errors.ts";
 
 // it runs in a worker of its own, and pages with a strict policy allow no others
 configure({ useWebWorkers: false });
@@ -162,10 +162,10 @@ export async function readProjectFile(file: Blob): Promise<ProjectFile> {
   }
   await close();
   const { format, version } = (content ?? {}) as { format?: unknown; version?: unknown };
-  if (format !== FORMAT) throw new ImportError(`project.json: expected the format ${FORMAT}, got ${format}`);
+  if (format !== FORMAT) throw new ImportError(`project.json: expected the format ${FORMAT}, got ${shown(format)}`);
   if (version !== PROJECT_FILE_VERSION) {
     throw new ImportError(
-      `the project file is of version ${version}, and this page reads version ${PROJECT_FILE_VERSION}; reload the page to have its newest version`,
+      `the project file is of version ${shown(version)}, and this page reads version ${PROJECT_FILE_VERSION}; reload the page to have its newest version`,
     );
   }
   const labels = v.safeParse(Labels, content);

@@ -134,6 +134,10 @@ function checkHiddenSize(config: Sam2Config, others: Readonly<Record<string, num
   for (const [path, size] of Object.entries(others)) {
     if (size !== hiddenSize) throw invalid(path, `prompt_encoder_config.hidden_size ${hiddenSize}`, size);
   }
+  if (config.maskInputChannels < 4) {
+    // a mask is shrunk to a quarter of them first
+    throw invalid("prompt_encoder_config.mask_input_channels", "4 or more", config.maskInputChannels);
+  }
   if (hiddenSize % 8 !== 0) throw invalid("hidden_size", "a multiple of 8", hiddenSize);
   const inner = hiddenSize / config.attentionDownsampleRate;
   if (!Number.isInteger(inner / config.decoderHeads)) {

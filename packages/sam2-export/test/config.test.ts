@@ -112,6 +112,11 @@ describe("SAM 2", () => {
       /image_size: expected a whole number from 1 to 4096, got 1073741824/,
     ],
     [
+      "no quarter of a mask's channels",
+      (c) => Object.assign(prompt(c), { mask_input_channels: 3 }),
+      /mask_input_channels: expected 4 or more, got 3/,
+    ],
+    [
       "more blocks than an array holds",
       (c) => Object.assign(backbone(c), { blocks_per_stage: [1, 2, 2 ** 40, 1] }),
       /blocks_per_stage: expected a list of at most 256 whole numbers from 1 to 256, got \[1,2,1099511627776,1\]/,

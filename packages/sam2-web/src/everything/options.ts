@@ -77,6 +77,20 @@ const LIMITS: Partial<Record<keyof EverythingOptions, readonly [number, number, 
   min_mask_region_area: [0, Number.MAX_SAFE_INTEGER, "any"],
 };
 
+/** Options that are on or off. */
+const SWITCHES = ["use_m2m", "multimask_output"] as const;
+
+function invalid(name: string, expected: string, came: unknown): Sam2Error {
+  const shown = typeof came === "object" ? "something else" : String(came).slice(0, 80);
+  return new Sam2Error("InvalidPromptError", `${name}: expected ${expected}, got ${shown}`);
+}
+
+function arePointGrids(grids: unknown): boolean {
+  const isShare = (value: unknown): boolean => typeof value === "number" && value >= 0 && value <= 1;
+  const isPoint = (point: unknown): boolean => Array.isArray(point) && point.length === 2 && point.every(isShare);
+  return Array.isArray(grids) && grids.every((grid) => Array.isArray(grid) && grid.every(isPoint));
+}
+
 /** Fills in defaults. @throws InvalidPromptError */
 export function everythingSettings(options: EverythingOptions): Settings {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -85,13 +99,16 @@ export function everythingSettings(options: EverythingOptions): Settings {
     const value = settings[name as keyof Settings];
     const whole = kind === "any" || Number.isInteger(value);
     if (typeof value !== "number" || !(value >= least && value <= greatest) || !whole) {
-      const expected = `a${kind === "whole" ? " whole" : ""} number from ${least} to ${greatest}`;
-      throw new Sam2Error("InvalidPromptError", `${name}: expected ${expected}, got ${JSON.stringify(value)}`);
+      throw invalid(name, `a${kind === "whole" ? " whole" : ""} number from ${least} to ${greatest}`, value);
     }
   }
+  for (const name of SWITCHES) {
+    if (typeof settings[name] !== "boolean") throw invalid(name, "true or false", settings[name]);
+  }
+  if (!arePointGrids(settings.point_grids))
+    throw invalid("point_grids", "lists of points x, y in [0,1]", given.point_grids);
   if (!["coco_rle", "binary_mask", "polygon"].includes(settings.output_mode)) {
-    const expected = "coco_rle, binary_mask or polygon";
-    throw new Sam2Error("InvalidPromptError", `output_mode: expected ${expected}, got ${settings.output_mode}`);
+    throw invalid("output_mode", "coco_rle, binary_mask or polygon", settings.output_mode);
   }
   return settings;
 }

@@ -93,23 +93,48 @@ export function compressRuns(runs: readonly number[], size: readonly [number, nu
   return { size, counts: codes.join("") };
 }
 
+/** Pixels of the largest mask: the numbers in the text have 32 bits. */
+const MOST_PIXELS = 2 ** 31 - 1;
+
+function invalid(message: string): Sam2Error {
+  return new Sam2Error("InvalidMaskError", `RLE: ${message}`);
+}
+
+/** Checks the size, and the type of the rest. */
+function checkForm(rle: Rle): void {
+  const { size, counts } = (rle ?? {}) as Partial<Record<keyof Rle, unknown>>;
+  const isSide = (side: unknown): boolean => Number.isInteger(side) && (side as number) >= 1;
+  if (!Array.isArray(size) || size.length !== 2 || !size.every(isSide) || size[0] * size[1] > MOST_PIXELS) {
+    const isList = Array.isArray(size) && size.every((side) => typeof side === "number");
+    throw invalid(
+      `expected a size [height, width] of 1 to ${MOST_PIXELS} pixels, got ${isList ? `[${size}]` : typeof size}`,
+    );
+  }
+  if (typeof counts !== "string") throw invalid(`expected counts as text, got ${typeof counts}`);
+}
+
 /**
  * Reads runs back.
  *
- * @throws InvalidMaskError when the runs do not add up to the size
+ * @throws InvalidMaskError when the runs do not add up to the size, or the size is none
  *
  * @example
  * ```ts
  * expandRuns({ size: [2, 2], counts: "13" }); // [1, 3]: one pixel outside, then three inside
  * ```
  */
-export function expandRuns({ size: [height, width], counts }: Rle): number[] {
+export function expandRuns(rle: Rle): number[] {
+  checkForm(rle);
+  const {
+    size: [height, width],
+    counts,
+  } = rle;
   const runs: number[] = [];
   for (let at = 0; at < counts.length; ) {
     let value = 0;
     let shift = 0;
     for (let more = true; more; shift += 5) {
-      if (at >= counts.length) throw new Sam2Error("InvalidMaskError", "RLE: the last number is cut off");
+      if (at >= counts.length) throw invalid("the last number is cut off");
       const code = counts.charCodeAt(at++) - 48;
       value |= (code & 0x1f) << shift;
       more = (code & 0x20) !== 0;
@@ -121,18 +146,16 @@ export function expandRuns({ size: [height, width], counts }: Rle): number[] {
   let total = 0;
   for (const [index, run] of runs.entries()) {
     total += run;
-    if (run < 0 || total > width * height)
-      throw new Sam2Error("InvalidMaskError", `RLE: run ${index} of ${run} leaves the ${width}×${height} mask`);
+    if (run < 0 || total > width * height) throw invalid(`run ${index} of ${run} leaves the ${width}×${height} mask`);
   }
-  if (total !== width * height)
-    throw new Sam2Error("InvalidMaskError", `RLE: runs add up to ${total}, expected ${width * height}`);
+  if (total !== width * height) throw invalid(`runs add up to ${total}, expected ${width * height}`);
   return runs;
 }
 
 /**
  * Decodes what `encodeRle` and pycocotools write.
  *
- * @throws InvalidMaskError when the runs do not add up to the size
+ * @throws InvalidMaskError when the runs do not add up to the size, or the size is none
  *
  * @example
  * ```ts
@@ -163,6 +186,8 @@ export function decodeRle(rle: Rle): Mask {
 
 /**
  * Number of pixels in the mask.
+ *
+ * @throws InvalidMaskError as `decodeRle` does
  *
  * @example
  * ```ts

@@ -65,22 +65,34 @@ function invalid(field: string, expected: string, came: string): Sam2Error {
   return new Sam2Error("InvalidPromptError", `${field}: expected ${expected}, got ${came}`);
 }
 
-function shapeOf(value: unknown): number[] {
-  return Array.isArray(value) ? [value.length, ...(value.length > 0 ? shapeOf(value[0]) : [])] : [];
+/** No tensor of a prompt has more axes. */
+const MOST_AXES = 4;
+
+/** Lengths of nested arrays along their first elements. */
+function shapeOf(value: unknown, axes = MOST_AXES): number[] {
+  if (!Array.isArray(value) || axes === 0) return [];
+  return [value.length, ...(value.length > 0 ? shapeOf(value[0], axes - 1) : [])];
+}
+
+function isTensor(value: object): value is Tensor {
+  const { data, dims } = value as Partial<Record<keyof Tensor, unknown>>;
+  const isSize = (size: unknown): boolean => Number.isSafeInteger(size) && (size as number) >= 0;
+  return ArrayBuffer.isView(data) && Array.isArray(dims) && dims.every(isSize);
 }
 
 /** Reads nested arrays, typed arrays or JSON into a tensor; a ragged array is refused. */
 function readTensor(field: string, value: NumbersLike | Tensor): Tensor {
   if (ArrayBuffer.isView(value)) {
-    const data = Float32Array.from(value as Float32Array);
+    const data = Float32Array.from(value as Float32Array, Number);
     return checkFinite(field, { data, dims: [data.length] });
   }
-  if (typeof value === "object" && !Array.isArray(value) && "dims" in value) {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    if (!isTensor(value)) throw invalid(field, "an array, or a tensor of data and dims", "another object");
     const { data, dims } = value;
     if (data.length !== dims.reduce((product, size) => product * size, 1)) {
       throw invalid(field, `values for [${dims}]`, `${data.length} values`);
     }
-    return checkFinite(field, { data: Float32Array.from(data), dims });
+    return checkFinite(field, { data: Float32Array.from(data, Number), dims });
   }
   let array: unknown = value;
   if (typeof value === "string") {
@@ -90,9 +102,9 @@ function readTensor(field: string, value: NumbersLike | Tensor): Tensor {
       throw invalid(field, "a JSON array", JSON.stringify(value.slice(0, 80)));
     }
   }
-  if (!Array.isArray(array)) throw invalid(field, "an array", JSON.stringify(array));
+  if (!Array.isArray(array)) throw invalid(field, "an array", array === null ? "null" : typeof array);
   const dims = shapeOf(array);
-  const flat = array.flat(Number.POSITIVE_INFINITY);
+  const flat: unknown[] = array.flat(MOST_AXES - 1);
   const count = dims.reduce((product, size) => product * size, 1);
   if (flat.length !== count || flat.some((item) => typeof item !== "number")) {
     throw invalid(field, "an array of numbers, all rows of one length", `shape [${dims}] with ${flat.length} values`);
@@ -180,6 +192,10 @@ function readObjects(prompt: SegmentPrompt, maskSize: number): Objects {
  * @throws InvalidPromptError
  */
 export function toModelPrompt(prompt: SegmentPrompt, space: PromptSpace): ModelPrompt {
+  for (const name of ["multimask_output", "return_logits", "normalize_coords"] as const) {
+    const value: unknown = prompt[name];
+    if (value !== undefined && typeof value !== "boolean") throw invalid(name, "true or false", typeof value);
+  }
   const { count, points, coords, labels, boxes, mask } = readObjects(prompt, space.maskSize);
   const normalize = prompt.normalize_coords ?? true;
   const scale = [
@@ -210,7 +226,8 @@ export function toModelPrompt(prompt: SegmentPrompt, space: PromptSpace): ModelP
     }
   }
   return {
-    coords: { data: outCoords, dims: [count, total, 2] },
+    // finite numbers may be none once they are scaled
+    coords: checkFinite("coordinates in the model's pixels", { data: outCoords, dims: [count, total, 2] }),
     labels: { data: outLabels, dims: [count, total] },
     mask: mask === null ? null : repeated(mask, count),
     multimask: prompt.multimask_output ?? true,

@@ -48,8 +48,18 @@ describe("RLE", () => {
     ["too short", { size: [2, 2], counts: "1" }, /add up to 1, expected 4/],
     ["too long", { size: [1, 1], counts: "2" }, /leaves the 1×1 mask/],
     ["cut off", { size: [2, 2], counts: "P" }, /cut off/],
+    [
+      "no pixels, two billion columns",
+      { size: [0, 2 ** 31], counts: "" },
+      /size .* of 1 to 2147483647 pixels, got \[0,/,
+    ],
+    ["over 31 bits", { size: [65_536, 65_536], counts: "" }, /size .* got \[65536,65536\]/],
+    ["no size", { size: 1 as unknown as [number, number], counts: "1" }, /size .* got number/],
+    ["runs as numbers", { size: [1, 1], counts: [1] as unknown as string }, /counts as text, got object/],
   ])("%s", (_, rle, message) => {
-    expect(() => decodeRle(rle)).toThrow(message);
+    expect(() => decodeRle(rle)).toThrow(
+      expect.objectContaining({ name: "InvalidMaskError", message: expect.stringMatching(message) }),
+    );
   });
 });
 

@@ -104,6 +104,28 @@ describe("refusals", () => {
     ],
     ["label 2", { point_coords: [[1, 1]], point_labels: [2] }, /point_labels: expected 0 or 1, got 2/],
     ["three coordinates", { point_coords: [[1, 1, 1]], point_labels: [1] }, /\[N,2\] or \[B,N,2\], got shape \[1,3\]/],
+    [
+      "null",
+      { point_coords: null as unknown as number[], point_labels: [1] },
+      /point_coords: expected an array, got null/,
+    ],
+    [
+      "a tensor without sizes",
+      { point_coords: { data: Float32Array.of(1, 1), dims: 2 } as never, point_labels: [1] },
+      /an array, or a tensor of data and dims/,
+    ],
+    ["nested too deep", { box: [[[[[1, 1, 2, 2]]]]] }, /all rows of one length/],
+    ["a typed array with NaN", { box: Float32Array.of(0, 0, Number.NaN, 1) }, /box: expected finite numbers, got NaN/],
+    [
+      "far beyond float32",
+      { point_coords: [[3e38, 1]], point_labels: [1] },
+      /the model's pixels: expected finite numbers/,
+    ],
+    [
+      "a switch that is none",
+      { box: [0, 0, 1, 1], multimask_output: "no" as never },
+      /multimask_output: expected true or false/,
+    ],
     ["ragged points", { point_coords: [[1, 1], [2]], point_labels: [1, 1] }, /all rows of one length/],
     ["text for a number", { point_coords: [["1", 1]], point_labels: [1] }, /array of numbers/],
     ["NaN", { point_coords: [[Number.NaN, 1]], point_labels: [1] }, /finite numbers, got NaN at index 0/],

@@ -214,10 +214,12 @@ const COMMANDS = {
   },
   test: {
     takes: "[FILTER…]",
-    does: "check, then the tests in browsers; with a filter, the tests in files that match it",
+    does: "check, a minute of fuzz, then the tests in browsers; with a filter, the tests in files that match it",
     async run(filters) {
       if (filters.length > 0) return test(["node", ...BROWSER_PROJECTS], filters);
       await COMMANDS.check.run();
+      // the same cases each time: whether a change lands is no matter of chance
+      program("e2e/fuzz/main.ts", ["60", "--seed", "1", "--no-keep"]);
       await test(BROWSER_PROJECTS, []);
     },
   },
@@ -243,6 +245,14 @@ const COMMANDS = {
       await prepare();
       program("e2e/browsers/install.ts", []);
       run(tool("vitest"), ["run", "--project", "browsers", ...filters]);
+    },
+  },
+  fuzz: {
+    takes: "[SECONDS]",
+    does: "feed every reader with broken input; what fails is kept in e2e/fuzz/corpus",
+    async run(args) {
+      await prepare();
+      program("e2e/fuzz/main.ts", args);
     },
   },
   format: {

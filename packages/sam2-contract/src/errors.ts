@@ -25,6 +25,8 @@ export const ERROR_NAMES = [
   "IntegrityError",
   /** The device cannot run the model. */
   "DeviceError",
+  /** onnxruntime-web did not start, with one thread either. */
+  "RuntimeStartError",
   /** The segmenter was disposed of. */
   "DisposedError",
   /** Bytes are not a safetensors file. */

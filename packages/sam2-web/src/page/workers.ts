@@ -1,5 +1,5 @@
 /** The life of a segmenter's workers: they are opened, restarted and ended together. */
-import { Sam2Error } from "sam2-contract";
+import { isSam2Error, Sam2Error } from "sam2-contract";
 import type { Opened, OpenProgress, OpenRequest } from "../predictor/open.ts";
 import { abortable, Connection } from "./connection.ts";
 import type { SegmenterOptions } from "./options.ts";
@@ -141,7 +141,12 @@ async function connectPair(
   }
 }
 
-function connect(options: SegmenterOptions, quality: "draft" | "full", signal?: AbortSignal): Promise<Connection> {
+/** Opens a worker. Where its threads hang at their start, another takes its place, with one thread. */
+async function connect(
+  options: SegmenterOptions,
+  quality: "draft" | "full",
+  signal?: AbortSignal,
+): Promise<Connection> {
   const { device = "auto", softwareGpu, threads, acceptChanges = false, embeddingBudget = 256e6, maxPixels } = options;
   const another = typeof options.draft === "boolean" ? undefined : options.draft;
   const isDraft = quality === "draft";
@@ -157,7 +162,14 @@ function connect(options: SegmenterOptions, quality: "draft" | "full", signal?: 
     embeddingBudget,
     maxPixels,
   };
-  return Connection.open(request, (progress: OpenProgress) => options.onProgress?.(progress), signal);
+  const onProgress = (progress: OpenProgress): void => options.onProgress?.(progress);
+  try {
+    return await Connection.open(request, onProgress, signal);
+  } catch (error) {
+    if (!isSam2Error(error, "RuntimeStartError") || threads === 1) throw error;
+    const threadsReason = "one thread, since several did not start";
+    return Connection.open({ ...request, threads: 1, threadsReason }, onProgress, signal);
+  }
 }
 
 /** Does a task, and stops waiting for it when the signal is aborted. */

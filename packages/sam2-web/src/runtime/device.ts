@@ -22,6 +22,8 @@ export interface DeviceOptions {
   readonly softwareGpu?: boolean | undefined;
   /** Threads of the WASM provider; the runtime's default when absent. */
   readonly threads?: number | undefined;
+  /** Why there are so many threads, where that is of interest. */
+  readonly threadsReason?: string | undefined;
 }
 
 /** What opening sessions is busy with. */
@@ -104,8 +106,11 @@ export async function openSessions(
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions> {
   const safe = model.forms.at(-1) as ModelForm;
-  const onWasm = async (reason: string): Promise<OpenedSessions> => {
+  const because = (...reasons: string[]): string =>
+    [...reasons, ...(options.threadsReason ? [options.threadsReason] : [])].join("; ");
+  const onWasm = async (why: string): Promise<OpenedSessions> => {
     onPhase("compile");
+    const reason = because(why);
     const { spec, bytes } = await safe.load();
     const { threads } = options;
     return { spec, sessions: await Sessions.create(spec, bytes, { gpu: null, decoder: "wasm", threads, reason }) };
@@ -131,7 +136,7 @@ export async function openSessions(
       if (typeof gpu === "string") break;
       onPhase("compile");
       const { spec, bytes } = await form.load();
-      const reason = [`runs on ${adapter}`, ...described(faults)].join("; ");
+      const reason = because(`runs on ${adapter}`, ...described(faults));
       let sessions: Sessions | undefined;
       try {
         sessions = await within(HUNG, Sessions.create(spec, bytes, { gpu, decoder, threads: options.threads, reason }));
@@ -143,6 +148,8 @@ export async function openSessions(
       } catch (error) {
         // files that do not fit the contract are wrong on every device
         if (error instanceof Sam2Error && error.name === "InvalidModelError") throw error;
+        // and threads that hang say nothing of the GPU
+        if (error instanceof Sam2Error && error.name === "RuntimeStartError") throw error;
         fault = { part: "decoder", problem: (error as Error).message };
         sessions?.abandon();
         gpu.device.destroy();

@@ -44,6 +44,9 @@ export interface Decoded {
 
 type Runtime = typeof Ort;
 
+/** What has not started with several threads in this time, in milliseconds, has hung; the download is in it. */
+const STARTED = 45_000;
+
 async function loadRuntime(backend: Backend, threads: number | undefined): Promise<Runtime> {
   // both are literal so that bundlers see them
   const runtime: Runtime =
@@ -58,7 +61,10 @@ async function loadRuntime(backend: Backend, threads: number | undefined): Promi
           mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url).href,
           wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href,
         };
-  runtime.env.wasm.numThreads = threadCount(threads);
+  const count = threadCount(threads);
+  runtime.env.wasm.numThreads = count;
+  // in Firefox, threads were seen to hang at their start; one thread has none to wait for
+  runtime.env.wasm.initTimeout = count > 1 ? STARTED : 0;
   runtime.env.logLevel = "error";
   return runtime;
 }
@@ -124,7 +130,8 @@ export class Sessions {
   /**
    * Opens a model where `placement` says.
    *
-   * @throws InvalidModelError when WASM refuses the files; what a GPU says otherwise
+   * @throws RuntimeStartError when threads hang at their start: of use is then only a worker of one thread;
+   *   InvalidModelError when WASM refuses the files; what a GPU says otherwise
    */
   static async create(spec: ModelSpec, bytes: ModelBytes, placement: Placement): Promise<Sessions> {
     const { gpu, reason } = placement;
@@ -148,6 +155,9 @@ export class Sessions {
       outputs: "cpu" | "gpu-buffer",
     ): Promise<Ort.InferenceSession> =>
       runtime.InferenceSession.create(bytes[part], sessionOptions(where, outputs)).catch((cause: unknown) => {
+        if ((cause as Error).message.includes("due to timeout")) {
+          throw new Sam2Error("RuntimeStartError", `onnxruntime-web did not start in ${STARTED / 1000} s`, { cause });
+        }
         if (gpu) throw cause;
         throw new Sam2Error(
           "InvalidModelError",

@@ -1,4 +1,5 @@
 /** The life of a segmenter's workers: opening, restarting and ending, in every order. */
+import { Sam2Error } from "sam2-contract";
 import { beforeEach, expect, test, vi } from "vitest";
 import { Workers } from "../../src/page/workers.ts";
 
@@ -7,6 +8,7 @@ interface FakeConnection {
   readonly opened: { readonly spec: object; readonly encodeTime: number | null };
   readonly ended: Error | null;
   readonly isDraft: boolean;
+  readonly threads: number | undefined;
   readonly signal: AbortSignal | undefined;
   finish(error?: Error): void;
 }
@@ -17,12 +19,13 @@ let encodeTime: number | null = null;
 vi.mock("../../src/page/connection.ts", async (original) => ({
   ...(await original<typeof import("../../src/page/connection.ts")>()),
   Connection: {
-    open: (request: { draft: boolean }, _: unknown, signal: AbortSignal | undefined) =>
+    open: (request: { draft: boolean; threads?: number }, _: unknown, signal: AbortSignal | undefined) =>
       new Promise((resolve, reject) => {
         const connection = {
           opened: { spec: {}, encodeTime },
           ended: null as Error | null,
           isDraft: request.draft,
+          threads: request.threads,
           signal,
           close(reason: Error) {
             connection.ended ??= reason;
@@ -78,6 +81,22 @@ test("the signal of the opening says nothing about a restart", async () => {
   expect(started[1]?.signal).toBeUndefined();
   started[1]?.finish();
   await restarted;
+});
+
+test("threads that hang at their start: another worker opens with one", async () => {
+  const opening = Workers.open({});
+  started[0]?.finish(new Sam2Error("RuntimeStartError", "it did not start"));
+  await turn();
+  expect(started.map(({ threads }) => threads)).toEqual([undefined, 1]);
+  started[1]?.finish();
+  expect((await (await opening).ready()).main).toBe(started[1]);
+});
+
+test("one thread that does not start either is an error", async () => {
+  const opening = Workers.open({ threads: 1 });
+  started[0]?.finish(new Sam2Error("RuntimeStartError", "it did not start"));
+  await expect(opening).rejects.toMatchObject({ name: "RuntimeStartError" });
+  expect(started).toHaveLength(1);
 });
 
 test("an aborted opening rejects with the reason", async () => {

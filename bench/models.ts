@@ -10,7 +10,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 /** The built-in model: its checkpoint, and its export. */
 export const MINI = { checkpoint: path("../models/sam2-mini"), onnx: path("../models/sam2-mini/onnx") } as const;
 
-/** A photograph with a free licence. */
+/** A photograph with a free license. */
 export const PHOTOS: string = path("../demo/public/samples");
 
 /** Where the maintainers' script puts SAM 2.1 tiny; see bench/README.md. */

@@ -17,7 +17,7 @@ const FOLDER = join(ROOT, ".cache", "consumer");
 const tool = (name: string): string => join(ROOT, "node_modules", ".bin", name);
 const installed = (...path: string[]): string => join(FOLDER, "node_modules", ...path);
 
-/** A consumer's code: a red disc on grey, one click on it. */
+/** A consumer's code: a red disc on gray, one click on it. */
 const code = (library: string, model: string): string => `
   import { createSegmenter } from "${library}";
   import { sam2Mini } from "${model}";

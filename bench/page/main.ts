@@ -236,7 +236,7 @@ const bench = {
     const scores = boxes.map((_, i) => ((i * 2654435761) % 1000) / 1000);
     const area = width * height;
     return {
-      "preprocessing: stretch 12 MP → 1024², normalise": {
+      "preprocessing: stretch 12 MP → 1024², normalize": {
         elements: area,
         peer: "pica",
         ...(await compare(

@@ -41,7 +41,7 @@ export function forgetError(): void {
   element("error").hidden = true;
 }
 
-/** Runs long work that can be cancelled while it is shown as busy. */
+/** Runs long work that can be canceled while it is shown as busy. */
 export async function cancellable(work: (signal: AbortSignal) => Promise<void>, advice: string): Promise<void> {
   const controller = new AbortController();
   stop = controller;

@@ -68,7 +68,7 @@ export class View {
     this.#canvas.width = Math.max(1, Math.round(clientWidth * ratio));
     this.#canvas.height = Math.max(1, Math.round(clientHeight * ratio));
     if (this.#fitted) {
-      this.#centre();
+      this.#center();
     } else {
       // what was in the middle stays there
       this.#left += (this.#canvas.width - before.width) / 2;
@@ -89,14 +89,14 @@ export class View {
     this.#draw();
   }
 
-  /** The whole picture, centred. */
+  /** The whole picture, centered. */
   fit(): void {
     this.#fitted = true;
-    this.#centre();
+    this.#center();
     this.#draw();
   }
 
-  #centre(): void {
+  #center(): void {
     const { width, height } = this.#canvas;
     if (!this.#picture) return;
     this.#scale = Math.min(width / this.#picture.width, height / this.#picture.height) * 0.98;
@@ -202,12 +202,12 @@ export class View {
     const columns = Float32Array.from({ length: width }, (_, x) => at(left + x, this.#left, picture.width));
     const row = new Float32Array(side + 1);
     for (let y = 0; y < height; y++) {
-      const centre = at(top + y, this.#top, picture.height);
-      const low = Math.floor(centre);
+      const center = at(top + y, this.#top, picture.height);
+      const low = Math.floor(center);
       const high = Math.min(low + 1, side - 1);
       for (let x = 0; x < side; x++) {
         const a = data[low * side + x] as number;
-        row[x] = a + ((data[high * side + x] as number) - a) * (centre - low);
+        row[x] = a + ((data[high * side + x] as number) - a) * (center - low);
       }
       row[side] = row[side - 1] as number;
       for (let x = 0; x < width; x++) {

@@ -55,7 +55,7 @@ test("500 objects on a picture, 200 pictures: a click takes no 100 ms more than 
     })),
   );
   await expect.poll(() => page.locator("#strip button").count(), { timeout: 60_000 }).toBe(200);
-  // only what is in view is drawn: the first picture that was added, and its neighbours
+  // only what is in view is drawn: the first picture that was added, and its neighbors
   const drawnThumbnails = (): Promise<number> => page.locator("#strip img[src]").count();
   await expect.poll(drawnThumbnails).toBeGreaterThan(5);
   expect(await drawnThumbnails()).toBeLessThan(50);

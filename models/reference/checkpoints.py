@@ -73,7 +73,7 @@ def toy_video_config(size: int) -> Sam2VideoConfig:
 
 
 @torch.no_grad()
-def randomise(model, seed: int) -> None:
+def randomize(model, seed: int) -> None:
     """Weights large enough that every path leaves its mark on the output."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in sorted(model.named_parameters()):
@@ -94,5 +94,5 @@ def random_model(config, seed: int = 0):
     """A Sam2Model or Sam2VideoModel of `config`, in evaluation mode."""
     kind = Sam2VideoModel if isinstance(config, Sam2VideoConfig) else Sam2Model
     model = kind(copy.deepcopy(config)).eval()
-    randomise(model, seed)
+    randomize(model, seed)
     return model

@@ -70,7 +70,7 @@ def without_small_regions(mask: np.ndarray, least: float) -> tuple[np.ndarray, b
 
 @torch.no_grad()
 def segment_everything(model, stretch, picture, options: dict) -> list[dict]:
-    """`stretch(picture, size)` gives normalised pixels; `options` are named as Meta's."""
+    """`stretch(picture, size)` gives normalized pixels; `options` are named as Meta's."""
     settings = dict(
         points_per_side=32,
         pred_iou_thresh=0.8,

@@ -1,4 +1,4 @@
-/** Reading and writing of files in a worker of their own, which ends with the work, or when that is cancelled. */
+/** Reading and writing of files in a worker of their own, which ends with the work, or when that is canceled. */
 import { proxy, type Remote, wrap } from "comlink";
 import type { Project } from "../labels/annotations.ts";
 import type { ExportedFile, Format } from "./archive.ts";

@@ -1,4 +1,4 @@
-/** Label pictures: one grey value for each class, as Pascal VOC's SegmentationClass counts them, or for one mask. */
+/** Label pictures: one gray value for each class, as Pascal VOC's SegmentationClass counts them, or for one mask. */
 import { encode } from "fast-png";
 import { decodeRle, maskArea, type Rle } from "sam2-web";
 import type { LabeledImage, ObjectClass } from "../labels/annotations.ts";

@@ -235,7 +235,7 @@ export class Graph {
     return this.node("Clip", [x, this.floats([0]), this.floats([6])], x.dims);
   }
 
-  /** Layer normalisation over the last axis. */
+  /** Layer normalization over the last axis. */
   norm(x: Value, { weight, bias }: Linear, epsilon: number): Value {
     return this.node("LayerNormalization", [x, this.constant(weight), this.constant(bias)], x.dims, {
       axis: -1,

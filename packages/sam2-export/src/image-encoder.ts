@@ -56,7 +56,7 @@ function convolve(graph: Graph, map: Value, { weight }: Linear): Value {
 }
 
 /**
- * `image` float32 [1,3,S,S], normalised → `image_embed` [1,C,S/16,S/16], `high_res_feats_0`
+ * `image` float32 [1,3,S,S], normalized → `image_embed` [1,C,S/16,S/16], `high_res_feats_0`
  * [1,C/8,S/4,S/4], `high_res_feats_1` [1,C/4,S/8,S/8].
  */
 export function buildImageEncoder(checkpoint: Checkpoint, config: Sam2Config, options: GraphOptions): Graph {

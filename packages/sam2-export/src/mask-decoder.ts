@@ -3,7 +3,7 @@
  * features, hypernetworks, predicted IoU and object score.
  *
  * Upscaling works on tokens, channels last: a 2×2 transposed convolution of stride 2 gives each
- * token four children side by side, so it is one matrix product, and layer normalisation needs no
+ * token four children side by side, so it is one matrix product, and layer normalization needs no
  * transposition. Only the four finished masks are put back into rows and columns.
  */
 import type { Sam2Config } from "./config.ts";
@@ -14,7 +14,7 @@ import { type Checkpoint, computed, type Linear, permuted, reshaped, stacked, tr
 
 const PREFIX = "mask_decoder";
 
-/** The reference's own default for channels-first normalisation. */
+/** The reference's own default for channels-first normalization. */
 const UPSCALE_NORM_EPS = 1e-6;
 
 /** A 2×2 transposed convolution of stride 2 over tokens: [B,M,in] → [B,M·4,out], children row by row. */

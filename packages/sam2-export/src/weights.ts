@@ -190,7 +190,7 @@ export class Checkpoint {
     };
   }
 
-  /** `weight` and `bias` of a layer normalisation. */
+  /** `weight` and `bias` of a layer normalization. */
   norm(name: string, width: number): Linear {
     return { weight: this.get(`${name}.weight`, [width]), bias: this.get(`${name}.bias`, [width]) };
   }

@@ -250,9 +250,9 @@ export function resizeBicubic(
 ): Float32Array {
   const taps = (from: number): { index: number[]; weight: number[] }[] =>
     Array.from({ length: size }, (_, position) => {
-      const centre = ((position + 0.5) * from) / size - 0.5;
-      const base = Math.floor(centre);
-      const t = centre - base;
+      const center = ((position + 0.5) * from) / size - 0.5;
+      const base = Math.floor(center);
+      const t = center - base;
       const index = [-1, 0, 1, 2].map((step) => Math.min(Math.max(base + step, 0), from - 1));
       return { index, weight: [1 + t, t, 1 - t, 2 - t].map(keysKernel) };
     });

@@ -123,7 +123,7 @@ export class FalService implements HostedService {
         return this.#stream(queued, logs);
       case "cancel":
         if (request.method !== "PUT") throw Problem.method("PUT", { detail: "Method Not Allowed" });
-        if (!this.#cancel(id, cancelled())) throw new Problem(400, { status: "ALREADY_COMPLETED" });
+        if (!this.#cancel(id, canceled())) throw new Problem(400, { status: "ALREADY_COMPLETED" });
         return json({ status: "CANCELLATION_REQUESTED" }, 202);
       case "result":
         if (queued.state !== "COMPLETED") throw falError(400, "Request is still in progress");
@@ -220,6 +220,6 @@ function idHeader({ id }: FalRequest): Record<string, string> {
   return { "x-fal-request-id": id };
 }
 
-function cancelled(): DOMException {
-  return new DOMException("the request was cancelled", "AbortError");
+function canceled(): DOMException {
+  return new DOMException("the request was canceled", "AbortError");
 }

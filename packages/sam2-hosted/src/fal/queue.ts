@@ -1,4 +1,4 @@
-/** The queue: requests in the order of their turns, their states, cancelling, and when they are forgotten. */
+/** The queue: requests in the order of their turns, their states, canceling, and when they are forgotten. */
 import { v4 as randomId } from "uuid";
 import { abortable } from "../http/abortable.ts";
 import type { HostedLimits } from "../http/limits.ts";
@@ -26,7 +26,7 @@ export interface QueuedRequest<T> {
 /** What a task gets. */
 export interface TaskContext {
   readonly id: string;
-  /** Aborted when the request is cancelled, or takes too long. */
+  /** Aborted when the request is canceled, or takes too long. */
   readonly signal: AbortSignal;
   log(message: string, level?: Log["level"]): void;
   /** Waits for the request's turn: from then to its end, no other one has it. */
@@ -36,7 +36,7 @@ export interface TaskContext {
 /** The queue has no room. */
 export class QueueFull extends Error {}
 
-/** The request has ended, and cannot be cancelled any more. */
+/** The request has ended, and cannot be canceled any more. */
 export class AlreadyCompleted extends Error {}
 
 interface Progress {

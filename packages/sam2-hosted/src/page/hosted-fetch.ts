@@ -36,7 +36,7 @@ export interface HostedOptions {
   readonly download?: typeof fetch | undefined;
   /** What a request may cost; see `HostedLimits` for the defaults. */
   readonly limits?: Partial<HostedLimits> | undefined;
-  /** Ends it: requests that are being answered are cancelled, kept files are freed, and later requests get a 503. */
+  /** Ends it: requests that are being answered are canceled, kept files are freed, and later requests get a 503. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -80,7 +80,7 @@ test("its queue: states, logs, metrics", async () => {
   expect(JSON.stringify(seen.at(-1)?.logs)).toContain("4 of 4 points");
 });
 
-test("a request that waits is cancelled; the result says so", async () => {
+test("a request that waits is canceled; the result says so", async () => {
   const fal = client({ autoSegment: () => never });
   const submit = () => fal.queue.submit(ENDPOINT, { input: { image_url } });
   const [first, second] = [await submit(), await submit()];
@@ -151,7 +151,7 @@ describe("an address of a picture", () => {
   });
 });
 
-test("a request that nobody waits for any more is cancelled", async () => {
+test("a request that nobody waits for any more is canceled", async () => {
   const stop = new AbortController();
   let signal: AbortSignal | undefined;
   const fetch = hosted({

@@ -1,4 +1,4 @@
-/** The queue: turns, states, cancelling, time, and what is forgotten. */
+/** The queue: turns, states, canceling, time, and what is forgotten. */
 import { describe, expect, test } from "vitest";
 import { AlreadyCompleted, Queue, QueueFull, type TaskContext } from "../../src/fal/queue.ts";
 
@@ -55,7 +55,7 @@ test("a request that is slow before its turn holds up nobody", async () => {
   expect([slow.state, quick.state]).toEqual(["IN_QUEUE", "IN_PROGRESS"]);
 });
 
-describe("cancelling", () => {
+describe("canceling", () => {
   test.each(["waits", "has its turn"])("a request that %s, though it does not listen", async (where) => {
     const { queue } = queueOf();
     const [busy, other] = [
@@ -66,16 +66,16 @@ describe("cancelling", () => {
       queue.submit(held().task),
     ];
     await pause();
-    const cancelled = where === "waits" ? other : busy;
-    queue.cancel(cancelled.id, new Error("stop"));
-    await expect(cancelled.result).rejects.toThrow("stop");
+    const canceled = where === "waits" ? other : busy;
+    queue.cancel(canceled.id, new Error("stop"));
+    await expect(canceled.result).rejects.toThrow("stop");
     await pause();
     expect([busy.state, other.state]).toEqual(
       where === "waits" ? ["IN_PROGRESS", "COMPLETED"] : ["COMPLETED", "IN_PROGRESS"],
     );
   });
 
-  test("one that waited and was cancelled passes its turn on", async () => {
+  test("one that waited and was canceled passes its turn on", async () => {
     const { queue } = queueOf();
     const first = held();
     queue.submit(first.task);

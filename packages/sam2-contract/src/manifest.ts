@@ -145,7 +145,11 @@ function readFile(files: Reader, part: "encoder" | "decoder"): ModelFile {
   return {
     name: file.text("name"),
     bytes: file.whole("bytes", 1, Number.MAX_SAFE_INTEGER),
-    sha256: file.field("sha256", "64 hexadecimal digits", (value) => /^[0-9a-f]{64}$/.test(String(value))),
+    sha256: file.field(
+      "sha256",
+      "64 hexadecimal digits",
+      (value) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value),
+    ),
     nodes: file.whole("nodes", 1, Number.MAX_SAFE_INTEGER),
   };
 }

@@ -29,6 +29,7 @@ test("what is right is read; unknown fields are left out", () => {
 });
 
 const deep = (levels: number): unknown => (levels === 0 ? 1 : { id: deep(levels - 1) });
+const nested: unknown = JSON.parse("[".repeat(20_000) + "]".repeat(20_000));
 
 test.each<[string, unknown, RegExp]>([
   ["null", null, /model\.json: expected an object, got null/],
@@ -57,6 +58,11 @@ test.each<[string, unknown, RegExp]>([
     "a short hash",
     { ...GOOD, files: { ...GOOD.files, decoder: { ...FILE, sha256: "ab" } } },
     /files\.decoder\.sha256: expected 64 hexadecimal digits, got "ab"/,
+  ],
+  [
+    "a list in a list, 20,000 deep, for a hash",
+    { ...GOOD, files: { ...GOOD.files, decoder: { ...FILE, sha256: nested } } },
+    /files\.decoder\.sha256: expected 64 hexadecimal digits/,
   ],
   ["an empty canary sample", { ...GOOD, canary: { masks: { values: [], largest: 1 } } }, /canary\.masks\.values/],
 ])("%s", (_, json, message) => {

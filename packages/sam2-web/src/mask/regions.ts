@@ -122,8 +122,9 @@ export function toRegionLimits({
   readonly max_sprinkle_area?: number | undefined;
 }): RegionLimits | null {
   for (const [field, area] of Object.entries({ max_hole_area, max_sprinkle_area })) {
-    if (!(area >= 0)) {
-      throw new Sam2Error("InvalidPromptError", `${field}: expected a number of cells, 0 or more, got ${area}`);
+    if (typeof area !== "number" || !(area >= 0)) {
+      const came = typeof area === "number" ? area : typeof area;
+      throw new Sam2Error("InvalidPromptError", `${field}: expected a number of cells, 0 or more, got ${came}`);
     }
   }
   if (max_hole_area === 0 && max_sprinkle_area === 0) return null;

@@ -134,6 +134,11 @@ describe("refusals", () => {
       { box: Float32Array.of(1, 2, Number.POSITIVE_INFINITY, 4) },
       /box: expected finite numbers, got Infinity at index 2/,
     ],
+    [
+      "20,000 lists in each other",
+      { box: "[".repeat(20_000) + "]".repeat(20_000) },
+      /box: expected an array of numbers/,
+    ],
     ["no JSON", { box: "[1,2" }, /box: expected a JSON array, got "\[1,2"/],
     ["JSON of another kind", { box: "{}" }, /box: expected an array/],
     ["three box values", { box: [1, 2, 3] }, /\[4\] or \[B,4\].*got shape \[3\]/],

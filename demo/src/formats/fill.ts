@@ -4,8 +4,8 @@ import { compressRuns, type Rle } from "sam2-web";
 /** Cells along a pixel's side, at which outlines are drawn. */
 const FINENESS = 5;
 
-/** Coordinates are held within this, in pixels: cells are then whole numbers that a double holds exactly. */
-const FARTHEST = 2 ** 50;
+/** Coordinates are held within this, in pixels: cells, and their differences, are then whole numbers that a double holds. */
+const FARTHEST = 2 ** 49;
 
 /** What an edge of a polygon does where it crosses the middle of a column of pixels; both count from 0. */
 type Crossing = (column: number, row: number) => void;
@@ -43,10 +43,17 @@ function crossEdge(x1: number, y1: number, x2: number, y2: number, width: number
         const x = Math.trunc(fromX + slope * step + 0.5);
         return slope > 0 ? x > left : x <= left;
       };
-      let step = Math.min(Math.max(Math.round((left + 0.5 - fromX) / slope), 1), high);
-      while (step > 1 && isPast(step - 1)) step--;
-      while (step < high && !isPast(step)) step++;
-      cell = fromY + step - 1;
+      // the first step that is past lies beside this one, or, where an edge is longer than doubles are fine, far from it
+      const near = Math.round((left + 0.5 - fromX) / slope);
+      let [before, past] = [Math.max(near - 2, 0), Math.min(near + 2, high)];
+      if (before >= high || (before > 0 && isPast(before))) before = 0;
+      if (past < 1 || !isPast(past)) past = high;
+      while (past - before > 1) {
+        const middle = before + Math.floor((past - before) / 2);
+        if (isPast(middle)) past = middle;
+        else before = middle;
+      }
+      cell = fromY + past - 1;
     }
     const row = (cell + 0.5) / FINENESS - 0.5;
     cross(column, Math.ceil(Math.min(Math.max(row, 0), height)));

@@ -255,6 +255,15 @@ const COMMANDS = {
       program("e2e/fuzz/main.ts", args);
     },
   },
+  soak: {
+    takes: "[MINUTES]",
+    does: "use two windows of the demo at random: what they take must stay flat",
+    async run(args) {
+      await prepare();
+      await installBrowser();
+      program("e2e/soak/main.ts", args);
+    },
+  },
   format: {
     does: "format the code, and mend what the linter can",
     async run() {

@@ -15,7 +15,7 @@ export default defineConfig({
           include: [
             "packages/*/test/**/*.test.ts",
             "demo/test/**/*.test.ts",
-            "e2e/fuzz/test/*.test.ts",
+            "e2e/{fuzz,soak}/test/*.test.ts",
             "bench/test/*.test.ts",
             "test/*.test.ts",
             "models/**/*.test.ts",

@@ -1,0 +1,189 @@
+/** Somebody who does things in a window of the demo, at random. */
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import type { Page } from "playwright-core";
+import { canvasBox } from "../demo-page.ts";
+
+/** A number from 0 to 1, the 1 left out. */
+export type Random = () => number;
+
+/** Numbers that follow from a seed (mulberry32). */
+export function seeded(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What there is to open. */
+export interface Things {
+  /** Paths of pictures. */
+  readonly pictures: readonly string[];
+  /** Paths of config.json and model.safetensors of a small checkpoint. */
+  readonly checkpoint: readonly string[];
+}
+
+/** How long anything may take, in milliseconds: the machine may be busy. */
+const PATIENCE = 120_000;
+
+/** More objects than this are deleted, with their picture: labels are kept, and would rightly take memory. */
+const MOST_OBJECTS = 40;
+
+/** One window. */
+export class Visitor {
+  readonly page: Page;
+  /** How often each thing was done. */
+  readonly done: Map<string, number> = new Map();
+  /** What went wrong: errors that nobody caught, and those that the page told. */
+  readonly faults: string[] = [];
+  readonly #random: Random;
+  readonly #things: Things;
+  readonly #url: string;
+
+  constructor(page: Page, url: string, things: Things, random: Random) {
+    this.page = page;
+    this.#url = url;
+    this.#things = things;
+    this.#random = random;
+    page.on("pageerror", ({ message }) => this.faults.push(message));
+    page.on("dialog", (dialog) => void dialog.accept().catch(() => undefined));
+  }
+
+  /** Opens the demo, for the first time or anew, and a picture in it. */
+  async restart(): Promise<void> {
+    await this.page.goto(this.#url);
+    await this.#idle();
+    await this.#openPicture();
+    // everything in the picture, with fewer points than usual: it is to be done often
+    await this.page.locator("#points-per-side").evaluate((input) => {
+      (input as HTMLInputElement).value = "6";
+    });
+  }
+
+  /** Does one thing, and waits until the page is idle. */
+  async step(): Promise<void> {
+    const all = Object.entries(this.#actions);
+    const total = all.reduce((sum, [, [weight]]) => sum + weight, 0);
+    const drawn = this.#random() * total;
+    let passed = 0;
+    const [name, [, act]] = all.find(([, [weight]]) => {
+      passed += weight;
+      return drawn < passed;
+    }) as (typeof all)[number];
+    try {
+      await act();
+      await this.#idle();
+    } catch (error) {
+      this.faults.push(`${name}: ${(error as Error).message.split("\n")[0]}`);
+    }
+    this.done.set(name, (this.done.get(name) ?? 0) + 1);
+    const told = await this.page.locator("#error:not([hidden])").allTextContents();
+    for (const text of told) this.faults.push(`${name}: the page said: ${text}`);
+    if (told.length > 0) await this.page.locator("#error").evaluate((element) => element.setAttribute("hidden", ""));
+    if ((await this.page.locator("#objects li").count()) > MOST_OBJECTS) await this.#deletePicture();
+  }
+
+  /** Nothing chosen, and the pointer nowhere: moments that can be compared. */
+  async rest(): Promise<void> {
+    await this.page.mouse.move(2, 2);
+    await this.#press("#clear");
+    await this.#idle();
+  }
+
+  readonly #actions: Readonly<Record<string, readonly [weight: number, act: () => Promise<void>]>> = {
+    click: [30, () => this.#click("left")],
+    "click beside": [8, () => this.#click("right")],
+    box: [8, () => this.#drag()],
+    hover: [6, async () => this.page.mouse.move(...(await this.#place()))],
+    undo: [6, () => this.#press("#undo")],
+    redo: [4, () => this.#press("#redo")],
+    clear: [6, () => this.#press("#clear")],
+    candidate: [4, () => this.#press("#candidates button:last-child")],
+    keep: [6, () => this.#press("#keep")],
+    everything: [2, () => this.#press("#everything")],
+    zoom: [4, () => this.#press(this.#random() < 0.5 ? "#zoom-in" : "#fit")],
+    "open a picture": [4, () => this.#openPicture()],
+    "another picture": [4, () => this.#press("#strip button:not([aria-current=true])")],
+    "delete the picture": [1, () => this.#deletePicture()],
+    "another model": [2, () => this.#changeModel()],
+  };
+
+  /** Waits until the page does nothing that it tells about. */
+  async #idle(): Promise<void> {
+    await this.page.waitForFunction(
+      () => document.getElementById("busy")?.hidden === true && document.getElementById("model")?.textContent !== "",
+      undefined,
+      { timeout: PATIENCE },
+    );
+  }
+
+  /** Presses a button, where it is there to be pressed. */
+  async #press(selector: string): Promise<void> {
+    const button = this.page.locator(selector).first();
+    if ((await button.isVisible()) && (await button.isEnabled())) await button.click({ timeout: PATIENCE });
+  }
+
+  async #place(): Promise<[number, number]> {
+    const { x, y, width, height } = await canvasBox(this.page);
+    return [x + width * (0.1 + 0.8 * this.#random()), y + height * (0.1 + 0.8 * this.#random())];
+  }
+
+  async #click(button: "left" | "right"): Promise<void> {
+    await this.page.mouse.click(...(await this.#place()), { button });
+    await this.page.waitForTimeout(300 * this.#random());
+  }
+
+  async #drag(): Promise<void> {
+    await this.page.mouse.move(...(await this.#place()));
+    await this.page.mouse.down();
+    await this.page.mouse.move(...(await this.#place()), { steps: 4 });
+    await this.page.mouse.up();
+  }
+
+  async #openPicture(): Promise<void> {
+    const { pictures } = this.#things;
+    await this.page.locator("#file").setInputFiles(pictures[Math.floor(this.#random() * pictures.length)] as string);
+    await this.page.waitForFunction(
+      () => /ready in/.test(document.getElementById("status")?.textContent ?? ""),
+      undefined,
+      {
+        timeout: PATIENCE,
+      },
+    );
+  }
+
+  /** Once the last picture is gone, the page loads itself anew. */
+  async #deletePicture(): Promise<void> {
+    await this.#press("#delete-picture");
+    await this.page.waitForTimeout(1_000);
+    await this.#idle();
+    if ((await this.page.locator("#strip button").count()) === 0) await this.restart();
+  }
+
+  /** The built-in model and a checkpoint that is dropped in turns. */
+  async #changeModel(): Promise<void> {
+    const list = this.page.locator("#model-choice");
+    if ((await list.inputValue()) !== "sam2-mini") {
+      await list.selectOption("sam2-mini");
+      return;
+    }
+    const files = await Promise.all(
+      this.#things.checkpoint.map(async (path) => ({
+        name: basename(path),
+        base64: (await readFile(path)).toString("base64"),
+      })),
+    );
+    await this.page.evaluate((dropped) => {
+      const transfer = new DataTransfer();
+      for (const { name, base64 } of dropped) {
+        transfer.items.add(new File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], name));
+      }
+      const event = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer });
+      document.getElementById("stage")?.dispatchEvent(event);
+    }, files);
+    await this.page.waitForTimeout(1_000);
+  }
+}

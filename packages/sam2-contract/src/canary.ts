@@ -1,8 +1,8 @@
 /**
- * A question with a known answer, to find out whether a device computes rightly.
+ * The canary: a question with a known answer, to find out whether a device computes correctly.
  *
- * GPUs and their drivers have been silently wrong about models like this one. The question is a
- * fixed picture and click; the answer is a few values of every output, computed on a CPU.
+ * Some GPUs and drivers compute models like this one wrongly, without an error. The question is a fixed picture and
+ * a click; the answer is a few values of every output, computed on a CPU.
  */
 
 /** Values of one output for a fixed input, sampled evenly, and the output's largest magnitude. */
@@ -11,13 +11,14 @@ export interface CanarySample {
   readonly largest: number;
 }
 
-/** Samples by output name of the contract: what a device that computes rightly answers. */
+/** The answer to the canary's question: samples by output name. */
 export type CanaryAnswer = Readonly<Record<string, CanarySample>>;
 
 const SAMPLES = 32;
 
 /**
- * The question for a model of that image size: a normalized picture [3,S,S], and a click [x, y] in its pixels.
+ * The canary's question for a model of that image size: a normalized picture [3,S,S], and a click [x, y] in its
+ * pixels.
  *
  * @example
  * ```ts

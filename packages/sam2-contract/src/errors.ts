@@ -1,8 +1,8 @@
 /** The errors that the packages throw on purpose. */
 
 /**
- * Every name of a `Sam2Error`, and when it is thrown. `AbortError` and `TimeoutError` are the platform's
- * own and come as they are.
+ * Every name of a `Sam2Error`, and when it is thrown. Besides these, an aborted call rejects with its signal's
+ * reason, which is by default the platform's `AbortError` or `TimeoutError`.
  */
 export const ERROR_NAMES = [
   /** Points, a box, a mask or an option of a request is not as documented. */
@@ -13,7 +13,7 @@ export const ERROR_NAMES = [
   "InvalidImageError",
   /** A mask, an RLE or the index of a mask is not as documented. */
   "InvalidMaskError",
-  /** The image was released, or made room for others. */
+  /** The image was released, or dropped to make room for others. */
   "ImageReleasedError",
   /** No model has this name. */
   "UnknownModelError",
@@ -21,11 +21,11 @@ export const ERROR_NAMES = [
   "InvalidModelError",
   /** The network failed, or answered with an error. */
   "DownloadError",
-  /** A file has another size or hash than was promised. */
+  /** A file's size or hash is not the expected one. */
   "IntegrityError",
   /** The device cannot run the model. */
   "DeviceError",
-  /** onnxruntime-web did not start, with one thread either. */
+  /** onnxruntime-web did not start, not even with one thread. */
   "RuntimeStartError",
   /** The segmenter was disposed of. */
   "DisposedError",
@@ -39,7 +39,7 @@ export const ERROR_NAMES = [
   "TensorShapeError",
   /** A tensor of the checkpoint holds a value that cannot be stored. */
   "TensorValueError",
-  /** The converted model cannot be written where it should go. */
+  /** The converted model cannot be written to its folder. */
   "OutputError",
   /** An optional package that the call needs is not installed. */
   "MissingPackageError",
@@ -56,7 +56,7 @@ export type Sam2ErrorName = (typeof ERROR_NAMES)[number];
  * ```
  */
 export class Sam2Error extends Error {
-  // a field, not a getter of the class: Comlink sends an error's own name, message and stack
+  // a field, since Comlink copies an error's own name, message and stack, but not its class
   override readonly name: Sam2ErrorName;
 
   constructor(name: Sam2ErrorName, message: string, options?: ErrorOptions) {
@@ -68,7 +68,7 @@ export class Sam2Error extends Error {
 /**
  * Whether `error` is one of these packages', and of the given name if one is given.
  *
- * An error that came from the worker has lost its class, so the name decides.
+ * The name decides, not the class: errors from the worker arrive without their class.
  *
  * @example
  * ```ts

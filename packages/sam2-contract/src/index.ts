@@ -1,6 +1,6 @@
 /**
  * What the exporter writes and the runtime reads: model.json and its checks, the names and shapes of
- * the tensors, the question that tells a right device from a wrong one, and the errors of all packages.
+ * the tensors, the canary (a check that a device computes correctly), and the errors of all packages.
  *
  * Nothing here depends on a browser, on Node or on another package.
  *

@@ -1,8 +1,8 @@
-/** model.json: what a runtime must know before it opens the ONNX files. */
+/** model.json: what a runtime needs to know before it opens the ONNX files. */
 import type { CanaryAnswer } from "./canary.ts";
 import { Sam2Error } from "./errors.ts";
 
-/** Raised when the names, shapes or meanings of the tensors change. */
+/** Increased whenever the names, shapes or meanings of the tensors, or model.json, change. */
 export const CONTRACT_VERSION = 1;
 
 /** Mean of the input image's channels, RGB in [0,1]: ImageNet's, as in `Sam2Processor`. */
@@ -17,8 +17,8 @@ export const FILE_NAMES = { encoder: "encoder.onnx", decoder: "decoder.onnx", ma
 export type Dtype = "fp32" | "fp16";
 
 /**
- * How attention is written: in plain operations that every backend computes rightly, or as
- * MultiHeadAttention.
+ * How attention is written: `decomposed` into plain operations, which are correct on every backend, or `fused`
+ * into onnxruntime's MultiHeadAttention.
  */
 export type AttentionForm = "fused" | "decomposed";
 
@@ -32,10 +32,10 @@ export interface ModelFile {
   readonly nodes: number;
 }
 
-/** When a single mask is unstable, the best of the several is answered instead. */
+/** Whether an unstable single mask is replaced by the best of the three others, and when it counts as unstable. */
 export interface DynamicMultimask {
   readonly enabled: boolean;
-  /** Logits over this, by logits over minus this, is the stability. */
+  /** Stability is the number of logits over this, divided by the number over its negative. */
   readonly stabilityDelta: number;
   /** A mask less stable than this is unstable. */
   readonly stabilityThreshold: number;
@@ -64,16 +64,16 @@ export interface ModelManifest {
   /** Numbers in the checkpoint that was converted. */
   readonly parameters: number;
   readonly files: { readonly encoder: ModelFile; readonly decoder: ModelFile };
-  /** What a device that computes rightly answers. A runtime finds it out by itself where it is absent. */
+  /** The answer to the canary's question. If it is absent, a runtime computes it. */
   readonly canary?: CanaryAnswer;
 }
 
-/** Larger images than this are no model's. */
+/** The largest image size that is accepted; every published model's is 1024. */
 const MAX_IMAGE_SIZE = 8192;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads fields of parsed JSON, each with an error that names it. */
+/** Reads fields of parsed JSON; errors name the field. */
 class Reader {
   readonly #address: string;
   readonly #fields: Fields;
@@ -168,7 +168,7 @@ function readCanary(canary: Reader): CanaryAnswer {
 }
 
 /**
- * Checks a parsed model.json. Fields that it does not know are left out.
+ * Checks a parsed model.json. Unknown fields are dropped.
  *
  * @example
  * ```ts

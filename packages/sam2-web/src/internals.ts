@@ -1,6 +1,5 @@
 /**
- * What the worker is made of, for this repository's benchmarks and tests. No promise is kept about it:
- * any version may change it.
+ * Parts of the worker, for this repository's benchmarks and tests. Not a public API: any version may change it.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** The worker: what the page may call, and what is transferred instead of copied. Nothing else is here. */
+/** The worker: exposes what the page may call, and transfers large results instead of copying them; nothing else. */
 import * as Comlink from "comlink";
 import { Sam2Error } from "sam2-contract";
 import { segmentImage } from "./everything/crops.ts";
@@ -19,7 +19,7 @@ function opened(): OpenModel {
 }
 
 const api = {
-  /** Takes a lock and keeps it as long as the worker lives; resolves when it has it. */
+  /** Takes a lock and holds it until the worker ends; resolves once it is held. See `Connection`. */
   holdLock: (name: string): Promise<void> =>
     new Promise((held, failed) => {
       const forever = (): Promise<never> => {
@@ -34,7 +34,7 @@ const api = {
     return model.opened;
   },
 
-  /** What runs where at this moment. */
+  /** What runs where now. */
   device: (): DeviceInfo => opened().predictor.device,
 
   setImage: (id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> =>
@@ -53,8 +53,8 @@ const api = {
   /**
    * Everything mode on an image that was set.
    *
-   * @param source the picture, where crops are asked for
-   * @param onProgress answers whether to go on
+   * @param source the picture; null unless crops are asked for
+   * @param onProgress resolves to false to stop
    */
   async segmentEverything(
     id: string,
@@ -76,7 +76,7 @@ const api = {
   deleteCached: (id?: string): Promise<void> => deleteCached(id),
 };
 
-/** What the page sees of the worker. */
+/** The functions that the page may call. */
 export type WorkerApi = typeof api;
 
 Comlink.expose(api);

@@ -6,15 +6,15 @@ import { type EverythingMask, type EverythingProgress, type PointDecoder, segmen
 import type { EverythingOptions } from "./options.ts";
 import type { BoxXYXY } from "./suppression.ts";
 
-/** Names the crops of all runs apart. */
+/** Counts crops, so that each gets an id of its own. */
 let crops = 0;
 
 /**
  * Segments everything in an image that was set.
  *
  * @param id the image
- * @param source the picture, where crops are asked for
- * @param onProgress called after each batch; everything stops when it throws, or rejects
+ * @param source the picture; null unless crops are asked for
+ * @param onProgress called after each batch; if it throws or rejects, everything mode stops
  * @throws ImageReleasedError, InvalidImageError, InvalidPromptError
  */
 export async function segmentImage(
@@ -29,7 +29,11 @@ export async function segmentImage(
   const open = async ([x0, y0, x1, y1]: BoxXYXY): Promise<PointDecoder> => {
     const [width, height] = [x1 - x0, y1 - y0];
     if (width === size.width && height === size.height) return pointDecoder(predictor, id, async () => undefined);
-    if (!picture) throw new Sam2Error("InvalidImageError", "crops need the picture, not only its encoding");
+    if (!picture)
+      throw new Sam2Error(
+        "InvalidImageError",
+        "crops need the picture: expected an image from this segmenter's setImage",
+      );
     const crop = `${id}/crop/${crops++}`;
     await predictor.setImage(crop, await createImageBitmap(picture, x0, y0, width, height), () => undefined);
     return pointDecoder(predictor, crop, () => predictor.releaseImage(crop));
@@ -41,7 +45,7 @@ export async function segmentImage(
   }
 }
 
-/** Each point is an object of its own. */
+/** Decodes points of an encoded image; each point is a separate object. */
 function pointDecoder(predictor: Predictor, id: string, release: () => Promise<void>): PointDecoder {
   return {
     decode: (points, masks, multimask) => {

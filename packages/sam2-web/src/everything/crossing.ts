@@ -1,10 +1,10 @@
 /**
- * Masks on their way from the worker to the page. Everything mode tells again and again which masks are
- * left; here each of them crosses once, and afterwards its number stands for it.
+ * How the masks of everything mode get from the worker to the page. Each progress report lists all masks
+ * kept so far. To avoid copying them every time, a mask is sent once, and later reports refer to its number.
  */
 import type { EverythingMask, EverythingProgress } from "./everything.ts";
 
-/** Masks by number, and those among them that have not crossed before. */
+/** Masks by number, and the masks among them that were not sent before. */
 export interface MaskList {
   readonly numbers: readonly number[];
   readonly added: readonly (readonly [number, EverythingMask])[];
@@ -15,11 +15,11 @@ export interface CrossingProgress extends Omit<EverythingProgress, "masks"> {
   readonly masks: MaskList;
 }
 
-/** The worker's end. */
+/** Used in the worker. */
 export class MaskSender {
   readonly #numbers = new Map<EverythingMask, number>();
 
-  /** Numbers masks; the same object is the same mask. */
+  /** Numbers masks; a mask is recognized by object identity. */
   send(masks: readonly EverythingMask[]): MaskList {
     const added: [number, EverythingMask][] = [];
     const numbers = masks.map((mask) => {
@@ -34,7 +34,7 @@ export class MaskSender {
   }
 }
 
-/** The page's end. */
+/** Used in the page. */
 export class MaskReceiver {
   readonly #masks = new Map<number, EverythingMask>();
 

@@ -1,7 +1,7 @@
 /**
- * Everything mode: a grid of clicks over the picture, and what is left of their masks after the bad
- * and the doubled ones are dropped. The algorithm, its options and their defaults are those of Meta's
- * `SAM2EverythingMaskGenerator` (facebookresearch/sam2, `automatic_mask_generator.py`, `utils/amg.py`).
+ * Everything mode: decodes a grid of clicks over the picture, then drops bad masks and duplicates. The
+ * algorithm, its options and their defaults are those of Meta's `SAM2AutomaticMaskGenerator`
+ * (facebookresearch/sam2, `automatic_mask_generator.py`, `utils/amg.py`).
  */
 import { type BoxXYWH, clampLogits, forEachRun, type Mask } from "../mask/mask.ts";
 import { maskToPolygons, type Polygon } from "../mask/polygon.ts";
@@ -30,20 +30,20 @@ export interface EverythingMask {
   readonly crop_box: BoxXYWH;
 }
 
-/** How far everything mode is: after each batch, the masks that are left so far. */
+/** Progress of everything mode, reported after each batch. */
 export interface EverythingProgress {
   /** Points decoded. */
   readonly done: number;
   /** Points in all. */
   readonly total: number;
-  /** The masks that are left, best first. */
+  /** The masks kept so far, best first. */
   readonly masks: readonly EverythingMask[];
 }
 
 interface Candidate {
   readonly rle: Rle;
   readonly area: number;
-  /** Edges as Meta's `batched_mask_to_box`: the last row and column included. */
+  /** As Meta's `batched_mask_to_box`: right and bottom are the last column and row, not one past them. */
   readonly box: BoxXYXY;
   readonly score: number;
   readonly stability: number;
@@ -51,10 +51,10 @@ interface Candidate {
   readonly crop: BoxXYXY;
 }
 
-/** What everything mode needs of a model, about one picture or a crop of it. */
+/** What everything mode needs from a model: a decoder for one encoded picture, or for a crop of it. */
 export interface PointDecoder {
   /**
-   * Decodes clicks, each an object of its own.
+   * Decodes clicks; each click is a separate object.
    *
    * @param points [B,1,2] in pixels of the picture
    * @param masks [B,1,S/4,S/4] as mask prompts, or null
@@ -63,7 +63,7 @@ export interface PointDecoder {
   release(): Promise<void>;
 }
 
-/** Edges that lie within this many pixels of a crop's are taken for cut off by it. */
+/** A mask whose box comes this close to a crop's edge, in pixels, is treated as cut off by the crop. */
 const EDGE_TOLERANCE = 20;
 
 function touchesCrop(box: BoxXYXY, crop: BoxXYXY, image: BoxXYXY): boolean {
@@ -75,8 +75,8 @@ function touchesCrop(box: BoxXYXY, crop: BoxXYXY, image: BoxXYXY): boolean {
 /**
  * Segments everything in a picture.
  *
- * @param open encodes a part of the picture; the first time the whole of it
- * @param onProgress called after each batch; everything stops when it throws, or rejects
+ * @param open encodes a part of the picture; the first call is for the whole picture
+ * @param onProgress called after each batch; if it throws or rejects, everything mode stops
  */
 export async function segmentEverything(
   { width, height }: { readonly width: number; readonly height: number },
@@ -129,7 +129,7 @@ function suppressed(candidates: Candidate[], score: (of: Candidate) => number, t
   return nonMaximumSuppression(boxes, candidates.map(score), threshold).map((i) => candidates[i] as Candidate);
 }
 
-/** Cleans every mask, and prefers those that needed no cleaning where two have become the same. */
+/** Removes small regions from every mask. Of masks that become duplicates, those that did not change are kept. */
 function withoutSmallRegions(candidates: Candidate[], settings: Settings): Candidate[] {
   const unchanged = new Set<Candidate>();
   const cleaned = candidates.map((candidate) => {
@@ -156,7 +156,7 @@ function measured(runs: readonly number[], size: readonly [number, number]): Pic
       const [firstColumn, lastColumn] = [Math.floor(first / height), Math.floor(last / height)];
       left = Math.min(left, firstColumn);
       right = Math.max(right, lastColumn);
-      // over the end of a column, a run touches both edges
+      // a run that continues into the next column touches the bottom edge and the top edge
       top = Math.min(top, firstColumn === lastColumn ? first % height : 0);
       bottom = Math.max(bottom, firstColumn === lastColumn ? last % height : height - 1);
     }
@@ -195,7 +195,7 @@ async function decodeBatch(
     const stability = over(threshold + offset) / over(threshold - offset);
     if (settings.stability_score_thresh > 0 && !(stability >= settings.stability_score_thresh)) continue;
     const writer = new RunWriter();
-    // down the columns of the crop, in the image
+    // RLE runs down the columns, so the mask is transposed, and moved to the crop's place in the image
     forEachRun(transposed(plane, side), side, height, width, threshold, (x, from, to) => {
       const column = (x0 + x) * image[3] + y0;
       writer.add(column + from, column + to);
@@ -208,7 +208,7 @@ async function decodeBatch(
   return found;
 }
 
-/** Gives each mask back to the decoder with its point, for one better mask. */
+/** Refines each mask once: the decoder gets it as a mask prompt, with its point (Meta's `use_m2m`). */
 async function refined(
   decoder: PointDecoder,
   points: Tensor,

@@ -4,11 +4,11 @@ import { Sam2Error } from "sam2-contract";
 /** The form of a mask in the result. */
 export type OutputMode = "coco_rle" | "binary_mask" | "polygon";
 
-/** Options of everything mode, named as Meta's. */
+/** Options of everything mode, named as Meta's. The figure at the end of a description is the default. */
 export interface EverythingOptions {
   /** Points along one side of the grid; 32. */
   readonly points_per_side?: number | undefined;
-  /** Points decoded at once; the result does not depend on it; 16, since memory grows with it (Meta: 64). */
+  /** Points decoded at once. Changes memory use, not the result; 16 (Meta: 64). */
   readonly points_per_batch?: number | undefined;
   /** Masks whose predicted IoU is not over this are dropped; 0.8. */
   readonly pred_iou_thresh?: number | undefined;
@@ -18,11 +18,11 @@ export interface EverythingOptions {
   readonly stability_score_offset?: number | undefined;
   /** Logits over this are the mask; 0. */
   readonly mask_threshold?: number | undefined;
-  /** Of masks whose boxes overlap by more (IoU), the best-scored stays; 0.7. */
+  /** Of masks whose boxes overlap by more than this (IoU), only the best-scored is kept; 0.7. */
   readonly box_nms_thresh?: number | undefined;
-  /** Layers of crops that are segmented too, layer n having (2^n)² of them; 0. */
+  /** Layers of crops to segment besides the whole image; layer n has (2^n)² crops; 0. */
   readonly crop_n_layers?: number | undefined;
-  /** As `box_nms_thresh`, between crops: the mask of the smaller crop stays; 0.7. */
+  /** Like `box_nms_thresh`, but between crops: the mask from the smaller crop is kept; 0.7. */
   readonly crop_nms_thresh?: number | undefined;
   /** Overlap of the first layer's crops, as a share of the image's shorter side; 512/1500. */
   readonly crop_overlap_ratio?: number | undefined;
@@ -40,7 +40,7 @@ export interface EverythingOptions {
   readonly output_mode?: OutputMode | undefined;
 }
 
-/** All options, with a value each. */
+/** All options, with defaults filled in. */
 export type Settings = { readonly [K in keyof EverythingOptions]-?: NonNullable<EverythingOptions[K]> };
 
 const DEFAULTS: Omit<Settings, "point_grids"> = {
@@ -77,7 +77,7 @@ const LIMITS: Partial<Record<keyof EverythingOptions, readonly [number, number, 
   min_mask_region_area: [0, Number.MAX_SAFE_INTEGER, "any"],
 };
 
-/** Options that are on or off. */
+/** Options that are true or false. */
 const SWITCHES = ["use_m2m", "multimask_output"] as const;
 
 function invalid(name: string, expected: string, came: unknown): Sam2Error {

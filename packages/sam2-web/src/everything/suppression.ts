@@ -1,9 +1,9 @@
-/** Which of two masks stays when their boxes are nearly the same. */
+/** Non-maximum suppression: of boxes that overlap too much, only the best-scored is kept. */
 
 /** Left, top, right, bottom. */
 export type BoxXYXY = readonly [number, number, number, number];
 
-/** Non-maximum suppression: the indices that stay, by descending score; equal scores in their order. */
+/** Indices of the boxes that are kept, by descending score; equal scores keep their order. */
 export function nonMaximumSuppression(
   boxes: readonly BoxXYXY[],
   scores: readonly number[],
@@ -21,6 +21,6 @@ export function nonMaximumSuppression(
 function boxIou([ax1, ay1, ax2, ay2]: BoxXYXY, [bx1, by1, bx2, by2]: BoxXYXY): number {
   const both =
     Math.max(0, Math.min(ax2, bx2) - Math.max(ax1, bx1)) * Math.max(0, Math.min(ay2, by2) - Math.max(ay1, by1));
-  // boxes of one pixel have no area in Meta's edges; 0/0 suppresses nothing there either
+  // a box of one pixel has area 0 here, as in Meta's code; 0/0 then counts as no overlap
   return both / ((ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - both) || 0;
 }

@@ -1,9 +1,9 @@
-/** The stretch of `stretch.ts` in compute shaders: the same whole-number arithmetic, the same bits. */
+/** `stretch.ts` as compute shaders: the same integer arithmetic, so the results are equal to the bit. */
 import { type Axis, triangleAxis } from "./stretch.ts";
 
 const GROUP = 64;
 
-/** Blends along one axis; each thread makes one pixel. Pixels are RGBA, 8 bits each, in one u32. */
+/** A shader that blends along one axis; each invocation makes one pixel. A pixel is RGBA, 8 bits each, in one u32. */
 const shader = (read: string, out: { rows: boolean }): string => /* wgsl */ `
 struct Sizes { width: u32, height: u32, shift: u32 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;
@@ -72,7 +72,7 @@ export async function stretchOnGpu(
     usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT,
   });
   kept.push(texture);
-  // multiplied by alpha, a picture lies over black
+  // multiplying by alpha lays transparent pixels over black
   device.queue.copyExternalImageToTexture({ source: picture }, { texture, premultipliedAlpha: true }, [width, height]);
   const narrow = buffer(narrowBytes, GPUBufferUsage.STORAGE);
   const small = buffer(4 * size * size, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
@@ -83,7 +83,7 @@ export async function stretchOnGpu(
       layout: "auto",
       compute: { module: device.createShaderModule({ code }) },
     });
-    // a vec3u lies on 16 bytes
+    // in WGSL, elements of array<vec3u> are 16 bytes apart
     const taps = new Uint32Array(4 * axis.counts.length);
     let first = 0;
     for (const [i, count] of axis.counts.entries()) {

@@ -1,15 +1,15 @@
 /**
- * The size of a picture, read from the first bytes of its file: known before anything is decoded, so
- * that a small file cannot claim gigabytes of pixels.
+ * Reads the size of a picture from its file's header, before the picture is decoded: a small file may claim
+ * gigabytes of pixels.
  *
  * Where a file names several sizes (a GIF's screen and its first frame, the items of an AVIF), the
- * largest counts. Markers are found as decoders find them, padding included; otherwise a file could
- * show one size here and another one to the decoder.
+ * largest counts. Markers are searched for in the same way as decoders do, padding included; otherwise a file
+ * could have one size here and another in the decoder.
  */
 
-/** What the header of a picture's file says. */
+/** The header of a picture's file. */
 export interface ImageHeader {
-  /** As the file says, whatever its name or type. */
+  /** Told by the file's content, whatever its name or media type. */
   readonly format: "jpeg" | "png" | "webp" | "gif" | "bmp" | "avif" | "heic";
   /** Pixels, as stored: an EXIF orientation may still swap width and height. */
   readonly width: number;
@@ -17,14 +17,14 @@ export interface ImageHeader {
   readonly height: number;
 }
 
-/** The formats that are known, as a message names them. */
+/** The known formats, for messages. */
 export const IMAGE_FORMATS = "JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC";
 
 /**
  * Reads the header of a picture's file: JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC. Only the bytes that are needed are
  * read.
  *
- * @returns null where the file is of none of the formats, or ends before its size, or has no pixels
+ * @returns null if the file has none of these formats, is cut off before its size, or has no pixels
  * @example
  * ```ts
  * const header = await readImageHeader(file);
@@ -44,16 +44,16 @@ export async function readImageHeader(file: Blob): Promise<ImageHeader | null> {
   }
 }
 
-/** A read past the end of the file, or one too many. */
+/** Thrown for a read past the end of the file, and after too many reads. */
 class NoHeader extends Error {}
 
-/** Bytes that are read from the file at a time. */
+/** How many bytes are read from the file at a time. */
 const WINDOW = 65_536;
 
-/** Reads before a file is given up; real ones need some hundred. */
+/** The most reads for one file; real files need a few hundred. */
 const MOST_READS = 100_000;
 
-/** Reads a file here and there; one window of it is kept. */
+/** Random access to a file; the last part that was read is kept. */
 class Bytes {
   readonly #file: Blob;
   #start = 0;
@@ -82,7 +82,7 @@ class Bytes {
   }
 }
 
-/** Four characters at a place. */
+/** The four-character code at an offset. */
 function code(view: DataView, at: number): string {
   return String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
 }
@@ -111,7 +111,7 @@ async function readJpeg(bytes: Bytes): Promise<ImageHeader | null> {
       const frame = await bytes.view(at, 7);
       return { format: "jpeg", height: frame.getUint16(3), width: frame.getUint16(5) };
     }
-    // the scan or the end, without a frame before it
+    // the image data or the end of the file begins, and no frame came before
     if (marker === 0xda || marker === 0xd9) return null;
     const alone = marker === 0x00 || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
     if (!alone) at += Math.max(2, (await bytes.view(at, 2)).getUint16(0));
@@ -144,7 +144,7 @@ async function readWebp(bytes: Bytes): Promise<ImageHeader | null> {
   }
 }
 
-/** GIF89a: the screen, and the first frame, which browsers show whole where it is larger. */
+/** GIF89a: the larger of the logical screen and the first frame; browsers show a larger frame in full. */
 async function readGif(bytes: Bytes): Promise<ImageHeader | null> {
   const screen = await bytes.view(6, 5);
   let [width, height] = [screen.getUint16(0, true), screen.getUint16(2, true)];
@@ -176,7 +176,7 @@ async function readBmp(bytes: Bytes): Promise<ImageHeader | null> {
   return { format: "bmp", width: Math.abs(sizes.getInt32(0, true)), height: Math.abs(sizes.getInt32(4, true)) };
 }
 
-/** Boxes that hold what is looked for, and the bytes before the first box in them. */
+/** Boxes to look into, and how many bytes come before the first box inside. */
 const CONTAINERS: Readonly<Record<string, number>> = { meta: 4, iprp: 0, ipco: 0, moov: 0, trak: 0 };
 const AVIF = ["avif", "avis"];
 const HEIC = ["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"];
@@ -202,7 +202,7 @@ async function readIsoMedia(bytes: Bytes, first: DataView): Promise<ImageHeader 
       if (skipped !== undefined) await walk(start + skipped, end);
       if (type === "ispe" || type === "tkhd") {
         const sizes = await bytes.view(type === "ispe" ? start + 4 : end - 8, 8);
-        // a track's sizes have 16 bits behind the point
+        // a track's width and height are fixed-point numbers, 16.16
         const unit = type === "ispe" ? 1 : 0x10000;
         width = Math.max(width, Math.floor(sizes.getUint32(0) / unit));
         height = Math.max(height, Math.floor(sizes.getUint32(4) / unit));

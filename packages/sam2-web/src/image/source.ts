@@ -1,4 +1,4 @@
-/** Any picture that a caller may give → its pixels. */
+/** From any kind of picture that a caller may give to its pixels. */
 import { Sam2Error } from "sam2-contract";
 import { IMAGE_FORMATS, readImageHeader } from "./header.ts";
 import type { Pixels } from "./stretch.ts";
@@ -18,18 +18,18 @@ export type ImageSource =
 /** What travels to the worker: bytes still to be decoded, an address, or pixels. */
 export type TransferableImage = Blob | string | ImageBitmap;
 
-/** Longest side that is taken: that of a canvas in Chromium. */
+/** Longest side of a picture: the largest side of a canvas in Chromium. */
 const MAX_SIDE = 16_384;
-/** Pixels that are taken where nothing else is said. */
+/** Default limit on the pixels of a picture. */
 export const MAX_PIXELS = 100e6;
-/** The most pixels of a canvas on iOS: a larger one stays blank there, and nothing says so. */
+/** The most pixels of a canvas on iOS; a larger canvas stays blank, without an error. */
 const MAX_CANVAS_PIXELS = 16_777_216;
 
 /**
- * Prepares a picture for the worker without decoding it on the calling thread where that is
- * possible. The caller keeps what it gave: bitmaps and frames are copied.
+ * Prepares a picture for the worker, if possible without decoding it on the calling thread. Bitmaps and video
+ * frames are copied, so the caller's own stays usable.
  *
- * @throws InvalidImageError when it is no picture
+ * @throws InvalidImageError if it is not a picture
  */
 export async function toTransferable(source: ImageSource): Promise<TransferableImage> {
   if (source instanceof Blob) return source;
@@ -45,11 +45,11 @@ export async function toTransferable(source: ImageSource): Promise<TransferableI
 }
 
 /**
- * Decodes a picture, upright: EXIF orientation is applied. The size that the file's header has is checked before that:
- * a small file may claim gigabytes of pixels.
+ * Decodes a picture; EXIF orientation is applied. The size in the file's header is checked first: a small file may
+ * claim gigabytes of pixels.
  *
- * @param maxPixels width · height that is taken
- * @throws InvalidImageError for what is no picture, or has no pixels, or too many
+ * @param maxPixels the most pixels, width · height
+ * @throws InvalidImageError if it is not a picture, has no pixels, or has too many
  */
 export async function decodeImage(source: TransferableImage, maxPixels: number = MAX_PIXELS): Promise<ImageBitmap> {
   const bitmap = source instanceof ImageBitmap ? source : await decodeFile(source, maxPixels);
@@ -74,9 +74,9 @@ function checkSize({ width, height }: Pick<ImageBitmap, "width" | "height">, max
 /**
  * Reads a picture's RGBA pixels; transparency is laid over black, as a conversion to RGB does.
  *
- * A large picture is read in bands, each of a size that a canvas has everywhere.
+ * A large picture is read in bands, each small enough for a canvas in every browser.
  *
- * @throws InvalidImageError where the browser has no memory for it
+ * @throws InvalidImageError if the browser cannot make a canvas for it
  */
 export function readPixels(bitmap: ImageBitmap): Pixels {
   const { width, height } = bitmap;
@@ -109,7 +109,7 @@ async function decodeFile(source: Blob | string, maxPixels: number): Promise<Ima
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch (cause) {
-    const got = `one of ${header.width}×${header.height} that it cannot`;
+    const got = `one of ${header.width}×${header.height} that it cannot decode`;
     throw new Sam2Error("InvalidImageError", `expected a picture that the browser can decode, got ${got}`, { cause });
   }
 }

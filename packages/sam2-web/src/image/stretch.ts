@@ -19,9 +19,8 @@ export interface Axis {
 }
 
 /**
- * The antialiased bilinear filter of Pillow and torch for pictures of 8 bits: a triangle as wide as
- * the scale when shrinking, of half-width one when growing, normalized at the borders; weights are
- * rounded to 15 bits (torch, UpSampleKernel.cpp, `_compute_index_ranges_int16_weights`).
+ * The antialiased bilinear filter of Pillow and torch for 8-bit pictures: a triangle whose half-width is the
+ * scale when shrinking and 1 when growing, with weights normalized at the borders and rounded to 15 bits (torch, UpSampleKernel.cpp, `_compute_index_ranges_int16_weights`).
  */
 export function triangleAxis(from: number, to: number): Axis {
   const scale = from / to;
@@ -48,8 +47,8 @@ export function triangleAxis(from: number, to: number): Axis {
 /**
  * Stretches pixels to `size`×`size`, without keeping the aspect, as SAM 2 was trained.
  *
- * Columns are blended first and rows second, in whole numbers and each pass rounded to 8 bits: the
- * same pixels as the reference's, to the bit.
+ * Blends along x first, then along y, in integers, rounding to 8 bits after each pass: that is what the
+ * reference does, so the pixels are equal to the bit.
  *
  * @returns RGB [size,size,3]
  */

@@ -25,7 +25,7 @@ export type BoxXYWH = readonly [number, number, number, number];
  * ```ts
  * const side = segmenter.model.maskSize;
  * const first = result.logits.data.subarray(0, side * side);
- * const plane = resizeLogits(first, side, image.width, image.height); // over 0 is the object
+ * const plane = resizeLogits(first, side, image.width, image.height); // logits over 0 are the object
  * ```
  */
 export function resizeLogits(logits: Float32Array, side: number, width: number, height: number): Float32Array {
@@ -56,7 +56,7 @@ function taps(from: number, to: number): { index: Int32Array; weight: Float32Arr
   return { index, weight };
 }
 
-/** The row of a `side`×`side` map that lies at row `y` of a map `height` high. */
+/** Interpolates one row: the one that ends up at row `y` when the `side`×`side` map is resized to `height` rows. */
 function blendRow(logits: Float32Array, side: number, y: number, height: number, row: Float32Array): void {
   const center = Math.max(((y + 0.5) * side) / height - 0.5, 0);
   const top = Math.min(Math.floor(center), side - 1);
@@ -70,11 +70,11 @@ function blendRow(logits: Float32Array, side: number, y: number, height: number,
 
 /**
  * Visits the runs of pixels where `resizeLogits(…) > threshold`, row by row, left to right, without
- * making the float plane.
+ * computing the resized logits.
  *
  * Along a row the resized logits are linear between two low-resolution columns, so they cross the
- * threshold at most once there: the crossing is computed. The cost is that of the low-resolution
- * map, stretched in one direction only.
+ * threshold at most once, at a place that can be computed. So the work is in proportion to the output's
+ * rows times the input's columns.
  */
 export function forEachRun(
   logits: Float32Array,
@@ -97,7 +97,7 @@ export function forEachRun(
         const crossing = column + a / (a - b);
         // the first pixel whose center lies at or beyond the crossing
         let to = Math.min(Math.max(Math.ceil((crossing + 0.5) * scale - 0.5), 0), width);
-        // at the threshold is outside: entering the mask, the pixel exactly at the crossing is not in yet
+        // a pixel exactly at the threshold is outside: when a run starts there, it starts one pixel later
         if (!inside && (to + 0.5) / scale - 0.5 === crossing) to = Math.min(to + 1, width);
         if (inside && to > from) visit(y, from, to);
         from = to;
@@ -110,7 +110,7 @@ export function forEachRun(
 }
 
 /**
- * The mask `resizeLogits(…) > 0`; the cost is that of `forEachRun` and of the memory written.
+ * The mask `resizeLogits(…) > 0`, without computing the resized logits.
  *
  * @example
  * ```ts
@@ -183,10 +183,10 @@ export function maskBox({ data, width, height }: Mask): BoxXYWH {
   return top < 0 ? [0, 0, 0, 0] : [left, top, right - left + 1, bottom - top + 1];
 }
 
-/** Meta's limit of the logits that are handed back; masks do not change by it, since it is on both sides of 0. */
+/** Meta's limit for logits that are returned, ±32. Clamping keeps their signs, so masks do not change. */
 const LOGIT_LIMIT = 32;
 
-/** Brings logits into ±32, in place: what a decoder gives becomes what it takes as a mask prompt. */
+/** Clamps logits to ±32, in place; the decoder expects its mask prompt clamped like this. */
 export function clampLogits(logits: Float32Array): Float32Array {
   for (let i = 0; i < logits.length; i++) {
     logits[i] = Math.min(Math.max(logits[i] as number, -LOGIT_LIMIT), LOGIT_LIMIT);
@@ -195,7 +195,8 @@ export function clampLogits(logits: Float32Array): Float32Array {
 }
 
 /**
- * Pixels over `delta` by pixels over −`delta`: 1 for a mask that no small shift of the threshold changes.
+ * The number of pixels over `delta`, divided by the number over −`delta`. 1 means that moving the threshold a
+ * little does not change the mask.
  *
  * @example
  * ```ts

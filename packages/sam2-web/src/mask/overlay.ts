@@ -10,7 +10,7 @@ export type DrawablePicture = ImageBitmap | HTMLCanvasElement | OffscreenCanvas 
 
 /** What to draw. */
 export interface Overlay {
-  /** Of the picture's size; later ones over earlier ones. */
+  /** Masks of the picture's size; later ones are drawn over earlier ones. */
   readonly masks: readonly Mask[];
   /** x, y in pixels, and whether the point is on the object. */
   readonly points?: readonly { readonly x: number; readonly y: number; readonly positive: boolean }[] | undefined;
@@ -25,7 +25,7 @@ export interface Overlay {
 }
 
 /**
- * Hues a golden angle apart: neighbors in the list differ most.
+ * Colors with hues a golden angle apart, so that colors next to each other in the list differ clearly.
  *
  * @example
  * ```ts
@@ -48,13 +48,13 @@ function canvasOf(width: number, height: number): [OffscreenCanvas, OffscreenCan
   if (!context || isBlankForEver(context, width, height)) {
     throw new Sam2Error(
       "InvalidImageError",
-      `expected a size that this browser has canvases of, got ${width}×${height}; on iOS, 16777216 pixels are the most`,
+      `expected a size that this browser has canvases for, got ${width}×${height}; on iOS the limit is 16777216 pixels`,
     );
   }
   return [canvas, context];
 }
 
-/** Whether nothing can be drawn: where a canvas is too large for a browser, that is all that tells. */
+/** Whether drawing has no effect: the only sign of a canvas that is too large for the browser. */
 function isBlankForEver(context: OffscreenCanvasRenderingContext2D, width: number, height: number): boolean {
   context.fillRect(width - 1, height - 1, 1, 1);
   const isBlank = context.getImageData(width - 1, height - 1, 1, 1).data[3] === 0;
@@ -145,7 +145,7 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
 }
 
 /**
- * The object alone, on transparent ground.
+ * The object alone, on a transparent background.
  *
  * @param crop whether the result is only as large as the object's box; `true` by default
  * @throws InvalidMaskError for a mask of another size, or an empty one that is to be cropped
@@ -193,7 +193,7 @@ export function drawMask({ data, width, height }: Mask): OffscreenCanvas {
   return canvas;
 }
 
-/** All masks in one map: 0 for the ground, i + 1 for `masks[i]`; where they overlap, the smallest wins. */
+/** All masks in one map: 0 for the background, i + 1 for `masks[i]`; where masks overlap, the smallest wins. */
 export interface LabelMap {
   /** width · height labels, row-major. */
   readonly data: Uint16Array;

@@ -16,13 +16,13 @@ export interface Polygon {
 
 /** Options of `maskToPolygons`. */
 export interface PolygonOptions {
-  /** How far, in pixels, the simplified outline may be from the mask's; 0 (default) follows the pixels' edges. */
+  /** How far the outline may be simplified, in pixels; 0 (default) follows the pixels' edges exactly. */
   readonly tolerance?: number | undefined;
 }
 
 /**
- * Follows the edges between pixels: filled by the even-odd rule, the polygons are the mask again.
- * Pixels that touch at a corner only belong to different pieces.
+ * Traces the mask's outlines along the edges between pixels. Filling the polygons by the even-odd rule gives
+ * the mask again. Pixels that only touch at a corner belong to different pieces.
  *
  * @returns pieces in reading order of their top-left pixel
  *
@@ -38,7 +38,7 @@ export function maskToPolygons(mask: Mask, { tolerance = 0 }: PolygonOptions = {
   const { rings, ringAbove } = traceRings(mask);
   type Piece = { readonly outer: Ring; readonly holes: Ring[] };
   const pieces: Piece[] = [];
-  /** The piece of each ring; the ring above a hole comes before it. */
+  /** The piece that each ring belongs to. A hole's outline comes earlier in the list than the hole. */
   const pieceOf: Piece[] = [];
   for (const ring of rings) {
     const isHole = signedArea(ring) < 0;
@@ -80,7 +80,10 @@ function signedArea(ring: Ring): number {
   return sum;
 }
 
-/** Directions, clockwise from the right: the step; and at a corner, the pixel ahead on the right, and on the left. */
+/**
+ * The four directions, clockwise, starting with right. For each: the step (x, y), and where the pixels ahead on the
+ * right and on the left are, relative to the corner that was reached.
+ */
 const RIGHT = 0;
 const STEP = [
   [1, 0],
@@ -101,18 +104,18 @@ const AHEAD_LEFT = [
   [-1, -1],
 ] as const;
 
-/** Rings in reading order of the first edge that has the mask below it. */
+/** All outlines, in reading order of their topmost edge. */
 interface Traced {
   readonly rings: readonly Ring[];
-  /** The place of the ring that bounds the mask above a hole: a piece's outline, or another hole of the piece. */
+  /** Index of the ring met first when going up from a hole: the outline of its piece, or another hole of it. */
   ringAbove(hole: Ring): number;
 }
 
-/** Walks along every edge with the mask on the right-hand side, corner to corner. */
+/** Walks along the edges between mask and background, keeping the mask on the right. */
 function traceRings({ data, width, height }: Mask): Traced {
   const at = (x: number, y: number): number =>
     x >= 0 && y >= 0 && x < width && y < height ? (data[y * width + x] as number) : 0;
-  // which ring passes the upper edge of a pixel, from 1; a ring is begun at each that none has passed yet
+  // for each pixel, the ring (from 1) that runs along its upper edge; where there is none yet, a new ring starts
   const passed = new Uint32Array(width * height);
   const rings: Ring[] = [];
   for (let y = 0; y < height; y++) {
@@ -131,7 +134,7 @@ function traceRings({ data, width, height }: Mask): Traced {
         const [dx, dy] = STEP[direction] as Corner;
         cx += dx;
         cy += dy;
-        // the mask is kept on the right: round its corner, or away from it
+        // turn right where the mask ends, left where it blocks the way
         const turn = ahead(AHEAD_RIGHT) === 0 ? 1 : ahead(AHEAD_LEFT) === 1 ? 3 : 0;
         if (turn !== 0) ring.push([cx, cy]);
         direction = (direction + turn) % 4;
@@ -140,7 +143,7 @@ function traceRings({ data, width, height }: Mask): Traced {
     }
   }
   const ringAbove = (hole: Ring): number => {
-    // up from the pixel that lies over the hole's topmost edge
+    // start at the hole's topmost, leftmost corner and go up to the next edge that a ring ran along
     let [x, y] = hole.reduce((top, [cx, cy]) => (cy < top[1] || (cy === top[1] && cx < top[0]) ? [cx, cy] : top));
     do y--;
     while (passed[y * width + x] === 0);

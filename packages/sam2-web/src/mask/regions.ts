@@ -9,7 +9,7 @@ interface Segment {
   readonly to: number;
 }
 
-/** The pixels of `value` (0 or 1), cut at the columns' ends. */
+/** The runs of `value` (0 or 1), split where they cross from one column to the next. */
 function segmentsOf(runs: readonly number[], height: number, value: 0 | 1): Segment[] {
   const segments: Segment[] = [];
   let position = 0;
@@ -27,7 +27,7 @@ function segmentsOf(runs: readonly number[], height: number, value: 0 | 1): Segm
   return segments;
 }
 
-/** For each segment, the number of its region: segments that touch, diagonally too, are one. */
+/** Connected components: the region number of each segment. Segments that touch, also diagonally, share a region. */
 function label(segments: readonly Segment[]): number[] {
   const parent = segments.map((_, i) => i);
   const root = (i: number): number => {
@@ -46,7 +46,7 @@ function label(segments: readonly Segment[]): number[] {
       if (other.column === column || other.from > to) break;
       if (other.to >= from) parent[root(j)] = root(i);
     }
-    // the first segment of the column before that may touch the next one
+    // skip segments of the previous column that end before this one starts
     while (before < i && (segments[before] as Segment).column === column - 1 && (segments[before] as Segment).to < from)
       before++;
   }
@@ -54,8 +54,8 @@ function label(segments: readonly Segment[]): number[] {
 }
 
 /**
- * Fills holes and removes islands smaller than `minArea` pixels, regions being connected to their
- * eight neighbors; where all islands are smaller, the largest stays (Meta's `remove_small_regions`).
+ * Fills holes and removes islands smaller than `minArea` pixels (Meta's `remove_small_regions`). Pixels are
+ * connected to their eight neighbors. If all islands are smaller, the largest is kept.
  *
  * @param runs lengths of 0, 1, 0, … down the columns
  * @returns the runs, or null where nothing changed
@@ -73,11 +73,11 @@ function flipSmall(runs: readonly number[], height: number, minArea: number, val
   for (const { column, from, to } of kept) writer.add(column * height + from, column * height + to);
   const rest = writer.finish(runs.reduce((sum, run) => sum + run, 0));
   if (value === 1) return rest;
-  // what was kept are the zeros
+  // `rest` has 1 for the background that was kept: drop or add the empty first run to swap 0 and 1
   return rest[0] === 0 ? rest.slice(1) : [0, ...rest];
 }
 
-/** The segments of `value`, those of small regions apart; where all islands are small, the largest is not. */
+/** Splits the segments of `value` into those of small regions and the others. At least one island is kept. */
 function sifted(
   runs: readonly number[],
   height: number,
@@ -100,10 +100,10 @@ function sifted(
   return { kept: segments.filter((segment, i) => !isIn(segment, i)), small: segments.filter(isIn) };
 }
 
-/** What a hole is filled with, and the negative of what an island becomes. */
+/** The logit that filled holes get; removed islands get its negative (Meta's values). */
 const SURE = 10;
 
-/** Regions of up to these areas go, in cells of the low-resolution mask; 0 leaves them all. */
+/** The largest holes and islands to remove, in cells of the low-resolution mask; 0 removes none. */
 export interface RegionLimits {
   readonly maxHoleArea: number;
   readonly maxSprinkleArea: number;
@@ -132,9 +132,10 @@ export function toRegionLimits({
 }
 
 /**
- * Fills small holes and removes small islands of a mask that is still logits, in place (Meta's
- * `SAM2Transforms.postprocess_masks`). Both are found in the mask as it came, so that an island in a
- * hole that is filled becomes a hole. Unlike Meta's, it leaves the largest island where all are small.
+ * Fills small holes and removes small islands of low-resolution logits, in place (Meta's
+ * `SAM2Transforms.postprocess_masks`). Holes and islands are both looked for in the original mask, as Meta does:
+ * a small island inside a small hole is removed while the hole around it is filled, and so becomes a hole. Unlike
+ * Meta's code, this keeps the largest island if all are small.
  *
  * @param logits [side,side]
  */

@@ -15,7 +15,7 @@ export class RunWriter {
   readonly #runs = [0];
   #end = 0;
 
-  /** Positions `from` to `to` are ones, the last one excluded. */
+  /** Sets the positions from `from` up to, not including, `to`. */
   add(from: number, to: number): void {
     if (from > this.#end || this.#runs.length === 1) {
       if (this.#runs.length % 2 === 1) this.#runs[this.#runs.length - 1] = from - this.#end;
@@ -27,7 +27,7 @@ export class RunWriter {
     this.#end = to;
   }
 
-  /** The runs of `total` positions. */
+  /** Ends the list: the runs of all `total` positions. */
   finish(total: number): number[] {
     const rest = total - this.#end;
     if (this.#runs.length === 1) return [total];
@@ -70,9 +70,9 @@ export function encodeRle(mask: Mask): Rle {
 /**
  * Writes runs as text.
  *
- * From the fourth run on, the difference to the run two before is written, in groups of five bits,
- * lowest first, each group plus 48 as a character; bit 5 says that more follow (pycocotools,
- * maskApi.c, `rleToString`).
+ * From the fourth run on, what is written is the difference from the run two places earlier. Each number is
+ * split into groups of five bits, lowest first; a group plus 48 is a character, and bit 5 is set where more groups
+ * follow (pycocotools, maskApi.c, `rleToString`).
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Reading the files that a caller has at hand. */
+/** Reads files that the caller passed as Blobs. */
 import { Sam2Error } from "sam2-contract";
 
 /** A file's bytes. */
@@ -6,7 +6,7 @@ export async function bytesOf(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await blob.arrayBuffer());
 }
 
-/** A file's JSON. @throws InvalidModelError, which says `name` */
+/** Parses a file as JSON. @throws InvalidModelError, with `name` in its message */
 export async function readJson(blob: Blob, name: string): Promise<unknown> {
   try {
     return JSON.parse(await blob.text());

@@ -9,7 +9,7 @@ export interface CatalogEntry {
   readonly title: string;
   /** SPDX identifier of the weights' license. */
   readonly license: string;
-  /** Size of the download in bytes, about. */
+  /** Approximate size of the download, in bytes. */
   readonly bytes: number;
   /** Where it comes from; addresses are relative to the page. */
   readonly source: ModelSource;

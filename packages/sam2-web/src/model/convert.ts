@@ -1,6 +1,6 @@
 /**
- * A checkpoint's forms, converted on this device. The only file that knows the exporter, which it loads
- * when a checkpoint is opened: who opens an export never downloads it.
+ * Converts a checkpoint on this device. The only file that imports the exporter, and only when a checkpoint is
+ * opened: pages that open exported models never download it.
  */
 import { type AttentionForm, FILE_NAMES } from "sam2-contract";
 import { digest } from "../storage/digest.ts";
@@ -12,21 +12,21 @@ export interface CheckpointFiles {
   readonly id: string;
   readonly config: Blob;
   readonly weights: readonly Blob[];
-  /** SHA-256 of each of the weights' files, where they are known. */
+  /** SHA-256 of each file of weights, if known. */
   readonly digests?: readonly string[] | undefined;
-  /** Side of the model's input; the checkpoint's own where it is absent. */
+  /** Side of the model's input in pixels; the checkpoint's own by default. */
   readonly imageSize?: number | undefined;
 }
 
-/** Half of an image size, as the multiple of 32 that it must be. */
+/** Half of an image size, rounded to a multiple of 32, as image sizes must be. */
 function half(imageSize: number): number {
   return Math.max(32, 32 * Math.round(imageSize / 64));
 }
 
 /**
- * A checkpoint in both forms of attention.
+ * The two forms of a checkpoint, with fused and with decomposed attention. Neither is converted until it is loaded.
  *
- * @param draft whether it is wanted at half its image size
+ * @param draft whether to convert it at half its image size
  * @throws InvalidModelError, InvalidConfigError; each form's `load` throws what the exporter throws
  */
 export async function checkpointForms(files: CheckpointFiles, draft: boolean): Promise<ModelForms> {

@@ -8,27 +8,27 @@ export interface ModelBytes {
   readonly decoder: Uint8Array;
 }
 
-/** What a model is, and its graphs. */
+/** A model's sizes and constants, and its graphs. */
 export interface LoadedModel {
   readonly spec: ModelSpec;
   readonly bytes: ModelBytes;
 }
 
-/** One form of a model. The graphs of a checkpoint are made when they are asked for. */
+/** One form of a model. For a checkpoint, `load` converts it. */
 export interface ModelForm {
   readonly attention: AttentionForm;
   load(): Promise<LoadedModel>;
 }
 
-/** All forms that there are of a model. */
+/** All forms of a model. */
 export interface ModelForms {
-  /** The fastest on a GPU first; the last is right everywhere. */
+  /** Fastest on a GPU first. The last one gives correct results on every device. */
   readonly forms: readonly [...ModelForm[], ModelForm];
-  /** Names what is remembered about the model: a hash of its weights, where it is known. */
+  /** Identifies the model in notes that are kept about it: a hash of its weights; null if not known. */
   readonly fingerprint: string | null;
 }
 
-/** A model whose files are there, in the one form that they have. */
+/** A model that exists in one form only, already loaded. */
 export function singleForm(loaded: LoadedModel, attention: AttentionForm, fingerprint: string | null): ModelForms {
   return { forms: [{ attention, load: () => Promise.resolve(loaded) }], fingerprint };
 }

@@ -1,4 +1,4 @@
-/** From a model's source to the bytes that sessions are opened with. */
+/** Loads a model: from its source to the ONNX bytes that sessions are opened with. */
 import { isSam2Error, type ModelManifest, readManifest, Sam2Error } from "sam2-contract";
 import { forget, keep, modelKey, readKept } from "../storage/cache.ts";
 import { type FetchedFile, type FetchOptions, fetchCached } from "../storage/download.ts";
@@ -11,14 +11,14 @@ import { publishedSpec } from "./spec.ts";
 
 /** Where and how to load. */
 export interface LoadOptions extends FetchOptions {
-  /** Address that relative ones are resolved against. */
+  /** Base address for relative addresses. */
   readonly base: string;
-  /** Whether the model is wanted at half its image size, for quick first answers. */
+  /** Whether to load the model at half its image size, for quick first answers. */
   readonly draft: boolean;
 }
 
 /**
- * Loads a model, from the cache where it is there.
+ * Loads a model, from the cache if it is there.
  *
  * @throws UnknownModelError, InvalidModelError, InvalidConfigError, DownloadError, IntegrityError
  */
@@ -42,7 +42,7 @@ async function loadNamed(name: string, options: LoadOptions): Promise<ModelForms
   return downloadExport(address, (_, file) => new URL(file, address).href, options);
 }
 
-/** An export: only at its own image size, so that there is no draft of it. */
+/** Loads an export. It has one image size only, so it has no draft. */
 async function loadExport(source: ExportSource, options: LoadOptions): Promise<ModelForms> {
   if ("manifest" in source && typeof source.manifest === "string") {
     const address = (file: string): string => new URL(file, options.base).href;
@@ -65,7 +65,7 @@ function noDraft(name: string): Sam2Error {
   );
 }
 
-/** A checkpoint, downloaded or taken from the cache where it is an address. */
+/** Loads a checkpoint, given as files or as an address. */
 async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): Promise<ModelForms> {
   const { imageSize } = source;
   if ("config" in source) {
@@ -79,7 +79,8 @@ async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): P
   const [config, weights] = await each(addresses, (url) => fetchCached({ key: modelKey(id) + url, url }, options));
   const blob = ({ bytes }: FetchedFile): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
   const files = { id, config: blob(config as FetchedFile), weights: [blob(weights as FetchedFile)], imageSize };
-  /** What turns out to be no checkpoint is downloaded anew the next time; whatever else fails, it stays. */
+  // if the files turn out not to be a checkpoint, delete them from the cache, so that they are downloaded again
+  // next time; after other errors they stay
   const checked = <T>(task: Promise<T>): Promise<T> =>
     task.catch(async (error: unknown) => {
       const isNone = isSam2Error(error, "InvalidSafetensorsError") || isSam2Error(error, "InvalidModelError");
@@ -95,14 +96,14 @@ async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): P
   return { forms: [first as ModelForm, last as ModelForm], fingerprint };
 }
 
-/** Does a task with each, one after the other. */
+/** Runs a task for each item, one after the other. */
 async function each<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (const item of items) results.push(await task(item));
   return results;
 }
 
-/** The files of an export, wherever `addressOf` says that they are. */
+/** Downloads the files of an export; `addressOf` gives their addresses. */
 async function downloadExport(
   address: string,
   addressOf: (part: "encoder" | "decoder", file: string) => string,
@@ -119,7 +120,7 @@ async function downloadExport(
   return singleForm({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
 }
 
-/** model.json from the network; the last good one where the network gives none. */
+/** Fetches model.json; without a network, the last valid one that was kept. */
 async function fetchManifest(address: string): Promise<ModelManifest> {
   const key = `manifest/${address}`;
   try {

@@ -1,9 +1,8 @@
-/** Where a model comes from: the ways in which a caller may name one. */
+/** The ways in which a caller may say where a model comes from. */
 
 /**
- * An export: model.json, an encoder and a decoder, as addresses (where a bundler has moved them apart)
- * or as files at hand. Files of another exporter bring no model.json; their `imageSize` is 1024 where it
- * is not given.
+ * An export: model.json, an encoder and a decoder, as addresses (for bundlers that move the files apart) or as
+ * Blobs. Files of other exporters have no model.json; their `imageSize` is 1024 unless it is given.
  */
 export type ExportSource =
   | { readonly manifest: string; readonly encoder: string; readonly decoder: string }
@@ -12,7 +11,7 @@ export type ExportSource =
 
 /**
  * A checkpoint of the hub, converted on this device: the address of a folder with config.json and
- * model.safetensors, ending in a slash, or these files at hand. `imageSize` is the side of the model's
+ * model.safetensors, ending in a slash, or these files as Blobs. `imageSize` is the side of the model's
  * input, a multiple of 32; the checkpoint's own by default. `id` names the model; the folder's name by
  * default.
  */

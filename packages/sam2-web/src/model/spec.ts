@@ -1,4 +1,4 @@
-/** What preprocessing and prompts need to know of a model, whatever files it is in. */
+/** The part of a model's manifest that preprocessing and prompts need; files of other exporters get it from here. */
 import { IMAGE_MEAN, IMAGE_STD, type ModelManifest } from "sam2-contract";
 
 /** A model's sizes and constants. */
@@ -7,7 +7,7 @@ export type ModelSpec = Pick<
   "id" | "imageSize" | "maskSize" | "mean" | "std" | "dynamicMultimask" | "canary"
 >;
 
-/** The constants of SAM 2.1, for files that bring no model.json. */
+/** The constants of SAM 2.1, for files that come without a model.json. */
 export function publishedSpec(id: string, imageSize = 1024): ModelSpec {
   return {
     id,

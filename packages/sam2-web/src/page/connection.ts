@@ -1,4 +1,4 @@
-/** A worker with a model open in it: calls that can be given up, and an end that leaves no call waiting. */
+/** A worker with a model open in it. Calls can be aborted, and none is left waiting when the worker ends. */
 import * as Comlink from "comlink";
 import { Sam2Error } from "sam2-contract";
 import type { Opened, OpenProgress, OpenRequest } from "../predictor/open.ts";
@@ -15,13 +15,13 @@ export function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
-/** The page's end of a worker. */
+/** A connection from the page to one worker. */
 export class Connection {
   readonly #worker: Worker;
   readonly #remote: Comlink.Remote<WorkerApi>;
-  /** Reject the calls that are not answered yet. */
+  /** Functions that reject the calls not answered yet. */
   readonly #waiting = new Set<(reason: unknown) => void>();
-  /** Ends the watch over the worker. */
+  /** Aborted to stop watching the worker. */
   readonly #watch = new AbortController();
   #ended: Error | null = null;
   #opened: Opened | undefined;
@@ -54,8 +54,9 @@ export class Connection {
   }
 
   /**
-   * Notices when the worker ends by itself, as when the browser has no memory for it: no event tells, but a
-   * lock that the worker holds to its end becomes free. Pages without https have no locks, and no watch.
+   * Notices when the browser ends the worker, for example for lack of memory. There is no event for that, but the
+   * worker holds a lock as long as it lives, and here that lock is waited for. Pages without https have no locks,
+   * and are not told.
    */
   async #watchOver(signal: AbortSignal | undefined): Promise<void> {
     const { locks } = navigator as Partial<Navigator>;
@@ -69,14 +70,14 @@ export class Connection {
       .catch(() => undefined);
   }
 
-  /** What was opened. */
+  /** The opened model, and its device. */
   get opened(): Opened {
     return this.#opened as Opened;
   }
 
   /**
-   * Calls the worker. Rejects with the signal's reason as soon as it is aborted, whatever the worker
-   * does, and with the reason of `close`.
+   * Calls the worker. Rejects as soon as the signal is aborted, with its reason, even if the worker goes on; and
+   * when the connection is closed, with the reason given to `close`.
    */
   async call<T>(task: (remote: Comlink.Remote<WorkerApi>) => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#ended) throw this.#ended;

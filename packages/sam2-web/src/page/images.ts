@@ -1,4 +1,4 @@
-/** The images of a segmenter: encoded once, by the draft first where there is one, and found again. */
+/** The images of a segmenter: each is encoded once (by the draft first, if there is one) and found again by its source. */
 import * as Comlink from "comlink";
 import { isSam2Error } from "sam2-contract";
 import { type ImageSource, type TransferableImage, toTransferable } from "../image/source.ts";
@@ -16,17 +16,17 @@ export interface SegmenterImage {
   readonly width: number;
   /** Pixels, upright. */
   readonly height: number;
-  /** Milliseconds that encoding took; of the encoding that answers now. */
+  /** Milliseconds that encoding took, for the encoding named by `quality`. */
   readonly timings: EncodeTimings;
-  /** Which encoding answers now. */
+  /** Which encoding answers prompts now. */
   readonly quality: Quality;
-  /** Resolves when the full encoding answers; at once where there is no draft. */
+  /** Resolves when the full encoding is ready; at once if there is no draft. */
   readonly refined: Promise<void>;
   /** Frees the memory of the image. */
   release(): Promise<void>;
 }
 
-/** An image that is encoded on first sight, and who waits for it. */
+/** A picture that was passed to `segment` directly: its encoding, and how many calls wait for it. */
 interface Seen {
   readonly image: Promise<SegmenterImage>;
   readonly unwanted: AbortController;
@@ -34,26 +34,26 @@ interface Seen {
   done: boolean;
 }
 
-/** An image, a copy of it, or its address, on its way to a worker. */
+/** Prepares a picture for a worker; see `toTransferable`. */
 async function transferable(source: ImageSource, signal: AbortSignal | undefined): Promise<TransferableImage> {
   const made = toTransferable(source);
-  // who gave up does not want the copy
+  // if the caller gives up meanwhile, nobody closes the copy later
   if (signal)
     made.then((image) => signal.aborted && image instanceof ImageBitmap && image.close()).catch(() => undefined);
   return abortable(made, signal);
 }
 
-/** Sends an image: a bitmap is moved, and is the worker's from then on. */
+/** Marks a bitmap to be moved to the worker instead of copied; the page cannot use it after that. */
 function sent(image: TransferableImage): TransferableImage {
   return image instanceof ImageBitmap ? Comlink.transfer(image, [image]) : image;
 }
 
-/** Frees an image in a worker; one that has ended holds none. */
+/** Frees an image in a worker; a worker that has ended is ignored. */
 function drop(connection: Connection, id: string): Promise<void> {
   return connection.call((remote) => remote.releaseImage(id)).catch(() => undefined);
 }
 
-/** Encodes images, and remembers them by what they were made of. */
+/** Encodes images, and remembers them by their sources. */
 export class Images {
   readonly #workers: Workers;
   #seen = new WeakMap<object, Seen>();
@@ -64,7 +64,7 @@ export class Images {
     this.#workers = workers;
   }
 
-  /** Forgets what was seen: after a restart no image is encoded. */
+  /** Forgets all images; after a restart the workers hold none. */
   forget(): void {
     this.#seen = new WeakMap();
   }
@@ -114,7 +114,7 @@ export class Images {
     if (draft) {
       quality = "draft";
       const copy = image instanceof ImageBitmap ? await createImageBitmap(image) : image;
-      // the draft first, so that it has the device to itself
+      // the full encoding starts only after the draft, so that the draft has the device to itself
       try {
         encoded = await abortable(encodeIn(draft, "draft", copy), signal);
       } catch (error) {
@@ -126,7 +126,7 @@ export class Images {
         quality = "full";
         await Promise.all([drop(draft, id), ...(released ? [drop(main, id)] : [])]);
       });
-      // who does not wait for it goes on with the draft
+      // if the full encoding fails and nobody awaits `refined`, the draft keeps answering, without an unhandled rejection
       refined.catch(() => undefined);
     } else {
       encoded = await abortable(encodeFully(), signal);
@@ -150,14 +150,14 @@ export class Images {
     };
   }
 
-  /** What an image was made of. */
+  /** The picture that an image was made from. */
   sourceOf(image: SegmenterImage): ImageSource | undefined {
     return this.#sources.get(image);
   }
 
   /**
-   * Does a task with an image. A picture is encoded on first sight; where it has made room for others
-   * since then, it is encoded again.
+   * Runs a task with an image. A picture is encoded the first time it is used, and again if it was dropped from
+   * memory since.
    */
   async with<T>(
     source: SegmenterImage | ImageSource,
@@ -182,7 +182,7 @@ export class Images {
       return await abortable(seen.image, signal);
     } finally {
       seen.waiting--;
-      // when all have given up, it is not encoded for nobody
+      // when every waiting call was aborted, cancel the encoding
       if (signal?.aborted && seen.waiting === 0 && !seen.done) {
         this.#seen.delete(source);
         seen.unwanted.abort(signal.reason);
@@ -205,7 +205,7 @@ export class Images {
     return seen;
   }
 
-  /** A picture of the image, moved to a worker; null where it was not given to this segmenter. */
+  /** The picture of an image, ready to send to a worker; null if the image is not of this segmenter. */
   async pictureOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<TransferableImage | null> {
     const source = this.sourceOf(image);
     return source === undefined ? null : sent(await transferable(source, signal));

@@ -4,7 +4,7 @@ import { resizeLogits, resizeMask } from "../mask/mask.ts";
 import type { Tensor } from "../prompt/prompt.ts";
 import type { SegmentResult } from "./result.ts";
 
-/** Three strings, each a JSON array; an axis of one object is left out, as the service does. */
+/** Three strings, each a JSON array. If there is one object, its axis is left out, as in the service. */
 export interface LivepeerJson {
   /** Masks [B,K,H,W]: 0 and 1, or logits where `return_logits` was asked for. */
   readonly masks: string;
@@ -14,17 +14,17 @@ export interface LivepeerJson {
   readonly logits: string;
 }
 
-/** The parts of a result that its JSON form is made of. They are small, and can be copied to a worker. */
+/** The parts of a result that its JSON form is made from. They are small, and can be copied to a worker. */
 export type LivepeerSource = Pick<
   SegmentResult,
   "scores" | "logits" | "settledLogits" | "width" | "height" | "returnLogits"
 >;
 
-/** The longest string of Chromium has 2^29 − 24 characters; other browsers allow more. */
+/** The longest string in Chromium, in characters; other browsers allow longer ones. */
 const LONGEST_STRING = 2 ** 29 - 24;
 
 /**
- * About how many characters the masks of an answer take, known before they are made.
+ * Estimates how many characters the masks of an answer take as JSON, before they are made.
  *
  * @param masks number of masks, of all objects
  * @example
@@ -40,7 +40,7 @@ export function livepeerLength(width: number, height: number, masks: number, ret
 /**
  * Masks, scores and logits as the service returns them, sorted by descending score.
  *
- * @throws InvalidPromptError where the masks are too long for a string: `writeLivepeerJSON` has no such limit
+ * @throws InvalidPromptError if the masks are too long for a string; `writeLivepeerJSON` has no such limit
  * @example
  * ```ts
  * const { masks, scores, logits } = toLivepeerJSON(result); // three strings, each a JSON array
@@ -80,7 +80,7 @@ export function* writeLivepeerJSON(result: LivepeerSource): Generator<string, vo
   yield '"}';
 }
 
-/** Masks of full size [B,K,H,W] as JSON; one mask of full size at a time. */
+/** Full-size masks [B,K,H,W] as JSON; only one of them is in memory at a time. */
 function* maskRows({ settledLogits, width, height, returnLogits }: LivepeerSource): Generator<string> {
   const [batch = 0, count = 0, side = 0] = settledLogits.dims;
   let plane: Float32Array | Uint8Array = new Uint8Array();
@@ -100,13 +100,13 @@ function* tensorRows({ data, dims }: Tensor): Generator<string> {
   yield* rows(dims, (row) => data.subarray(row * width, (row + 1) * width));
 }
 
-/** Nests rows by a tensor's shape; a first axis of one is left out. */
+/** Puts brackets around rows according to a tensor's shape; a first axis of length 1 is left out. */
 function* rows(dims: readonly number[], row: (index: number) => Float32Array | Uint8Array): Generator<string> {
   const outer = dims.slice(dims[0] === 1 ? 1 : 0, -1);
   const count = outer.reduce((product, size) => product * size, 1);
   for (let index = 0; index < count; index++) {
     let [opening, closing] = ["[", "]"];
-    // an axis begins where all axes inside of it begin, and ends likewise
+    // brackets before and after this row: one for each axis that begins or ends with it
     let size = 1;
     for (const axis of outer.toReversed()) {
       size *= axis;

@@ -1,4 +1,4 @@
-/** What the segmenter's calls take beside an image and a prompt. */
+/** Options of the segmenter's calls. */
 import type { EverythingProgress } from "../everything/everything.ts";
 import type { EverythingOptions } from "../everything/options.ts";
 import type { ModelSource } from "../model/source.ts";
@@ -11,13 +11,13 @@ import type { Quality } from "./result.ts";
 export interface SegmenterOptions {
   /** A name from the catalog, the address of a model.json, an export or a checkpoint; `sam2-mini` by default. */
   readonly model?: ModelSource | undefined;
-  /** `auto` (default) takes a GPU that computes rightly, and WASM otherwise. */
+  /** `auto` (default) takes a GPU whose results are correct, and WASM otherwise. */
   readonly device?: DeviceChoice | undefined;
   /**
-   * For devices whose encoder takes more than two seconds (as measured there): images are first
-   * encoded by a quick draft, which answers prompts until the full encoding is ready. `true` takes
-   * the same model at half its image size, for which it must be a checkpoint; or name another model.
-   * The draft has a worker of its own, and its memory. Off by default.
+   * Encodes images with a quick draft first, which answers prompts until the full encoding is ready. `true` uses
+   * the same model at half its image size, which needs a checkpoint; or give another model. The draft runs in a
+   * second worker, with its own memory. It is not used where the encoder was measured to take less than two
+   * seconds. Off by default.
    */
   readonly draft?: boolean | ModelSource | undefined;
   /** Whether `auto` may take a GPU that is emulated on the CPU; `false` by default, since WASM is faster. */
@@ -25,20 +25,20 @@ export interface SegmenterOptions {
   /** Threads of the WASM provider; up to four by default. */
   readonly threads?: number | undefined;
   /**
-   * Whether a checkpoint is taken whose files have changed at their address since they were first
-   * downloaded; `false` by default, and an IntegrityError says so.
+   * Whether to accept a checkpoint whose files have changed at their address since they were first downloaded.
+   * `false` by default: then opening it throws an IntegrityError.
    */
   readonly acceptChanges?: boolean | undefined;
-  /** Bytes that the embeddings of images may take together; 256 MB by default. */
+  /** The most bytes that all embeddings together may take; 256 MB by default. */
   readonly embeddingBudget?: number | undefined;
   /**
-   * Pixels that an image may have; 100 million by default. They are counted before it is decoded, which takes four bytes
-   * a pixel, and twice that for a moment.
+   * The most pixels that an image may have; 100 million by default. Checked before the image is decoded; decoding
+   * takes four bytes a pixel, and briefly eight.
    */
   readonly maxPixels?: number | undefined;
-  /** Told of every step of opening the model. */
+  /** Called for every step of opening the model. */
   readonly onProgress?: ((progress: OpenProgress) => void) | undefined;
-  /** Ends the opening, and the worker with it. */
+  /** Cancels opening the model, and ends the worker. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,21 +50,21 @@ export interface CallOptions {
 
 /** Options of `setImage`. */
 export interface SetImageOptions extends CallOptions {
-  /** Told what the encoding is busy with. */
+  /** Called when a step of the encoding begins. */
   readonly onProgress?: ((phase: EncodePhase, quality: Quality) => void) | undefined;
 }
 
 /** Options of `segment`. */
 export interface SegmentOptions extends CallOptions {
   /**
-   * For prompts that follow a pointer: this request takes the place of earlier ones that say so and
-   * are not answered yet; those reject with an AbortError. At most one is in the worker at a time.
+   * For prompts that follow a pointer: this request replaces earlier `supersede` requests that are not answered
+   * yet; those reject with an AbortError. At most one of them is in the worker at a time.
    */
   readonly supersede?: boolean | undefined;
 }
 
 /** Options of `segmentEverything`: the algorithm's own, and those of a call. */
 export interface SegmentEverythingOptions extends EverythingOptions, CallOptions {
-  /** Told after each batch of points, with the masks that are left so far. */
+  /** Called after each batch of points, with the masks kept so far. */
   readonly onProgress?: ((progress: EverythingProgress) => void) | undefined;
 }

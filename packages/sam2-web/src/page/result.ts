@@ -4,10 +4,10 @@ import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
 import type { Prediction } from "../predictor/predictor.ts";
 import type { Tensor } from "../prompt/prompt.ts";
 
-/** Which encoding of the image an answer came from: a quick one at a smaller size, or the model's own. */
+/** The encoding that an answer came from: the quick draft, or the full model's. */
 export type Quality = "draft" | "full";
 
-/** What a result is made of. @internal */
+/** What a result is made from. @internal */
 export interface ResultParts {
   readonly prediction: Prediction;
   readonly width: number;
@@ -19,15 +19,14 @@ export interface ResultParts {
 /**
  * The answer to a prompt: K masks for each of B objects, best first.
  *
- * Only the low-resolution logits travel from the worker; masks of full size are made when they are
- * read, each one once.
+ * Only low-resolution logits are sent from the worker. Full-size masks are made when they are asked for.
  */
 export class SegmentResult {
   /** Predicted IoU [B,K]. */
   readonly scores: Tensor;
   /** Low-resolution logits [B,K,S/4,S/4], clamped to ±32; one of them is a `mask_input`. */
   readonly logits: Tensor;
-  /** The logits that masks are made of: without the small regions that the prompt wanted gone. */
+  /** The logits that masks are made from: `logits` with small regions removed, if the prompt asked for that. */
   readonly settledLogits: Tensor;
   /** Whether there is an object at all, as logits [B,1]. */
   readonly objectScores: Tensor;
@@ -56,7 +55,7 @@ export class SegmentResult {
     this.returnLogits = returnLogits;
   }
 
-  /** One mask's logits, and their side. */
+  /** The low-resolution logits of one mask, and their side. */
   #plane(object: number, index: number, { data, dims } = this.settledLogits): [Float32Array, number] {
     const [batch = 0, count = 0, side = 0] = dims;
     if (!(object >= 0 && object < batch && index >= 0 && index < count)) {

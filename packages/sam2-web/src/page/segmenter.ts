@@ -1,4 +1,4 @@
-/** The page's side: images and prompts go to the workers, and answers come back as results. */
+/** The segmenter that a page holds: sends images and prompts to the workers, and turns answers into results. */
 import * as Comlink from "comlink";
 import { type CrossingProgress, MaskReceiver } from "../everything/crossing.ts";
 import type { EverythingMask } from "../everything/everything.ts";
@@ -23,11 +23,11 @@ import { Workers, whenReady } from "./workers.ts";
 
 /** A request: a prompt, and the image it is about. */
 export interface SegmentRequest extends SegmentPrompt {
-  /** From `setImage`; or any picture, which is encoded on first sight. */
+  /** From `setImage`; or any picture, which is encoded when it is first used. */
   readonly image: SegmenterImage | ImageSource;
 }
 
-/** Logits that one of the two encodings gave, at the size that the other one takes. */
+/** Resizes a `mask_input` that came from the draft to the full model's size, or the other way round. */
 function fitted(mask: NumbersLike | Tensor | undefined, side: number): NumbersLike | Tensor | undefined {
   if (typeof mask !== "object" || !("dims" in mask)) return mask;
   const given = mask.dims.at(-1) ?? 0;
@@ -56,7 +56,7 @@ export class Segmenter {
     return this.#workers.opened.device;
   }
 
-  /** The same at this moment: after a lost GPU it may be another device than at first. */
+  /** Like `device`, but asks the worker: after a lost GPU it may be another device than at first. */
   async currentDevice(): Promise<DeviceInfo> {
     const { main } = await this.#workers.ready();
     return main.call((remote) => remote.device());
@@ -73,9 +73,9 @@ export class Segmenter {
   }
 
   /**
-   * Encodes an image, once; prompts for it are fast afterwards. With a draft, it resolves when the
-   * draft is ready; the full encoding follows. What is aborted before its turn is not encoded, and what
-   * is aborted under way is not kept.
+   * Encodes an image; prompts for it are then fast. With a draft, it resolves when the draft's encoding is ready;
+   * the full encoding follows. A call that is aborted while it waits is not run; one that is aborted during its
+   * encoding keeps nothing.
    *
    * ```ts
    * const image = await segmenter.setImage(file, { signal });
@@ -88,7 +88,7 @@ export class Segmenter {
   }
 
   /**
-   * Segments: the parameters and meanings of Livepeer's `segment-anything-2`.
+   * Segments what a prompt asks for. Parameters mean what they mean in Livepeer's `segment-anything-2`.
    *
    * ```ts
    * const result = await segmenter.segment({ image, box: [75, 275, 1725, 850] });
@@ -115,8 +115,8 @@ export class Segmenter {
   }
 
   /**
-   * Everything mode: the masks of a grid of points, without the bad and the doubled ones. Meta's
-   * `SAM2AutomaticMaskGenerator`; an abort ends it with the batch that is being decoded.
+   * Everything mode: decodes a grid of points and drops bad masks and duplicates, as Meta's
+   * `SAM2AutomaticMaskGenerator` does. An abort takes effect after the batch that is being decoded.
    *
    * Crops (`crop_n_layers`) are cut from the picture that was given to `setImage`, which must not have
    * been closed or changed since.
@@ -150,11 +150,11 @@ export class Segmenter {
   }
 
   /**
-   * Stops whatever the workers are doing, an encoding in the middle too, by ending them and opening the
-   * model anew, from the cache. Calls in flight reject with an AbortError; calls made meanwhile wait.
-   * Images must be set again: those of before answer with an ImageReleasedError.
+   * Stops whatever the workers are doing, even in the middle of an encoding, by ending them and opening the model
+   * again, from the cache. Calls in flight reject with an AbortError; calls made meanwhile wait. Images must be set
+   * again: prompts for earlier ones throw an ImageReleasedError.
    *
-   * An abort of `signal` ends the waiting, not the restart. Two restarts at once are one.
+   * Aborting `signal` stops the waiting, not the restart. A call during a restart joins it.
    *
    * @throws what `createSegmenter` throws; another restart may then be tried
    */
@@ -166,13 +166,13 @@ export class Segmenter {
     await abortable(restarted, signal);
   }
 
-  /** The models of which files are kept on this device. */
+  /** The models with files kept on this device. */
   async listCached(): Promise<CachedModel[]> {
     const { main } = await this.#workers.ready();
     return main.call((remote) => remote.listCached());
   }
 
-  /** Deletes kept model files: those of a model by its id, or all. */
+  /** Deletes the kept files of a model by its id, or of all models. */
   async deleteCached(id?: string): Promise<void> {
     const { main } = await this.#workers.ready();
     return main.call((remote) => remote.deleteCached(id));

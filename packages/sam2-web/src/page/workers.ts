@@ -1,19 +1,19 @@
-/** The life of a segmenter's workers: they are opened, restarted and ended together. */
+/** The workers of a segmenter: opened, restarted and ended together. */
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import type { Opened, OpenProgress, OpenRequest } from "../predictor/open.ts";
 import { abortable, Connection } from "./connection.ts";
 import type { SegmenterOptions } from "./options.ts";
 
-/** An encoder that takes no longer than this needs no draft; in milliseconds. */
+/** If the encoder takes no longer than this, there is no draft; in milliseconds. */
 const QUICK_ENOUGH = 2000;
 
-/** The worker that has the model, and the one that has its draft, where there is one. */
+/** The worker with the model, and the worker with its draft, if there is one. */
 export interface WorkerPair {
   readonly main: Connection;
   readonly draft: Connection | null;
 }
 
-/** What may happen in each state: `ready` and `restart` say. */
+/** The states; `ready` and `restart` show what is possible in each. */
 type State =
   | { readonly kind: "open"; readonly pair: WorkerPair }
   | { readonly kind: "restarting"; readonly pair: Promise<WorkerPair> }
@@ -29,12 +29,12 @@ function close({ main, draft }: WorkerPair, reason: Error): void {
   draft?.close(reason);
 }
 
-/** Starts workers, and knows which of them answer now. */
+/** Starts and ends the workers, and knows which ones answer now. */
 export class Workers {
   readonly #options: SegmenterOptions;
   #state: State;
   #opened: Opened;
-  /** What the encoder takes here in milliseconds, once it was measured. */
+  /** Milliseconds that the encoder takes on this device; null until it was measured. */
   #encodeTime: number | null;
 
   private constructor(options: SegmenterOptions, pair: WorkerPair) {
@@ -44,13 +44,13 @@ export class Workers {
     this.#encodeTime = this.#opened.encodeTime;
   }
 
-  /** Opens the model; the options' signal ends that, and the workers with it. */
+  /** Opens the model. Aborting `options.signal` cancels that, and ends the workers. */
   static async open(options: SegmenterOptions): Promise<Workers> {
     const pair = await connectPair(options, null, options.signal);
     return new Workers(options, pair);
   }
 
-  /** What was opened last. */
+  /** The model that was opened last. */
   get opened(): Opened {
     return this.#opened;
   }
@@ -60,13 +60,13 @@ export class Workers {
     return isQuick(this.#encodeTime);
   }
 
-  /** Remembers what the encoder took. */
+  /** Remembers how long the encoder took, in milliseconds. */
   measured(encodeTime: number): void {
     this.#encodeTime = encodeTime;
   }
 
   /**
-   * The workers that answer; during a restart, once it is over.
+   * The workers to call; waits for the end of a restart.
    *
    * @throws DisposedError after `dispose`, and what a failed restart threw
    */
@@ -86,8 +86,8 @@ export class Workers {
   }
 
   /**
-   * Ends the workers, whatever they do, and opens the model anew. A restart that is under way is joined;
-   * after one that failed, another may be tried.
+   * Ends the workers, whatever they are doing, and opens the model again. A call during a restart joins it; after a
+   * failed restart, another may be tried.
    *
    * @param stopped what calls in flight reject with
    * @throws DisposedError, or what opening throws
@@ -141,7 +141,7 @@ async function connectPair(
   }
 }
 
-/** Opens a worker. Where its threads hang at their start, another takes its place, with one thread. */
+/** Opens a worker. If its threads hang at their start, opens another one, with one thread. */
 async function connect(
   options: SegmenterOptions,
   quality: "draft" | "full",
@@ -172,7 +172,7 @@ async function connect(
   }
 }
 
-/** Does a task, and stops waiting for it when the signal is aborted. */
+/** Runs a task once the workers are ready, and stops waiting when the signal is aborted. */
 export async function whenReady<T>(
   workers: Workers,
   signal: AbortSignal | undefined,

@@ -1,4 +1,4 @@
-/** Opening a model: from its source to a predictor on a device that computes rightly. */
+/** Opening a model: from its source to a predictor on a device whose results were checked. */
 import type { TransferableImage } from "../image/source.ts";
 import { loadModel } from "../model/load.ts";
 import type { ModelSource } from "../model/source.ts";
@@ -21,9 +21,9 @@ export interface OpenRequest extends DeviceOptions {
   readonly draft: boolean;
   /** Whether files that have changed at their address since they were first downloaded are taken. */
   readonly acceptChanges: boolean;
-  /** Bytes that embeddings may take together. */
+  /** The most bytes that all embeddings together may take. */
   readonly embeddingBudget: number;
-  /** Pixels that an image may have. */
+  /** The most pixels that an image may have. */
   readonly maxPixels: number | undefined;
 }
 
@@ -32,15 +32,15 @@ export interface Opened {
   readonly spec: ModelSpec;
   readonly device: DeviceInfo;
   readonly takesMaskInput: boolean;
-  /** Milliseconds that the encoder takes on this device, from an earlier time; null when it is not known. */
+  /** Milliseconds that the encoder took on this device in an earlier session; null when not known. */
   readonly encodeTime: number | null;
 }
 
-/** An open model, which measures its encoder once. */
+/** An open model. Its first encoding is timed, so that later sessions know whether a draft is worth it. */
 export class OpenModel {
   readonly predictor: Predictor;
   readonly opened: Opened;
-  /** Where the encoder's time is kept, until it was measured. */
+  /** Key under which to keep the encoder's time; null once it was measured. */
   #unmeasured: string | null;
 
   constructor(predictor: Predictor, opened: Opened, timeKey: string | null) {
@@ -49,7 +49,7 @@ export class OpenModel {
     this.#unmeasured = timeKey;
   }
 
-  /** `Predictor.setImage`; the first time, what the encoder takes is kept for later visits. */
+  /** `Predictor.setImage`; the first call also keeps the encoder's time. */
   async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
     const encoded = await this.predictor.setImage(id, source, onPhase);
     if (this.#unmeasured) await keepNote(this.#unmeasured, encoded.timings.encode);

@@ -21,7 +21,7 @@ export interface EncodeTimings {
   readonly encode: number;
 }
 
-/** What encoding an image is busy with. */
+/** The steps of encoding an image. */
 export type EncodePhase = "decode" | "preprocess" | "encode";
 
 /** An image that is ready for prompts. */
@@ -35,7 +35,7 @@ export interface EncodedImage {
 export interface Prediction {
   /** Low-resolution logits [B,K,S/4,S/4], clamped to ±32. */
   readonly logits: Tensor;
-  /** The same without the small regions that were asked to go; the same tensor where none were. */
+  /** `logits` with small regions removed, where the prompt asks for that; otherwise the same tensor as `logits`. */
   readonly settled: Tensor;
   /** Predicted IoU [B,K]. */
   readonly scores: Tensor;
@@ -48,20 +48,20 @@ export interface Prediction {
 interface Kept {
   readonly width: number;
   readonly height: number;
-  /** The stretched picture: what is needed to encode it again after the GPU was lost. */
+  /** The stretched picture, kept so that it can be encoded again after the GPU is lost. */
   readonly rgb: Uint8ClampedArray;
   embedding: Embedding;
   /** The sessions that made the embedding. */
   sessions: Sessions;
-  /** The encoding on new sessions that is under way, after the GPU was lost. */
+  /** Pending while the image is encoded again, after the GPU was lost. */
   encodingAgain: Promise<void> | null;
 }
 
-/** What images may take. */
+/** Limits on images. */
 export interface PredictorLimits {
   /** Bytes of all embeddings together; the least recently used go first. */
   readonly embeddingBudget: number;
-  /** Pixels of an image; `decodeImage` has a default. */
+  /** The most pixels of an image; see `decodeImage` for the default. */
   readonly maxPixels?: number | undefined;
 }
 
@@ -71,7 +71,7 @@ export class Predictor {
   readonly #reopen: () => Promise<Sessions>;
   readonly #limits: PredictorLimits;
   readonly #images = new Map<string, Kept>();
-  /** Ends the encodings that are under way. */
+  /** Aborts encodings that are under way, by image id. */
   readonly #encoding = new Map<string, AbortController>();
   #sessions: Sessions;
   #reviving: Promise<Sessions> | null = null;
@@ -86,7 +86,7 @@ export class Predictor {
     this.#limits = limits;
   }
 
-  /** What runs where; another than at first when the GPU was lost. */
+  /** What runs where. May change when the GPU is lost. */
   get device(): DeviceInfo {
     return this.#sessions.device;
   }
@@ -94,7 +94,7 @@ export class Predictor {
   /**
    * Encodes an image and keeps it as `id`; an image of the same id is replaced.
    *
-   * `releaseImage` ends it: what was not begun by then is not done, and nothing is kept.
+   * `releaseImage` cancels it: steps that have not begun are skipped, and nothing is kept.
    */
   async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
     const unwanted = new AbortController();
@@ -133,12 +133,12 @@ export class Predictor {
     }
   }
 
-  /** Decodes a picture, within the limit of pixels. @throws InvalidImageError */
+  /** Decodes a picture file, within the limit of pixels. @throws InvalidImageError */
   decode(source: TransferableImage): Promise<ImageBitmap> {
     return decodeImage(source, this.#limits.maxPixels);
   }
 
-  /** On the GPU where the sessions are there and it can hold the picture. */
+  /** Stretches on the GPU if the sessions run there and the picture fits, else on the CPU; the results are equal. */
   async #stretched(bitmap: ImageBitmap): Promise<Uint8ClampedArray> {
     const { imageSize } = this.spec;
     const onGpu = this.#sessions.onGpu((device) => stretchOnGpu(device, bitmap, imageSize));
@@ -151,7 +151,7 @@ export class Predictor {
     return this.#kept(id);
   }
 
-  /** Decodes a prompt for an image. @throws ImageReleasedError, InvalidPromptError */
+  /** Runs the prompt decoder for an image. @throws ImageReleasedError, InvalidPromptError */
   async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
     const start = performance.now();
     const limits = toRegionLimits(prompt);
@@ -161,7 +161,7 @@ export class Predictor {
     return { ...prediction, settled, decode: performance.now() - start };
   }
 
-  /** The same with the logits as the decoder gave them. */
+  /** Like `predict`, but the logits are not clamped and small regions are kept: for everything mode. */
   async predictUnclamped(id: string, prompt: SegmentPrompt): Promise<Omit<Prediction, "settled" | "decode">> {
     const kept = this.#kept(id);
     this.#images.delete(id);
@@ -189,7 +189,7 @@ export class Predictor {
     }));
   }
 
-  /** Encodes an image whose GPU was lost, once for all prompts that wait for it. */
+  /** Encodes an image again after its GPU was lost; prompts that arrive meanwhile share the one encoding. */
   #encodeAgain(kept: Kept): Promise<void> {
     kept.encodingAgain ??= this.#encode(kept.rgb)
       .then((encoded) => {
@@ -201,7 +201,7 @@ export class Predictor {
     return kept.encodingAgain;
   }
 
-  /** Runs `task`, on new sessions where the GPU was lost before or under it. */
+  /** Runs `task`. If the GPU is lost before or during it, opens new sessions and runs it again there. */
   async #onGoodSessions<T>(task: (sessions: Sessions) => Promise<T>): Promise<T> {
     const sessions = await this.#revived();
     try {
@@ -229,7 +229,7 @@ export class Predictor {
     return this.#reviving;
   }
 
-  /** Frees an image's embedding, and ends its encoding where it is under way; unknown ids are ignored. */
+  /** Frees an image's embedding, or cancels its encoding; unknown ids are ignored. */
   async releaseImage(id: string): Promise<void> {
     this.#encoding.get(id)?.abort(released());
     await this.#forget(id);
@@ -255,7 +255,7 @@ function released(): Sam2Error {
   return new Sam2Error("ImageReleasedError", "the image is no longer kept; call setImage again");
 }
 
-/** What a lost GPU held needs no release. */
+/** Frees an embedding; memory of a lost GPU is gone already. */
 async function release(embedding: Embedding, sessions: Sessions): Promise<void> {
   if (sessions.lost === null) await sessions.release(embedding);
 }

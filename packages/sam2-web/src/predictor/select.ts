@@ -1,4 +1,4 @@
-/** Which of the decoder's masks are answered, and in which order. */
+/** Chooses which of the decoder's masks are returned, and in which order. */
 import { stabilityScore } from "../mask/mask.ts";
 import type { ModelSpec } from "../model/spec.ts";
 import type { Tensor } from "../prompt/prompt.ts";

@@ -1,6 +1,6 @@
 /**
- * The Livepeer-shaped request: validation, and from the caller's coordinates to the model's.
- * Snake-case names stop here.
+ * Validates a prompt (the parameters of Livepeer's API) and converts it to the model's coordinates. Livepeer's
+ * snake_case names are not used beyond this file.
  */
 import { Sam2Error } from "sam2-contract";
 
@@ -19,7 +19,7 @@ export interface Tensor<T extends Float32Array | Uint8Array = Float32Array> {
 export interface SegmentPrompt {
   /** Points [N,2], or [B,N,2] for B objects: x, y in pixels of the image (see `normalize_coords`). */
   readonly point_coords?: NumbersLike | Tensor | undefined;
-  /** 1 for a point on the object, 0 for one beside it: [N] or [B,N]; required with `point_coords`. */
+  /** 1 for a point on the object, 0 for a point not on it: [N] or [B,N]; required with `point_coords`. */
   readonly point_labels?: NumbersLike | Tensor | undefined;
   /** Box x1, y1, x2, y2: [4], or [B,4] for B objects. */
   readonly box?: NumbersLike | Tensor | undefined;
@@ -32,11 +32,11 @@ export interface SegmentPrompt {
   /** `true` (default): coordinates are pixels of the image. `false`: they are already in [0,1]. */
   readonly normalize_coords?: boolean | undefined;
   /**
-   * Holes of up to so many cells of the low-resolution mask [S/4,S/4] are filled; 0 by default. It is
-   * not one of Livepeer's parameters but of Meta's `SAM2ImagePredictor`, as is the next.
+   * Holes of at most this many cells of the low-resolution mask [S/4,S/4] are filled; 0 by default. This and
+   * `max_sprinkle_area` are parameters of Meta's `SAM2ImagePredictor`, not of Livepeer's API.
    */
   readonly max_hole_area?: number | undefined;
-  /** Islands of up to so many cells are removed; 0 by default. */
+  /** Islands of at most this many cells are removed; 0 by default. */
   readonly max_sprinkle_area?: number | undefined;
 }
 
@@ -51,7 +51,7 @@ export interface ModelPrompt {
   readonly multimask: boolean;
 }
 
-/** Sizes that a prompt is converted with, in pixels. */
+/** The sizes that the conversion of a prompt depends on, in pixels. */
 export interface PromptSpace {
   readonly width: number;
   readonly height: number;
@@ -65,10 +65,10 @@ function invalid(field: string, expected: string, came: string): Sam2Error {
   return new Sam2Error("InvalidPromptError", `${field}: expected ${expected}, got ${came}`);
 }
 
-/** No tensor of a prompt has more axes. */
+/** The most axes that a tensor of a prompt can have. */
 const MOST_AXES = 4;
 
-/** Lengths of nested arrays along their first elements. */
+/** The shape of nested arrays, judged by the first element of each. */
 function shapeOf(value: unknown, axes = MOST_AXES): number[] {
   if (!Array.isArray(value) || axes === 0) return [];
   return [value.length, ...(value.length > 0 ? shapeOf(value[0], axes - 1) : [])];
@@ -118,7 +118,7 @@ function checkFinite(field: string, tensor: Tensor): Tensor {
   return tensor;
 }
 
-/** Brings `dims` to `rank` axes by adding axes of one in front; a flat list may be `groups` wide. */
+/** Splits a flat list into rows of `last` values, and adds axes of length 1 in front until there are `rank`. */
 function withRank(field: string, tensor: Tensor, rank: number, last: number | null, expected: string): Tensor {
   let dims = tensor.dims;
   if (last !== null && dims.length === 1 && dims[0] !== undefined && dims[0] % last === 0 && rank > 1) {
@@ -203,7 +203,7 @@ export function toModelPrompt(prompt: SegmentPrompt, space: PromptSpace): ModelP
     normalize ? space.imageSize / space.height : space.imageSize,
   ] as const;
   const corners = boxes === null ? 0 : 2;
-  // a mask alone is given one padding point, as the reference does
+  // a mask without points or box gets one padding point, as in the reference
   const total = Math.max(corners + points, 1);
   const outCoords = new Float32Array(count * total * 2);
   const outLabels = new Float32Array(count * total).fill(-1);
@@ -226,7 +226,7 @@ export function toModelPrompt(prompt: SegmentPrompt, space: PromptSpace): ModelP
     }
   }
   return {
-    // finite numbers may be none once they are scaled
+    // scaling can make finite numbers overflow
     coords: checkFinite("coordinates in the model's pixels", { data: outCoords, dims: [count, total, 2] }),
     labels: { data: outLabels, dims: [count, total] },
     mask: mask === null ? null : repeated(mask, count),

@@ -4,10 +4,10 @@ import { type CanaryAnswer, canaryQuestion, sampleCanary } from "sam2-contract";
 import type { ModelSpec } from "../model/spec.ts";
 import type { Sessions } from "./sessions.ts";
 
-/** Differences beyond this share of the largest value are wrong, not rounding. */
+/** A difference over this share of an output's largest value is an error, not rounding. */
 const TOLERANCE = 0.02;
 
-/** What the encoder answers is named first: the decoder's outputs follow from it. */
+/** Outputs of the decoder; all others are the encoder's. */
 const DECODER_OUTPUTS = ["masks", "iou_predictions"];
 
 /** Puts the question to a device. */
@@ -29,11 +29,11 @@ export async function askCanary(sessions: Sessions, spec: ModelSpec): Promise<Ca
 export interface CanaryFault {
   /** The part that computes wrongly. */
   readonly part: "encoder" | "decoder";
-  /** In words. */
+  /** A description, for messages. */
   readonly problem: string;
 }
 
-/** Says which output differs from the known answer, or null. */
+/** Finds an output that differs from the known answer; null if all agree. */
 export function compareCanary(came: CanaryAnswer, expected: CanaryAnswer): CanaryFault | null {
   const encoderFirst = Object.entries(expected).sort(
     ([a], [b]) => Number(DECODER_OUTPUTS.includes(a)) - Number(DECODER_OUTPUTS.includes(b)),

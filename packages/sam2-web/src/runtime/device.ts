@@ -1,9 +1,9 @@
 /**
- * The choice of device: the GPU in the first form whose answers are right, else WASM.
+ * Chooses where a model runs: on the GPU if its results are correct there, else on WASM.
  *
- * The forms are tried in the order of their speed: fused attention, decomposed attention, the
- * decoder on WASM beside an encoder on the GPU, and everything on WASM. What failed is remembered
- * for this model, adapter and browser, and not tried again.
+ * The options are tried fastest first: fused attention on the GPU, decomposed attention on the GPU, the encoder
+ * on the GPU with the decoder on WASM, and everything on WASM. A failure is remembered for this model, adapter
+ * and browser, and that option is skipped for a week.
  */
 import { type CanaryAnswer, Sam2Error } from "sam2-contract";
 import type { ModelForm, ModelForms } from "../model/forms.ts";
@@ -12,37 +12,40 @@ import { keepNote, readNote } from "../storage/cache.ts";
 import { askCanary, type CanaryFault, compareCanary } from "./canary.ts";
 import { type Backend, type Gpu, Sessions } from "./sessions.ts";
 
-/** The caller's wish: `auto` takes a GPU that computes rightly, and WASM otherwise. */
+/** The device to use: `auto` takes a GPU whose results are correct, and WASM otherwise. */
 export type DeviceChoice = "auto" | Backend;
 
 /** What to open sessions on. */
 export interface DeviceOptions {
   readonly device: DeviceChoice;
-  /** Whether `auto` may take a GPU that is emulated on the CPU: right, and a hundred times slower than WASM. */
+  /** Whether `auto` may take a GPU that is emulated on the CPU: correct, but a hundred times slower than WASM. */
   readonly softwareGpu?: boolean | undefined;
   /** Threads of the WASM provider; the runtime's default when absent. */
   readonly threads?: number | undefined;
-  /** Why there are so many threads, where that is of interest. */
+  /** Why `threads` was set, to be added to `DeviceInfo.reason`. */
   readonly threadsReason?: string | undefined;
 }
 
-/** What opening sessions is busy with. */
+/** The steps of opening sessions: compiling the graphs, and checking the device's results. */
 export type OpenPhase = "compile" | "check";
 
-/** Sessions, and what they are of. */
+/** Open sessions, and the model that they run. */
 export interface OpenedSessions {
   readonly spec: ModelSpec;
   readonly sessions: Sessions;
 }
 
-/** A GPU that takes longer than this for the check, even the second time, is no use; in milliseconds. */
+/** If the check takes longer than this, even when repeated, the GPU is too slow to use; in milliseconds. */
 const SLOW = 10_000;
-/** How long a GPU's fault is remembered, in milliseconds: a week. */
+/** How long a failure is remembered, in milliseconds: a week. */
 const REMEMBERED = 7 * 24 * 3600 * 1000;
-/** A GPU that has not answered by then has hung; in milliseconds. */
+/** If the GPU has not answered after this time, it is considered hung; in milliseconds. */
 const HUNG = 120_000;
 
-/** A device of our own, without `subgroups`: with it, fused attention was seen to be wrong; or why there is none. */
+/**
+ * Requests a GPU device; a string says why there is none. The device is requested here, not by the runtime, to leave
+ * out the feature `subgroups`: with it, onnxruntime's fused attention gave wrong results.
+ */
 async function requestGpu({ device: choice, softwareGpu = false }: DeviceOptions): Promise<Gpu | string> {
   if (choice === "wasm") return "asked for WASM";
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
@@ -84,13 +87,13 @@ function attemptsOf(forms: readonly ModelForm[]): Attempt[] {
 }
 
 /**
- * What was found out about a model on an adapter, by name of the attempt. It is forgotten with the
- * browser's version and after some days: a fault may have passed, and drivers change without a sign.
+ * The failures of a model on an adapter, by name of the attempt. They expire when the browser's version changes and
+ * after a week: the fault may be gone, and driver updates cannot be detected.
  */
 interface Verdicts {
-  /** The browser that it holds for. */
+  /** User agent of the browser. */
   readonly browser: string;
-  /** When it was found out, in milliseconds since 1970. */
+  /** When the failures were seen, in milliseconds since 1970. */
   readonly at: number;
   readonly faults: Record<string, CanaryFault>;
 }
@@ -130,7 +133,7 @@ export async function openSessions(
   for (const { form, decoder, name } of attemptsOf(model.forms)) {
     let fault: CanaryFault | null | undefined = faults[name];
     if (!fault) {
-      // with a wrong encoder it is of no use to move the decoder
+      // this form's encoder is wrong: moving only the decoder to WASM would not help
       if (brokenEncoder === form) continue;
       gpu ??= await requestGpu(options);
       if (typeof gpu === "string") break;
@@ -148,7 +151,7 @@ export async function openSessions(
       } catch (error) {
         // files that do not fit the contract are wrong on every device
         if (error instanceof Sam2Error && error.name === "InvalidModelError") throw error;
-        // and threads that hang say nothing of the GPU
+        // threads that hang are no fault of the GPU
         if (error instanceof Sam2Error && error.name === "RuntimeStartError") throw error;
         fault = { part: "decoder", problem: (error as Error).message };
         sessions?.abandon();
@@ -170,7 +173,7 @@ function described(faults: Readonly<Record<string, CanaryFault>>): string[] {
   return Object.entries(faults).map(([name, { problem }]) => `with ${name}, ${problem}`);
 }
 
-/** Asks the canary; in `auto`, a GPU that is slow beyond reason is at fault too. */
+/** Compares the device's answer with the known one. With `timed`, a GPU that is far too slow fails too. */
 async function check(
   sessions: Sessions,
   spec: ModelSpec,
@@ -185,7 +188,7 @@ async function check(
   const { answer, taken } = await ask();
   const fault = compareCanary(answer, expected);
   if (fault !== null || !timed || taken < SLOW) return fault;
-  // the first time compiles the shaders
+  // the first run includes compiling the shaders
   const again = await ask();
   if (again.taken < SLOW) return null;
   return { part: "encoder", problem: `a picture takes ${(again.taken / 1000).toFixed(0)} s` };
@@ -200,8 +203,8 @@ function within<T>(limit: number, task: Promise<T>): Promise<T> {
 }
 
 /**
- * The right answer to the canary, for a model that brings none: from an earlier time, or from the
- * WASM provider, whose encoder takes as long as one picture does there; so it is asked once.
+ * The correct answer to the canary, for a model that brings none: kept from an earlier session, or else computed
+ * on WASM. That takes as long as encoding a picture there, so the answer is kept.
  */
 async function rightAnswer({ forms, fingerprint }: ModelForms, { threads }: DeviceOptions): Promise<CanaryAnswer> {
   const key = fingerprint && `canary/${fingerprint}`;

@@ -2,7 +2,7 @@
  * onnxruntime-web sessions. The only file that knows the runtime.
  *
  * One `Sessions` is an encoder and a decoder on given devices. Calls are queued: concurrent runs
- * on WebGPU hang for ever.
+ * on WebGPU hang forever.
  */
 import type * as Ort from "onnxruntime-web";
 import { Sam2Error } from "sam2-contract";
@@ -25,7 +25,7 @@ export interface DeviceInfo {
   readonly threads: number;
   /** The GPU's name, as far as the browser tells. */
   readonly adapter: string | null;
-  /** In words, for a status line. */
+  /** Why it runs there, for a status line. */
   readonly reason: string;
 }
 
@@ -35,7 +35,7 @@ export interface Embedding {
   readonly bytes: number;
 }
 
-/** What the decoder gives for B objects: K masks each, the single-mask token first where K is 4. */
+/** The decoder's output for B objects: K masks each; if K is 4, the first is the single-mask token. */
 export interface Decoded {
   readonly masks: Tensor;
   readonly scores: Tensor;
@@ -44,11 +44,11 @@ export interface Decoded {
 
 type Runtime = typeof Ort;
 
-/** What has not started with several threads in this time, in milliseconds, has hung; the download is in it. */
+/** If the runtime has not started with several threads after this time, it hangs; in milliseconds, download included. */
 const STARTED = 45_000;
 
 async function loadRuntime(backend: Backend, threads: number | undefined): Promise<Runtime> {
-  // both are literal so that bundlers see them
+  // both imports are literals so that bundlers find them
   const runtime: Runtime =
     backend === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
   runtime.env.wasm.wasmPaths =
@@ -63,36 +63,36 @@ async function loadRuntime(backend: Backend, threads: number | undefined): Promi
         };
   const count = threadCount(threads);
   runtime.env.wasm.numThreads = count;
-  // in Firefox, threads were seen to hang at their start; one thread has none to wait for
+  // in Firefox, starting threads sometimes hangs; with a single thread nothing can hang, so there is no timeout
   runtime.env.wasm.initTimeout = count > 1 ? STARTED : 0;
   runtime.env.logLevel = "error";
   return runtime;
 }
 
-/** One thread without cross-origin isolation; otherwise the wish, or up to four. */
+/** One thread without cross-origin isolation; otherwise as many as asked for, or up to four. */
 function threadCount(wish: number | undefined): number {
   if (!globalThis.crossOriginIsolated) return 1;
   return Math.max(1, wish ?? Math.min(4, navigator.hardwareConcurrency ?? 1));
 }
 
-/** A GPU device of our own. */
+/** A GPU device, and its adapter's name. */
 export interface Gpu {
   readonly device: GPUDevice;
   readonly name: string;
 }
 
-/** Which part runs where; a GPU's absence puts both on WASM. */
+/** Which part runs where. Without a GPU, both run on WASM. */
 export interface Placement {
   readonly gpu: Gpu | null;
   /** Where the decoder runs beside an encoder on the GPU. */
   readonly decoder: Backend;
   /** Threads of the WASM provider; the runtime's default when absent. */
   readonly threads?: number | undefined;
-  /** In words, why it is so. */
+  /** Why, for `DeviceInfo.reason`. */
   readonly reason: string;
 }
 
-/** Milliseconds that a browser may take to say that a device is lost, after what ran on it has failed. */
+/** How long after a failed run the browser may take to report that the device is lost; in milliseconds. */
 const LATEST_WORD = 500;
 
 /** Encoder and decoder of one model on one device. */
@@ -130,15 +130,15 @@ export class Sessions {
   /**
    * Opens a model where `placement` says.
    *
-   * @throws RuntimeStartError when threads hang at their start: of use is then only a worker of one thread;
-   *   InvalidModelError when WASM refuses the files; what a GPU says otherwise
+   * @throws RuntimeStartError when the threads hang at their start; a new worker with one thread is then needed;
+   *   InvalidModelError when the files cannot be opened on WASM; on a GPU, the runtime's own error
    */
   static async create(spec: ModelSpec, bytes: ModelBytes, placement: Placement): Promise<Sessions> {
     const { gpu, reason } = placement;
     const backend: Backend = gpu ? "webgpu" : "wasm";
     const decoderBackend = gpu ? placement.decoder : "wasm";
     const runtime = await loadRuntime(backend, placement.threads);
-    // the runtime changes the options it is given: each session gets its own
+    // a new object each time: the runtime modifies the options that it is given
     const sessionOptions = (where: Backend, outputs: "cpu" | "gpu-buffer"): Ort.InferenceSession.SessionOptions => ({
       executionProviders:
         gpu && where === "webgpu"
@@ -184,7 +184,7 @@ export class Sessions {
     return this.#lost;
   }
 
-  /** Whether the GPU is gone, asked after a failure: a run may fail before the browser says that its device is lost. */
+  /** Whether a run failed because the GPU was lost. Waits a moment: the browser may report the loss after the failure. */
   async wasLost(): Promise<boolean> {
     if (this.#gpu && this.#lost === null) {
       await Promise.race([this.#gpu.device.lost, new Promise((resolve) => setTimeout(resolve, LATEST_WORD))]);
@@ -200,7 +200,7 @@ export class Sessions {
   /**
    * Encodes a normalized image [3,S,S].
    *
-   * @param signal asked when its turn comes: what was aborted by then is not encoded
+   * @param signal checked when this call's turn comes; if it is aborted by then, nothing is encoded
    */
   encode(pixels: Float32Array, signal?: AbortSignal): Promise<Embedding> {
     const size = this.#spec.imageSize;
@@ -264,7 +264,7 @@ export class Sessions {
     });
   }
 
-  /** Reads an embedding's values; for checks only, since on a GPU it copies them back. */
+  /** Reads an embedding's values. For checks only: on a GPU this copies them back to the CPU. */
   read(embedding: Embedding): Promise<Record<string, Float32Array>> {
     return this.#enqueue(async () => {
       const values: Record<string, Float32Array> = {};
@@ -280,18 +280,18 @@ export class Sessions {
     return gpu && this.#enqueue(() => task(gpu.device));
   }
 
-  /** Gives up on sessions that do not answer: nothing waits for them, and nothing may be called afterwards. */
+  /** Gives up on sessions that hang. Nothing may be called after this. */
   abandon(): void {
     this.#gpu?.device.destroy();
   }
 
-  /** Frees everything; nothing may be called afterwards. */
+  /** Frees everything. Nothing may be called after this. */
   async dispose(): Promise<void> {
     await this.#enqueue(async () => {
       await this.#encoder.release();
       await this.#decoder.release();
     }).catch(async (error: unknown) => {
-      // what a lost device leaves behind cannot be released, and needs not be
+      // after the device is lost, releasing fails; its memory is gone anyway
       if (!(await this.wasLost())) throw error;
     });
     this.#gpu?.device.destroy();

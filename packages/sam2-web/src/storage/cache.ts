@@ -1,27 +1,27 @@
 /**
- * What is kept on this device between visits. Keeping may fail, for want of room or of permission;
- * whoever asks for it then fetches or makes anew what is missing.
+ * What is kept on this device between visits. Writing may fail, for lack of room or of permission; callers then
+ * download or compute what is missing.
  *
- * Keys begin with what they are: `model/ID/…` for a model's files, `part/…` for downloads that are not
- * finished, `pin/…` for the hashes of files whose hash nobody promised, `manifest/…` for model.json, and
- * `note/…` for what was found out about a model.
+ * The first part of a key says what is kept: `model/ID/…` a model's files, `part/…` unfinished downloads,
+ * `pin/…` the hash that a file had when it was first downloaded (if no hash was given for it), `manifest/…`
+ * model.json, and `note/…` measurements and verdicts about a model.
  */
 import { openStore } from "./store.ts";
 
-/** A model of which files are kept. */
+/** A model with files in the cache. */
 export interface CachedModel {
   /** Name of the model, as `deleteCached` takes it. */
   readonly id: string;
-  /** Size of its files together. */
+  /** Total size of its files. */
   readonly bytes: number;
 }
 
-/** The beginning of the keys of a model's files. */
+/** The prefix of the keys of a model's files. */
 export function modelKey(id: string): string {
   return `model/${encodeURIComponent(id)}/`;
 }
 
-/** Keeps bytes, where there is room for them; says whether there was. */
+/** Keeps bytes; false if that is not possible. */
 export async function keep(key: string, bytes: Uint8Array): Promise<boolean> {
   return (await openStore()).write(key, bytes).then(
     () => true,
@@ -29,12 +29,12 @@ export async function keep(key: string, bytes: Uint8Array): Promise<boolean> {
   );
 }
 
-/** Reads what is kept; null where there is nothing, or nothing that can be read. */
+/** Reads a kept file; null if it is missing or cannot be read. */
 export async function readKept(key: string): Promise<Uint8Array | null> {
   return (await openStore()).read(key).catch(() => null);
 }
 
-/** Forgets what is kept, under this key or under all that begin with it. */
+/** Deletes every kept file whose key begins with `prefix`. */
 export async function forget(prefix: string): Promise<void> {
   const store = await openStore();
   for (const { key } of await store.list().catch(() => [])) {
@@ -42,12 +42,12 @@ export async function forget(prefix: string): Promise<void> {
   }
 }
 
-/** Keeps what was found out about a model, as JSON. */
+/** Keeps a note about a model, as JSON. */
 export async function keepNote(name: string, note: unknown): Promise<void> {
   await keep(`note/${name}`, new TextEncoder().encode(JSON.stringify(note)));
 }
 
-/** Reads what `keepNote` kept; null where it is not there or cannot be read. */
+/** Reads a note of `keepNote`; null if it is missing or cannot be read. */
 export async function readNote<T>(name: string): Promise<T | null> {
   const kept = await readKept(`note/${name}`);
   try {
@@ -57,7 +57,7 @@ export async function readNote<T>(name: string): Promise<T | null> {
   }
 }
 
-/** The models of which files are kept, by their names. */
+/** The models with files in the cache. Unfinished downloads and notes are not listed. */
 export async function listCached(): Promise<CachedModel[]> {
   const sizes = new Map<string, number>();
   for (const { key, bytes } of await (await openStore()).list()) {
@@ -70,8 +70,8 @@ export async function listCached(): Promise<CachedModel[]> {
 }
 
 /**
- * Deletes the files of a model; without an id, of all models, and what was found out about them. What a
- * file's hash was stays known, so that a change of it is noticed.
+ * Deletes the files of a model; without an id, the files of all models and the notes about them. The hashes of
+ * downloaded files are kept, so that a changed file is noticed when it is downloaded again.
  */
 export async function deleteCached(id?: string): Promise<void> {
   const prefixes = id === undefined ? ["model/", "part/", "manifest/", "note/"] : [modelKey(id)];

@@ -1,8 +1,8 @@
-/** SHA-256 of bytes, by the platform where the page has it. */
+/** SHA-256 of bytes. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-/** SHA-256 in hexadecimal; pages without https have no `crypto.subtle`. */
+/** SHA-256 in hexadecimal; computed in JavaScript on pages without https, which have no `crypto.subtle`. */
 export async function digest(bytes: Uint8Array): Promise<string> {
   const { subtle } = crypto as Partial<Crypto>;
   const given = bytes as Uint8Array<ArrayBuffer>;

@@ -1,7 +1,7 @@
 /**
- * Downloads that are kept. A file counts only when its size and SHA-256 are what was promised; where
- * nothing was promised, they must be what they were the first time. Whatever goes wrong with keeping, the
- * file is fetched.
+ * Downloads files and keeps them. A file is accepted only if its size and SHA-256 are the expected ones; if no
+ * hash is given for it, it must be the same as when it was first downloaded. If the cache fails, the file is
+ * downloaded without it.
  */
 import { Sam2Error } from "sam2-contract";
 import { forget, keep, readKept } from "./cache.ts";
@@ -16,20 +16,20 @@ export interface RemoteFile {
   readonly sha256?: string | undefined;
 }
 
-/** How far a download is; `total` is null where nobody told. */
+/** Progress of a download. */
 export interface DownloadProgress {
-  /** Address that is downloaded. */
+  /** Address of the file. */
   readonly url: string;
-  /** Bytes that have arrived, those of an earlier try included. */
+  /** Bytes that have arrived, including those of an earlier attempt. */
   readonly loaded: number;
-  /** Bytes there will be, or null. */
+  /** Size of the file in bytes; null if the server does not tell. */
   readonly total: number | null;
 }
 
 /** How to fetch. */
 export interface FetchOptions {
   readonly onProgress: (progress: DownloadProgress) => void;
-  /** Whether a file that is no longer what it was the first time is taken, and is what counts from then on. */
+  /** Whether to accept a file that has changed since it was first downloaded; later downloads must then equal it. */
   readonly acceptChanges: boolean;
 }
 
@@ -40,8 +40,8 @@ export interface FetchedFile {
 }
 
 /**
- * Reads a file from the cache, or downloads and keeps it. Kept bytes are checked again; those that are
- * not what they should be are fetched anew.
+ * Reads a file from the cache, or downloads and keeps it. Bytes from the cache are checked again, and downloaded
+ * again if they are wrong.
  *
  * A download that breaks off is resumed by the next call, unless the file has changed in between. Two
  * pages that want the same file download it once: the second waits for the first.
@@ -73,9 +73,9 @@ export function fetchCached(file: RemoteFile, options: FetchOptions): Promise<Fe
   });
 }
 
-/** Does a task while no other page of this origin does one of the same name. */
+/** Runs a task under a lock of this name, which all pages of the origin share. */
 function alone<T>(name: string, task: () => Promise<T>): Promise<T> {
-  // pages without https have no locks, and nothing that is kept either
+  // pages without https have no locks; they keep nothing either, so none is needed
   const { locks } = navigator as Partial<Navigator>;
   return locks ? (locks.request(name, task) as Promise<T>) : task();
 }
@@ -96,7 +96,7 @@ function check(file: RemoteFile, bytes: Uint8Array, sha256: string, acceptChange
   }
   throw new Sam2Error(
     "IntegrityError",
-    `${file.url}: expected SHA-256 ${file.sha256}, got ${sha256}. The file is not the one that was promised, or not the one that it was when it was first downloaded; acceptChanges takes it nevertheless`,
+    `${file.url}: expected SHA-256 ${file.sha256}, got ${sha256}: the file is damaged, or has changed since it was first downloaded; acceptChanges: true accepts a changed checkpoint`,
   );
 }
 
@@ -104,25 +104,25 @@ function failed(url: string, message: string, cause?: unknown): Sam2Error {
   return new Sam2Error("DownloadError", `${url}: ${message}`, cause === undefined ? undefined : { cause });
 }
 
-/** ETag or date; empty where the server tells none. */
+/** The ETag or the date of a file; empty if the server sends neither. */
 function versionOf({ headers }: Response): string {
   return headers.get("etag") ?? headers.get("last-modified") ?? "";
 }
 
-/** Where the answer begins and how long the whole file is, as far as the server tells. */
+/** Where a partial answer begins in the file, and the size of the whole file (null if unknown). */
 function rangeOf({ headers }: Response): { readonly start: number; readonly total: number | null } | null {
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "") ?? [];
   if (start === undefined) return null;
   return { start: Number(start), total: total === "*" ? null : Number(total) };
 }
 
-/** Whether what is kept can be the beginning of the file: the whole is checked only where its hash is known. */
+/** Whether to resume: only if the hash or the server's version can show that the rest is of the same file. */
 function isResumable(file: RemoteFile, begun: Part): boolean {
   if (file.bytes !== undefined && begun.length >= file.bytes) return false;
   return file.sha256 !== undefined || begun.version !== "";
 }
 
-/** Whether an answer to a request for the rest is that rest, of the same file. */
+/** Whether a partial answer continues exactly where the kept part ends, and is of the same file. */
 function isTheRest(file: RemoteFile, begun: Part, response: Response): boolean {
   const range = rangeOf(response);
   const startsThere = range ? range.start === begun.length : file.sha256 !== undefined;
@@ -138,14 +138,14 @@ async function download(
 ): Promise<Uint8Array> {
   const resumed = begun && isResumable(file, begun) ? begun : null;
   const response = await fetch(file.url, {
-    // kept here or not at all: the browser would keep it twice, and errors too
+    // this module keeps the file: the browser's HTTP cache would keep a second copy, and error pages too
     cache: "no-store",
     headers: resumed ? { Range: `bytes=${resumed.length}-` } : {},
   }).catch((cause: unknown) => {
     throw failed(file.url, "the network failed", cause);
   });
   const partial = resumed !== null && response.status === 206;
-  // 416: there is nothing after what is here
+  // 416: the server has no bytes after the kept part, so the part is not of this file
   if (resumed && (response.status === 416 || (partial && !isTheRest(file, resumed, response)))) {
     await response.body?.cancel();
     return download(file, null, onProgress);
@@ -182,12 +182,12 @@ async function download(
   return joined(chunks, loaded);
 }
 
-/** How many bytes there will be in all, where the server tells. */
+/** Size of the whole file in bytes; null if the server does not tell. */
 function totalOf(response: Response, loaded: number): number | null {
   const range = rangeOf(response);
   if (range?.total != null) return range.total;
   const length = response.headers.get("content-length");
-  // a compressed answer tells the compressed length
+  // of a compressed answer, content-length is the compressed size
   if (length === null || response.headers.get("content-encoding") !== null) return null;
   return loaded + Number(length);
 }

@@ -1,18 +1,18 @@
 /**
- * The beginning of a file whose download is not finished. It is kept in pieces while they arrive, so that
- * a page that is closed in the middle, or a worker that is ended, loses the last piece at most.
+ * The part of an unfinished download that has arrived. It is kept piece by piece, so that closing the page or
+ * ending the worker loses at most the last piece.
  */
 import { forget, keep, readKept } from "./cache.ts";
 
-/** Pieces of this many bytes are kept at a time. */
+/** Size of a piece, in bytes. */
 const PIECE = 4 * 2 ** 20;
 
-/** What the server calls the version of the file that the pieces are of: an ETag or a date. */
+/** The version of the file that the pieces belong to: the server's ETag or date. */
 interface Head {
   readonly version: string;
 }
 
-/** What is kept of a file. */
+/** The kept part of a file. */
 export interface Part {
   readonly version: string;
   readonly bytes: readonly Uint8Array[];
@@ -27,12 +27,12 @@ function piece(key: string, index: number): string {
   return `part/${encodeURIComponent(key)}/${index}`;
 }
 
-/** Forgets what is kept of a file. */
+/** Deletes the kept part of a file. */
 export function forgetPart(key: string): Promise<void> {
   return forget(`part/${encodeURIComponent(key)}/`);
 }
 
-/** Reads what is kept of a file; null where there is nothing. */
+/** Reads the kept part of a file; null if there is none. */
 export async function readPart(key: string): Promise<Part | null> {
   const kept = await readKept(head(key));
   if (!kept) return null;
@@ -58,13 +58,13 @@ export class PartWriter {
   #pieces: number;
   #pending: Uint8Array[] = [];
   #pendingLength = 0;
-  /** Whether there is room; once there is none, nothing more is kept. */
+  /** Becomes false when a piece could not be kept; from then on nothing is. */
   #hasRoom = true;
 
   /**
-   * Goes on after what is kept, or begins anew.
+   * Continues after a kept part, or starts again.
    *
-   * @param begun what is kept, where the bytes to come are the rest of it
+   * @param begun the kept part that the new bytes continue; null to start again
    */
   constructor(key: string, version: string, begun: Part | null) {
     this.#key = key;
@@ -99,7 +99,7 @@ export class PartWriter {
   }
 }
 
-/** Chunks in one piece. */
+/** Concatenates chunks. */
 export function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const result = new Uint8Array(length);
   let at = 0;

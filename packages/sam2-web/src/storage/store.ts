@@ -1,6 +1,6 @@
 /**
- * Where files are kept: in the origin's private file system, in the Cache API where there is none to
- * write to, and nowhere on pages that may keep nothing.
+ * Where files are kept: in the origin private file system; in the Cache API if that cannot be written to; nowhere
+ * if the page has no storage.
  */
 
 /** A kept file. */
@@ -27,7 +27,7 @@ class FileSystemStore implements Store {
   }
 
   static async open(): Promise<FileSystemStore> {
-    // Safari before 26 has private files that a stream cannot write
+    // Safari before 26 has the file system, but no writable streams
     if (!("createWritable" in FileSystemFileHandle.prototype)) throw new Error("files cannot be written");
     const root = await navigator.storage.getDirectory();
     return new FileSystemStore(await root.getDirectoryHandle(FOLDER, { create: true }));
@@ -37,7 +37,7 @@ class FileSystemStore implements Store {
     try {
       const handle = await this.#folder.getFileHandle(encodeURIComponent(key));
       const file = await handle.getFile();
-      // a page that was closed while it wrote leaves an empty file: what is written counts when it is whole
+      // an empty file is left behind when the page closes during `write`, which fills the file only at its end
       return file.size === 0 ? null : new Uint8Array(await file.arrayBuffer());
     } catch (error) {
       if ((error as Error).name === "NotFoundError") return null;
@@ -47,7 +47,7 @@ class FileSystemStore implements Store {
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
     const handle = await this.#folder.getFileHandle(encodeURIComponent(key), { create: true });
-    // a writable stream replaces the file only when it is closed
+    // the stream's content becomes the file's content only when it is closed
     const stream = await handle.createWritable();
     await stream.write(bytes as Uint8Array<ArrayBuffer>);
     await stream.close();
@@ -105,7 +105,7 @@ class CacheApiStore implements Store {
   }
 }
 
-/** For pages that may keep nothing: those without https, and some private windows. */
+/** For pages without storage: those without https, and some private windows. */
 const NOWHERE: Store = {
   read: async () => null,
   write: async () => undefined,
@@ -115,7 +115,7 @@ const NOWHERE: Store = {
 
 let opened: Promise<Store> | undefined;
 
-/** The best store that this page may use. */
+/** The best store that is available to this page. */
 export function openStore(): Promise<Store> {
   opened ??= FileSystemStore.open()
     .catch(async () => new CacheApiStore(await caches.open(FOLDER)))

@@ -4,7 +4,7 @@ import type { Layout } from "./layout.ts";
 import { sam2WebLayout } from "./sam2-web.ts";
 import { transformersJsLayout } from "./transformers-js.ts";
 
-/** Finds the layout. @throws InvalidModelError where it is none that is known */
+/** Finds the layout. @throws InvalidModelError for an unknown layout */
 export function detectLayout(encoderInputs: readonly string[], decoderInputs: readonly string[]): Layout {
   const has = (names: readonly string[], ...wanted: string[]): boolean => wanted.every((name) => names.includes(name));
   if (

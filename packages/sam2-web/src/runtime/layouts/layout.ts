@@ -2,16 +2,16 @@
 import type * as Ort from "onnxruntime-web";
 import type { ModelPrompt } from "../../prompt/prompt.ts";
 
-/** The runtime's tensor class; each of its bundles has one of its own. */
+/** onnxruntime-web's tensor class. Its bundles (WASM, WebGPU) each have their own, so it is passed in. */
 export type TensorClass = typeof Ort.Tensor;
 
-/** How to speak to the files of one layout. */
+/** The tensor names of one layout. */
 export interface Layout {
-  /** For messages. */
+  /** Name of the layout, for messages. */
   readonly name: string;
   /** The encoder's only input. */
   readonly imageInput: string;
-  /** Names of the decoder's outputs. The last is missing in some files. */
+  /** Names of the decoder's outputs. Some files have no `objectScores`. */
   readonly outputs: { readonly masks: string; readonly scores: string; readonly objectScores: string };
   /** Whether the decoder takes a mask as a prompt. */
   readonly takesMaskInput: boolean;

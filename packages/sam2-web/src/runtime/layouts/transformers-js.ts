@@ -1,11 +1,11 @@
-/** The layout of transformers.js: one image of B objects, labels in int64, and no mask as a prompt. */
+/** The layout of transformers.js: one image with B objects, int64 labels, and no mask prompt. */
 import type { Layout } from "./layout.ts";
 
 /**
- * Boxes come as the two points that they become.
+ * Boxes are given as two corner points (labels 2 and 3), as in the other layouts.
  *
- * @param takesBoxes whether the decoder has an input for boxes; such a decoder leaves the padding point to
- *   its caller
+ * @param takesBoxes whether the decoder has an input for boxes; such a decoder does not add the padding point
+ *   itself
  */
 export function transformersJsLayout(takesBoxes: boolean): Layout {
   return {

@@ -73,7 +73,7 @@ export class Runner {
   async #start(): Promise<ChildProcess> {
     const child = fork(CHILD, [this.#table, this.#progressFile], {
       cwd: ROOT,
-      execArgv: ["--import", "tsx", `--max-old-space-size=${MEGABYTES}`],
+      execArgv: ["--import", "tsx", "--expose-gc", `--max-old-space-size=${MEGABYTES}`],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

@@ -11,15 +11,15 @@ import type { Browser, Page } from "playwright-core";
 import type { Row } from "./measure.ts";
 import { absent, MINI, PHOTOS, tinyModels } from "./models.ts";
 
-/** Threads of the WASM provider where nothing else is said: up to four, as many as there are cores. */
+/** Default threads of the WASM provider: as many as there are cores, up to four. */
 const THREADS = Math.min(4, availableParallelism());
 
-/** Opens the benchmarks' page in a browser of its own; a fresh one has nothing cached. */
+/** Runs a task in the benchmarks' page, in a new browser with an empty cache. */
 async function inPage<T>(task: (page: Page, browser: Browser) => Promise<T>): Promise<T> {
   const tiny = await tinyModels();
   const server = await serve({
     page: fileURLToPath(new URL("page", import.meta.url)),
-    headers: ISOLATION, // what is compared may need more than our own policy allows
+    headers: ISOLATION, // no Content-Security-Policy: the compared libraries may need more than ours allows
     folders: {
       "photo/": PHOTOS,
       "mini/": MINI.onnx,

@@ -6,7 +6,7 @@ import { TINY_ENCODER_FLOP } from "./graphs.ts";
 import { compare, type Row } from "./measure.ts";
 import { absent, tinyModels } from "./models.ts";
 
-/** The card's arithmetic peak in TFLOP/s, float32; from its data sheet, by SAM2_GPU_TFLOPS. */
+/** The card's peak in TFLOP/s, float32, as in its data sheet; set by SAM2_GPU_TFLOPS. */
 const PEAK = Number(process.env.SAM2_GPU_TFLOPS ?? Number.NaN);
 
 function filled(...dims: number[]): ort.Tensor {
@@ -18,7 +18,7 @@ function filled(...dims: number[]): ort.Tensor {
   );
 }
 
-/** Rows, or one that says why there are none. */
+/** The rows of the benchmark, or one that says why it was not run. */
 export async function gpu(): Promise<Row[]> {
   const models = await tinyModels();
   if (!models) return [absent("gpu")];

@@ -1,6 +1,6 @@
 /**
- * Our graphs against those traced from the reference, same weights, same inputs, one run: in
- * onnxruntime-node and in onnxruntime-web's WASM, and the encoder's rate beside one large MatMul.
+ * Our graphs compared with those traced from the reference, with the same weights and inputs, in onnxruntime-node and
+ * in onnxruntime-web's WASM; and the encoder's rate compared with one large MatMul.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ type Feeds = Record<string, native.Tensor>;
 
 interface Runner {
   run(): Promise<unknown>;
-  /** Threads of an idle session keep spinning for a while: it goes before the next is measured. */
+  /** Frees the session before the next one is measured, since the threads of an idle session keep spinning a while. */
   release(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ function floats(values: number[], dims: number[]): native.Tensor {
   return new native.Tensor("float32", Float32Array.from(values), dims);
 }
 
-/** One large matrix product, the most that a runtime reaches: 2·m·k·n operations. */
+/** Size of a large matrix product, which shows a runtime's highest rate; it takes 2·m·k·n operations. */
 const LARGE = { m: 4096, k: 768, n: 3072 };
 
 async function largeMatMul(): Promise<Uint8Array> {
@@ -72,10 +72,10 @@ async function largeMatMul(): Promise<Uint8Array> {
   );
 }
 
-/** Multiply-adds of SAM 2.1 tiny's encoder at 1024², ×2: what its matrix products come to. */
+/** Operations of the matrix products in SAM 2.1 tiny's encoder at 1024²: twice its multiply-adds. */
 export const TINY_ENCODER_FLOP = 2 * 140.65e9;
 
-/** Runs the comparison; rows say so where the peer's files are absent. */
+/** Runs the comparison; if the peer's files are missing, the rows say so. */
 export async function graphs(): Promise<Row[]> {
   const models = await tinyModels();
   if (!models) return [absent("graphs")];

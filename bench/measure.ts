@@ -1,6 +1,6 @@
-/** Paired timing: every candidate once a round, so that noise falls on all alike. Runs in Node and in pages. */
+/** Paired timing: each round runs every candidate once, so that noise affects all alike. For Node and for pages. */
 
-/** A figure, or a comparison: `ratio` is ours over theirs. */
+/** A figure, or a comparison; `ratio` is our time divided by theirs. */
 export interface Row {
   readonly bench: string;
   readonly work: string;
@@ -11,9 +11,9 @@ export interface Row {
   readonly theirs_ms?: number | undefined;
   readonly ratio?: number | undefined;
   readonly aim?: number | undefined;
-  /** Half the distance between the quartiles of our times, by their median. */
+  /** Half the distance between the quartiles of our times, divided by their median. */
   readonly spread?: number | undefined;
-  /** What else there is to say: bytes, masks, elements a second. */
+  /** Further figures: bytes, masks, elements a second. */
   readonly note?: string | undefined;
 }
 

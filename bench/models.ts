@@ -1,4 +1,4 @@
-/** The files that benchmarks need and the repository does not hold. */
+/** Files that benchmarks need; some are not in the repository. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 /** The built-in model: its checkpoint, and its export. */
 export const MINI = { checkpoint: path("../models/sam2-mini"), onnx: path("../models/sam2-mini/onnx") } as const;
 
-/** A photograph with a free license. */
+/** Folder of photographs with a free license. */
 export const PHOTOS: string = path("../demo/public/samples");
 
 /** Where the maintainers' script puts SAM 2.1 tiny; see bench/README.md. */
@@ -28,7 +28,7 @@ export async function tinyModels(): Promise<{ checkpoint: string; onnx: string; 
   return { checkpoint, onnx, peer };
 }
 
-/** A row for a benchmark whose files are not there. */
+/** The row for a benchmark whose files are missing. */
 export function absent(bench: string): Row {
   return { bench, work: `needs ${TINY}`, device: "", threads: 0, note: "not run: see bench/README.md" };
 }

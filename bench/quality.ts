@@ -37,7 +37,7 @@ export interface QualityReport {
   readonly baselines: { readonly disc: number; readonly box: number };
 }
 
-/** The pixel farthest from all that is not in the mask (chamfer distance 3-4); null where it is empty. */
+/** The pixel of the mask that is farthest from its edge (chamfer distance 3-4); null if the mask is empty. */
 function innerPoint({ data, width, height }: Mask): { x: number; y: number } | null {
   const wide = width + 2;
   const depth = new Int32Array(wide * (height + 2));

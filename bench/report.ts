@@ -5,7 +5,7 @@ import type { Row } from "./measure.ts";
 const ms = (value: number | undefined): string =>
   value === undefined ? "" : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 
-/** Ratios aim at being lower, except for rates; a time's aim is in milliseconds. */
+/** The aim of a row as text: a ratio, or milliseconds. */
 function aimed({ aim, ratio }: Row): string {
   if (aim === undefined) return "";
   return ratio === undefined ? `${aim} ms` : String(aim);

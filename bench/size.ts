@@ -4,7 +4,7 @@ import { CONDITIONS } from "headless/pages";
 import { build, type Plugin, type Rollup } from "vite";
 import type { Row } from "./measure.ts";
 
-/** A first chunk with all that it imports. */
+/** A first chunk with everything that it imports. */
 export interface Load {
   readonly code: string;
   /** The files it is made of. */

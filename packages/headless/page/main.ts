@@ -2,7 +2,7 @@
 import * as sam2Hosted from "sam2-hosted";
 import * as sam2 from "sam2-web";
 
-/** What the segment command asks for. */
+/** The segment command's input. */
 export interface SegmentJob {
   readonly image: string;
   readonly model: string;
@@ -17,7 +17,7 @@ export interface SegmentJob {
   > | null;
 }
 
-/** What it writes as JSON. */
+/** The JSON that the command writes. */
 export interface SegmentReport {
   readonly model: string;
   readonly device: sam2.DeviceInfo;
@@ -33,7 +33,7 @@ export interface SegmentReport {
 
 interface Answer {
   readonly masks: SegmentReport["masks"];
-  /** What the overlay shows. */
+  /** The masks that the overlay shows. */
   readonly shown: readonly sam2.Mask[];
   readonly decode: number;
 }
@@ -75,7 +75,7 @@ async function everything(
       rle: segmentation as sam2.Rle,
     }))
     .sort((a, b) => b.score - a.score);
-  // the large ones below the small ones
+  // draw large masks first, so that small ones stay visible
   const shown = [...masks].sort((a, b) => b.area - a.area).map(({ rle }) => sam2.decodeRle(rle));
   return { masks, shown, decode };
 }
@@ -108,11 +108,11 @@ async function segmentJob(job: SegmentJob): Promise<{ report: SegmentReport; ove
   return { report, overlay };
 }
 
-/** One question of the quality benchmark, about the image that was opened last. */
+/** One prompt of the quality benchmark, for the image that was set last. */
 export interface Question {
   readonly points: readonly { x: number; y: number; positive: boolean }[];
   readonly box: [number, number, number, number] | null;
-  /** Whether the mask shown for the question before is refined. */
+  /** Whether to refine the mask shown for the previous prompt. */
   readonly refine: boolean;
 }
 
@@ -129,7 +129,7 @@ const quality = {
     asked.image = await asked.segmenter.setImage(address);
   },
 
-  /** The mask shown first, and the three: for one click the best-scored is shown, else the single mask. */
+  /** All three masks, and the one to show: the best-scored for a single click, else the single mask. */
   async ask({ points, box, refine }: Question): Promise<{ shown: sam2.Rle; three: sam2.Rle[]; scores: number[] }> {
     if (!asked?.image) throw new Error("no image is open");
     const { segmenter, image } = asked;

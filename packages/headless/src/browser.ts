@@ -10,32 +10,34 @@ const INSTALLED = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** Path of an installed Chromium or Chrome, or of Playwright's own; undefined where there is none. */
+/** Path of an installed Chromium or Chrome, or of Playwright's own; undefined if there is none. */
 export function findBrowser(): string | undefined {
   const candidates = [process.env.CHROME_PATH, ...INSTALLED, chromium.executablePath()];
   return candidates.find((path): path is string => path !== undefined && path !== "" && existsSync(path));
 }
 
-/** What the browser is started for. */
+/** Options for starting the browser. */
 export interface BrowserOptions {
-  /** WebGPU on the CPU, for machines without a GPU: right, and very slow. */
+  /** Emulate WebGPU on the CPU, for machines without a GPU: correct, but very slow. */
   readonly softwareWebGpu?: boolean;
-  /** A camera that shows a test picture, and needs no permission by hand. */
+  /** Add a camera that shows a test picture, and allow it without asking. */
   readonly fakeCamera?: boolean;
 }
 
 let saidUnsandboxed = false;
 
 /**
- * How Playwright is to start the browser: without traffic of its own, with WebGPU, and in its sandbox. Chromium
- * refuses root a sandbox; that is said on stderr, once.
+ * Playwright's options to start the browser: with WebGPU, in its sandbox, and without network traffic of its own.
+ * For root, Chromium has no sandbox; a warning on stderr says so, once.
  */
 export function launchOptions(
   { softwareWebGpu = false, fakeCamera = false }: BrowserOptions = {},
   isRoot: boolean = process.getuid?.() === 0,
 ): LaunchOptions {
   if (isRoot && !saidUnsandboxed) {
-    process.stderr.write("Chromium runs without its sandbox, since this is root; run as a user to have it.\n");
+    process.stderr.write(
+      "Chromium runs without its sandbox, since the user is root; run as another user to have it.\n",
+    );
     saidUnsandboxed = true;
   }
   const executablePath = findBrowser();
@@ -55,7 +57,7 @@ export function launchOptions(
   };
 }
 
-/** Starts the browser. @throws Error where there is none, or where the system refuses it a sandbox */
+/** Starts the browser. @throws Error if there is none, or if the system does not allow it a sandbox */
 export async function launchBrowser(options: BrowserOptions = {}): Promise<Browser> {
   if (findBrowser() === undefined) {
     throw new Error("no Chromium or Chrome was found; install one, or set CHROME_PATH");
@@ -64,6 +66,6 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
     return await chromium.launch(launchOptions(options));
   } catch (cause) {
     if (!/no usable sandbox/i.test((cause as Error).message)) throw cause;
-    throw new Error("this system refuses Chromium a sandbox; allow unprivileged user namespaces", { cause });
+    throw new Error("this system does not let Chromium use a sandbox; allow unprivileged user namespaces", { cause });
   }
 }

@@ -1,14 +1,14 @@
-/** Whether what was built is newer than what it is made of. */
+/** Checks whether a built file is newer than its sources. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** In a folder of sources: what is made from them, and what is no part of any page. */
+/** Subfolders of sources that are ignored: build output, installed packages and tests. */
 const PASSED_OVER: readonly string[] = ["dist", "node_modules", "test"];
 
-/** When a file, or the newest file in a folder, was written; 0 where there is none. */
+/** Modification time of a file, or of the newest file in a folder; 0 if there is none. */
 async function written(path: string): Promise<number> {
   const found = await stat(path).catch(() => null);
   if (!found?.isDirectory()) return found?.mtimeMs ?? 0;
@@ -16,7 +16,7 @@ async function written(path: string): Promise<number> {
   return Math.max(0, ...(await Promise.all(entries.map((name) => written(join(path, name))))));
 }
 
-/** Whether a built file is newer than its own sources, than the compiled packages, and than what is installed. */
+/** Whether a built file is newer than its sources, all compiled packages, and the installed packages. */
 export async function isFresh(built: string, sources: readonly string[]): Promise<boolean> {
   const packages = await readdir(join(ROOT, "packages"));
   const compiled = packages.map((name) => join(ROOT, "packages", name, "dist"));

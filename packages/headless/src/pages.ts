@@ -1,4 +1,4 @@
-/** How every page here is built and served: the demo, those of the commands, the benchmarks and the tests. */
+/** Settings with which all pages here are built and served: the demo, and the pages of commands, benchmarks, tests. */
 
 /** Response headers that make a page cross-origin isolated, so that WASM may use threads. */
 export const ISOLATION: Readonly<Record<string, string>> = {
@@ -6,5 +6,5 @@ export const ISOLATION: Readonly<Record<string, string>> = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** Vite's own conditions of resolving, and onnxruntime-web's: its WebAssembly stays in files of its own. */
+/** Vite's default resolve conditions, and one of onnxruntime-web's that keeps its WebAssembly in separate files. */
 export const CONDITIONS: string[] = ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"];

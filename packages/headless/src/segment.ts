@@ -45,17 +45,25 @@ const program = new Command("segment")
   .description("Segments a picture with sam2-web in a headless browser")
   .argument("<image>")
   .option("--point <x,y>", "a point on the object; may be repeated", collectPoint(true), [])
-  .option("--negative <x,y>", "a point beside the object; may be repeated", collectPoint(false), [])
+  .option("--negative <x,y>", "a point not on the object; may be repeated", collectPoint(false), [])
   .option("--box <x1,y1,x2,y2>", "a box around the object", (text) => numbers(text, 4) as Box)
   .option("--model <id>", "a model of the catalog, the address of a model.json, or an exported folder", "sam2-mini")
   .addOption(new Option("--device <device>", "where to run").choices(["auto", "webgpu", "wasm"]).default("auto"))
   .option("--multimask", "three masks instead of the single best", false)
-  .option("--everything", "everything in the picture, in place of a prompt", false)
-  .option("--points-per-side <n>", "everything: points along a side of the grid, 32", (text) => numbers(text, 1)[0])
-  .option("--pred-iou-thresh <t>", "everything: least predicted IoU, 0.8", (text) => numbers(text, 1)[0])
-  .option("--stability-score-thresh <t>", "everything: least stability, 0.95", (text) => numbers(text, 1)[0])
-  .requiredOption("--out <file>", "overlay, PNG")
-  .option("--json <file>", "masks as COCO RLE, scores and timings");
+  .option("--everything", "segment everything in the picture, instead of a prompt", false)
+  .option(
+    "--points-per-side <n>",
+    "everything: points along a side of the grid; default 32",
+    (text) => numbers(text, 1)[0],
+  )
+  .option("--pred-iou-thresh <t>", "everything: lowest predicted IoU; default 0.8", (text) => numbers(text, 1)[0])
+  .option(
+    "--stability-score-thresh <t>",
+    "everything: lowest stability score; default 0.95",
+    (text) => numbers(text, 1)[0],
+  )
+  .requiredOption("--out <file>", "file to write the overlay to, PNG")
+  .option("--json <file>", "file to write masks (COCO RLE), scores and timings to");
 
 program.action(async (image: string, options: CliOptions) => {
   const points = [...options.point, ...options.negative];
@@ -74,7 +82,7 @@ program.action(async (image: string, options: CliOptions) => {
       ...(isFolder ? { "models/local/": resolve(options.model) } : {}),
     },
   });
-  // software WebGPU only where it is asked for: `auto` would not take it
+  // `auto` never uses emulated WebGPU, so it is only enabled for --device webgpu
   const browser = await launchBrowser({ softwareWebGpu: options.device === "webgpu" });
   try {
     const page = await browser.newPage();

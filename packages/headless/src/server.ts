@@ -18,19 +18,19 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** What to serve beside the page, and how. */
+/** Options of the server. */
 export interface ServerOptions {
-  /** Folder of the page, with an index.html; that of the segment command by default. */
+  /** Folder of the page, with an index.html; by default the segment command's page. */
   readonly page?: string;
   /** Folders by the path they are served under, such as `models/sam2-mini/`. */
   readonly folders?: Readonly<Record<string, string>>;
-  /** Answers requests before anything else does; for tests of a network that misbehaves. */
+  /** Called first for each request; true if it was answered. For tests of a faulty network. */
   readonly handle?: (path: string, request: IncomingMessage, response: ServerResponse) => boolean;
   /** Response headers; cross-origin isolation and a strict policy by default. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The page runs its own scripts alone; models may come from anywhere. */
+/** Default headers: the page may only run its own scripts, and may load models from anywhere. */
 const STRICT: Readonly<Record<string, string>> = {
   ...ISOLATION,
   "Content-Security-Policy":
@@ -38,7 +38,7 @@ const STRICT: Readonly<Record<string, string>> = {
     "img-src 'self' blob: data:; connect-src * blob: data:; base-uri 'none'; form-action 'none'",
 };
 
-/** Answers with a file of a folder, and with 404 for all else: folders, what is not there, ways out of the folder. */
+/** Sends a file of a folder; 404 for everything else: folders, missing files, paths that lead out of the folder. */
 function sendFile(request: IncomingMessage, response: ServerResponse, folder: string, path: string): void {
   const refuse = (): void => {
     if (response.headersSent) return void response.destroy();
@@ -52,14 +52,14 @@ function sendFile(request: IncomingMessage, response: ServerResponse, folder: st
     .pipe(response);
 }
 
-/** Where a page is built to. */
+/** The folder that a page is built into. */
 const outFolder = (page: string): string => join(ROOT, ".cache", "pages", relative(ROOT, page));
 
-/** Builds a page, unless one is there that is newer than all it is made of. */
+/** Builds a page, unless the built one is newer than all its sources. */
 export async function buildPage(page: string = PAGE): Promise<void> {
   const out = outFolder(page);
   if (await isFresh(join(out, "index.html"), [dirname(page)])) return;
-  // another process may be serving, or building, the same page
+  // built in a folder of its own first, since another process may be serving or building the same page
   const fresh = `${out}-${process.pid}`;
   await build({
     configFile: false,
@@ -74,7 +74,7 @@ export async function buildPage(page: string = PAGE): Promise<void> {
   await rename(fresh, out);
 }
 
-/** A path without its percent signs, where it can be read. */
+/** Decodes a percent-encoded path; a malformed one is returned as it is. */
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path);
@@ -83,7 +83,7 @@ function decoded(path: string): string {
   }
 }
 
-/** Builds and serves; the port is chosen by the system. */
+/** Builds the page and serves it on a free port. */
 export async function serve(options: ServerOptions = {}): Promise<Server> {
   const { page = PAGE, folders = {}, handle, headers = STRICT } = options;
   await buildPage(page);

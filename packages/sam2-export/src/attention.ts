@@ -2,12 +2,12 @@
 import type { Graph, Value } from "./graph.ts";
 
 /**
- * No score matrix is larger than this, by splitting over the queries: well under the 128 MiB that
- * a GPU buffer binding commonly holds, and small enough to stay in a CPU's cache for the softmax.
+ * The largest score matrix; queries are split to stay under it. It is well under the 128 MiB that a GPU buffer
+ * binding commonly holds, and small enough for a CPU's cache during the softmax.
  */
 const MAX_SCORE_BYTES = 32 * 2 ** 20;
 
-/** MultiHeadAttention fails in WASM ("Integer overflow") over 4,096 query rows against 4,096 keys. */
+/** Limit on the queries of one MultiHeadAttention: in WASM, 4,096 queries by 4,096 keys fail ("Integer overflow"). */
 const MAX_FUSED_QUERIES = 1024;
 
 /** [batch,T,heads·width] → [batch,heads,T,width]; batch and T may be free. */

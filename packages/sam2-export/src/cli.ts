@@ -31,7 +31,7 @@ const program = new Command("sam2-export")
   )
   .option("--image-size <pixels>", "side of the model input, a multiple of 32", wholeNumber)
   .option("--id <id>", "model id; the folder's name by default")
-  .option("--canary", "add what a device that computes rightly answers; needs onnxruntime-node", false);
+  .option("--canary", "add the data with which browsers check a GPU's results; needs onnxruntime-node", false);
 
 program.action(async (folder: string, options: CliOptions) => {
   try {

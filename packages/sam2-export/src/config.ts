@@ -9,7 +9,7 @@ import { MAX_CHANNELS, readHiera } from "./trunk/hiera-config.ts";
 import { readTimmTrunk } from "./trunk/timm.ts";
 import type { TrunkConfig } from "./trunk/trunk.ts";
 
-/** What config.json may call itself. The image model of a video checkpoint is the same as without. */
+/** The values of `model_type` that can be read. A video checkpoint contains the same image model. */
 const MODEL_TYPES = ["sam2", "sam2_video", "edgetam", "edgetam_video"] as const;
 
 /** See `MODEL_TYPES`. */
@@ -36,10 +36,10 @@ export interface Sam2Config {
   readonly dynamicMultimask: DynamicMultimask;
 }
 
-/** Four times the side of every published model. */
+/** The largest image size: four times that of every published model. */
 const MAX_IMAGE_SIZE = 4096;
 
-/** The patch grid is a quarter of the image, and the last stage is an eighth of that. */
+/** Image sizes must be multiples of this: the patch grid is a quarter of the image, the last stage an eighth of that. */
 export const IMAGE_SIZE_MULTIPLE = 32;
 
 /**
@@ -107,7 +107,7 @@ function checkedImageSize(size: number): number {
   return size;
 }
 
-/** The trunk that the section names, and its agreement with the neck's list of channels. */
+/** Reads the trunk's section, and checks that its channels agree with the neck's. */
 function readTrunk(modelType: ModelType, vision: Section, imageSize: number): TrunkConfig {
   const backbone = vision.section("backbone_config");
   const isEdgeTam = modelType === "edgetam" || modelType === "edgetam_video";
@@ -135,7 +135,7 @@ function checkHiddenSize(config: Sam2Config, others: Readonly<Record<string, num
     if (size !== hiddenSize) throw invalid(path, `prompt_encoder_config.hidden_size ${hiddenSize}`, size);
   }
   if (config.maskInputChannels < 4) {
-    // a mask is shrunk to a quarter of them first
+    // the mask encoder's first layer has a quarter of these channels
     throw invalid("prompt_encoder_config.mask_input_channels", "4 or more", config.maskInputChannels);
   }
   if (hiddenSize % 8 !== 0) throw invalid("hidden_size", "a multiple of 8", hiddenSize);

@@ -24,11 +24,11 @@ import { Checkpoint } from "./weights.ts";
 export interface CheckpointFiles {
   readonly config: unknown;
   readonly weights: readonly ByteSource[];
-  /** The parsed model.safetensors.index.json of a sharded checkpoint: which tensors there must be. */
+  /** The parsed model.safetensors.index.json of a sharded checkpoint; it lists the tensors that must be there. */
   readonly index?: unknown;
 }
 
-/** What may be chosen about an export. */
+/** Options of an export. */
 export interface ExportOptions {
   /** Model id written to model.json. */
   readonly id: string;
@@ -38,7 +38,7 @@ export interface ExportOptions {
   readonly dtype?: Dtype | undefined;
   /** Side of the model input in pixels, a multiple of 32; the checkpoint's own by default. */
   readonly imageSize?: number | undefined;
-  /** `decomposed` by default, which is right on every backend; see the README for figures. */
+  /** `decomposed` by default, which is correct on every backend; see `AttentionForm`. */
   readonly attention?: AttentionForm | undefined;
 }
 
@@ -68,7 +68,7 @@ async function readTensors({ weights, index }: CheckpointFiles): Promise<Map<str
   return tensors;
 }
 
-/** Hashes and counts the pieces on their way to the writer. */
+/** Writes a graph, and computes its hash and size on the way. */
 async function writeGraph(name: string, graph: Graph, write: FileWriter): Promise<ModelFile> {
   const hash = sha256.create();
   let bytes = 0;
@@ -86,8 +86,8 @@ async function writeGraph(name: string, graph: Graph, write: FileWriter): Promis
 /**
  * Converts a checkpoint.
  *
- * Files are handed to `write` one after the other, the manifest last; pieces are read from the
- * checkpoint as the writer asks for them.
+ * `write` is called for one file after the other, the manifest last. Each piece is read from the checkpoint only
+ * when the writer asks for it.
  *
  * @returns the manifest, as written to model.json
  * @throws Sam2Error
@@ -114,7 +114,7 @@ export async function exportModel(
   const dtype = options.dtype ?? "fp32";
   const attention = options.attention ?? "decomposed";
   const graphOptions: GraphOptions = { attention, storage: dtype === "fp16" ? "half" : "float" };
-  // both are built before anything is written: a missing tensor leaves no file behind
+  // both graphs are built before anything is written, so that a missing tensor leaves no file behind
   const encoder = buildImageEncoder(checkpoint, config, graphOptions);
   const decoder = buildMaskDecoder(checkpoint, config, graphOptions);
   const manifest: ModelManifest = {
@@ -145,7 +145,7 @@ export async function exportModel(
   return manifest;
 }
 
-/** model.json. */
+/** The bytes of model.json. */
 export function manifestBytes(manifest: ModelManifest): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
 }

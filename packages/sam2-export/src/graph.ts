@@ -1,6 +1,6 @@
 /**
- * Builds an ONNX graph node by node. A value knows its shape, so a mismatch is found here, at
- * export, and not by a runtime. Sizes that are free at run time are strings ("B", "T").
+ * Builds an ONNX graph node by node. Every value has a known shape, so mismatches are found at export, not when
+ * the graph is run. Sizes that are free at run time are strings ("B", "T").
  */
 import type { AttentionForm } from "sam2-contract";
 import { elements, type Linear, misfit, type Storage, type Weight } from "./weights.ts";
@@ -38,21 +38,21 @@ export interface GraphOptions {
   readonly storage: Storage;
 }
 
-/** How a convolution walks over the map. */
+/** Options of a convolution. */
 export interface ConvOptions {
   readonly stride?: number;
-  /** Zeros on both axes. */
+  /** Zeros added before and after, the same on both axes. */
   readonly padding?: readonly [before: number, after: number];
   readonly groups?: number;
 }
 
-/** What one GPU buffer binding commonly holds; no tensor of a graph may be larger. */
+/** The size that a GPU buffer binding commonly holds; larger tensors are split. */
 export const MAX_TENSOR_BYTES: number = 2 ** 27;
 
-/** Forty times what the largest published model takes. */
+/** The most nodes of a graph: forty times those of the largest published model. */
 const MAX_NODES = 100_000;
 
-/** The operator set: the first with Gelu. */
+/** Version of ONNX's operator set; 20 is the first with Gelu. */
 export const OPSET = 20;
 
 function sameDim(a: Dim | undefined, b: Dim | undefined): boolean {
@@ -192,7 +192,7 @@ export class Graph {
     return this.node("MatMul", [left, right], [...batch, a.at(-2) as Dim, b.at(-1) as Dim]);
   }
 
-  /** `x` [n,in] → [n,out]; the weight [out,in] stays as it lies in the checkpoint. */
+  /** A linear layer, `x` [n,in] → [n,out]. The weight [out,in] is stored as in the checkpoint. */
   linear(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
     if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
@@ -200,7 +200,7 @@ export class Graph {
     return this.node("Gemm", [x, this.matrix(weight), this.constant(bias)], [x.dims[0] as Dim, outputs], { transB: 1 });
   }
 
-  /** `x` [n,in] → [out,n]: a linear layer whose result is channels first, without a transposition. */
+  /** A linear layer with a transposed result, `x` [n,in] → [out,n]; saves a Transpose where channels come first. */
   linearChannelsFirst(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
     if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
@@ -235,7 +235,7 @@ export class Graph {
     return this.node("Clip", [x, this.floats([0]), this.floats([6])], x.dims);
   }
 
-  /** Layer normalization over the last axis. */
+  /** LayerNormalization over the last axis. */
   norm(x: Value, { weight, bias }: Linear, epsilon: number): Value {
     return this.node("LayerNormalization", [x, this.constant(weight), this.constant(bias)], x.dims, {
       axis: -1,
@@ -258,7 +258,7 @@ export class Graph {
     return this.node("Slice", [x, ...bounds], dims);
   }
 
-  /** Joins along `axis`; `size` is the joined size where a free one is among them. */
+  /** Concatenates along `axis`; `size` is the resulting size, needed if one of the sizes is free. */
   concat(values: readonly Value[], axis: number, size?: Dim): Value {
     const first = values[0] as Value;
     if (values.length === 1) return first;

@@ -2,10 +2,9 @@
  * The image encoder: trunk, FPN neck, the decoder's `conv_s0` and `conv_s1`, and
  * `no_memory_embedding`.
  *
- * The neck's and the decoder's 1×1 convolutions follow each other without anything nonlinear
- * between, and nearest upsampling commutes with a 1×1 convolution, so they are multiplied at
- * export: the wide maps at strides 4 and 8, which cost more than half of the reference's neck,
- * are never made.
+ * The neck's 1×1 convolutions are followed by the decoder's, with nothing nonlinear in between, and nearest
+ * upsampling gives the same result before or after a 1×1 convolution. So each pair is multiplied into one at export.
+ * The wide maps at strides 4 and 8, more than half of the cost of the reference's neck, are never computed.
  */
 import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";

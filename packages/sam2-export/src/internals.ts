@@ -1,6 +1,5 @@
 /**
- * What the exporter is made of, for this repository's benchmarks and fuzzing. No promise is kept about it: any
- * version may change it.
+ * Parts of the exporter, for this repository's benchmarks and fuzzing. Not a public API: any version may change it.
  *
  * @module
  */

@@ -2,9 +2,9 @@
  * The prompt decoder: prompt encoder, two-way transformer, upscaling with the high-resolution
  * features, hypernetworks, predicted IoU and object score.
  *
- * Upscaling works on tokens, channels last: a 2×2 transposed convolution of stride 2 gives each
- * token four children side by side, so it is one matrix product, and layer normalization needs no
- * transposition. Only the four finished masks are put back into rows and columns.
+ * Upscaling works on tokens, channels last. A 2×2 transposed convolution of stride 2 makes four new tokens of each
+ * one, which do not overlap: that is one matrix product, and layer normalization needs no transposition. The new
+ * tokens stay in this order (four for each old one); only the finished masks are put into rows and columns.
  */
 import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";
@@ -17,7 +17,7 @@ const PREFIX = "mask_decoder";
 /** The reference's own default for channels-first normalization. */
 const UPSCALE_NORM_EPS = 1e-6;
 
-/** A 2×2 transposed convolution of stride 2 over tokens: [B,M,in] → [B,M·4,out], children row by row. */
+/** A 2×2 transposed convolution of stride 2 over tokens: [B,M,in] → [B,M·4,out], the four new tokens row by row. */
 function upscale(graph: Graph, checkpoint: Checkpoint, name: string, x: Value, outputs: number): Value {
   const [, tokens, inputs] = x.dims as [string, number, number];
   const weight = checkpoint.get(`${name}.weight`, [inputs, outputs, 2, 2]);
@@ -33,9 +33,11 @@ function upscale(graph: Graph, checkpoint: Checkpoint, name: string, x: Value, o
 }
 
 /**
- * A map [1,channels,side,side] in the order of tokens split twice or once: [1,side²,channels].
+ * A map [1,channels,side,side] as tokens [1,side²,channels], in the order in which `upscale` makes them when it is
+ * applied once or twice.
  *
- * Channels go last first, so that no transposition has more than six axes (a limit of WebGPU).
+ * Channels are moved to the end in a step of their own, so that no transposition has more than six axes (a limit of
+ * onnxruntime's WebGPU).
  */
 function toChildren(graph: Graph, map: Value, levels: 1 | 2): Value {
   const [, channels, side] = map.dims as [number, number, number, number];
@@ -47,7 +49,7 @@ function toChildren(graph: Graph, map: Value, levels: 1 | 2): Value {
   return graph.reshape(graph.transpose(grouped, order), [1, side * side, channels]);
 }
 
-/** The inverse of two splits for [B,masks,side²]: [B,masks,side,side]. */
+/** Masks [B,masks,side²] in the order after two upscalings → rows and columns, [B,masks,side,side]. */
 function toRows(graph: Graph, masks: Value, side: number): Value {
   const count = masks.dims[1] as number;
   const coarse = side / 4;
@@ -57,7 +59,7 @@ function toRows(graph: Graph, masks: Value, side: number): Value {
   return graph.reshape(joined, ["B", count, side, side], [-1, count, side, side]);
 }
 
-/** Token `index` of [B,T,C] to `index + count`. */
+/** `count` tokens of [B,T,C], from `index` on. */
 function pick(graph: Graph, tokens: Value, index: number, count: number): Value {
   return graph.slice(tokens, 1, index, index + count);
 }

@@ -1,16 +1,15 @@
 /**
  * Writes a model's files into a folder that may hold others.
  *
- * The files are written into a folder aside, inside of the target, and then moved to their places one by
- * one: a file there is always whole, what is not a model's own stays as it is, and a model that was there
- * before stays when something fails.
+ * The files are first written to a temporary folder inside the target, and then moved into place one by one. So
+ * every file in place is complete, other files are left alone, and if writing fails, the old model is kept.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { Sam2Error } from "sam2-contract";
 
-/** The path without links, of which the end need not exist yet. */
+/** The path with links resolved; its last parts need not exist yet. */
 async function realPath(path: string): Promise<string> {
   return await realpath(path).catch(async () => {
     const parent = dirname(path);
@@ -24,8 +23,8 @@ function holds(folder: string, path: string): boolean {
 }
 
 /**
- * Refuses a folder for output that is the checkpoint's, or lies inside or around it: what is made must not
- * be taken for the original, nor the original be lost.
+ * Refuses an output folder that is the checkpoint's folder, inside it or around it, so that original files and
+ * results are not mixed up or overwritten.
  *
  * @throws OutputError
  */
@@ -72,13 +71,13 @@ async function removeEmpty(folder: string, last: string): Promise<void> {
     await rmdir(folder);
     if (folder !== last) await removeEmpty(dirname(folder), last);
   } catch {
-    // something is in it, which then stays
+    // not empty: it stays
   }
 }
 
 /**
- * Lets `write` fill a folder aside, and moves the files of `names`, in that order, into `target`, which is made
- * where there is none.
+ * Lets `write` fill a temporary folder, then moves the files `names`, in that order, into `target`, which is made if
+ * it does not exist.
  *
  * @throws OutputError, and what `write` throws; `target` is then as it was
  */

@@ -1,4 +1,4 @@
-/** Checkpoint folders and model folders on disk: with the files that it uses, the only part that knows a file system. */
+/** Converts checkpoint folders on disk. Only this file, and those that it imports, use the file system. */
 import { basename, join, resolve } from "node:path";
 import {
   type CanaryAnswer,
@@ -14,7 +14,7 @@ import { checkApart, replaceFiles, writePieces } from "./model-folder.ts";
 
 /** Options of `exportFolder`. */
 export interface FolderExportOptions extends Partial<ExportOptions> {
-  /** Whether model.json gets a canary, by which runtimes check a device; needs the package onnxruntime-node. */
+  /** Whether to add a canary to model.json, with which runtimes check a device; needs onnxruntime-node. */
   readonly canary?: boolean | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface FolderExportOptions extends Partial<ExportOptions> {
  * Converts the checkpoint in `checkpointFolder` to `encoder.onnx`, `decoder.onnx` and `model.json` in
  * `outFolder`.
  *
- * Files of these names are replaced when all are made, model.json last; other files stay.
+ * Existing files of these names are replaced once all three are written, model.json last; other files stay.
  *
  * @example
  * ```ts
@@ -51,7 +51,7 @@ export async function exportFolder(
   });
 }
 
-/** Puts the canary's question to the exported graphs on the CPU. */
+/** Runs the exported graphs on the CPU to answer the canary's question. */
 async function answerCanary(folder: string, { imageSize, maskSize }: ModelManifest): Promise<CanaryAnswer> {
   const { InferenceSession, Tensor } = await import("onnxruntime-node").catch((cause: unknown) => {
     throw new Sam2Error("MissingPackageError", "a canary needs the package onnxruntime-node", { cause });

@@ -1,8 +1,8 @@
 /**
  * Writes a graph as ONNX (protobuf; field numbers from onnx.proto, IR version 9).
  *
- * The file comes in pieces: the structure first, then each constant as it is read, so that no
- * more than one tensor is in memory beyond the checkpoint itself.
+ * The file is made in pieces: first the structure, then one constant after the other, each read when it is needed.
+ * So at most one tensor is in memory at a time.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { Sam2Error } from "sam2-contract";
@@ -15,7 +15,7 @@ const ELEMENT_TYPE = { float: 1, int64: 7, half: 10 } as const;
 const ELEMENT_BYTES = { float: 4, int64: 8, half: 2 } as const;
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
-/** Protobuf's own limit; a model that is larger would need external data. */
+/** Protobuf's limit for one file. Larger models would need ONNX's external data, which is not supported here. */
 const MAX_MODEL_BYTES = 2 ** 31 - 1;
 
 /** Writes a length-delimited field whose content `fill` writes. */

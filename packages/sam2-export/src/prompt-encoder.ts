@@ -1,8 +1,8 @@
 /**
  * The prompt encoder: points, box corners (labels 2 and 3), the padding point, and the mask.
  *
- * Labels are turned into weights with |x| and relu on floats; equality, casts and integer
- * arithmetic would leave the GPU.
+ * Labels become weights by abs and relu on floats: onnxruntime would run comparisons, casts and integer arithmetic
+ * on the CPU.
  */
 import type { Sam2Config } from "./config.ts";
 import type { Graph, Value } from "./graph.ts";
@@ -10,7 +10,7 @@ import { type Checkpoint, computed, permuted, reshaped, stacked, transposed, typ
 
 const PREFIX = "prompt_encoder";
 
-/** The points' random Fourier features, [2, C/2]; older files hold the shared one only. */
+/** The matrix of the points' random Fourier features, [2, C/2]. Older files have only the one shared with the image. */
 function frequencies(checkpoint: Checkpoint, name: string, config: Sam2Config): Weight {
   const [own, other] =
     name === "points"
@@ -19,13 +19,13 @@ function frequencies(checkpoint: Checkpoint, name: string, config: Sam2Config): 
   return checkpoint.get(checkpoint.has(own) ? own : other, [2, config.hiddenSize / 2]);
 }
 
-/** sin(2πt) = t (¼ − t²) q(t²) within half a turn, to 5e-7: coefficients of q from the highest power down. */
+/** Coefficients of q, highest power first, in sin(2πt) = t (¼ − t²) q(t²) for |t| ≤ ½; the error is under 5e-7. */
 const SINE = [
   12.073662757873535, -38.063629150390625, 67.03803253173828, -64.8346176147461, 25.132734298706055,
 ] as const;
 
 /**
- * sin(2πx), elementwise, in sums and products: WebGPU promises no more of its own `sin` than 5e-4.
+ * sin(2πx), elementwise, from sums and products: WebGPU's own `sin` is only accurate to 5e-4.
  *
  * The coefficients interpolate q at Chebyshev points.
  */
@@ -48,7 +48,7 @@ function sineOfTurns(graph: Graph, turns: Value): Value {
  * Sparse embeddings: `coords` [B,N,2] in pixels of the model input and `labels` [B,N]
  * → [B,N+1,C]; the last is the padding point that the model expects after the points.
  *
- * @param zero [B,1,1] of zeros, from which constants take the free batch size
+ * @param zero [B,1,1] of zeros; adding it gives constants the batch size, which is free
  */
 export function embedPoints(
   graph: Graph,
@@ -100,7 +100,7 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
   const half = imageSize / 8;
   const quarter = imageSize / 16;
 
-  /** A 2×2 convolution of stride 2 as patches times a matrix; tokens are rows, channels last. */
+  /** A 2×2 convolution of stride 2, as a product of patches [tokens, 4·inputs] and a matrix. */
   const shrink = (tokens: Value, side: number, inputs: number, outputs: number, name: string): Value => {
     const weight = checkpoint.get(`${name}.weight`, [outputs, inputs, 2, 2]);
     const matrix = reshaped(permuted(weight, [2, 3, 1, 0]), [4 * inputs, outputs]);
@@ -137,7 +137,7 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
   return graph.add(graph.matmul(graph.binary("Mul", secondNormed, present), graph.matrix(matrix)), shift);
 }
 
-/** The positional encoding of the image tokens, [1,(S/16)²,C], folded at export. */
+/** The positional encoding of the image tokens, [1,(S/16)²,C], computed at export. */
 export function imagePositions(checkpoint: Checkpoint, config: Sam2Config): Weight {
   const { hiddenSize, imageSize } = config;
   const grid = imageSize / 16;

@@ -24,10 +24,10 @@ export interface TensorEntry {
   readonly source: ByteSource;
 }
 
-/** The header may not be larger: the format's own limit. */
+/** The format's limit on the header. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
-/** How the text begins that git-lfs leaves in place of a file: "version https://git-lfs.github.com/spec/v1". */
+/** Start of the text that git-lfs puts in place of a file: "version https://git-lfs.github.com/spec/v1". */
 const GIT_LFS_POINTER = "version ";
 
 /** Bytes per element of every dtype the format knows. */

@@ -2,7 +2,7 @@
 import { Sam2Error } from "sam2-contract";
 import { shown } from "./shown.ts";
 
-/** No list of a configuration is longer. */
+/** The longest list that is accepted. */
 const MOST_ITEMS = 256;
 
 function isWhole(value: unknown, least: number, most: number): boolean {
@@ -36,7 +36,7 @@ export class Section {
     return value as T;
   }
 
-  /** A whole number from 1 to `most`: a size is bounded here, before anything is made of that size. */
+  /** A whole number from 1 to `most`. The limit prevents huge sizes, before anything of that size is made. */
   natural(key: string, fallback: number, most: number): number {
     return this.#read(key, fallback, `a whole number from 1 to ${most}`, (value) => isWhole(value, 1, most));
   }
@@ -58,7 +58,7 @@ export class Section {
     return this.#read(key, fallback, `a list of at most ${MOST_ITEMS} whole numbers from ${least} to ${most}`, isRight);
   }
 
-  /** A whole number from 1 to `most`, or a list of equal ones: the square form of a size. */
+  /** A size of a square: a whole number from 1 to `most`, or a list that repeats one. */
   square(key: string, fallback: number, most: number): number {
     const value = this.#fields[key];
     const side = Array.isArray(value) ? value[0] : value;
@@ -68,7 +68,7 @@ export class Section {
     return new Section({ [key]: side }, this.path).natural(key, fallback, most);
   }
 
-  /** Refuses any value but the one that the graphs are built for; `fallback` is what a missing field means. */
+  /** Refuses any value but `expected`; `fallback` is the value of a missing field. */
   only<T extends string | number | boolean>(key: string, expected: T, fallback: T = expected): void {
     const value = this.#fields[key] ?? fallback;
     if (value !== expected) throw invalid(`${this.path}.${key}`, JSON.stringify(expected), value);
@@ -81,7 +81,7 @@ export class Section {
     return value;
   }
 
-  /** The one of `names` that the field holds. */
+  /** A text that is one of `names`. */
   oneOf<T extends string>(key: string, names: readonly T[]): T {
     const value = this.#fields[key];
     const known = names.find((name) => name === value);
@@ -89,7 +89,7 @@ export class Section {
     return known;
   }
 
-  /** Refuses fields that are not among `names`, where an unknown one would change the model. */
+  /** Refuses fields that are not among `names`: an unknown one could change the model. */
   noOthers(names: readonly string[]): void {
     for (const [key, value] of Object.entries(this.#fields)) {
       if (!names.includes(key)) throw invalid(`${this.path}.${key}`, `no field but ${names.join(", ")}`, value);

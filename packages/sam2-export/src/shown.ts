@@ -1,8 +1,8 @@
-/** How a value that came is shown in a message. */
+/** Shows values in error messages. */
 
 const LONGEST = 120;
 
-/** The value as JSON, shortened; what is nested is only named, however deep it is. */
+/** The value as JSON, shortened. Nested values are only named, not walked: they may be very deep. */
 export function shown(value: unknown): string {
   const nested = (item: unknown): boolean => typeof item === "object" && item !== null;
   if (Array.isArray(value) && value.some(nested)) return "a nested list";

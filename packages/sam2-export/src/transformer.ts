@@ -1,11 +1,12 @@
 /**
  * The two-way transformer between prompt tokens and image tokens.
  *
- * There are few prompt tokens and thousands of image tokens, so the projections of the image side
- * are moved to the prompt side: with keys X W_k, a head's scores q·(X W_k)ᵀ are (q W_kᵀ)·Xᵀ, and its
- * output a·(X W_v) is (a X) W_v. The 4,096 image tokens are then multiplied by one row for each
- * token and head instead of by a square matrix; for one click that halves the decoder's work.
- * A key bias drops out of the softmax over image tokens; a value bias passes through it.
+ * There are few prompt tokens and thousands of image tokens X. To save work, the image tokens are never projected;
+ * the prompt side is multiplied by the weights instead. A head's scores q·(X W_k)ᵀ equal (q W_kᵀ)·Xᵀ, and its output
+ * a·(X W_v) equals (a X)·W_v. For one click that halves the decoder's work.
+ *
+ * Biases: the key bias adds the same to all scores of a query, so it has no effect on the softmax and is left out.
+ * The weights a sum to 1, so the value bias is added to the output unchanged; `carriedBias` does that.
  */
 import { joinHeads, splitHeads } from "./attention.ts";
 import type { Sam2Config } from "./config.ts";
@@ -57,17 +58,17 @@ function dense(graph: Graph, x: Value, { weight, bias }: Linear): Value {
   return graph.add(graph.matmul(x, graph.matrix(transposed(weight))), graph.constant(bias));
 }
 
-/** A weight [heads·width, hidden] by heads: [heads, width, hidden]. */
+/** Splits a weight [heads·width, hidden] into heads: [heads, width, hidden]. */
 function byHead(weight: Weight, { heads, width, hidden }: Projections): Weight {
   return reshaped(weight, [heads, width, hidden]);
 }
 
-/** A weight [hidden, heads·width] by heads: [heads, width, hidden]. */
+/** Splits a weight [hidden, heads·width] into heads: [heads, width, hidden]. */
 function outputByHead(weight: Weight, p: Projections): Weight {
   return byHead(transposed(weight), p);
 }
 
-/** A value bias passes an attention unchanged: the output bias with it added, o(b_v) + b_o. */
+/** The output bias, with the value bias after the output projection added: W_o b_v + b_o. */
 function carriedBias(p: Projections): Weight {
   const carried = product(`${p.o.weight.name}·v_bias`, p.o.weight, reshaped(p.v.bias, [p.heads * p.width, 1]));
   return sum(`${p.o.bias.name}+v`, p.o.bias, carried);
@@ -110,8 +111,8 @@ function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, v
 /**
  * Image tokens attend to prompt tokens.
  *
- * Here the query bias is what drops out of neither side: q = W_q x + b gives x·(W_qᵀ k) + b·k, and
- * b·k differs from prompt token to prompt token, so it stays as a term of the scores.
+ * Here the image tokens are the queries. A score is (W_q x + b)·k = x·(W_qᵀ k) + b·k. The term b·k differs between
+ * prompt tokens, so it changes the softmax and is added to the scores.
  *
  * @param query image tokens with position, [B,M,C]
  * @param keys prompt tokens with position, [B,T,C]

@@ -1,6 +1,6 @@
 /**
- * Lazy weights: named views into a checkpoint, checked for shape when the graph is built and read
- * only when they are written, so that exporting needs little more memory than its largest tensor.
+ * Lazy weights: named views into a checkpoint. Shapes are checked when the graph is built; values are read only when
+ * they are written. So exporting needs little more memory than the largest tensor.
  */
 import { Sam2Error } from "sam2-contract";
 import { readFloats, type TensorEntry } from "./safetensors.ts";
@@ -15,7 +15,7 @@ export interface Weight {
   load(): Promise<Float32Array>;
 }
 
-/** The error for sizes that do not fit each other, as only a config.json of no real model asks for. */
+/** The error for sizes that contradict each other; the config.json of a real model never causes it. */
 export function misfit(what: string): Sam2Error {
   return new Sam2Error("InvalidConfigError", `config.json: the sizes do not fit each other: ${what}`);
 }
@@ -25,7 +25,7 @@ export function elements(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
 }
 
-/** A weight computed at export, from other weights or from nothing. */
+/** A weight that is computed at export. */
 export function computed(
   name: string,
   dims: readonly number[],
@@ -74,7 +74,7 @@ export function permuted(weight: Weight, order: readonly number[]): Weight {
     const position = dims.map(() => 0);
     for (let i = 0, from = 0; i < target.length; i++) {
       target[i] = source[from] as number;
-      // the last axis moves on by one; each that is at its end starts again and moves the one before it
+      // advance the position by one, with carry: an axis at its end returns to 0 and advances the axis before it
       for (let axis = dims.length - 1; axis >= 0; axis--) {
         from += steps[axis] as number;
         position[axis] = (position[axis] as number) + 1;
@@ -167,7 +167,7 @@ export class Checkpoint {
   }
 
   /**
-   * The tensor `name`, which is not learned and so no parameter: statistics of a batch normalization.
+   * The tensor `name`, not counted as parameters since it is not learned: statistics of a batch normalization.
    *
    * @throws MissingTensorError, TensorShapeError
    */

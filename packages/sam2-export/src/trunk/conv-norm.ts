@@ -1,8 +1,8 @@
 /**
  * Convolutions with the batch normalization that follows them.
  *
- * At inference, batch normalization multiplies a channel by γ/√(σ²+ε) and adds β − μγ/√(σ²+ε): a
- * convolution without bias before it takes the factor into its kernel and the rest as its bias.
+ * At inference, batch normalization multiplies a channel by γ/√(σ²+ε) and adds β − μγ/√(σ²+ε). So it can be folded
+ * into the convolution before it: the factor goes into the kernel, the rest becomes the bias.
  */
 import { Sam2Error } from "sam2-contract";
 import type { ConvOptions, Graph, Value } from "../graph.ts";
@@ -10,7 +10,7 @@ import { type Checkpoint, computed, elements, type Linear, reshaped, rows, type 
 
 /** A convolution without bias and the batch normalization after it. */
 export interface ConvNorm {
-  /** [out, in / groups, side, side], as it lies in the checkpoint. */
+  /** [out, in / groups, side, side], as stored in the checkpoint. */
   readonly kernel: Weight;
   /** What normalization multiplies each output channel by, [out]. */
   readonly factor: Weight;
@@ -73,8 +73,8 @@ export function folded({ kernel, factor, bias }: ConvNorm): Linear {
 /**
  * Runs both as one convolution.
  *
- * A kernel that is stored in half stays as the checkpoint holds it, and the runtime multiplies it once,
- * when it opens the file: rounding the product would move the outputs by nearly a hundredth.
+ * With half-precision storage, the kernel is stored without the factor, and the runtime multiplies it when it opens
+ * the file: rounding the product instead would change the outputs by nearly 1 %.
  */
 export function convNorm(graph: Graph, x: Value, both: ConvNorm, options: ConvOptions = {}): Value {
   const bias = graph.constant(both.bias);

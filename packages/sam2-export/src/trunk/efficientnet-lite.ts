@@ -7,7 +7,7 @@ import type { Checkpoint } from "../weights.ts";
 import { type ConvNorm, channelRange, convNorm, readConvNorm } from "./conv-norm.ts";
 import { type Level, mapLevel } from "./level.ts";
 
-/** A run of blocks of which the first may halve the map. */
+/** A stage: a series of blocks, of which the first may halve the map. */
 interface StageConfig {
   readonly blocks: number;
   /** Side of the depthwise kernel. */
@@ -24,7 +24,7 @@ export interface EfficientNetLiteConfig {
   readonly stages: readonly StageConfig[];
   /** Channels of the pyramid, from stride 4 to stride 32. */
   readonly widths: readonly number[];
-  /** Where an even map is halved, TensorFlow's `SAME` pads less before than after; PyTorch's models pad evenly. */
+  /** Padding where a map is halved: TensorFlow's `SAME` may pad less before than after, PyTorch pads evenly. */
   readonly padding: "same" | "even";
   readonly batchNormEps: number;
 }
@@ -53,7 +53,7 @@ const SIZES: readonly (readonly [width: number, depth: number])[] = [
   [1.4, 1.8],
 ];
 
-/** Channels are multiples of 8, rounded down by no more than a tenth. */
+/** Scales channels and rounds to a multiple of 8, but not down by more than a tenth. */
 function roundChannels(channels: number, width: number): number {
   const wanted = channels * width;
   const rounded = Math.max(8, 8 * Math.floor((wanted + 4) / 8));
@@ -95,7 +95,7 @@ export function buildEfficientNetLite(
     });
   const pointwise = (x: Value, name: string, norm: string, outputs: number): Value =>
     convNorm(graph, x, read(name, norm, [outputs, x.dims[1] as number, 1, 1]));
-  /** What a kernel of that side is laid over: the map keeps its size, or is halved. */
+  /** Stride and padding for a kernel of that side: the map keeps its size, or is halved. */
   const walk = (kernel: number, stride: number): { stride: number; padding: [number, number] } => {
     const reach = (kernel - 1) / 2;
     return { stride, padding: [stride === 2 && config.padding === "same" ? reach - 1 : reach, reach] };
@@ -113,7 +113,7 @@ export function buildEfficientNetLite(
     const wide = inputs * stage.expansion;
     const widening = read(`${name}.conv_pw`, `${name}.bn1`, [wide, inputs, 1, 1]);
     const depthwise = read(`${name}.conv_dw`, `${name}.bn2`, [wide, 1, kernel, kernel]);
-    // nothing mixes the wide channels before they are halved in size: where all are too much at once, some at a time
+    // each wide channel is computed alone up to here, so where all together are too large, do some at a time
     const parts = Math.ceil((4 * wide * height * width) / MAX_TENSOR_BYTES);
     const step = Math.ceil(wide / parts);
     const mixed = Array.from({ length: parts }, (_, part) => {

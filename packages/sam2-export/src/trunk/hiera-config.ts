@@ -20,7 +20,7 @@ export interface HieraConfig {
   readonly layerNormEps: number;
 }
 
-/** No stage is wider. */
+/** The most channels of a stage. */
 export const MAX_CHANNELS = 16_384;
 const MAX_BLOCKS = 256;
 const MAX_WINDOW = 1024;
@@ -80,7 +80,7 @@ export function readHiera(section: Section, imageSize: number): HieraConfig {
     if (width % heads !== 0) {
       throw invalid(`${section.path}.embed_dim_per_stage`, `a multiple of ${heads} heads`, width);
     }
-    // only where the width changes is what goes around the attention pooled with it
+    // the shortcut around a pooling attention is only pooled together with a change of width
     if (width === config.widths[stage - 1]) {
       throw invalid(`${section.path}.embed_dim_per_stage`, "another width after each pooling", config.widths);
     }

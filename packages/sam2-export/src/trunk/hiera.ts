@@ -1,16 +1,15 @@
 /**
  * The Hiera backbone (Ryali et al. 2023, https://arxiv.org/abs/2306.00989) as SAM 2 uses it.
  *
- * Tokens are rows of a matrix [tokens, channels]. Everything but window attention treats each row
- * alone, so rows may lie in any order: they stay grouped by windows from block to block, and are
- * moved only where the windows change. Pooling 8×8 windows by two gives the 4×4 windows of the
- * next stage in place.
+ * Tokens are rows of a matrix [tokens, channels]. Only window attention looks at more than one row, so rows may be in
+ * any order. They stay grouped by windows from block to block, and are reordered only where the window size changes.
+ * Pooling 8×8 windows by two gives the 4×4 windows of the next stage without reordering.
  *
- * Where windows do not divide the grid, the reference pads the grid with zeros before q, k and v,
- * so that a padded key is the key bias and a padded value the value bias. Here neither exists: a
- * key bias adds the same to every score of a query and drops out of the softmax, and a value bias
- * passes the attention unchanged, as its weights sum to one, and is added to the output's bias.
- * Padding is then with zeros, after q, k and v, and costs no matrix product.
+ * Where windows do not divide the grid, the reference pads the grid with zeros before computing q, k and v, so a
+ * padded key equals the key bias and a padded value the value bias. Here both biases are removed first: a key bias
+ * adds the same to every score of a query and has no effect on the softmax; a value bias is added to the output
+ * unchanged, since the attention's weights sum to one, and so moves into the output's bias. Then padding is zeros, and
+ * can be added after q, k and v, where it costs no matrix product.
  */
 
 import { Sam2Error } from "sam2-contract";
@@ -31,7 +30,7 @@ import {
 import type { HieraConfig } from "./hiera-config.ts";
 import type { Level } from "./level.ts";
 
-/** Where the tokens of a stage lie: a square grid, grouped by windows of a side (`grid` when raster). */
+/** The tokens of a stage: a square grid, grouped by windows. If `window` equals `grid`, they are in raster order. */
 interface Tokens {
   /** [grid², channels] */
   readonly value: Value;
@@ -43,7 +42,7 @@ function channelsOf(tokens: Tokens): number {
   return tokens.value.dims[1] as number;
 }
 
-/** Groups the rows by windows of another side, which must divide the grid. */
+/** Regroups the rows by windows of another size, which must divide the grid. */
 function arrange(graph: Graph, tokens: Tokens, window: number): Tokens {
   if (window === tokens.window) return tokens;
   const channels = channelsOf(tokens);
@@ -91,7 +90,7 @@ function toWindows(graph: Graph, tokens: Tokens, window: number): Value {
   return graph.reshape(windows, [count * count, window * window, channels]);
 }
 
-/** The inverse of `toWindows`: back to tokens arranged as `like`, without the padding. */
+/** The inverse of `toWindows`: tokens in the order of `like`, without the padding. */
 function fromWindows(graph: Graph, value: Value, like: Tokens, window: number): Tokens {
   const channels = value.dims[2] as number;
   const { grid } = like;
@@ -103,7 +102,7 @@ function fromWindows(graph: Graph, value: Value, like: Tokens, window: number): 
   return { ...like, value: graph.reshape(map, [grid * grid, channels]) };
 }
 
-/** Applies `task` to as many rows at a time as keep a tensor of `columns` within a GPU's binding. */
+/** Applies `task` to some rows at a time, so that no tensor [rows, `columns`] exceeds a GPU buffer binding. */
 function byRows(graph: Graph, x: Value, columns: number, task: (some: Value) => Value): Value {
   const count = x.dims[0] as number;
   const parts = Math.ceil((4 * count * columns) / MAX_TENSOR_BYTES);
@@ -144,7 +143,7 @@ function blocksOf(hiera: HieraConfig, prefix: string): { block: Block; endsStage
   });
 }
 
-/** The arrangement a block needs: its own windows where they divide the grid, raster where not. */
+/** The window size to group tokens by for a block: the block's own if it divides the grid, else raster order. */
 function arrangementFor(block: Block, tokens: Tokens): number {
   if (block.window === 0) return block.pools && tokens.window % 2 !== 0 ? tokens.grid : tokens.window;
   return tokens.grid % block.window === 0 ? block.window : tokens.grid;
@@ -175,7 +174,7 @@ function attentionBlock(
   const carried = product(`${name}.attn.v_bias`, proj.weight, reshaped(bias(2), [outputs, 1]));
   const output = { weight: proj.weight, bias: sum(`${name}.attn.proj.bias+v`, proj.bias, carried) };
 
-  // a whole image is one window, in whatever order its tokens lie
+  // attention over the whole image works in any order of the tokens
   const whole = block.window === 0;
   const windows = (from: Tokens, window: number): Value =>
     whole ? graph.reshape(from.value, [1, from.grid ** 2, outputs]) : toWindows(graph, from, window);
@@ -314,7 +313,7 @@ function patchEmbedding(
   return { value: graph.add(rowsOfWindows, position), grid, window };
 }
 
-/** Tokens as a level of the pyramid; they are put into rows and columns after the projection. */
+/** Tokens as a level of the pyramid. They are put into raster order after the projection, which makes them fewer. */
 function tokenLevel(graph: Graph, { value, grid, window }: Tokens): Level {
   const project = (layer: Linear): Value => {
     const channels = layer.weight.dims[0] as number;

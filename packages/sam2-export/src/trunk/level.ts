@@ -2,10 +2,10 @@
 import type { Graph, Value } from "../graph.ts";
 import { type Linear, reshaped } from "../weights.ts";
 
-/** One level: square, its channels known, its layout the trunk's own affair. */
+/** One level of the pyramid. Trunks keep levels in different layouts; `project` hides that. */
 export interface Level {
   readonly channels: number;
-  /** A 1×1 convolution of the level, given as a linear layer [out,channels]: [1,out,side,side]. */
+  /** Applies a linear layer [out,channels] at every place, as a 1×1 convolution; returns [1,out,side,side]. */
   project(layer: Linear): Value;
 }
 

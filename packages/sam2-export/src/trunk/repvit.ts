@@ -1,7 +1,6 @@
 /**
- * RepViT (Wang et al. 2023, https://arxiv.org/abs/2307.09283) as timm builds it, re-parameterized:
- * a token mixer is trained as the sum of a 3×3 depthwise convolution, a 1×1 one and the identity,
- * which at export become one kernel.
+ * RepViT (Wang et al. 2023, https://arxiv.org/abs/2307.09283) as timm builds it. A token mixer is trained as the sum of
+ * a 3×3 depthwise convolution, a 1×1 depthwise convolution and the identity; at export they become one 3×3 kernel.
  */
 import type { Graph, Value } from "../graph.ts";
 import { type Checkpoint, computed, type Linear, sum } from "../weights.ts";
@@ -22,7 +21,7 @@ export const REPVIT_M1: RepVitConfig = { kind: "repvit", widths: [48, 96, 192, 3
 /** PyTorch's default, which timm leaves in place here. */
 const BATCH_NORM_EPS = 1e-5;
 
-/** Width of a channel mixer's hidden layer, in widths of the block. */
+/** Width of a channel mixer's hidden layer, as a multiple of the block's width. */
 const MLP_RATIO = 2;
 
 const KERNEL = 3;
@@ -32,7 +31,7 @@ function squeezed(channels: number): number {
   return Math.max(8, 8 * Math.floor((channels / 4 + 4) / 8));
 }
 
-/** A 1×1 depthwise kernel, and one more for the identity, at the center of a 3×3 one. */
+/** A 1×1 depthwise kernel plus the identity, as a 3×3 kernel that is zero except at its center. */
 function centered(name: string, { weight, bias }: Linear): Linear {
   const channels = weight.dims[0] as number;
   const kernel = computed(name, [channels, 1, KERNEL, KERNEL], async () => {

@@ -1,4 +1,4 @@
-/** The trunks that `EdgeTamModel` takes from timm: which one a `timm_wrapper` section names, checked. */
+/** Reads which of timm's trunks an EdgeTAM checkpoint uses (its `timm_wrapper` section). */
 import { invalid, type Section } from "../section.ts";
 import { type EfficientNetLiteConfig, efficientNetLite } from "./efficientnet-lite.ts";
 import { REPVIT_M1, type RepVitConfig } from "./repvit.ts";
@@ -7,7 +7,7 @@ interface Architecture {
   readonly trunk: RepVitConfig | EfficientNetLiteConfig;
   /** Indices of the levels at strides 4 to 32, as timm counts this trunk's levels. */
   readonly pyramid: readonly number[];
-  /** The levels that timm gives where none are asked for. */
+  /** The levels that timm returns by default. */
   readonly levels: readonly number[];
 }
 
@@ -24,7 +24,7 @@ const ARCHITECTURES = new Map<string, Architecture>([
 /**
  * Reads `vision_config.backbone_config` of an EdgeTAM checkpoint.
  *
- * @throws InvalidConfigError for another trunk, or arguments that make another network of it
+ * @throws InvalidConfigError for an unknown trunk, or for arguments that would change the network
  */
 export function readTimmTrunk(section: Section): Architecture["trunk"] {
   section.only("model_type", "timm_wrapper");

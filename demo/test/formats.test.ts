@@ -338,7 +338,7 @@ describe("COCO", () => {
         categories: [{ id: 1, name: "a" }],
         annotations: [{ id: 7, image_id: 1, category_id: 1, segmentation: { size: [3, 3], counts: "9" } }],
       },
-      /annotation 7: its mask is not of its image's 2×2/,
+      /annotation 7: expected a mask of its image's size, 2×2, got 3×3/,
     ],
     [
       "a picture of more pixels than a mask may have",

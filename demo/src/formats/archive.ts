@@ -1,4 +1,4 @@
-/** A project in a format, as one file or as a zip of several. */
+/** Writes a project in a format, as one file or as a zip of several. */
 import { strToU8, type Zippable, zipSync } from "fflate";
 import { cutOut, decodeRle, exportCanvas } from "sam2-web";
 import type { LabeledImage, LabeledObject, Project } from "../labels/annotations.ts";
@@ -9,7 +9,7 @@ import { toMaskPng, toVocClasses, toVocLabelMap } from "./png.ts";
 import { toSvg } from "./svg.ts";
 import { toYolo, toYoloDataset } from "./yolo.ts";
 
-/** Formats, and what people call them. */
+/** The formats, and their names in the menu. */
 export const FORMATS = {
   coco: "COCO JSON, RLE",
   "coco-polygons": "COCO JSON, polygons",
@@ -32,7 +32,7 @@ export interface ExportedFile {
 
 const text = (value: unknown): Uint8Array => strToU8(typeof value === "string" ? value : `${JSON.stringify(value)}\n`);
 
-/** A name, its folders too, without its ending, fit for a path. */
+/** A name without extension, folders included, made safe for a path. */
 function stem(name: string): string {
   const parts = name.replace(/\.[^./]*$/, "").split("/");
   const fit = parts.map((part) => part.replace(/[^\p{L}\p{N}._-]+/gu, "_")).filter((part) => !/^\.*$/.test(part));

@@ -32,12 +32,12 @@ interface CocoFile {
   readonly categories: readonly { id: number; name: string }[];
 }
 
-/** How far reading or writing is: so many of so many annotations. */
+/** Progress of reading or writing, in annotations. */
 export type Progress = (done: number, total: number) => void;
 
 /**
- * Writes a project. RLE is exact. A polygon of COCO cannot have holes: each piece is one ring that
- * reaches its holes along a line and back, which pycocotools fills as the mask. Names that meet are numbered.
+ * Writes a project. RLE is exact. COCO's polygons cannot have holes, so each piece becomes one ring that goes to each
+ * hole along a line and back along the same line; pycocotools fills that as the mask. Equal names are numbered.
  */
 export function toCoco({ classes, images }: Project, segmentation: CocoSegmentation, onProgress?: Progress): CocoFile {
   const names = distinct(images.map(({ name }) => name));
@@ -73,7 +73,7 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
     const isRing = (ring: unknown): boolean =>
       Array.isArray(ring) && ring.length >= 6 && ring.length % 2 === 0 && ring.every(Number.isFinite);
     if (!segmentation.every(isRing)) {
-      throw new Error("expected polygons of three or more corners, x and y in turn");
+      throw new Error("expected polygons of three or more corners, as x1, y1, x2, y2, …");
     }
     return fillPolygons(segmentation, width, height);
   }
@@ -81,7 +81,8 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
   if (!Array.isArray(size) || (typeof counts !== "string" && !Array.isArray(counts))) {
     throw new Error("expected polygons or RLE, which has size and counts");
   }
-  if (size[0] !== height || size[1] !== width) throw new Error(`its mask is not of its image's ${width}×${height}`);
+  if (size[0] !== height || size[1] !== width)
+    throw new Error(`expected a mask of its image's size, ${width}×${height}, got ${shown(size[1])}×${shown(size[0])}`);
   if (Array.isArray(counts)) return fillRuns(counts, width, height);
   const rle: Rle = { size: [height, width], counts };
   expandRuns(rle);
@@ -91,7 +92,7 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
 /** What a COCO file holds. */
 export interface CocoLabels {
   readonly project: Project;
-  /** How many annotations have a box and no mask, as those for detectors do; they are left out. */
+  /** Number of annotations with a box but no mask, as detection data sets have; they are left out. */
   readonly boxes: number;
 }
 
@@ -101,7 +102,7 @@ function entry(value: unknown, list: string): Record<string, unknown> {
   throw new ImportError(`${list}: expected objects with an id, got ${shown(value)}`);
 }
 
-/** A name; files have numbers for it, too. */
+/** A name; some files have a number instead. */
 function nameOf(value: unknown): string {
   return typeof value === "string" ? value : shown(value);
 }
@@ -117,7 +118,7 @@ function readImage({ id, file_name, width, height }: Record<string, unknown>): O
   if (width * height > MOST_PIXELS) {
     throw new ImportError(`image ${shown(id)}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
   }
-  // tools on Windows write its separators
+  // some tools on Windows write paths with backslashes
   return { id: randomId(), sha256: null, name: nameOf(file_name).replaceAll("\\", "/"), width, height };
 }
 

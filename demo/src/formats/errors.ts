@@ -1,4 +1,4 @@
-/** What is wrong with a file that is read, or with labels that a format cannot hold. */
+/** Errors of import and export. */
 
 /** An error in a file that is imported; the message says what was expected, and what came. */
 export class ImportError extends Error {
@@ -10,7 +10,7 @@ export class ExportError extends Error {
   override readonly name = "ExportError";
 }
 
-/** A value of a file, for a message: lists and objects are only named, however deep they are. */
+/** Shows a value in an error message; lists and objects are only named, not walked, since they may be very deep. */
 export function shown(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";

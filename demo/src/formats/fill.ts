@@ -1,13 +1,13 @@
-/** Polygons and runs → RLE, to the pixel as pycocotools fills them; nothing is done for what lies outside the picture. */
+/** Polygons and runs → RLE, with exactly the pixels that pycocotools fills; parts outside the picture cost nothing. */
 import { compressRuns, type Rle } from "sam2-web";
 
-/** Cells along a pixel's side, at which outlines are drawn. */
+/** Outlines are drawn on a finer grid, as in pycocotools: this many cells along a pixel's side. */
 const FINENESS = 5;
 
-/** Coordinates are held within this, in pixels: cells, and their differences, are then whole numbers that a double holds. */
+/** Coordinates are clamped to this, in pixels: cells, and their differences, are then whole numbers that a double holds. */
 const FARTHEST = 2 ** 49;
 
-/** What an edge of a polygon does where it crosses the middle of a column of pixels; both count from 0. */
+/** Called where an edge of a polygon crosses the middle of a column of pixels; both arguments count from 0. */
 type Crossing = (column: number, row: number) => void;
 
 /** The cell of a coordinate. */
@@ -15,19 +15,19 @@ function cellOf(coordinate: number): number {
   return Math.trunc(FINENESS * Math.min(Math.max(coordinate, -FARTHEST), FARTHEST) + 0.5);
 }
 
-/** The columns of a picture whose middle lies between two cells, the first and the last of them. */
+/** The first and last column of a picture whose middle lies between two cells. */
 function columnsBetween(left: number, right: number, width: number): [first: number, last: number] {
   return [Math.max(0, Math.ceil((left - 2) / FINENESS)), Math.min(width - 1, Math.floor((right - 3) / FINENESS))];
 }
 
 /**
- * Crossings of the edge between two cells. pycocotools walks along the edge cell by cell, a whole step at a time
- * along its longer direction; here the two cells on either side of a column's middle are found at once.
+ * Crossings of the edge between two cells. pycocotools walks along the edge cell by cell, in whole
+ * steps along its longer direction; here the cells on both sides of a column's middle are computed directly.
  */
 function crossEdge(x1: number, y1: number, x2: number, y2: number, width: number, height: number, cross: Crossing) {
   const [wide, high] = [Math.abs(x2 - x1), Math.abs(y2 - y1)];
   const isFlat = wide >= high;
-  // an edge is drawn from its lower end, so that it has the same cells in both directions
+  // an edge is always drawn from the end with the smaller coordinate, so that its direction does not matter
   const isTurned = isFlat ? x1 > x2 : y1 > y2;
   const [fromX, fromY, toX, toY] = isTurned ? [x2, y2, x1, y1] : [x1, y1, x2, y2];
   const [first, last] = columnsBetween(Math.min(x1, x2), Math.max(x1, x2), width);
@@ -60,7 +60,7 @@ function crossEdge(x1: number, y1: number, x2: number, y2: number, width: number
   }
 }
 
-/** How often a ring crosses columns of the picture at most. */
+/** An upper bound for how often a ring crosses columns of the picture. */
 function countCrossings(cells: Float64Array, width: number): number {
   let count = 0;
   for (let i = 0; i < cells.length; i += 2) {
@@ -71,7 +71,7 @@ function countCrossings(cells: Float64Array, width: number): number {
   return count;
 }
 
-/** Where the filling of a ring turns on and off, in turn, as positions down the columns: `rleFrPoly` of maskApi.c. */
+/** Positions, down the columns, where the filling of a ring switches on and off: `rleFrPoly` of maskApi.c. */
 function turnsOf(ring: readonly number[], width: number, height: number): Uint32Array {
   const cells = Float64Array.from(ring, cellOf);
   const eachCrossing = (cross: Crossing): void => {
@@ -90,7 +90,7 @@ function turnsOf(ring: readonly number[], width: number, height: number): Uint32
     });
     return turns.sort();
   }
-  // with more crossings than pixels, as a scribble has, it is enough to know where they are odd
+  // if there are more crossings than pixels, store for each pixel only whether their number is odd
   const isOdd = new Uint8Array(pixels + 1);
   eachCrossing((column, row) => {
     (isOdd[column * height + row] as number) ^= 1;
@@ -102,7 +102,7 @@ function* positionsOfOnes(values: Uint8Array): Generator<number> {
   for (let at = values.indexOf(1); at >= 0; at = values.indexOf(1, at + 1)) yield at;
 }
 
-/** Where any of several fillings is on; each is a sorted list of turns. */
+/** The union of several fillings; each is a sorted list of positions where it switches. */
 function union(fillings: readonly Uint32Array[]): Uint32Array {
   const [only, ...others] = fillings;
   if (only && others.length === 0) return only;
@@ -128,7 +128,7 @@ function union(fillings: readonly Uint32Array[]): Uint32Array {
   return turns.subarray(0, length);
 }
 
-/** RLE of what is on between turns. */
+/** RLE of a filling, given by the positions where it switches. */
 function fromTurns(turns: Uint32Array, width: number, height: number): Rle {
   const runs: number[] = [];
   let end = 0;
@@ -150,8 +150,8 @@ function fromTurns(turns: Uint32Array, width: number, height: number): Rle {
  * The pixels that any of `rings` covers, each a list of x and y in turn, in pixels from the picture's
  * corner. A ring that crosses itself is filled by the even-odd rule.
  *
- * Takes time and memory for the corners and for the columns that the outlines cross within the picture, however far
- * they lie outside of it.
+ * Time and memory depend on the number of corners and of columns crossed within the picture, not on how far a ring
+ * reaches outside.
  */
 export function fillPolygons(rings: readonly (readonly number[])[], width: number, height: number): Rle {
   let fillings: Uint32Array[] = [];

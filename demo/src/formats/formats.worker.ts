@@ -1,14 +1,14 @@
-/** Reads and writes files off the page's thread: large sets take long. */
+/** The worker that reads and writes files: large sets would block the page. */
 import { expose } from "comlink";
 import type { Project } from "../labels/annotations.ts";
 import { type ExportedFile, exportProject, type Format } from "./archive.ts";
 import { type CocoLabels, fromCoco, type Progress } from "./coco.ts";
 import type { FiledPicture, ProjectFile } from "./project-file.ts";
 
-/** Between two words on how far it is, in milliseconds. */
+/** Shortest time between two progress reports, in milliseconds. */
 const PAUSE = 50;
 
-/** Passes on how far it is, no more often than is of use. */
+/** Passes on progress, but not more often than every `PAUSE`. */
 function nowAndThen(onProgress: Progress): Progress {
   let last = performance.now();
   return (done, total) => {
@@ -59,7 +59,7 @@ const formats = {
   },
 };
 
-/** What the worker does. */
+/** The functions of the worker. */
 export type FormatsWorker = typeof formats;
 
 expose(formats);

@@ -1,10 +1,10 @@
-/** Polygons with holes, and several pieces, as one ring: for formats that know nothing else. */
+/** Joins polygons with holes, and several pieces, into one ring, for formats that have only that. */
 import Delaunator from "delaunator";
 import type { Polygon, Ring } from "sam2-web";
 
 type Corner = Ring[number];
 
-/** A line from a corner of one ring to a corner of another; all are places in lists. */
+/** A line from a corner of one ring to a corner of another; rings and corners are given as indices. */
 interface Bridge {
   readonly fromRing: number;
   readonly fromCorner: number;
@@ -35,7 +35,7 @@ export function joined(polygons: readonly Polygon[]): [number, number][] {
   return walk(rings, bridges);
 }
 
-/** Goes round the first ring, over each bridge where it begins, round what is there, and back. */
+/** Walks around the first ring; where a bridge starts, crosses it, walks around the ring there, and returns. */
 function walk(rings: readonly Ring[], bridges: ReadonlyMap<number, readonly Bridge[]>): [number, number][] {
   const path: [number, number][] = [];
   const visited = new Uint8Array(rings.length);
@@ -61,7 +61,7 @@ function walk(rings: readonly Ring[], bridges: ReadonlyMap<number, readonly Brid
     path.push(at(ring, corner));
     top.passed++;
     if (top.passed < ring.length) continue;
-    // a ring that is not the first is closed where it was entered
+    // every ring but the first returns to the corner where it was entered
     if (stack.length > 1) path.push(at(ring, top.first));
     stack.pop();
   }
@@ -107,7 +107,7 @@ function shortestBridges(rings: readonly Ring[]): Bridge[] {
   return bridges;
 }
 
-/** Corners of one place: the triangulation knows one of them only. */
+/** Pairs of corners at the same place: the triangulation contains only one of each. */
 function* meetings(coordinates: Float64Array): Generator<[number, number]> {
   const seen = new Map<string, number>();
   for (let i = 0; i < coordinates.length / 2; i++) {

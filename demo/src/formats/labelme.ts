@@ -1,4 +1,4 @@
-/** labelme's JSON (wkentaro/labelme): a polygon where one ring is the mask, its "mask" shape elsewhere. */
+/** labelme's JSON (wkentaro/labelme): a "polygon" shape if the mask is a single ring, else a "mask" shape. */
 import { encode } from "fast-png";
 import { decodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
 import type { LabeledImage } from "../labels/annotations.ts";
@@ -30,7 +30,7 @@ export function toLabelme({ name, width, height, objects }: LabeledImage): objec
     version: "5.5.0",
     flags: {},
     shapes,
-    // seen from the JSON file, which lies in the same folder
+    // relative to the JSON file, which is in the same folder
     imagePath: name.slice(name.lastIndexOf("/") + 1),
     imageData: null,
     imageHeight: height,
@@ -38,7 +38,7 @@ export function toLabelme({ name, width, height, objects }: LabeledImage): objec
   };
 }
 
-/** labelme's box holds its last row and column. */
+/** The mask as a "mask" shape. labelme's box includes its last row and column. */
 function inItsBox(mask: Mask): Pick<Shape, "points" | "mask"> {
   const [left, top, width, height] = maskBox(mask);
   const data = new Uint8Array(width * height);

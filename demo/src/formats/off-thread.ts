@@ -1,4 +1,4 @@
-/** Reading and writing of files in a worker of their own, which ends with the work, or when that is canceled. */
+/** Reads and writes files in a worker, which is ended when the work is done or canceled. */
 import { proxy, type Remote, wrap } from "comlink";
 import type { Project } from "../labels/annotations.ts";
 import type { ExportedFile, Format } from "./archive.ts";
@@ -6,11 +6,11 @@ import type { CocoLabels, Progress } from "./coco.ts";
 import type { FormatsWorker } from "./formats.worker.ts";
 import type { FiledPicture, ProjectFile } from "./project-file.ts";
 
-/** How work is followed, and ended. */
+/** Progress and canceling. */
 export interface WorkOptions {
   /** Ends the work at once. */
   readonly signal: AbortSignal;
-  /** Told how far it is. */
+  /** Called with progress. */
   readonly onProgress: Progress;
 }
 

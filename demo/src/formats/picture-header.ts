@@ -1,7 +1,7 @@
-/** What a picture's header says, before anything of it is decoded: a small file may hold a picture of any size. */
+/** Checks a picture's size by its header, before it is decoded: a small file may hold a picture of any size. */
 import { readImageHeader } from "sam2-web";
 
-/** Pixels of the largest picture that is opened, as sam2-web takes them; decoded, each takes four bytes. */
+/** The most pixels of a picture, the same as sam2-web's default; decoded, each takes four bytes. */
 export const MAX_PIXELS = 100_000_000;
 
 /** A file that is no picture, or one that is larger than the limit; the message says which. */
@@ -10,7 +10,7 @@ export class PictureError extends Error {
 }
 
 /**
- * Refuses a picture whose header says that it has too many pixels, and what has no header that is known.
+ * Refuses a picture with too many pixels by its header, and a file of an unknown format.
  *
  * @throws PictureError
  */

@@ -1,25 +1,25 @@
-/** Label pictures: one gray value for each class, as Pascal VOC's SegmentationClass counts them, or for one mask. */
+/** Gray PNGs: one value for each class, numbered as in Pascal VOC's SegmentationClass; or a single mask. */
 import { encode } from "fast-png";
 import { decodeRle, maskArea, type Rle } from "sam2-web";
 import type { LabeledImage, ObjectClass } from "../labels/annotations.ts";
 import { ExportError } from "./errors.ts";
 
-/** Values of a gray picture that can be classes: 0 is the ground, and 255 is what VOC leaves out of its scores. */
+/** Gray values available for classes: 0 is the background, and VOC ignores pixels with 255. */
 const VOC_CLASSES = 254;
 
-/** Characters that end a line of labelmap.txt, for one reader or another. */
+/** Characters that some reader of labelmap.txt takes for the end of a line. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: readers in Python end lines at these as well
 const LINE_END = /[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/;
 
 /**
- * labelmap.txt beside the folder of label pictures: the name of each gray value, a line each, the ground first.
+ * labelmap.txt, beside the folder of PNGs: one line for each gray value, the background first.
  *
- * @throws ExportError for more classes than the pictures have values, and for names of several lines
+ * @throws ExportError if there are more classes than gray values, or a name has a line break
  */
 export function toVocLabelMap(classes: readonly ObjectClass[]): string {
   if (classes.length > VOC_CLASSES) {
     throw new ExportError(
-      `Pascal VOC holds ${VOC_CLASSES} classes at most, and there are ${classes.length}; choose COCO, which holds them all`,
+      `Pascal VOC holds ${VOC_CLASSES} classes at most, and there are ${classes.length}; choose COCO, which has no limit`,
     );
   }
   const broken = classes.find(({ name }) => LINE_END.test(name));
@@ -31,7 +31,7 @@ export function toVocLabelMap(classes: readonly ObjectClass[]): string {
   return ["background", ...classes.map(({ name }) => name)].join("\n");
 }
 
-/** 0 for the ground, the class's place from 1 for its objects; the smallest on top. */
+/** 0 for the background, the class's number (from 1) for its objects; smaller objects are on top. */
 export function toVocClasses({ objects, width, height }: LabeledImage, classes: readonly ObjectClass[]): Uint8Array {
   const data = new Uint8Array(width * height);
   const masks = objects.map(({ className, rle }) => {

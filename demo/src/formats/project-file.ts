@@ -1,8 +1,8 @@
 /**
- * A whole set of pictures and labels as one file, for a person to have in hand, and to open again anywhere.
+ * A whole set of pictures and labels as one file, for backup and for opening it on another device.
  *
- * A zip: the labels in `project.json`, the pictures in the folder `pictures`, under their names, as they are. Large
- * sets are fine: the zip is read and written piece by piece.
+ * A zip: the labels in `project.json`, the unchanged pictures in the folder `pictures`, under their names. Large sets
+ * are no problem: the zip is read and written piece by piece.
  */
 import {
   BlobReader,
@@ -24,19 +24,19 @@ import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import { ImportError, shown } from "./errors.ts";
 
-// it runs in a worker of its own, and pages with a strict policy allow no others
+// this code runs in a worker already, and the page's policy forbids zip.js's own workers
 configure({ useWebWorkers: false });
 
-/** What the file says it is. */
+/** Value of the field `format`. */
 const FORMAT = "sam2-web project";
 
-/** Rises when a page that reads the version before could not read the next. */
+/** Increased when older versions of the page cannot read the file any more. */
 export const PROJECT_FILE_VERSION = 1;
 
-/** Labels of more than this are not read, in bytes. */
+/** The largest project.json that is read, in bytes. */
 const MOST_LABELS = 2 ** 28;
 
-/** Larger pictures are not read, in bytes. */
+/** The largest picture that is read, in bytes. */
 const LARGEST_PICTURE = 2 ** 29;
 
 const name = v.string();
@@ -47,7 +47,7 @@ const Labels = v.object({
   ),
   images: v.array(
     v.object({
-      /** null: its picture was not there when the file was written. */
+      /** null if the picture was missing when the file was written. */
       sha256: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "expected SHA-256 in hexadecimal"))),
       name,
       width: side,
@@ -84,7 +84,7 @@ export interface ProjectFile {
   readonly pictures: readonly FiledPicture[];
 }
 
-/** A path in the zip that leads nowhere else. */
+/** A relative path that does not lead out of the folder. */
 const safePath = (path: string): string =>
   path
     .split(/[\\/]/)
@@ -94,7 +94,7 @@ const safePath = (path: string): string =>
 /**
  * Writes a set.
  *
- * @param pictureOf the picture of an image; where it is not there, its labels are written nevertheless
+ * @param pictureOf returns the picture of an image; if it is missing, the labels are written without it
  */
 export async function writeProjectFile(
   { classes, images }: Project,
@@ -165,7 +165,7 @@ export async function readProjectFile(file: Blob): Promise<ProjectFile> {
   if (format !== FORMAT) throw new ImportError(`project.json: expected the format ${FORMAT}, got ${shown(format)}`);
   if (version !== PROJECT_FILE_VERSION) {
     throw new ImportError(
-      `the project file is of version ${shown(version)}, and this page reads version ${PROJECT_FILE_VERSION}; reload the page to have its newest version`,
+      `the project file is of version ${shown(version)}, and this page reads version ${PROJECT_FILE_VERSION}; reload the page to get its newest version`,
     );
   }
   const labels = v.safeParse(Labels, content);
@@ -211,8 +211,8 @@ function readImage({
 /**
  * Reads pictures, one after the other.
  *
- * @param take is given each, and waited for
- * @returns names of those that are missing in the file, or are not those that were written
+ * @param take called with each picture; the next one is read when its promise resolves
+ * @returns names of the pictures that are missing in the file, or whose content has changed
  */
 export async function readPictures(
   file: Blob,

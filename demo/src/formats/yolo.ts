@@ -3,10 +3,10 @@ import { decodeRle, maskToPolygons } from "sam2-web";
 import type { LabeledImage, ObjectClass, Project } from "../labels/annotations.ts";
 import { joined } from "./join.ts";
 
-/** How far an outline may be from its mask, in pixels: these files hold one line for each object. */
+/** How far outlines are simplified, in pixels: an object is one line of text, which should not get too long. */
 const TOLERANCE = 0.5;
 
-/** One line for each object: the class, from 0, and the corners in shares of the image; holes and pieces joined. */
+/** One line for each object: the class, from 0, and corners as fractions of the image's sides; pieces are joined. */
 export function toYolo({ objects, width, height }: LabeledImage, classes: readonly ObjectClass[]): string {
   return objects
     .flatMap(({ className, rle }) => {
@@ -18,7 +18,7 @@ export function toYolo({ objects, width, height }: LabeledImage, classes: readon
     .join("");
 }
 
-/** data.yaml beside the folders images and labels. */
+/** data.yaml, beside the folders `images` and `labels`. */
 export function toYoloDataset({ classes }: Project): string {
   const names = classes.map(({ name }, i) => `  ${i}: ${JSON.stringify(name)}\n`).join("");
   return `path: .\ntrain: images\nval: images\nnames:\n${names}`;

@@ -1,9 +1,9 @@
-/** What a person has labeled: classes, images, objects. Plain data; every change makes a new value. */
+/** The labels: classes, images and objects, as plain immutable data; the functions here return changed copies. */
 import type { Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import { distinct } from "./names.ts";
 
-/** A class; its number in exports is its place in the list, from 1 (COCO) or 0 (YOLO). */
+/** A class. Its number in exports is its position in the list, from 1 (COCO) or from 0 (YOLO). */
 export interface ObjectClass {
   readonly name: string;
   /** #rrggbb */
@@ -16,43 +16,43 @@ export interface LabeledObject {
   /** Name of its class. */
   readonly className: string;
   readonly rle: Rle;
-  /** What a person calls it; may be empty. */
+  /** A name given by the person; may be empty. */
   readonly name: string;
   readonly hidden: boolean;
-  /** Whether it is safe from changes. */
+  /** Whether it is protected from changes. */
   readonly locked: boolean;
 }
 
-/** An image and its objects, in the order in which they lie over each other. */
+/** An image and its objects; later objects lie over earlier ones. */
 export interface LabeledImage {
   readonly id: string;
-  /** SHA-256 of the picture's bytes, in hexadecimal: what it is known by. null: its picture has not been seen yet. */
+  /** SHA-256 of the picture file, in hexadecimal, which identifies it; null until that picture has been opened. */
   readonly sha256: string | null;
-  /** What people call it; others may have the same name. */
+  /** File name, or path within a folder; need not be unique. */
   readonly name: string;
   readonly width: number;
   readonly height: number;
   readonly objects: readonly LabeledObject[];
 }
 
-/** Images of more pixels than this are not taken from files: each of their masks would take as many bytes. */
+/** Files with larger images are refused: each mask of such an image would take this many bytes. */
 export const MOST_PIXELS: number = 2 ** 28;
 
-/** Everything. */
+/** All labels of a set of pictures. */
 export interface Project {
   readonly classes: readonly ObjectClass[];
   readonly images: readonly LabeledImage[];
 }
 
-/** Nothing labeled, and one class to begin with. */
+/** A project without images, with one class to start with. */
 export const EMPTY_PROJECT: Project = { classes: [{ name: "object", color: "#1d6ed8" }], images: [] };
 
 const COLORS = ["#1d6ed8", "#c2410c", "#15803d", "#9333ea", "#b91c1c", "#0f766e", "#a16207", "#be185d", "#4d7c0f"];
 
 /**
- * Adds a class, unless there is one of that name; with a color that no other has, as long as there are any.
+ * Adds a class, unless there is one of that name. It gets a color that no other class has, if one is left.
  *
- * @param wanted the color that it gets when no other has it
+ * @param wanted the color to use if no other class has it
  */
 export function withClass({ classes, images }: Project, name: string, wanted?: string): Project {
   if (classes.some((each) => each.name === name)) return { classes, images };
@@ -67,12 +67,12 @@ export function withColor({ classes, images }: Project, name: string, color: str
   return { classes: classes.map((each) => (each.name === name ? { name, color } : each)), images };
 }
 
-/** Adds the classes of objects that are not there yet. */
+/** Adds the classes that the objects have and the project lacks. */
 export function withClassesOf(project: Project, objects: readonly LabeledObject[]): Project {
   return objects.reduce((before, { className }) => withClass(before, className), project);
 }
 
-/** The objects with another class in place of one; the same value where none has it. */
+/** Changes the class of all objects that have the class `from`; returns the same value if none has it. */
 export function withClassOfObjects(
   objects: readonly LabeledObject[],
   from: string,
@@ -82,7 +82,7 @@ export function withClassOfObjects(
   return objects.map((each) => (each.className === from ? { ...each, className: to } : each));
 }
 
-/** Renames a class; where there is one of the new name, its objects become that one's. */
+/** Renames a class. If the new name is another class's, the two become one. */
 export function withClassRenamed({ classes, images }: Project, from: string, to: string): Project {
   const isThere = classes.some(({ name }) => name === to);
   return {
@@ -96,7 +96,7 @@ export function withClassRenamed({ classes, images }: Project, from: string, to:
   };
 }
 
-/** Takes a class away that no object has. */
+/** Removes a class; no object may have it. */
 export function withoutClass({ classes, images }: Project, name: string): Project {
   return { classes: classes.filter((each) => each.name !== name), images };
 }
@@ -106,15 +106,17 @@ export function newObject(className: string, rle: Rle): LabeledObject {
   return { id: randomId(), className, rle, name: "", hidden: false, locked: false };
 }
 
-/** Whether one is where the other's path ends: `1.jpg`, `images/1.jpg`. */
+/** Whether one path ends with the other: `1.jpg` and `images/1.jpg`. */
 const endAlike = (a: string, b: string): boolean => `/${a}`.endsWith(`/${b}`) || `/${b}`.endsWith(`/${a}`);
 
-/** What tells an image where its picture's bytes are not known: by files of annotations, which hold no pictures. */
+/** Name and size: what identifies an image in annotation files, which do not contain the pictures. */
 export type NamedImage = Pick<LabeledImage, "name" | "width" | "height">;
 
 /**
- * The image of a size and name, or else the only one whose path ends alike, if that fits only one of `names`, those
- * that come together with it.
+ * Finds the image with the same name and size. Otherwise, looks for images of that size for which one path ends with
+ * the other (`1.jpg` and `images/1.jpg`); such a match counts only if it is unique on both sides.
+ *
+ * @param names all names of the file or folder that `wanted` came with, itself included
  */
 export function findImage<T extends NamedImage>(
   images: readonly T[],
@@ -130,8 +132,8 @@ export function findImage<T extends NamedImage>(
 }
 
 /**
- * The image that a picture is: one whose labels wait for a picture of that name and size, or the one of the same
- * bytes.
+ * Finds the image that a newly opened picture belongs to: an image without a picture that has its name and size, or an
+ * image whose picture has the same bytes.
  */
 export function imageOfPicture(
   images: readonly LabeledImage[],
@@ -144,27 +146,27 @@ export function imageOfPicture(
   return found?.name === picture.name ? found : (known ?? found);
 }
 
-/** Puts an image in place of the one with its id, or at the end. */
+/** Replaces the image with the same id, or adds the image at the end. */
 export function withImage({ classes, images }: Project, image: LabeledImage): Project {
   const known = images.some(({ id }) => id === image.id);
   return { classes, images: known ? images.map((each) => (each.id === image.id ? image : each)) : [...images, image] };
 }
 
-/** What a file of annotations makes of a project. */
+/** The result of merging an annotation file into a project. */
 export interface Merged {
   readonly project: Project;
-  /** Images, as they were, whose objects have become others. */
+  /** Images whose objects were replaced, as they were before. */
   readonly replaced: readonly LabeledImage[];
-  /** Images that were not there. */
+  /** Images that the project did not have. */
   readonly added: readonly LabeledImage[];
 }
 
 /**
- * Takes in classes, images and objects; an image that is there keeps its objects where `found` has none, or the same.
- * Images are told by their pictures' bytes where both know them, else by the names that exports give them.
+ * Merges the classes, images and objects of `found` into a project. An image keeps its objects if `found` has none for
+ * it, or the same ones. Images are matched by SHA-256 if both have it, else by the name that exports give them.
  */
 export function merge(project: Project, found: Project): Merged {
-  // files that know no names of objects leave those that are there
+  // formats without names for objects give empty names: these count as equal, so existing names are kept
   const isSame = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
     a.className === b?.className && a.rle.counts === b.rle.counts && (a.name === "" || a.name === b.name);
   const areSame = (a: readonly LabeledObject[], b: readonly LabeledObject[]): boolean =>

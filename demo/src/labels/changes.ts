@@ -1,13 +1,13 @@
-/** Changes to a project: what the log of kept labels holds. A project is the fold of its changes. */
+/** Changes to a project, as kept in the log. Applying all of them in order gives the project. */
 import type { LabeledImage, LabeledObject, ObjectClass, Project } from "./annotations.ts";
 
-/** What is known of an image besides its objects. */
+/** All fields of an image except its objects. */
 export type ImageFacts = Omit<LabeledImage, "objects">;
 
-/** One change; images and objects go by their ids. */
+/** One change; images and objects are identified by their ids. */
 export type Change =
   | { readonly kind: "classes"; readonly classes: readonly ObjectClass[] }
-  /** An image is new, or what is known of it is. */
+  /** An image was added, or its fields changed. */
   | { readonly kind: "image"; readonly image: ImageFacts }
   | { readonly kind: "image-deleted"; readonly image: string }
   | { readonly kind: "images-ordered"; readonly images: readonly string[] }
@@ -21,7 +21,7 @@ export type Change =
   | { readonly kind: "object-deleted"; readonly image: string; readonly object: string }
   | { readonly kind: "objects-ordered"; readonly image: string; readonly objects: readonly string[] };
 
-/** Whether two values of a field are the same; of plain data, such as RLE. */
+/** Deep equality of plain data. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
@@ -32,7 +32,7 @@ export function isSame(a: unknown, b: unknown): boolean {
   );
 }
 
-/** What is known of an image besides its objects. */
+/** The fields of an image, without its objects. */
 export function factsOf({ objects: _, ...facts }: LabeledImage): ImageFacts {
   return facts;
 }
@@ -41,7 +41,7 @@ const idsOf = (list: readonly { readonly id: string }[]): string[] => list.map((
 const byId = <T extends { readonly id: string }>(list: readonly T[]): Map<string, T> =>
   new Map(list.map((each) => [each.id, each]));
 
-/** The order in which `after` comes when what is gone is taken from `before`, and what is new is put at its end. */
+/** `before` without what `after` lacks, then what is new: `after` has this order unless it was reordered. */
 export function orderLeft(before: readonly string[], after: readonly string[]): string[] {
   const [were, are] = [new Set(before), new Set(after)];
   return [...before.filter((id) => are.has(id)), ...after.filter((id) => !were.has(id))];
@@ -69,7 +69,7 @@ function objectChanges(image: string, before: readonly LabeledObject[], after: r
   return changes;
 }
 
-/** The changes that make `after` of `before`: `applied(before, changesBetween(before, after))` equals `after`. */
+/** The changes from `before` to `after`: `applied(before, changesBetween(before, after))` equals `after`. */
 export function changesBetween(before: Project, after: Project): Change[] {
   const changes: Change[] = [];
   if (!isSame(before.classes, after.classes)) changes.push({ kind: "classes", classes: after.classes });
@@ -87,7 +87,7 @@ export function changesBetween(before: Project, after: Project): Change[] {
   return changes;
 }
 
-/** Entries in the order of `ids`; those that it does not name come last, in the order that they had. */
+/** Entries in the order of `ids`; entries that are not in `ids` come last, in their old order. */
 function reordered<T>(entries: ReadonlyMap<string, T>, ids: readonly string[]): Map<string, T> {
   const sorted = new Map<string, T>();
   for (const id of [...ids, ...entries.keys()]) {
@@ -97,7 +97,7 @@ function reordered<T>(entries: ReadonlyMap<string, T>, ids: readonly string[]): 
   return sorted;
 }
 
-/** The project after the changes, in order; a change to what is not there is none. */
+/** Applies changes in order; a change to something that no longer exists is ignored. */
 export function applied(project: Project, changes: readonly Change[]): Project {
   let { classes } = project;
   let images = byId(project.images);

@@ -1,10 +1,10 @@
-/** Names of pictures: labels that people read, which may be alike where pictures are not. */
+/** Names of pictures. Different pictures may have the same name; exports need unique ones. */
 
-/** What tells two names apart in a folder of any system: neither case nor how accents are written. */
+/** Names with equal keys collide in a folder on some system: case and Unicode form do not count there. */
 const key = (name: string): string => name.normalize("NFC").toLowerCase();
 
 /**
- * The names, those that meet numbered before their ending: `a.jpg`, `a-2.jpg`. The first of them stays as it is.
+ * Makes names unique by adding numbers before their extensions: `a.jpg`, `a-2.jpg`. The first one stays as it is.
  *
  * ```ts
  * distinct(["a.jpg", "b/a.jpg", "a.jpg"]); // ["a.jpg", "b/a.jpg", "a-2.jpg"]

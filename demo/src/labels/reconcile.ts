@@ -1,17 +1,17 @@
 /**
- * Labels that were changed in two windows at once.
+ * Merges labels that were changed in two windows at once.
  *
- * Each window knows a state that both began with, `base`. What is kept already, `theirs`, stays; what this window
- * changed beside it, `ours`, is added. So nothing that is kept is undone by a window that had not seen it:
+ * `base` is the state that both windows started from, `theirs` is what another window has kept since, and `ours` is
+ * this window's state. It is a three-way merge, in which `theirs` wins:
  *
- * - What either has added is there.
- * - What one has deleted is gone, unless the other has changed it.
- * - Of two changes to the same field of the same thing, the one that is kept already stays.
+ * - Additions of both sides are kept.
+ * - What one side deleted is gone, unless the other side changed it.
+ * - If both sides changed the same field, the value of `theirs` is kept.
  */
 import { type LabeledImage, type LabeledObject, type ObjectClass, type Project, withClassesOf } from "./annotations.ts";
 import { factsOf, type ImageFacts, isSame, orderLeft } from "./changes.ts";
 
-/** The entries of both sides, by their keys. */
+/** Merges entries by key; entries that both sides have are merged field by field. */
 function merged<T extends object>(
   base: ReadonlyMap<string, T>,
   theirs: ReadonlyMap<string, T>,
@@ -34,7 +34,7 @@ function mergedFields<T extends object>(before: T | undefined, kept: T, wanted: 
   return ours.length === 0 ? kept : { ...kept, ...Object.fromEntries(ours.map((field) => [field, wanted[field]])) };
 }
 
-/** `keys` in the order of the side that has put them into another one, theirs first; what that side lacks comes last. */
+/** `keys` in the order of the side that was reordered (`theirs` if both were); keys that it lacks come last. */
 function inOrder(
   keys: ReadonlySet<string>,
   base: readonly string[],
@@ -50,7 +50,7 @@ const idsOf = (list: readonly { readonly id: string }[]): string[] => list.map((
 const byId = <T extends { readonly id: string }>(list: readonly T[]): Map<string, T> =>
   new Map(list.map((each) => [each.id, each]));
 
-/** The objects of one image, changed on two sides. */
+/** Merges the objects of one image. */
 export function reconciledObjects(
   base: readonly LabeledObject[],
   theirs: readonly LabeledObject[],
@@ -63,12 +63,12 @@ export function reconciledObjects(
   return order.map((id) => objects.get(id) as LabeledObject);
 }
 
-/** Objects with their images; fields of both are merged each on its own. */
+/** All objects by id, each with its image's id, so that objects of all images are merged in one go. */
 function placed({ images }: Project): Map<string, LabeledObject & { readonly image: string }> {
   return byId(images.flatMap(({ id: image, objects }) => objects.map((object) => ({ ...object, image }))));
 }
 
-/** The project with the changes of both sides; see above. */
+/** Merges two projects; see the top of this file. */
 export function reconciled(base: Project, theirs: Project, ours: Project): Project {
   if (theirs === base) return ours;
   if (ours === base) return theirs;
@@ -81,7 +81,7 @@ export function reconciled(base: Project, theirs: Project, ours: Project): Proje
     const others = objectsOf.get(image) ?? new Map<string, LabeledObject>();
     objectsOf.set(image, others.set(object.id, object));
   }
-  // an image that one side has deleted stays while the other has objects of it
+  // an image that one side deleted is kept if objects of it are left after the merge
   for (const image of [...ours.images, ...theirs.images]) {
     if (objectsOf.has(image.id) && !facts.has(image.id)) facts.set(image.id, factsOf(image));
   }
@@ -95,7 +95,7 @@ export function reconciled(base: Project, theirs: Project, ours: Project): Proje
 
   const named = of(({ classes }) => new Map(classes.map((each) => [each.name, each])));
   const classes = merged(...named);
-  // so does a class
+  // likewise a class
   for (const { className } of objects.values()) {
     const known = named.map((side) => side.get(className)).find((side) => side !== undefined);
     if (known && !classes.has(className)) classes.set(className, known);

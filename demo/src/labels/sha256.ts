@@ -1,4 +1,4 @@
-/** What a picture is known by: the SHA-256 of its bytes. */
+/** The SHA-256 of a picture file, which identifies the picture. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 

@@ -1,4 +1,4 @@
-/** Changes to a mask by hand: strokes of a brush, and what another mask adds or takes away. */
+/** Edits a mask: brush strokes, and adding or subtracting another mask. */
 import type { Mask } from "sam2-web";
 
 /** A stroke of a round brush; pixels of the picture. */
@@ -8,7 +8,7 @@ export interface Stroke {
   readonly erase: boolean;
 }
 
-/** The mask with another one added to it, or taken from it; both are of one size. */
+/** Adds another mask of the same size to the mask, or subtracts it. */
 export function combined(mask: Mask, other: Mask, how: "add" | "subtract"): Mask {
   const data = mask.data.map((value, i) =>
     how === "add" ? value | (other.data[i] as number) : value & (1 - (other.data[i] as number)),
@@ -16,7 +16,7 @@ export function combined(mask: Mask, other: Mask, how: "add" | "subtract"): Mask
   return { ...mask, data };
 }
 
-/** The mask after a stroke: all pixels whose middle is within the radius of the stroke's line. */
+/** Applies a stroke to every pixel whose center is within the radius of the stroke's line. */
 export function brushed(mask: Mask, { points, radius, erase }: Stroke): Mask {
   const { width, height } = mask;
   const data = mask.data.slice();

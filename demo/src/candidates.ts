@@ -1,4 +1,4 @@
-/** The masks to choose from, as buttons with small pictures of them. */
+/** The candidate masks, as buttons with thumbnails. */
 import type { SegmentResult } from "sam2-web";
 import { element } from "./element.ts";
 

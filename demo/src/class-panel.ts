@@ -1,9 +1,9 @@
-/** The classes in the panel: which one the next object gets, and what can be done with it. */
+/** The panel's classes: chooses the class of the next object; adds, renames, recolors and deletes classes. */
 
 import { element } from "./element.ts";
 import type { ObjectClass } from "./labels/annotations.ts";
 
-/** What the panel asks for. */
+/** Called by the panel. */
 export interface ClassPanelEvents {
   /** A class of that name is wanted. */
   add(name: string): void;
@@ -46,7 +46,7 @@ export class ClassPanel {
     this.#showColor();
   }
 
-  /** Shows these; what is chosen stays chosen while it is there. */
+  /** Shows these classes; the chosen one stays chosen if it is among them. */
   show(classes: readonly ObjectClass[]): void {
     const chosen = this.#wanted ?? this.chosen;
     this.#classes = classes;
@@ -56,7 +56,7 @@ export class ClassPanel {
     this.#showColor();
   }
 
-  /** Does something with the name that was typed; the class that comes of it is chosen. */
+  /** Calls `act` with the typed name; the class of that name becomes the chosen one. */
   #named(act: (name: string) => void): void {
     const name = this.#name.value.trim();
     this.#name.value = "";

@@ -11,7 +11,7 @@ export interface NamedFile {
   readonly blob: Blob;
 }
 
-/** What takes them. */
+/** Called with what was opened. */
 export interface Intake {
   pictures(files: readonly NamedFile[]): void;
   checkpoint(files: CheckpointSource): void;
@@ -37,11 +37,11 @@ async function brought(event: Event): Promise<NamedFile[]> {
   return files.map((blob, i) => ({ name: (paths[i] as string).slice(skipped), blob })).sort(inOrder);
 }
 
-/** Those that are pictures, and not hidden as the companions are that some systems write beside each file. */
+/** The pictures among files, without hidden files, which some systems write beside each picture (`._1.jpg`). */
 const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
   files.filter(({ name, blob: { type } }) => type.startsWith("image/") && !/(^|\/)\./.test(name));
 
-/** Listens to every way in. */
+/** Listens to all ways to open files. */
 export function takeIn(intake: Intake): void {
   const chosen = (files: readonly NamedFile[]): void => {
     const pictures = picturesOf(files);

@@ -1,4 +1,4 @@
-/** Keys → what the person means. */
+/** Turns keys into commands. */
 
 /** What keys can do. */
 export interface Commands {
@@ -7,7 +7,7 @@ export interface Commands {
   /** Shows a candidate, from 0. */
   choose(index: number): void;
   keep(): void;
-  /** Goes on by so many pictures. */
+  /** Moves on by a number of pictures, which may be negative. */
   step(by: number): void;
   /** Cancels what is going on, or else clears the marks. */
   escape(): void;

@@ -36,15 +36,15 @@ export interface DrawnObject {
   readonly emphasized: boolean;
 }
 
-/** What the page does when labels ask for it. */
+/** Called by the labels, for the page to act. */
 export interface LabelEvents {
   /** Shows a picture. */
   open(picture: Blob, image: LabeledImage): void;
-  /** The objects of the shown picture are to become these. */
+  /** Replace the objects of the shown picture by these, as a step that can be undone. */
   change(objects: readonly LabeledObject[], said: string): void;
-  /** Objects of a class have another one; those of steps that can be undone are to have it, too. */
+  /** A class was renamed; rename it in all steps of the undo history too. */
   rename(from: string, to: string): void;
-  /** Another window has changed the objects of the shown picture; steps that can be undone are to become these. */
+  /** Another window has changed the objects of the shown picture; apply `how` to all steps of the undo history. */
   catchUp(how: (objects: readonly LabeledObject[]) => readonly LabeledObject[]): void;
   /** What is drawn has changed. */
   redraw(): void;
@@ -52,7 +52,7 @@ export interface LabelEvents {
   save(file: ExportedFile): void;
 }
 
-/** Pictures of a large folder come into the strip, and are kept, this often while they are read; in milliseconds. */
+/** While a large folder is read, the strip is updated and pictures are kept this often; in milliseconds. */
 const PATIENCE = 500;
 
 /** The panel and what it shows. */
@@ -114,7 +114,7 @@ export class Labels {
       void this.#delete(image ? [image] : []);
     });
     element("delete-all").addEventListener("click", () => void this.#delete(this.#project.images));
-    // a window that was frozen was not told what others kept
+    // a window that was frozen was not notified of other windows' changes
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") void store.catchUp();
     });
@@ -127,14 +127,14 @@ export class Labels {
     });
   }
 
-  /** Takes up what was kept at the last visit. */
+  /** Opens the labels of the last visit. */
   static async open(events: LabelEvents): Promise<Labels> {
     const labels = new Labels(await LabelStore.open(), events);
     labels.#show();
     return labels;
   }
 
-  /** Whether all that was done until now is kept; once that is decided. */
+  /** Resolves when the changes so far were kept, or could not be: whether they are kept. */
   whenKept(): Promise<boolean> {
     return this.#keeping;
   }
@@ -161,7 +161,7 @@ export class Labels {
     return this.#image()?.objects.find(({ id, locked }) => id === this.#selected && !locked) ?? null;
   }
 
-  /** The objects with another mask in place of the edited one's. */
+  /** The objects, with this mask for the edited object. */
   withMask(rle: Rle): readonly LabeledObject[] {
     const objects = this.#image()?.objects ?? [];
     return objects.map((each) => (each.id === this.#selected ? { ...each, rle } : each));
@@ -177,7 +177,7 @@ export class Labels {
     this.#classes.choose(index);
   }
 
-  /** Takes pictures into the set; the first of them is opened. */
+  /** Adds pictures to the set; the first of them is opened. */
   async addPictures(files: readonly { readonly name: string; readonly blob: Blob }[]): Promise<void> {
     let opened = false;
     const names = files.map(({ name }) => name);
@@ -229,7 +229,7 @@ export class Labels {
   setObjects(objects: readonly LabeledObject[]): void {
     const image = this.#image();
     if (!image || image.objects === objects) return;
-    // steps that are undone bring their classes back
+    // undo can bring back objects whose class was deleted: add the class again
     this.#set(withImage(withClassesOf(this.#project, objects), { ...image, objects }));
   }
 
@@ -274,7 +274,7 @@ export class Labels {
     }
   }
 
-  /** Whether the picture is here, and so was opened. */
+  /** Opens the picture of an image; false if the picture is missing. */
   async #openImage(id: string): Promise<boolean> {
     const picture = await this.#pictureOf(id);
     const image = this.#image(id);
@@ -298,7 +298,7 @@ export class Labels {
     this.#events.rename(from, to);
   }
 
-  /** Takes a class away, unless an object has it. */
+  /** Deletes a class, unless an object has it. */
   #deleteClass(name: string): void {
     const objects = this.#project.images.flatMap((image) => image.objects);
     const count = objects.filter(({ className }) => className === name).length;
@@ -356,7 +356,7 @@ export class Labels {
     }, "nothing was imported.");
   }
 
-  /** Takes labels in, once the person has agreed; those of images that were not there are returned, or null. */
+  /** Merges labels, if the person agrees. Returns the images that are new, or null. */
   #takeIn(found: Project, from: string): readonly LabeledImage[] | null {
     const { project, replaced, added } = merge(this.#project, found);
     const labeled = replaced.length === 1 ? replaced[0]?.name : `${replaced.length} pictures`;
@@ -376,7 +376,7 @@ export class Labels {
     }, "nothing was saved; the labels are still here.");
   }
 
-  /** Takes the pictures and labels of such a file into the set. */
+  /** Adds the pictures and labels of a project file to the set. */
   async openProject({ name, blob }: { readonly name: string; readonly blob: Blob }): Promise<void> {
     const said = `Opening ${name}`;
     await cancellable(async (signal) => {
@@ -416,7 +416,7 @@ export class Labels {
   }
 }
 
-/** Room on the device, as it is shown. */
+/** The storage in use, as text. */
 function inWords(there: Room): string {
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
   const { used, total } = there;

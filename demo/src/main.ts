@@ -45,7 +45,7 @@ interface Step {
   readonly objects: readonly LabeledObject[];
 }
 
-/** Specks and holes are small up to this part of the mask: a square of a fortieth of the picture's sides. */
+/** Specks and holes count as small up to 1/1600 of the low-resolution mask: a square of a 40th of its side. */
 const SMALL = 1600;
 
 const NOTHING: Step = { marks: NO_MARKS, objects: [] };
@@ -56,7 +56,7 @@ let image: SegmenterImage | undefined;
 let blob: Blob | undefined;
 let history = new History<Step>(NOTHING);
 let answer: Answer | undefined;
-/** Logits of the mask that the next click refines, by the marks that it belongs to. */
+/** Logits of the mask that a set of marks gave; the next click refines it. */
 let refined = new WeakMap<Marks, Tensor>();
 /** The mask that the current marks refine. */
 let before: Tensor | undefined;
@@ -105,7 +105,7 @@ async function ask(marks: Marks, refines: Tensor | undefined): Promise<SegmentRe
   return segmenter.segment({ image, ...prompt, max_hole_area: small, max_sprinkle_area: small }, { supersede: true });
 }
 
-/** Runs a question to its answer; one that a newer took the place of ends without a word. */
+/** Runs a request and shows its error; a request that a newer one replaced ends silently. */
 function attempt(task: () => Promise<void>): void {
   task().catch((error: unknown) => {
     if ((error as Error).name !== "AbortError") showError(error, "the picture is still there; try again.");
@@ -145,7 +145,7 @@ function addPoint(x: number, y: number, positive: boolean): void {
   mark({ points: [...points, { x, y, positive }], box });
 }
 
-/** What acts on the edited object is there while there is one. */
+/** Shows the controls for editing an object while one is edited. */
 function showEditing(): void {
   const edited = labels?.selected ?? null;
   buttons.addTo.disabled = buttons.takeFrom.disabled = !answer || !edited;
@@ -153,7 +153,7 @@ function showEditing(): void {
   if (!edited && isBrush()) element<HTMLInputElement>("mode-add").checked = true;
 }
 
-/** The mask goes into the edited object, or out of it. */
+/** Adds the mask to the edited object, or subtracts it. */
 function combine(how: "add" | "subtract"): void {
   const edited = labels?.selected;
   if (!answer || !labels || !edited) return;
@@ -178,7 +178,7 @@ function brush(from: { x: number; y: number }, to: { x: number; y: number }, don
 
 const isBrush = (): boolean => ["paint", "erase"].includes(clickMode());
 
-/** The mask becomes an object, and the marks make room for the next one. */
+/** Makes the mask an object, and clears the marks for the next one. */
 function keep(): void {
   if (!answer || !labels) return;
   const object = labels.newObject(encodeRle(answer.result.mask(answer.chosen)));
@@ -187,7 +187,7 @@ function keep(): void {
   changeObjects([...history.current.objects, object], said);
 }
 
-/** @param said what is said once it is decided whether the change is kept */
+/** @param said the message to show once it is known whether the change is kept */
 function changeObjects(objects: readonly LabeledObject[], said: string | ((isKept: boolean) => string)): void {
   history.push({ marks: NO_MARKS, objects });
   segment();
@@ -225,7 +225,7 @@ function clickMode(): string {
 
 // -- pictures -------------------------------------------------------------------------------------
 
-/** Shows a picture, and has the model look at it. */
+/** Shows a picture, and encodes it. */
 async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
   forgetError();
   cancel();
@@ -250,10 +250,10 @@ async function open(source: Blob, labeled: LabeledImage | null): Promise<void> {
   await look();
 }
 
-/** Counts what `look` began: only the last of it is waited for. */
+/** Counts the calls of `look`: only the last one's result is used. */
 let looks = 0;
 
-/** Has the model look at the picture, once both are there; then the marks are asked about. */
+/** Encodes the picture once picture and model are there, then segments the current marks. */
 async function look(): Promise<void> {
   const source = blob;
   if (!source) return;
@@ -284,17 +284,17 @@ async function look(): Promise<void> {
   }
 }
 
-/** Encodes the picture after this one, where that does not keep the person waiting. */
+/** Encodes the next picture in advance, if encoding is fast enough not to delay the person. */
 async function encodeAhead(source: Blob, milliseconds: number): Promise<void> {
   const next = milliseconds < 1000 ? await labels?.nextPicture() : null;
   if (!next || !segmenter || blob !== source) return;
   const encoding = takeAhead(next.id) ?? segmenter.setImage(next.picture);
-  // what fails now is told when the picture is opened
+  // an error is shown when the picture is opened
   encoding.catch(() => undefined);
   ahead = { id: next.id, image: encoding };
 }
 
-/** The picture that was encoded ahead, when it is this one; the memory of another is given back. */
+/** Returns the image that was encoded in advance if it is this one; otherwise releases it. */
 function takeAhead(id: string | undefined): Promise<SegmenterImage> | undefined {
   const before = ahead;
   ahead = null;
@@ -410,7 +410,7 @@ takeIn({
 // -- labels ---------------------------------------------------------------------------------------
 
 let labels: Labels | undefined;
-/** What was labeled at the last visit is there again. */
+/** The labels of the last visit. */
 const labelsReady = Labels.open({
   open: (picture, labeled) => void open(picture, labeled),
   change: changeObjects,
@@ -439,7 +439,7 @@ refresh();
 
 // -- models ---------------------------------------------------------------------------------------
 
-/** The model opens while the person chooses a picture; another one is asked about the same marks. */
+/** The model opens while the person chooses a picture. A newly chosen model segments the current marks again. */
 const models = new ModelChoice((ready) => {
   cancel();
   segmenter = ready;

@@ -1,6 +1,6 @@
 /**
- * Which model answers: one of the catalog, or a checkpoint that was brought along. The one before
- * answers until another is open, and goes on where that fails.
+ * The choice of the model: one of the catalog, or a checkpoint that the person opened. The old model answers until the
+ * new one is open, and stays if opening fails.
  */
 import { sam2Mini } from "sam2-mini";
 import { CATALOG, createSegmenter, type ModelSource, type Segmenter } from "sam2-web";
@@ -10,7 +10,7 @@ import { forgetError, say, showBusy, showError, showProgress } from "./status.ts
 /** The list of models, and the one that answers. */
 export class ModelChoice {
   readonly #list = element<HTMLSelectElement>("model-choice");
-  /** What is opened, by its name in the list. */
+  /** The models' sources, by name in the list. */
   readonly #sources = new Map<string, ModelSource>();
   readonly #use: (segmenter: Segmenter) => void;
   #answering: { readonly name: string; readonly segmenter: Segmenter } | null = null;
@@ -19,7 +19,7 @@ export class ModelChoice {
   /**
    * Fills the list and opens its first model.
    *
-   * @param use takes a model that has opened; the one before is disposed of afterwards
+   * @param use called with each model that was opened; the previous one is disposed of after that
    */
   constructor(use: (segmenter: Segmenter) => void) {
     this.#use = use;
@@ -43,7 +43,7 @@ export class ModelChoice {
     void this.#open(name, source);
   }
 
-  /** Opens a model of the list; with the one that answers, it gives up opening another. */
+  /** Opens a model of the list. Choosing the model that is in use cancels opening another. */
   #choose(name: string): void {
     const source = this.#sources.get(name);
     if (name !== this.#answering?.name && source) return void this.#open(name, source);
@@ -75,7 +75,7 @@ export class ModelChoice {
     }
   }
 
-  /** From now on this model answers. */
+  /** Makes this the model in use. */
   #answer(name: string, source: ModelSource, segmenter: Segmenter): void {
     const before = this.#answering;
     this.#answering = { name, segmenter };

@@ -1,9 +1,9 @@
-/** The list of a picture's objects: class, name and order of each, and what can be done with it. */
+/** The list of a picture's objects: edits their classes, names and order; hides, locks and deletes them. */
 
 import { button, element } from "./element.ts";
 import type { LabeledObject, ObjectClass } from "./labels/annotations.ts";
 
-/** What the list asks for. */
+/** Called by the list. */
 export interface ObjectListEvents {
   /** The objects are to become these. */
   change(objects: readonly LabeledObject[], said: string): void;

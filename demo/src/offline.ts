@@ -1,28 +1,28 @@
 /**
- * Registers the service worker: the page then works without a network, and isolated on any host. A new
- * version is offered, never forced: the person may be in the middle of something.
+ * Registers the service worker: the page then works without a network, and cross-origin isolated on any host.
+ * A new version is only loaded when the person asks for it, so that work is not interrupted.
  */
 import { lockOfScript, OUTDATED, type ToWorker } from "../service-worker/versions.ts";
 import { button, element } from "./element.ts";
 
-/** A tab that is left open looks for a new version when the person comes back to it after so long, ms. */
+/** When the person returns to a tab after this time, it checks for a new version; in milliseconds. */
 const UPDATE_INTERVAL = 3_600_000;
 
-/** The new version takes over once the old one has answered all; a reload ends what this page still asks, ms. */
+/** How long to wait for the new version to take over before reloading, which ends pending requests; in milliseconds. */
 const TAKEOVER = 5_000;
 
 /**
- * Where the host sets no headers, the page is isolated only once the worker answers for it: it is loaded
- * again, once, as long as `idle` says that nothing is lost by that.
+ * If the host sets no headers, the page becomes isolated only when the service worker delivers it. So the page is
+ * reloaded once, if `idle` says that nothing would be lost.
  */
 export async function workOffline(idle: () => boolean): Promise<void> {
-  // the development server has no service worker, and must not be kept
+  // the development server has no service worker, and its files must not be kept
   if (import.meta.hot || !("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
   const first = serviceWorker.controller === null;
   await holdVersion();
   const address = new URL("service-worker.js", document.baseURI);
-  // a browser that keeps nothing for this page refuses
+  // registering fails if the browser has no storage for this page
   const registration = await serviceWorker.register(address, { updateViaCache: "none" }).catch(() => null);
   if (!registration) return;
   watchVersions(registration);

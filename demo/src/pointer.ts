@@ -1,4 +1,4 @@
-/** Pointer, wheel and keyboard on the canvas → what the person means. */
+/** Turns pointer, wheel and keyboard events on the canvas into gestures. */
 import type { View } from "./view.ts";
 
 /** Pixels a press may move and still be a click. */
@@ -11,7 +11,7 @@ export interface Gestures {
   click(x: number, y: number, remove: boolean): void;
   /** A box being drawn, and its end. */
   drag(from: { x: number; y: number }, to: { x: number; y: number }, done: boolean): void;
-  /** What was being drawn is not meant: a second finger came, or the system took the pointer away. */
+  /** The drag ends without effect: a second finger touched, or the system took over the pointer. */
   abandon(): void;
 }
 

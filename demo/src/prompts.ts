@@ -35,7 +35,7 @@ export function toPrompt({ points, box }: Marks): SegmentPrompt {
   };
 }
 
-/** States in order, with a place among them. */
+/** A history of states for undo and redo. */
 export class History<T> {
   #states: T[];
   #at = 0;
@@ -56,13 +56,13 @@ export class History<T> {
     return this.#at < this.#states.length - 1;
   }
 
-  /** Adds a state; what was undone is forgotten. */
+  /** Adds a state after the current one; undone states are dropped. */
   push(state: T): void {
     this.#states = [...this.#states.slice(0, this.#at + 1), state];
     this.#at++;
   }
 
-  /** Changes every state, those that were undone too. */
+  /** Changes every state, also the undone ones. */
   change(how: (state: T) => T): void {
     this.#states = this.#states.map(how);
   }

@@ -1,15 +1,15 @@
-/** What the page tells: what it is doing, what it did, what went wrong. */
+/** Shows messages: what the page is doing, what it did, what went wrong. */
 import type { OpenProgress } from "sam2-web";
 import { element } from "./element.ts";
 
 let stop: AbortController | null = null;
 
-/** Says what was done, to eyes and screen readers. */
+/** Shows a message in the status line, which screen readers read out. */
 export function say(text: string): void {
   element("status").textContent = text;
 }
 
-/** Shows what is being waited for, and how much of it is done where that is known; null when nothing is. */
+/** Shows what the page is busy with, and the share that is done, if known; null when it is not busy. */
 export function showBusy(text: string | null, share?: number): void {
   element("busy").hidden = text === null;
   element("cancel").hidden = stop === null;
@@ -19,7 +19,7 @@ export function showBusy(text: string | null, share?: number): void {
   else bar.value = share;
 }
 
-/** Shows how far a model is. */
+/** Shows the progress of opening a model. */
 export function showProgress(progress: OpenProgress): void {
   if (progress.phase === "download") {
     const { loaded, total } = progress;
@@ -36,7 +36,7 @@ export function showError(error: unknown, advice: string): void {
   box.textContent = `${error instanceof Error ? error.message : String(error)} — ${advice}`;
 }
 
-/** Takes the last error away. */
+/** Hides the last error. */
 export function forgetError(): void {
   element("error").hidden = true;
 }
@@ -63,7 +63,7 @@ export function isCancellable(): boolean {
   return stop !== null;
 }
 
-/** Cancels it, if there is any. */
+/** Cancels the current work, if there is any. */
 export function cancel(): void {
   if (!stop) return;
   stop.abort();

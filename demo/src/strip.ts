@@ -3,7 +3,7 @@
 import { button, element } from "./element.ts";
 import type { LabeledImage } from "./labels/annotations.ts";
 
-/** Where the strip's pictures come from and go to. */
+/** Called by the strip. */
 export interface StripEvents {
   /** A picture's file, or nothing when it is not here. */
   picture(id: string): Promise<Blob | undefined>;
@@ -13,7 +13,7 @@ export interface StripEvents {
 
 const HEIGHT = 96;
 
-/** The thumbnails; each is drawn once, when it comes into view: a folder of large pictures takes long to decode. */
+/** The thumbnails. Each is drawn when it first comes into view, since decoding many large pictures takes long. */
 export class Strip {
   readonly #events: StripEvents;
   readonly #thumbnails = new Map<string, HTMLButtonElement>();

@@ -15,13 +15,13 @@ export interface Shown {
   readonly mask: MaskLogits | null;
   /** Objects that were kept, under the mask. */
   readonly objects: readonly DrawnObject[];
-  /** Paler, while the pointer hovers. */
+  /** Whether the mask is a preview under the pointer, which is drawn paler. */
   readonly preview: boolean;
   readonly marks: Marks;
   readonly rubberBand: Box | null;
-  /** Of the masks' fillings, 0 to 1. */
+  /** Opacity of the masks, 0 to 1. */
   readonly opacity: number;
-  /** A brush at work. */
+  /** The brush stroke that is being drawn. */
   readonly stroke: Stroke | null;
   readonly crosshair: { readonly x: number; readonly y: number } | null;
 }
@@ -48,7 +48,7 @@ export class View {
   #scale = 1;
   #left = 0;
   #top = 0;
-  /** Whether the whole picture is shown, and is to be at any size. */
+  /** Whether the picture is fitted to the canvas, and stays so when the canvas is resized. */
   #fitted = true;
   #scheduled = false;
 
@@ -74,7 +74,7 @@ export class View {
       this.#left += (this.#canvas.width - before.width) / 2;
       this.#top += (this.#canvas.height - before.height) / 2;
     }
-    // a canvas of a new size is blank; painted at once, it is not seen so
+    // resizing clears the canvas; paint now, so that it does not flicker
     this.#paint();
   }
 
@@ -89,7 +89,7 @@ export class View {
     this.#draw();
   }
 
-  /** The whole picture, centered. */
+  /** Shows the whole picture, centered. */
   fit(): void {
     this.#fitted = true;
     this.#center();
@@ -104,7 +104,7 @@ export class View {
     this.#top = (height - this.#picture.height * this.#scale) / 2;
   }
 
-  /** One picture pixel to one screen pixel. */
+  /** Shows one picture pixel as one screen pixel. */
   actual(): void {
     this.zoom(1 / this.#scale);
   }
@@ -273,7 +273,7 @@ export class View {
       context.lineWidth = 2 * unit;
       context.strokeStyle = "#ffffff";
       context.stroke();
-      // a plus or a minus, so that the color is not all that tells them apart
+      // draw plus or minus, since not everyone can tell the colors apart
       context.fillStyle = "#ffffff";
       context.fillRect(px - 3.5 * unit, py - unit * 0.75, 7 * unit, 1.5 * unit);
       if (positive) context.fillRect(px - unit * 0.75, py - 3.5 * unit, 1.5 * unit, 7 * unit);

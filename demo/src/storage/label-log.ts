@@ -1,9 +1,9 @@
 /**
  * Kept labels, in IndexedDB: a log of changes that only grows at its end, and the pictures.
  *
- * What is kept is the fold of the log. So that this stays small, and is read fast, the oldest entries are folded
- * into a snapshot from time to time, in the transaction that appends. Windows append one after the other, as
- * IndexedDB has them wait, and each sees what the others have appended before it does.
+ * Applying all changes gives the labels. To keep the log small and fast to read, its entries are applied to a snapshot
+ * from time to time, in the same transaction that appends. IndexedDB runs the transactions of all windows one after
+ * the other, and each window reads what others have appended before it appends its own.
  */
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
 import {
@@ -16,20 +16,20 @@ import {
 import { applied, type Change, changesBetween } from "../labels/changes.ts";
 import { reconciled } from "../labels/reconcile.ts";
 
-/** Entries of the log before they are folded. */
+/** Number of entries from which on the log is put into the snapshot. */
 const MOST_ENTRIES = 100;
 
 /** Name of the database, and of the channel on which windows tell each other that it has changed. */
 export const LABELS = "sam2-web-labels";
 
-/** Changes that were kept together. */
+/** An entry of the log: changes that were made together. */
 interface Entry {
   /** Its place in the log, from 1. */
   readonly at: number;
   readonly changes: readonly Change[];
 }
 
-/** The fold of the log up to an entry; images are kept one by one. */
+/** The labels after an entry of the log; the images themselves are in a store of their own. */
 interface Snapshot {
   readonly at: number;
   readonly classes: readonly ObjectClass[];
@@ -37,7 +37,7 @@ interface Snapshot {
   readonly images: readonly string[];
 }
 
-/** A picture; as bytes, since private windows of Safari and WebKit keep no Blob. */
+/** A picture, stored as bytes: private windows of Safari and WebKit cannot store Blobs. */
 interface Picture {
   readonly bytes: ArrayBuffer;
   readonly type: string;
@@ -47,28 +47,28 @@ interface Schema extends DBSchema {
   log: { key: number; value: Entry };
   snapshot: { key: "snapshot"; value: Snapshot };
   images: { key: string; value: LabeledImage };
-  /** By the SHA-256 of its bytes; those that version 1 kept, by the id of their image. */
+  /** Keyed by SHA-256; pictures that version 1 of the database kept are keyed by their image's id. */
   pictures: { key: string; value: Picture | Blob };
 }
 
 type Writing = IDBPTransaction<Schema, ["log", "snapshot", "images", "pictures"], "readwrite">;
 type Reading = Pick<IDBPTransaction<Schema, ["log", "snapshot", "images"], "readonly">, "objectStore">;
 
-/** What is kept. */
+/** The kept labels. */
 export interface Kept {
   readonly project: Project;
-  /** The last entry of the log that is in it. */
+  /** Number of the last log entry that is included. */
   readonly at: number;
 }
 
-/** Nothing. */
+/** The state of an empty database. */
 export const NOTHING_KEPT: Kept = { project: EMPTY_PROJECT, at: -1 };
 
-/** What happens to an open log. */
+/** Called by an open log. */
 export interface LogEvents {
-  /** Another window, of an older version of the page, has to close before this can open. */
+  /** The log can only open once a window with an older version of the page is closed. */
   blocked(): void;
-  /** Another window has a newer version of the page, or the browser took the database away: the log is closed. */
+  /** The log was closed: a newer version of the page was opened in another window, or the browser closed the database. */
   closed(): void;
 }
 
@@ -81,9 +81,9 @@ export class LabelLog {
   }
 
   /**
-   * Opens what this browser keeps; what version 1 of the database held is brought along.
+   * Opens the log; data of version 1 of the database is converted.
    *
-   * @throws DOMException where the browser keeps nothing, or has kept labels of a newer version of the page
+   * @throws DOMException if the browser cannot keep anything, or the labels are of a newer version of the page
    */
   static async open({ blocked, closed }: LogEvents): Promise<LabelLog> {
     if (typeof indexedDB === "undefined") throw new Error("this browser has no IndexedDB");
@@ -99,7 +99,7 @@ export class LabelLog {
     return new LabelLog(database);
   }
 
-  /** What has been kept since `seen`; the same value when nothing has. */
+  /** Reads what was appended since `seen`; returns the same value if nothing was. */
   async read(seen: Kept = NOTHING_KEPT): Promise<Kept> {
     const transaction = this.#database.transaction(["log", "snapshot", "images"]);
     const [kept] = await Promise.all([read(transaction, seen), transaction.done]);
@@ -107,10 +107,10 @@ export class LabelLog {
   }
 
   /**
-   * Appends what makes `ours` of `seen`, and keeps pictures, by their SHA-256; all of it or nothing. What other
-   * windows have kept in the meantime stays. When this is done, it is on the disk.
+   * Appends the changes from `seen` to `ours`, and keeps pictures by their SHA-256, all in one transaction. Changes
+   * that other windows have appended since `seen` are kept. When the promise resolves, the data is on the disk.
    *
-   * @returns what is kept then: `ours`, unless another window has kept something beside it
+   * @returns the labels that are kept now: `ours`, merged with what other windows have appended
    * @throws DOMException named QuotaExceededError when there is no more room
    */
   async append(seen: Kept, ours: Project, pictures: ReadonlyMap<string, Blob>): Promise<Kept> {
@@ -123,7 +123,7 @@ export class LabelLog {
       durability: "strict",
     });
     const done = transaction.done;
-    // told by what is awaited below
+    // errors are reported by the requests below
     done.catch(() => undefined);
     try {
       const theirs = await read(transaction as unknown as Reading, seen);
@@ -143,20 +143,20 @@ export class LabelLog {
       return { project, at };
     } catch (error) {
       abort(transaction);
-      // a full disk is told as the reason why the transaction failed
+      // if the disk is full, only the transaction's own error says so
       throw transaction.error ?? error;
     }
   }
 
-  /** A picture, or nothing when it is not here. */
+  /** A picture by its key; undefined if it is not kept. */
   async picture(key: string): Promise<Blob | undefined> {
     const found = await this.#database.get("pictures", key);
     return found === undefined || found instanceof Blob ? found : new Blob([found.bytes], { type: found.type });
   }
 
   /**
-   * Whether what is kept outlives the window: private windows of Safari and WebKit keep it until they close, and tell
-   * themselves by keeping no Blob.
+   * Whether data stays after the window is closed. Private windows of Safari and WebKit delete it; they are recognized
+   * by their inability to store a Blob.
    */
   async isLasting(): Promise<boolean> {
     const transaction = this.#database.transaction("pictures", "readwrite");
@@ -172,18 +172,18 @@ export class LabelLog {
     }
   }
 
-  /** Closes it once what is being written is. */
+  /** Closes the database after pending writes. */
   close(): void {
     this.#database.close();
   }
 }
 
-/** Under what an image's picture is kept. */
+/** The key of an image's picture. */
 export function pictureKey({ sha256, id }: LabeledImage): string {
   return sha256 ?? id;
 }
 
-/** Keys of pictures that images had before, and none has now. */
+/** Keys of pictures that no image refers to any more. */
 function unused({ images: before }: Project, { images: now }: Project): string[] {
   if (before === now) return [];
   const used = new Set(now.map(pictureKey));
@@ -219,7 +219,7 @@ async function unfolded(transaction: Reading, { classes, images }: Snapshot): Pr
   return { classes, images: images.flatMap((id) => kept.get(id) ?? []) };
 }
 
-/** Puts the log's entries into the snapshot, where there are many. */
+/** Puts the log's entries into the snapshot if there are many. */
 async function fold(transaction: Writing, { project, at }: Kept): Promise<void> {
   const log = transaction.objectStore("log");
   if ((await log.count()) < MOST_ENTRIES) return;
@@ -242,7 +242,7 @@ function imageOf(change: Change): string[] {
   return [typeof change.image === "string" ? change.image : change.image.id];
 }
 
-/** What version 1 kept: no log, pictures by their image's id, and names of fields that were spelled otherwise. */
+/** Version 1 of the database: no log, pictures keyed by their image's id, and `colour` instead of `color`. */
 interface Version1 extends DBSchema {
   project: { key: string; value: unknown };
   images: { key: string; value: Omit<LabeledImage, "sha256"> };
@@ -277,7 +277,7 @@ async function upgrade(
   };
   for (const { id, ...image } of await old.objectStore("images").getAll()) {
     await images.put({ id, sha256: null, ...image }, id);
-    // one window may have labeled with a class that another renamed in the meantime
+    // an object may have a class that another window renamed meanwhile
     project = withClassesOf(project, image.objects);
   }
   await snapshot.put({ at: 0, classes: project.classes, images: order }, "snapshot");

@@ -1,7 +1,8 @@
 /**
- * The labels that a window works on: shown at once, kept as soon as that is possible, in step with other windows.
+ * The labels that a window works on. Changes take effect at once and are kept in the background; changes of other
+ * windows are merged in.
  *
- * Where the browser keeps nothing, all of it is in memory, and `trouble` says why. What could not be kept is tried
+ * If the browser cannot keep labels, they are in memory only, and `trouble` says why. What could not be kept is tried
  * again with the next change.
  */
 import {
@@ -19,29 +20,29 @@ import { protect } from "./room.ts";
 
 /** Why labels are not kept. */
 export type Trouble =
-  /** The browser keeps nothing, or nothing that outlives the window: it is private, storage is switched off or fails. */
+  /** Nothing can be kept, or only until the window closes: the window is private, or storage is off or broken. */
   | { readonly kind: "no storage"; readonly error: unknown }
   /** A window with an older version of the page has to be closed first. */
   | { readonly kind: "older window" }
-  /** A newer version of the page has been here, or the database was taken away; a reload helps. */
+  /** A newer version of the page was opened, or the browser closed the database; reloading the page helps. */
   | { readonly kind: "newer window" }
-  /** There is no more room; what was kept before is. */
+  /** There is no more room on the device; what was kept before is safe. */
   | { readonly kind: "full"; readonly error: unknown }
-  /** Keeping failed otherwise; what was kept before is. */
+  /** Keeping failed for another reason; what was kept before is safe. */
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** What a window is told. */
+/** Called by the store. */
 export interface StoreEvents {
-  /** The project has become another through another window, or as the browser's storage opened late. */
+  /** The project was changed by another window, or because the browser's storage opened late. */
   changed(now: Project, before: Project): void;
-  /** Labels cannot be kept, or can be again: null. */
+  /** Labels cannot be kept; null when they can be again. */
   trouble(trouble: Trouble | null): void;
 }
 
 /** How long the page waits for the browser's storage before it goes on without, in milliseconds. */
 const PATIENCE = 3000;
 
-/** Pictures that wait to be kept hold up those that come after them from this size on, in bytes. */
+/** When pictures of this total size wait to be kept, adding more pictures waits too; in bytes. */
 const MOST_WAITING = 64e6;
 
 /** Labels and pictures. */
@@ -49,22 +50,22 @@ export class LabelStore {
   #events: StoreEvents | null = null;
   #log: LabelLog | null = null;
   #project: Project = EMPTY_PROJECT;
-  /** What is on the disk, as far as this window knows. */
+  /** The labels on the disk, as far as this window knows. */
   #kept: Kept = NOTHING_KEPT;
-  /** Pictures that are not kept, or not yet, by their SHA-256. */
+  /** Pictures that are not on the disk (yet), by SHA-256. */
   readonly #pictures = new Map<string, Blob>();
-  /** Those of them for which there was no room: they are tried again when a picture is deleted. */
+  /** SHA-256 of the pictures for which there was no room; tried again when a picture is deleted. */
   readonly #roomless = new Set<string>();
   #writing: Promise<boolean> | null = null;
   #trouble: Trouble | null = null;
   #channel: BroadcastChannel | null = null;
   #isProtected = false;
-  /** The trouble that there is while all goes well: storage that does not outlive the window. */
+  /** A trouble that never goes away: in a private window, labels are lost when it closes. */
   #standing: Trouble | null = null;
 
   private constructor() {}
 
-  /** Takes up what was kept. Where that cannot be opened, or not soon, it begins with nothing, in memory. */
+  /** Opens the kept labels. If that fails or takes long, starts empty, in memory. */
   static async open(patience: number = PATIENCE): Promise<LabelStore> {
     const store = new LabelStore();
     const opening = LabelLog.open({
@@ -89,13 +90,13 @@ export class LabelStore {
     return store;
   }
 
-  /** Tells what happens from now on, and the trouble that there is. */
+  /** Reports events from now on, and the current trouble. */
   listen(events: StoreEvents): void {
     this.#events = events;
     if (this.#trouble) events.trouble(this.#trouble);
   }
 
-  /** The labels, with all that this window has changed. */
+  /** The labels, including this window's changes that are not kept yet. */
   get project(): Project {
     return this.#project;
   }
@@ -113,7 +114,7 @@ export class LabelStore {
   /**
    * Makes `project` the labels of this window.
    *
-   * @returns once that is over: whether all of it is kept
+   * @returns resolves after the attempt to keep them: whether everything is kept
    */
   change(project: Project): Promise<boolean> {
     const isFewer = project.images.length < this.#project.images.length;
@@ -123,17 +124,16 @@ export class LabelStore {
   }
 
   /**
-   * Takes a picture in.
+   * Adds a picture.
    *
-   * @param names names of the pictures that come together with it
-   * @returns its image, which is in the project from now on: the one of the same bytes, one whose labels wait for a
-   *   picture of its name and size, or a new one
+   * @param names names of all pictures that are added together with it
+   * @returns its image in the project: an existing one (see `imageOfPicture`), or a new one
    */
   async addPicture(picture: Blob, facts: NamedImage, names: readonly string[]): Promise<LabeledImage> {
     const bytes = await picture.arrayBuffer();
     const sha256 = await sha256Of(bytes);
     const isThere = this.#pictures.has(sha256) || (await this.#log?.picture(sha256)) !== undefined;
-    // the file that it came from may go, or change
+    // a copy, since the file on disk may change or be deleted
     if (!isThere) this.#pictures.set(sha256, new Blob([bytes], { type: picture.type }));
     const known = imageOfPicture(this.#project.images, { ...facts, sha256 }, names);
     const { name, width, height } = facts;
@@ -145,22 +145,22 @@ export class LabelStore {
     return image;
   }
 
-  /** The picture of an image, or nothing when it is not here. */
+  /** The picture of an image; undefined if it is missing. */
   async picture(image: LabeledImage): Promise<Blob | undefined> {
     const key = pictureKey(image);
     return this.#pictures.get(key) ?? (await this.#log?.picture(key));
   }
 
-  /** Takes over what another window has kept, where this one was not told, as one that was frozen was not. */
+  /** Reads what other windows have kept: a window that was frozen was not notified. */
   async catchUp(): Promise<void> {
     await this.#writing;
     const seen = this.#kept;
     const kept = await this.#log?.read(seen);
-    // what is written in the meantime sees it, too
+    // if this window has written meanwhile, it has already read these changes
     if (kept && kept !== seen && seen === this.#kept) this.#arrive(kept, seen.project);
   }
 
-  /** Ends it; what is being kept is kept. */
+  /** Closes the store after pending writes. */
   async close(): Promise<void> {
     await this.#writing;
     this.#channel?.close();
@@ -168,7 +168,7 @@ export class LabelStore {
     this.#log = null;
   }
 
-  /** Goes on with what is on the disk, and with what was done until that could be read. */
+  /** Merges the labels on the disk with what was done before they could be read. */
   async #attach(log: LabelLog): Promise<void> {
     const [kept, isLasting] = [await log.read(), await log.isLasting()];
     this.#log = log;
@@ -185,7 +185,7 @@ export class LabelStore {
     void this.#nameOldPictures();
   }
 
-  /** The database is closed: a newer version of the page has it, or it is gone. */
+  /** Called when the database was closed; see `LogEvents.closed`. */
   #lose(): void {
     this.#log = null;
     this.#setTrouble({ kind: "newer window" });
@@ -197,7 +197,7 @@ export class LabelStore {
     this.#events?.trouble(trouble);
   }
 
-  /** What is kept now is `kept`; this window's changes to `base` are not in it yet. */
+  /** Takes over `kept`, and applies this window's changes since `base` to it. */
   #arrive(kept: Kept, base: Project): void {
     this.#kept = kept;
     const before = this.#project;
@@ -209,14 +209,14 @@ export class LabelStore {
     return new Map([...this.#pictures].filter(([key]) => !this.#roomless.has(key)));
   }
 
-  /** Keeps all that is not kept; those that come while it does are kept with it. */
+  /** Keeps everything that is not kept yet, including changes that are made while it runs. */
   #write(): Promise<boolean> {
     this.#writing ??= this.#log ? this.#writeAll(this.#log) : null;
     return this.#writing ?? Promise.resolve(false);
   }
 
   async #writeAll(log: LabelLog): Promise<boolean> {
-    // what is done in one go is kept in one go
+    // wait for the current task to end, so that its changes are kept together
     await Promise.resolve();
     try {
       while (this.#project !== this.#kept.project || this.#waitingPictures().size > 0) {
@@ -225,7 +225,7 @@ export class LabelStore {
           await this.#append(log, ours, pictures);
         } catch (error) {
           if ((error as Error).name !== "QuotaExceededError" || pictures.size === 0) throw error;
-          // labels are small: there may be room for them
+          // there was no room with the pictures; try again with the labels alone, which are small
           for (const key of pictures.keys()) this.#roomless.add(key);
           this.#setTrouble({ kind: "full", error });
         }
@@ -247,20 +247,20 @@ export class LabelStore {
     for (const key of pictures.keys()) this.#pictures.delete(key);
     this.#arrive(kept, ours);
     this.#channel?.postMessage(kept.at);
-    // from the first object on it is work that may not be lost
+    // only ask once there are objects, that is, work that could be lost
     if (this.#isProtected || kept.project.images.every(({ objects }) => objects.length === 0)) return;
     this.#isProtected = true;
     void protect();
   }
 
-  /** Pictures are deleted: those that had no room are tried again, unless they are deleted, too. */
+  /** After pictures were deleted: try again to keep those for which there was no room. */
   #makeRoom(): void {
     const used = new Set(this.#project.images.map(pictureKey));
     for (const key of [...this.#pictures.keys()]) if (!used.has(key)) this.#pictures.delete(key);
     this.#roomless.clear();
   }
 
-  /** Pictures that an older version of the page kept are told by their bytes from now on; one window sees to that. */
+  /** Computes the SHA-256 of pictures that version 1 kept without one; only one window does this. */
   async #nameOldPictures(): Promise<void> {
     const name = async (): Promise<void> => {
       for (const { id } of this.#project.images.filter(({ sha256 }) => sha256 === null)) {

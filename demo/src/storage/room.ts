@@ -1,22 +1,22 @@
-/** How much room the browser gives, and whether it may take it back. */
+/** Storage on the device: how much is used, and protecting it from being cleared by the browser. */
 
 /** Room on the device, in bytes. */
 export interface Room {
   readonly used: number;
-  /** What this site may use, where the browser tells. */
+  /** What this site may use; null if the browser does not tell. */
   readonly total: number | null;
 }
 
-/** From this share of the room on, it is nearly full. */
+/** Storage counts as nearly full from this share on. */
 const NEARLY_FULL = 0.8;
 
-/** What this site takes on the device, and may; null where the browser does not tell. */
+/** The storage that this site uses, and may use; null if the browser does not tell. */
 export async function room(): Promise<Room | null> {
   const { usage, quota } = (await globalThis.navigator?.storage?.estimate?.()) ?? {};
   return usage === undefined ? null : { used: usage, total: quota ?? null };
 }
 
-/** Whether there is so little left that a person should know. */
+/** Whether so little room is left that the page should say so. */
 export function isNearlyFull({ used, total }: Room): boolean {
   return total !== null && used > NEARLY_FULL * total;
 }

@@ -40,11 +40,26 @@ export function slopeOf(points: Series["points"]): number {
   return median(slopes);
 }
 
-/** Judges a figure by its slope. */
+/**
+ * How surely values rise with time: Mann's and Kendall's statistic, in standard deviations of what values in random
+ * order would give.
+ */
+export function riseOf(points: Series["points"]): number {
+  const count = points.length;
+  const signs = points.flatMap(([, y1], i) => points.slice(i + 1).map(([, y2]) => Math.sign(y2 - y1)));
+  const sum = signs.reduce((all, sign) => all + sign, 0);
+  const deviation = Math.sqrt((count * (count - 1) * (2 * count + 5)) / 18);
+  return sum === 0 ? 0 : (sum - Math.sign(sum)) / deviation;
+}
+
+/** A rise of less than this may be chance: one in twenty, one-sided. */
+const SURE = 1.645;
+
+/** Judges a figure: it leaks where it rises surely, and by more than its bound. */
 export function trendOf({ name, slack, points }: Series): Trend {
   const slope = slopeOf(points);
   const minutes = (points.at(-1)?.[0] ?? 0) - (points[0]?.[0] ?? 0);
   const bound = Math.max(slack, SHARE * median(points.map(([, value]) => value)));
   const growth = slope * minutes;
-  return { name, hourly: 60 * slope, growth, bound, isFlat: growth <= bound };
+  return { name, hourly: 60 * slope, growth, bound, isFlat: growth <= bound || riseOf(points) < SURE };
 }

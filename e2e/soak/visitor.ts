@@ -29,8 +29,8 @@ export interface Things {
 /** How long anything may take, in milliseconds: the machine may be busy. */
 const PATIENCE = 120_000;
 
-/** More objects than this are deleted, with their picture: labels are kept, and would rightly take memory. */
-const MOST_OBJECTS = 40;
+/** More objects than this are deleted, with their picture: each rightly takes nodes and listeners, and labels memory. */
+const MOST_OBJECTS = 12;
 
 /** One window. */
 export class Visitor {

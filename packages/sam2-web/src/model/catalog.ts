@@ -38,7 +38,7 @@ export const CATALOG: readonly CatalogEntry[] = [
     id: "sam2-mini",
     title: "SAM2 mini (built in, for trying out)",
     license: "Apache-2.0",
-    bytes: 14_500_000,
+    bytes: 13_000_000,
     source: "models/sam2-mini/model.json",
   },
   {

@@ -74,33 +74,26 @@ async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): P
   }
   const folder = new URL(source.checkpoint, options.base);
   const id = source.id ?? (folder.host + folder.pathname).replace(/\/$/, "");
-  const names = ["config.json", "model.safetensors"];
-  const addresses = names.map((name) => new URL(name, folder).href);
-  const [config, weights] = await each(addresses, (url) => fetchCached({ key: modelKey(id) + url, url }, options));
+  const [configUrl, weightsUrl] = [new URL("config.json", folder).href, new URL("model.safetensors", folder).href];
+  const fetchFile = (url: string): Promise<FetchedFile> => fetchCached({ key: modelKey(id) + url, url }, options);
+  const config = await fetchFile(configUrl);
+  const weights = await fetchFile(weightsUrl);
   const blob = ({ bytes }: FetchedFile): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
-  const files = { id, config: blob(config as FetchedFile), weights: [blob(weights as FetchedFile)], imageSize };
+  const files = { id, config: blob(config), weights: [blob(weights)], digests: [weights.sha256], imageSize };
   // if the files turn out not to be a checkpoint, delete them from the cache, so that they are downloaded again
   // next time; after other errors they stay
   const checked = <T>(task: Promise<T>): Promise<T> =>
     task.catch(async (error: unknown) => {
       const isNone = isSam2Error(error, "InvalidSafetensorsError") || isSam2Error(error, "InvalidModelError");
-      for (const url of isNone ? addresses : []) {
+      for (const url of isNone ? [configUrl, weightsUrl] : []) {
         await forget(modelKey(id) + url);
         await forget(`pin/${url}`);
       }
       throw error;
     });
-  const digests = [(weights as FetchedFile).sha256];
-  const { forms, fingerprint } = await checked(checkpointForms({ ...files, digests }, options.draft));
+  const { forms, fingerprint } = await checked(checkpointForms(files, options.draft));
   const [first, last] = forms.map((form) => ({ ...form, load: () => checked(form.load()) }));
   return { forms: [first as ModelForm, last as ModelForm], fingerprint };
-}
-
-/** Runs a task for each item, one after the other. */
-async function each<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (const item of items) results.push(await task(item));
-  return results;
 }
 
 /** Downloads the files of an export; `addressOf` gives their addresses. */

@@ -13,7 +13,7 @@ export const ERROR_NAMES = [
   "InvalidImageError",
   /** A mask, an RLE or the index of a mask is not as documented. */
   "InvalidMaskError",
-  /** The image was released, or dropped to make room for others. */
+  /** The image was released, or lost by a restart, before the call. */
   "ImageReleasedError",
   /** No model has this name. */
   "UnknownModelError",

@@ -37,8 +37,12 @@ const api = {
   /** What runs where now. */
   device: (): DeviceInfo => opened().predictor.device,
 
-  setImage: (id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> =>
-    opened().setImage(id, source, onPhase),
+  setImage: (
+    id: string,
+    source: TransferableImage,
+    isDisposable: boolean,
+    onPhase: (phase: EncodePhase) => void,
+  ): Promise<EncodedImage> => opened().setImage(id, source, onPhase, { isDisposable }),
 
   async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
     const prediction = await opened().predictor.predict(id, prompt);

@@ -34,8 +34,7 @@ const MAX_CANVAS_PIXELS = 16_777_216;
 export async function toTransferable(source: ImageSource): Promise<TransferableImage> {
   if (source instanceof Blob) return source;
   if (source instanceof URL) return source.href;
-  if (typeof source === "string")
-    return new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  if (typeof source === "string") return absolute(source);
   try {
     if (typeof HTMLImageElement !== "undefined" && source instanceof HTMLImageElement) await source.decode();
     return await createImageBitmap(source);
@@ -63,6 +62,15 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
 }
 
 /** @throws InvalidImageError */
+function absolute(address: string): string {
+  try {
+    return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  } catch (cause) {
+    throw new Sam2Error("InvalidImageError", `expected the address of a picture, got ${address}`, { cause });
+  }
+}
+
+/** @throws InvalidImageError */
 function checkSize({ width, height }: Pick<ImageBitmap, "width" | "height">, maxPixels: number): void {
   if (width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= maxPixels) return;
   throw new Sam2Error(
@@ -84,18 +92,23 @@ export function readPixels(bitmap: ImageBitmap): Pixels {
   const canvas = new OffscreenCanvas(width, rows);
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (!context) throw new Sam2Error("InvalidImageError", `no canvas of ${width}×${rows} pixels could be made`);
-  if (rows === height) {
-    context.drawImage(bitmap, 0, 0);
-    return { data: context.getImageData(0, 0, width, height).data, width, height };
+  try {
+    if (rows === height) {
+      context.drawImage(bitmap, 0, 0);
+      return { data: context.getImageData(0, 0, width, height).data, width, height };
+    }
+    const data = new Uint8ClampedArray(4 * width * height);
+    for (let top = 0; top < height; top += rows) {
+      const count = Math.min(rows, height - top);
+      context.clearRect(0, 0, width, count);
+      context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
+      data.set(context.getImageData(0, 0, width, count).data, 4 * width * top);
+    }
+    return { data, width, height };
+  } finally {
+    // frees its pixels now: they are outside of the heap, and a collection may be far off
+    canvas.width = canvas.height = 0;
   }
-  const data = new Uint8ClampedArray(4 * width * height);
-  for (let top = 0; top < height; top += rows) {
-    const count = Math.min(rows, height - top);
-    context.clearRect(0, 0, width, count);
-    context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
-    data.set(context.getImageData(0, 0, width, count).data, 4 * width * top);
-  }
-  return { data, width, height };
 }
 
 async function decodeFile(source: Blob | string, maxPixels: number): Promise<ImageBitmap> {

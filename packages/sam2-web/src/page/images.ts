@@ -1,6 +1,6 @@
 /** The images of a segmenter: each is encoded once (by the draft first, if there is one) and found again by its source. */
 import * as Comlink from "comlink";
-import { isSam2Error } from "sam2-contract";
+import { isSam2Error, Sam2Error } from "sam2-contract";
 import { type ImageSource, type TransferableImage, toTransferable } from "../image/source.ts";
 import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
 import { abortable, type Connection } from "./connection.ts";
@@ -22,7 +22,7 @@ export interface SegmenterImage {
   readonly quality: Quality;
   /** Resolves when the full encoding is ready; at once if there is no draft. */
   readonly refined: Promise<void>;
-  /** Frees the memory of the image. */
+  /** Frees the memory of the image. Calls in flight for it reject with an AbortError, later ones with an ImageReleasedError. */
   release(): Promise<void>;
 }
 
@@ -32,6 +32,21 @@ interface Seen {
   readonly unwanted: AbortController;
   waiting: number;
   done: boolean;
+}
+
+/** What the segmenter knows of an image that it gave out. */
+interface Life {
+  /** The picture that it was made from. */
+  readonly source: ImageSource;
+  /** Aborted when it is released, or lost by a restart. */
+  readonly ended: AbortSignal;
+}
+
+/** How an image is encoded. */
+interface EncodeOptions extends SetImageOptions {
+  readonly isDisposable: boolean;
+  /** Aborted when the caller releases the image. */
+  readonly released: AbortController;
 }
 
 /** Prepares a picture for a worker; see `toTransferable`. */
@@ -53,26 +68,44 @@ function drop(connection: Connection, id: string): Promise<void> {
   return connection.call((remote) => remote.releaseImage(id)).catch(() => undefined);
 }
 
+function isImage(source: SegmenterImage | ImageSource): source is SegmenterImage {
+  return typeof source === "object" && "release" in source;
+}
+
 /** Encodes images, and remembers them by their sources. */
 export class Images {
   readonly #workers: Workers;
   #seen = new WeakMap<object, Seen>();
-  readonly #sources = new WeakMap<SegmenterImage, ImageSource>();
+  readonly #lives = new WeakMap<SegmenterImage, Life>();
+  /** Aborted by a restart: the images that were set before it are gone. */
+  #restarted = new AbortController();
   #nextId = 0;
 
   constructor(workers: Workers) {
     this.#workers = workers;
   }
 
-  /** Forgets all images; after a restart the workers hold none. */
-  forget(): void {
+  /** Forgets all images, since after a restart the workers hold none; calls for them reject with `reason`. */
+  forget(reason: Error): void {
     this.#seen = new WeakMap();
+    this.#restarted.abort(reason);
+    this.#restarted = new AbortController();
   }
 
   /** Encodes an image; see `Segmenter.setImage`. */
-  async set(source: ImageSource, { signal, onProgress }: SetImageOptions): Promise<SegmenterImage> {
+  set(source: ImageSource, options: SetImageOptions): Promise<SegmenterImage> {
+    return this.#set(source, options, false);
+  }
+
+  /** @param isDisposable whether the worker may drop the image for others: it can be set again from its source */
+  async #set(
+    source: ImageSource,
+    { signal, onProgress }: SetImageOptions,
+    isDisposable: boolean,
+  ): Promise<SegmenterImage> {
     signal?.throwIfAborted();
     return whenReady(this.#workers, signal, async (pair) => {
+      const restarted = this.#restarted.signal;
       const image = await transferable(source, signal);
       const id = String(this.#nextId++);
       const stop = (): void => {
@@ -80,8 +113,10 @@ export class Images {
       };
       signal?.addEventListener("abort", stop, { once: true });
       try {
-        const handle = await this.#encode(id, image, pair, signal, onProgress);
-        this.#sources.set(handle, source);
+        const released = new AbortController();
+        const ended = AbortSignal.any([released.signal, restarted]);
+        const handle = await this.#encode(id, image, pair, { signal, onProgress, isDisposable, released });
+        this.#lives.set(handle, { source, ended });
         return handle;
       } finally {
         signal?.removeEventListener("abort", stop);
@@ -93,14 +128,13 @@ export class Images {
     id: string,
     image: TransferableImage,
     pair: WorkerPair,
-    signal: AbortSignal | undefined,
-    onProgress: SetImageOptions["onProgress"],
+    { signal, onProgress, isDisposable, released }: EncodeOptions,
   ): Promise<SegmenterImage> {
     const { main } = pair;
     const draft = this.#workers.isQuick ? null : pair.draft;
     const encodeIn = (connection: Connection, as: Quality, given: TransferableImage): Promise<EncodedImage> => {
       const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(phase, as));
-      return connection.call((remote) => remote.setImage(id, sent(given), listener));
+      return connection.call((remote) => remote.setImage(id, sent(given), isDisposable, listener));
     };
     const encodeFully = async (): Promise<EncodedImage> => {
       const full = await encodeIn(main, "full", image);
@@ -108,7 +142,6 @@ export class Images {
       return full;
     };
     let quality: Quality = "full";
-    let released = false;
     let refined = Promise.resolve();
     let encoded: EncodedImage;
     if (draft) {
@@ -121,10 +154,10 @@ export class Images {
         if (image instanceof ImageBitmap) image.close();
         throw error;
       }
-      refined = encodeFully().then(async (full) => {
+      refined = abortable(encodeFully(), released.signal).then(async (full) => {
         encoded = full;
         quality = "full";
-        await Promise.all([drop(draft, id), ...(released ? [drop(main, id)] : [])]);
+        await drop(draft, id);
       });
       // if the full encoding fails and nobody awaits `refined`, the draft keeps answering, without an unhandled rejection
       refined.catch(() => undefined);
@@ -143,38 +176,57 @@ export class Images {
         return quality;
       },
       release: async () => {
-        if (released) return;
-        released = true;
+        if (released.signal.aborted) return;
+        released.abort(new DOMException("the image was released", "AbortError"));
         await Promise.all([drop(main, id), ...(quality === "draft" && draft ? [drop(draft, id)] : [])]);
       },
     };
   }
 
-  /** The picture that an image was made from. */
-  sourceOf(image: SegmenterImage): ImageSource | undefined {
-    return this.#sources.get(image);
-  }
-
   /**
    * Runs a task with an image. A picture is encoded the first time it is used, and again if it was dropped from
    * memory since.
+   *
+   * @param task its signal is aborted when the caller's is, and when the image is released or lost by a restart
+   * @throws ImageReleasedError if that happened before; InvalidImageError if the image is of another segmenter
    */
   async with<T>(
     source: SegmenterImage | ImageSource,
     signal: AbortSignal | undefined,
-    task: (image: SegmenterImage) => Promise<T>,
+    task: (image: SegmenterImage, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    try {
-      return await task(await this.#encoded(source, signal));
-    } catch (error) {
-      if (!isSam2Error(error, "ImageReleasedError") || !this.#seen.delete(source as object)) throw error;
-      return this.with(source, signal, task);
+    if (isImage(source)) return this.#whileKept(source, signal, task);
+    for (;;) {
+      const image = await this.#encoded(source, signal);
+      try {
+        return await this.#whileKept(image, signal, task);
+      } catch (error) {
+        // the worker dropped it for other images
+        if (!isSam2Error(error, "ImageReleasedError")) throw error;
+        if (typeof source === "object") await this.#forgetSeen(source, image);
+      } finally {
+        if (typeof source === "string") void image.release();
+      }
     }
   }
 
-  async #encoded(source: SegmenterImage | ImageSource, signal: AbortSignal | undefined): Promise<SegmenterImage> {
-    if (typeof source === "object" && "release" in source) return source;
-    if (typeof source === "string") return this.set(source, { signal });
+  async #whileKept<T>(
+    image: SegmenterImage,
+    signal: AbortSignal | undefined,
+    task: (image: SegmenterImage, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const life = this.#lives.get(image);
+    if (!life) throw new Sam2Error("InvalidImageError", "the image is of another segmenter; call this one's setImage");
+    const { ended } = life;
+    if (ended.aborted) {
+      throw new Sam2Error("ImageReleasedError", `${(ended.reason as Error).message}; call setImage again`);
+    }
+    const either = signal ? AbortSignal.any([signal, ended]) : ended;
+    return abortable(task(image, either), either);
+  }
+
+  async #encoded(source: ImageSource, signal: AbortSignal | undefined): Promise<SegmenterImage> {
+    if (typeof source === "string") return this.#set(source, { signal }, true);
     signal?.throwIfAborted();
     const seen = this.#seen.get(source) ?? this.#see(source);
     seen.waiting++;
@@ -192,7 +244,12 @@ export class Images {
 
   #see(source: object & ImageSource): Seen {
     const unwanted = new AbortController();
-    const seen: Seen = { image: this.set(source, { signal: unwanted.signal }), unwanted, waiting: 0, done: false };
+    const seen: Seen = {
+      image: this.#set(source, { signal: unwanted.signal }, true),
+      unwanted,
+      waiting: 0,
+      done: false,
+    };
     this.#seen.set(source, seen);
     seen.image.then(
       () => {
@@ -205,9 +262,15 @@ export class Images {
     return seen;
   }
 
-  /** The picture of an image, ready to send to a worker; null if the image is not of this segmenter. */
-  async pictureOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<TransferableImage | null> {
-    const source = this.sourceOf(image);
-    return source === undefined ? null : sent(await transferable(source, signal));
+  /** Forgets an encoding that the worker dropped, unless another call has already had the picture encoded again. */
+  async #forgetSeen(source: object, image: SegmenterImage): Promise<void> {
+    const seen = this.#seen.get(source);
+    if (seen?.done && (await seen.image) === image && this.#seen.get(source) === seen) this.#seen.delete(source);
+  }
+
+  /** The picture of an image, ready to send to a worker. */
+  async pictureOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<TransferableImage> {
+    const { source } = this.#lives.get(image) as Life;
+    return sent(await transferable(source, signal));
   }
 }

@@ -29,7 +29,11 @@ export interface SegmenterOptions {
    * `false` by default: then opening it throws an IntegrityError.
    */
   readonly acceptChanges?: boolean | undefined;
-  /** The most bytes that all embeddings together may take; 256 MB by default. */
+  /**
+   * The most bytes that all embeddings together may take; 256 MB by default. Beyond it, the images that were not used
+   * for longest are encoded again when they are next used; until they are released they take 3 bytes a pixel of the
+   * model's size.
+   */
   readonly embeddingBudget?: number | undefined;
   /**
    * The most pixels that an image may have; 100 million by default. Checked before the image is decoded; decoding

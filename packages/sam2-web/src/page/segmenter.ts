@@ -101,7 +101,7 @@ export class Segmenter {
     const hover = options.supersede ? this.#hover : null;
     const signal = hover ? hover.begin(options.signal) : options.signal;
     signal?.throwIfAborted();
-    return this.#images.with(source, signal, async (image) => {
+    return this.#images.with(source, signal, async (image, wanted) => {
       const predict = async (): Promise<SegmentResult> => {
         const { main, draft } = await this.#workers.ready();
         const { id, width, height, quality } = image;
@@ -110,7 +110,7 @@ export class Segmenter {
         const prediction = await connection.call((remote) => remote.predict(id, { ...prompt, mask_input }));
         return new SegmentResult({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
       };
-      return hover && signal ? hover.run(signal, predict) : abortable(predict(), signal);
+      return hover ? hover.run(wanted, predict) : predict();
     });
   }
 
@@ -132,18 +132,18 @@ export class Segmenter {
     { signal, onProgress, ...options }: SegmentEverythingOptions = {},
   ): Promise<EverythingMask[]> {
     signal?.throwIfAborted();
-    return this.#images.with(source, signal, async (image) => {
-      await abortable(image.refined, signal);
-      return whenReady(this.#workers, signal, async ({ main }) => {
-        const picture = (options.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, signal) : null;
+    return this.#images.with(source, signal, async (image, wanted) => {
+      await abortable(image.refined, wanted);
+      return whenReady(this.#workers, wanted, async ({ main }) => {
+        const picture = (options.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, wanted) : null;
         const receiver = new MaskReceiver();
         const listener = Comlink.proxy(async ({ done, total, masks }: CrossingProgress) => {
           const left = receiver.receive(masks);
-          if (signal?.aborted) return false;
+          if (wanted.aborted) return false;
           onProgress?.({ done, total, masks: left });
           return true;
         });
-        const call = main.call((remote) => remote.segmentEverything(image.id, picture, options, listener), signal);
+        const call = main.call((remote) => remote.segmentEverything(image.id, picture, options, listener), wanted);
         return receiver.receive(await call);
       });
     });
@@ -160,10 +160,10 @@ export class Segmenter {
    */
   async restart({ signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    this.#images.forget();
+    const reason = new DOMException("the segmenter was restarted", "AbortError");
+    this.#images.forget(reason);
     this.#hover = new Latest();
-    const restarted = this.#workers.restart(new DOMException("the segmenter was restarted", "AbortError"));
-    await abortable(restarted, signal);
+    await abortable(this.#workers.restart(reason), signal);
   }
 
   /** The models with files kept on this device. */

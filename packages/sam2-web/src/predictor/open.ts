@@ -1,5 +1,4 @@
 /** Opening a model: from its source to a predictor on a device whose results were checked. */
-import type { TransferableImage } from "../image/source.ts";
 import { loadModel } from "../model/load.ts";
 import type { ModelSource } from "../model/source.ts";
 import type { ModelSpec } from "../model/spec.ts";
@@ -7,7 +6,7 @@ import { type DeviceOptions, type OpenPhase, openSessions } from "../runtime/dev
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import { keepNote, readNote } from "../storage/cache.ts";
 import type { DownloadProgress } from "../storage/download.ts";
-import { type EncodedImage, type EncodePhase, Predictor } from "./predictor.ts";
+import { type EncodedImage, Predictor } from "./predictor.ts";
 
 /** How far opening a model is. */
 export type OpenProgress = ({ readonly phase: "download" } & DownloadProgress) | { readonly phase: OpenPhase };
@@ -50,8 +49,8 @@ export class OpenModel {
   }
 
   /** `Predictor.setImage`; the first call also keeps the encoder's time. */
-  async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
-    const encoded = await this.predictor.setImage(id, source, onPhase);
+  async setImage(...given: Parameters<Predictor["setImage"]>): Promise<EncodedImage> {
+    const encoded = await this.predictor.setImage(...given);
     if (this.#unmeasured) await keepNote(this.#unmeasured, encoded.timings.encode);
     this.#unmeasured = null;
     return encoded;

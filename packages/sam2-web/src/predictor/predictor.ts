@@ -45,21 +45,37 @@ export interface Prediction {
   readonly decode: number;
 }
 
+/** What the encoder made of an image, and the sessions that made it. */
+interface Encoding {
+  readonly embedding: Embedding;
+  readonly sessions: Sessions;
+}
+
 interface Kept {
   readonly width: number;
   readonly height: number;
-  /** The stretched picture, kept so that it can be encoded again after the GPU is lost. */
+  /** The stretched picture, kept so that it can be encoded again. */
   readonly rgb: Uint8ClampedArray;
-  embedding: Embedding;
-  /** The sessions that made the embedding. */
-  sessions: Sessions;
-  /** Pending while the image is encoded again, after the GPU was lost. */
+  /** Whether the image may be dropped to make room, not only its embedding. */
+  readonly isDisposable: boolean;
+  /** Null once it made room for others. */
+  encoding: Encoding | null;
+  /** Pending while the image is encoded again. */
   encodingAgain: Promise<void> | null;
+}
+
+/** Options of `Predictor.setImage`. */
+export interface KeepOptions {
+  /**
+   * Whether the image may be dropped to make room for others; prompts for it then throw an ImageReleasedError. By
+   * default only its embedding makes room: the image is encoded again when it is next used.
+   */
+  readonly isDisposable?: boolean;
 }
 
 /** Limits on images. */
 export interface PredictorLimits {
-  /** Bytes of all embeddings together; the least recently used go first. */
+  /** Bytes of all embeddings together; the least recently used make room first. */
   readonly embeddingBudget: number;
   /** The most pixels of an image; see `decodeImage` for the default. */
   readonly maxPixels?: number | undefined;
@@ -96,7 +112,12 @@ export class Predictor {
    *
    * `releaseImage` cancels it: steps that have not begun are skipped, and nothing is kept.
    */
-  async setImage(id: string, source: TransferableImage, onPhase: (phase: EncodePhase) => void): Promise<EncodedImage> {
+  async setImage(
+    id: string,
+    source: TransferableImage,
+    onPhase: (phase: EncodePhase) => void,
+    { isDisposable = false }: KeepOptions = {},
+  ): Promise<EncodedImage> {
     const unwanted = new AbortController();
     const { signal } = unwanted;
     this.#encoding.get(id)?.abort(released());
@@ -118,15 +139,16 @@ export class Predictor {
       signal.throwIfAborted();
       const prepared = performance.now();
       onPhase("encode");
-      const { embedding, sessions } = await this.#encode(rgb, signal);
+      const encoding = await this.#encode(rgb, signal);
       if (signal.aborted) {
-        await release(embedding, sessions);
+        await release(encoding);
         throw signal.reason;
       }
       const encode = performance.now() - prepared;
-      await this.#forget(id);
-      this.#images.set(id, { width, height, rgb, embedding, sessions, encodingAgain: null });
-      await this.#keepBudget(id);
+      const freed = this.#forget(id);
+      this.#images.set(id, { width, height, rgb, isDisposable, encoding, encodingAgain: null });
+      await freed;
+      await this.#makeRoom(id);
       return { width, height, timings: { decodeImage: decoded - start, preprocess: prepared - decoded, encode } };
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
@@ -168,9 +190,9 @@ export class Predictor {
     this.#images.set(id, kept);
     const { imageSize, maskSize } = this.spec;
     const modelPrompt = toModelPrompt(prompt, { width: kept.width, height: kept.height, imageSize, maskSize });
-    const decoded = await this.#onGoodSessions(async (sessions) => {
-      if (kept.sessions !== sessions) await this.#encodeAgain(kept);
-      return kept.sessions.decode(kept.embedding, modelPrompt);
+    const decoded = await this.#onGoodSessions(async () => {
+      while (kept.encoding?.sessions !== this.#sessions) await this.#encodeAgain(id, kept);
+      return kept.encoding.sessions.decode(kept.encoding.embedding, modelPrompt);
     });
     return { ...selectMasks(decoded, modelPrompt.multimask, this.spec), objectScores: decoded.objectScores };
   }
@@ -181,7 +203,7 @@ export class Predictor {
     return kept;
   }
 
-  #encode(rgb: Uint8ClampedArray, signal?: AbortSignal): Promise<{ embedding: Embedding; sessions: Sessions }> {
+  #encode(rgb: Uint8ClampedArray, signal?: AbortSignal): Promise<Encoding> {
     const { mean, std } = this.spec;
     return this.#onGoodSessions(async (sessions) => ({
       embedding: await sessions.encode(normalize(rgb, mean, std), signal),
@@ -189,16 +211,22 @@ export class Predictor {
     }));
   }
 
-  /** Encodes an image again after its GPU was lost; prompts that arrive meanwhile share the one encoding. */
-  #encodeAgain(kept: Kept): Promise<void> {
+  /** Encodes an image again, after its embedding made room or was lost; prompts that arrive meanwhile share the one encoding. */
+  async #encodeAgain(id: string, kept: Kept): Promise<void> {
+    if (this.#images.get(id) !== kept) throw released();
     kept.encodingAgain ??= this.#encode(kept.rgb)
-      .then((encoded) => {
-        Object.assign(kept, encoded);
+      .then(async (encoding) => {
+        if (this.#images.get(id) !== kept) {
+          await release(encoding);
+          throw released();
+        }
+        kept.encoding = encoding;
+        await this.#makeRoom(id);
       })
       .finally(() => {
         kept.encodingAgain = null;
       });
-    return kept.encodingAgain;
+    await kept.encodingAgain;
   }
 
   /** Runs `task`. If the GPU is lost before or during it, opens new sessions and runs it again there. */
@@ -237,16 +265,19 @@ export class Predictor {
 
   async #forget(id: string): Promise<void> {
     const kept = this.#images.get(id);
-    if (!kept) return;
     this.#images.delete(id);
-    await release(kept.embedding, kept.sessions);
+    if (kept) await freeEncoding(kept);
   }
 
-  async #keepBudget(newest: string): Promise<void> {
-    const total = (): number => [...this.#images.values()].reduce((sum, { embedding }) => sum + embedding.bytes, 0);
-    for (const id of this.#images.keys()) {
-      if (id === newest || total() <= this.#limits.embeddingBudget) return;
-      await this.#forget(id);
+  /** Frees embeddings, the least recently used first, until the others are within the budget; that of `newest` stays. */
+  async #makeRoom(newest: string): Promise<void> {
+    const total = (): number =>
+      [...this.#images.values()].reduce((sum, { encoding }) => sum + (encoding?.embedding.bytes ?? 0), 0);
+    for (const [id, kept] of this.#images) {
+      if (total() <= this.#limits.embeddingBudget) return;
+      if (id === newest) continue;
+      if (kept.isDisposable) this.#images.delete(id);
+      await freeEncoding(kept);
     }
   }
 }
@@ -255,8 +286,15 @@ function released(): Sam2Error {
   return new Sam2Error("ImageReleasedError", "the image is no longer kept; call setImage again");
 }
 
+/** Takes the embedding from an image and frees it, unless a lost GPU has. */
+async function freeEncoding(kept: Kept): Promise<void> {
+  const { encoding } = kept;
+  kept.encoding = null;
+  if (encoding) await release(encoding);
+}
+
 /** Frees an embedding; memory of a lost GPU is gone already. */
-async function release(embedding: Embedding, sessions: Sessions): Promise<void> {
+async function release({ embedding, sessions }: Encoding): Promise<void> {
   if (sessions.lost === null) await sessions.release(embedding);
 }
 

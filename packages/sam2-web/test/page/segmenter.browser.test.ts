@@ -490,15 +490,15 @@ describe("control", () => {
     await segmenter.dispose();
   });
 
-  test("the least recently used embedding makes room", async () => {
+  test("an image whose embedding made room for others answers as before", async () => {
     const segmenter = await openToy("wasm", { embeddingBudget: 70_000 });
-    const first = await segmenter.setImage(photo);
-    const second = await segmenter.setImage(photo);
-    const third = await segmenter.setImage(photo);
-    await expect(segmenter.segment({ image: first, ...point })).rejects.toMatchObject({ name: "ImageReleasedError" });
-    await segmenter.segment({ image: third, ...point });
+    const images = [];
+    for (let i = 0; i < 3; i++) images.push(await segmenter.setImage(photo));
+    const scores = [];
+    for (const image of images) scores.push((await segmenter.segment({ image, ...point })).scores.data);
+    expect(scores[0]).toEqual(scores[2]);
+    expect(scores[1]).toEqual(scores[2]);
     await segmenter.dispose();
-    void second;
   });
 
   test("a picture that was given itself, and made room for others, is encoded again", async () => {

@@ -32,10 +32,11 @@ class FakeSessions {
     if (this.slow) await new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.lost !== null) throw new Error("the device was lost");
     this.held++;
-    return { tensors: {}, bytes: 10 };
+    return { tensors: {}, bytes: 10, isFreed: false };
   }
 
-  async decode(): Promise<object> {
+  async decode({ isFreed }: { isFreed: boolean }): Promise<object> {
+    if (isFreed) throw new Error("the embedding was freed");
     if (this.lost !== null) throw new Error("the device was lost");
     return {
       masks: { data: new Float32Array(4), dims: [1, 4, 1, 1] },
@@ -44,7 +45,8 @@ class FakeSessions {
     };
   }
 
-  async release(): Promise<void> {
+  async release(embedding: { isFreed: boolean }): Promise<void> {
+    embedding.isFreed = true;
     this.held--;
   }
 
@@ -127,6 +129,49 @@ test("500 images, every second given up: what is held stays within the budget", 
   }
   expect(most).toBeLessThanOrEqual(6);
   expect(open).toBe(0);
+});
+
+test("an embedding that made room is made again when its image is used; what is held stays within the budget", async () => {
+  const { sessions, predictor } = make(20);
+  for (const id of ["a", "b", "c"]) await predictor.setImage(id, picture(), ignore);
+  expect([sessions.encoded, sessions.held]).toEqual([3, 2]);
+  for (const id of ["a", "b", "c", "c"]) {
+    await predictor.predict(id, POINT);
+    expect(sessions.held).toBeLessThanOrEqual(2);
+  }
+  expect(sessions.encoded).toBe(6);
+});
+
+test("prompts for three images at once, where there is room for one embedding: all are answered", async () => {
+  const { sessions, predictor } = make(10);
+  for (const id of ["a", "b", "c"]) await predictor.setImage(id, picture(), ignore);
+  await Promise.all(["a", "b", "c", "a"].map((id) => predictor.predict(id, POINT)));
+  expect(sessions.held).toBe(1);
+});
+
+test("a disposable image is dropped with its embedding, and says so", async () => {
+  const { sessions, predictor } = make(10);
+  await predictor.setImage("a", picture(), ignore, { isDisposable: true });
+  await predictor.setImage("b", picture(), ignore);
+  await expect(predictor.predict("a", POINT)).rejects.toMatchObject({ name: "ImageReleasedError" });
+  expect(sessions.held).toBe(1);
+});
+
+test.each(["released", "replaced"])("%s while it is encoded again: nothing of it is held", async (how) => {
+  const { sessions, predictor } = make(10);
+  for (const id of ["a", "b"]) await predictor.setImage(id, picture(), ignore);
+  sessions.slow = true;
+  const click = predictor.predict("a", POINT);
+  await turn();
+  if (how === "released") await predictor.releaseImage("a");
+  const replaced = how === "replaced" ? predictor.setImage("a", picture(), ignore) : null;
+  await turn();
+  for (const end of sessions.waiting) end();
+  await replaced;
+  await expect(click).rejects.toMatchObject({ name: "ImageReleasedError" });
+  await predictor.releaseImage("a");
+  await predictor.releaseImage("b");
+  expect(sessions.held).toBe(0);
 });
 
 test("after a lost GPU an image is encoded again once, however many prompts wait for it", async () => {

@@ -1,0 +1,166 @@
+/** Calls for images that are released, dropped or lost by a restart while somebody waits for an answer. */
+import { Sam2Error } from "sam2-contract";
+import { beforeEach, expect, test, vi } from "vitest";
+import { createSegmenter, type Segmenter } from "../../src/page/segmenter.ts";
+
+vi.stubGlobal("ImageBitmap", class {});
+
+/** A worker that holds images by their ids, and answers a prompt when the test says so. */
+class FakeWorker {
+  readonly held = new Map<string, { readonly isDisposable: boolean }>();
+  readonly answers: (() => void)[] = [];
+  /** Prompts that came for images that are not held. */
+  missed = 0;
+  encodings = 0;
+  ended: Error | null = null;
+  readonly opened = { spec: { maskSize: 32 }, encodeTime: null };
+
+  readonly #calls = new Set<(reason: Error) => void>();
+
+  async call(task: (remote: unknown) => Promise<unknown>): Promise<unknown> {
+    if (this.ended) throw this.ended;
+    return new Promise((resolve, reject) => {
+      this.#calls.add(reject);
+      task(this.remote).then(resolve, reject);
+    });
+  }
+
+  close(reason: Error): void {
+    this.ended = reason;
+    for (const reject of this.#calls) reject(reason);
+  }
+
+  readonly remote = {
+    setImage: async (id: string, _: unknown, isDisposable: boolean): Promise<unknown> => {
+      this.encodings++;
+      this.held.set(id, { isDisposable });
+      return { width: 8, height: 8, timings: { encode: 1 } };
+    },
+    releaseImage: async (id: string): Promise<void> => void this.held.delete(id),
+    predict: async (id: string): Promise<unknown> => {
+      if (!this.held.has(id)) {
+        this.missed++;
+        throw new Sam2Error("ImageReleasedError", "the image is no longer kept");
+      }
+      await new Promise<void>((answer) => this.answers.push(answer));
+      const scores = { data: Float32Array.of(1), dims: [1, 1] };
+      return { scores, logits: scores, settled: scores, objectScores: scores, decode: 1 };
+    },
+  };
+}
+
+const started: FakeWorker[] = [];
+
+vi.mock("../../src/page/connection.ts", async (original) => ({
+  ...(await original<typeof import("../../src/page/connection.ts")>()),
+  Connection: {
+    open: async () => {
+      const worker = new FakeWorker();
+      started.push(worker);
+      return worker;
+    },
+  },
+}));
+
+const worker = (): FakeWorker => started.at(-1) as FakeWorker;
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+const POINT = { point_coords: [[1, 1]], point_labels: [1] };
+const LATEST = { supersede: true };
+
+let segmenter: Segmenter;
+beforeEach(async () => {
+  started.length = 0;
+  segmenter = await createSegmenter();
+});
+
+/** How each call ended: its answer's width, or its error's name. */
+async function outcomes(calls: readonly Promise<{ width: number }>[]): Promise<(number | string)[]> {
+  const settled = await Promise.allSettled(calls);
+  return settled.map((each) => (each.status === "fulfilled" ? each.value.width : each.reason.name));
+}
+
+test("released beside two clicks, one running and one waiting: both are aborted, and the next picture answers", async () => {
+  const image = await segmenter.setImage(new Blob());
+  const running = segmenter.segment({ image, ...POINT }, LATEST);
+  await turn();
+  const waiting = segmenter.segment({ image, ...POINT }, LATEST);
+  const calls = outcomes([running, waiting, segmenter.segment({ image, ...POINT })]);
+  await turn();
+  await image.release();
+  const answer = async (): Promise<void> => {
+    for (const answered of worker().answers) answered();
+    await turn();
+  };
+  await answer();
+  const next = await segmenter.setImage(new Blob());
+  const click = segmenter.segment({ image: next, ...POINT }, LATEST);
+  await turn();
+  await answer();
+  expect(await calls).toEqual(["AbortError", "AbortError", "AbortError"]);
+  expect((await click).width).toBe(8);
+  // the worker was not asked for what nobody waits for
+  expect(worker().missed).toBe(0);
+});
+
+test("a restart aborts the clicks that run and wait; a later click for the old image says what to do", async () => {
+  const image = await segmenter.setImage(new Blob());
+  const running = segmenter.segment({ image, ...POINT }, LATEST);
+  await turn();
+  const waiting = segmenter.segment({ image, ...POINT }, LATEST);
+  const calls = outcomes([running, waiting]);
+  await segmenter.restart();
+  expect(await calls).toEqual(["AbortError", "AbortError"]);
+  await expect(segmenter.segment({ image, ...POINT })).rejects.toMatchObject({
+    name: "ImageReleasedError",
+    message: "the segmenter was restarted; call setImage again",
+  });
+  expect(worker().missed).toBe(0);
+});
+
+test("a click after the release is refused by name", async () => {
+  const image = await segmenter.setImage(new Blob());
+  await image.release();
+  await expect(segmenter.segment({ image, ...POINT })).rejects.toMatchObject({
+    name: "ImageReleasedError",
+    message: "the image was released; call setImage again",
+  });
+});
+
+test("an image of another segmenter is not answered with one of this segmenter's", async () => {
+  const other = await createSegmenter();
+  const image = await other.setImage(new Blob());
+  await segmenter.setImage(new Blob());
+  await expect(segmenter.segment({ image, ...POINT })).rejects.toMatchObject({
+    name: "InvalidImageError",
+    message: "the image is of another segmenter; call this one's setImage",
+  });
+});
+
+test("only pictures that were given directly may be dropped for others; they are encoded again, once", async () => {
+  const image = await segmenter.setImage(new Blob());
+  const picture = new Blob();
+  const ask = (): Promise<{ width: number }> => segmenter.segment({ image: picture, ...POINT });
+  const first = ask();
+  await turn();
+  worker().answers[0]?.();
+  await first;
+  expect([...worker().held.values()].map(({ isDisposable }) => isDisposable)).toEqual([false, true]);
+  worker().held.delete("1");
+  const both = outcomes([ask(), ask()]);
+  await turn();
+  for (const answer of worker().answers) answer();
+  expect(await both).toEqual([8, 8]);
+  expect(worker().encodings).toBe(3);
+  await image.release();
+});
+
+test("a picture at an address is not kept after the answer", async () => {
+  vi.stubGlobal("fetch", async () => new Response("picture"));
+  const call = segmenter.segment({ image: "https://example.com/picture.png", ...POINT });
+  await turn();
+  await turn();
+  worker().answers[0]?.();
+  await call;
+  await turn();
+  expect(worker().held.size).toBe(0);
+});

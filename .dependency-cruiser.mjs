@@ -1,28 +1,34 @@
 /** Data flow one way: who may import whom. `npm run check` says where that is broken. */
 
-/** Rooms of sam2-web/src, in the order of the data: each imports from those before it. */
-const ROOMS = ["storage", "model", "image", "prompt", "runtime", "mask", "predictor", "everything", "worker", "page"];
+/** Rooms of a package's src, in the order of the data: each imports from those before it. */
+const ROOMS = {
+  "sam2-core": ["model", "image", "prompt", "runtime", "mask", "predictor", "everything"],
+  "sam2-web": ["storage", "model", "image", "runtime", "mask", "predictor", "worker", "page"],
+};
 
 /** Packages, each with those of this repository that it may import. */
 const PACKAGES = {
   "sam2-contract": [],
   "sam2-export": ["sam2-contract"],
-  "sam2-web": ["sam2-contract", "sam2-export"],
+  "sam2-core": ["sam2-contract"],
+  "sam2-web": ["sam2-contract", "sam2-core", "sam2-export"],
   "sam2-hosted": ["sam2-contract", "sam2-web"],
   headless: ["sam2-contract", "sam2-web", "sam2-hosted"],
 };
 
 /** A room: a folder, or the worker's one file. */
-const room = (name) => `^packages/sam2-web/src/${name}[./]`;
+const room = (of, name) => `^packages/${of}/src/${name}[./]`;
 const either = (names) => `(?:${names.join("|")})`;
 
-const rooms = ROOMS.map((name, place) => ({
-  name: `room ${name}`,
-  comment: `${name} imports only from ${["sam2-contract", ...ROOMS.slice(0, place)].join(", ")}`,
-  severity: "error",
-  from: { path: room(name) },
-  to: { path: `^packages/sam2-web/src/(?!${name}[./]|${either(ROOMS.slice(0, place).concat("$"))}[./])` },
-}));
+const rooms = Object.entries(ROOMS).flatMap(([of, names]) =>
+  names.map((name, place) => ({
+    name: `room ${of}/${name}`,
+    comment: `of its package, ${name} imports only ${names.slice(0, place).join(", ") || "nothing"}`,
+    severity: "error",
+    from: { path: room(of, name) },
+    to: { path: `^packages/${of}/src/(?!${name}[./]|${either(names.slice(0, place).concat("$"))}[./])` },
+  })),
+);
 
 const packages = Object.entries(PACKAGES).map(([name, allowed]) => ({
   name: `package ${name}`,
@@ -51,6 +57,13 @@ export default {
       to: { pathNot: "^packages/sam2-contract/src/" },
     },
     {
+      name: "no library in the core",
+      comment: "sam2-core imports the contract alone: it runs wherever a platform brings sessions and pictures",
+      severity: "error",
+      from: { path: "^packages/sam2-core/src/" },
+      to: { pathNot: "^packages/(?:sam2-core|sam2-contract)/" },
+    },
+    {
       name: "exporter on demand",
       comment: "the exporter is fetched when a checkpoint must be converted: import() alone",
       severity: "error",
@@ -62,7 +75,7 @@ export default {
       name: "one door to the runtime",
       comment: "only the sessions know onnxruntime-web",
       severity: "error",
-      from: { path: "^packages/sam2-web/src/", pathNot: room("runtime") },
+      from: { path: "^packages/sam2-web/src/", pathNot: room("sam2-web", "runtime") },
       to: { path: "onnxruntime" },
     },
     {

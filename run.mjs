@@ -101,6 +101,7 @@ async function prepare() {
 
 const PUBLISHED = [
   "packages/sam2-contract",
+  "packages/sam2-core",
   "packages/sam2-export",
   "packages/sam2-web",
   "packages/sam2-hosted",

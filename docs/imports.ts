@@ -22,10 +22,13 @@ function cruise(): ICruiseResult {
   return JSON.parse(output.toString());
 }
 
-/** The box that a file is in: a room of sam2-web, another package, or a folder; null for what is not ours. */
+/** Packages whose rooms are drawn. */
+const CLUSTERS = ["sam2-core", "sam2-web"];
+
+/** The box that a file is in: a room, another package, or a folder; null for what is not ours. */
 function boxOf(file: string): string | null {
-  const web = /^packages\/sam2-web\/(?:src\/(\w+)|.*)/.exec(file);
-  if (web) return `sam2-web/${web[1] ?? "index"}`;
+  const [, name = "", room = "index"] = /^packages\/([^/]+)\/(?:src\/(\w+))?/.exec(file) ?? [];
+  if (CLUSTERS.includes(name)) return `${name}/${room}`;
   return /^(?:packages|models)\/([^/]+)\//.exec(file)?.[1] ?? /^(demo|bench)\//.exec(file)?.[1] ?? null;
 }
 
@@ -66,14 +69,18 @@ function arrowsOf(imports: Imports): string[] {
 async function draw(): Promise<string> {
   const imports = importsOf(cruise());
   const boxes = new Set([...imports].flatMap(([from, imported]) => [from, ...imported.keys()]));
-  const rooms = [...boxes].flatMap((name) => /^sam2-web\/(.*)/.exec(name)?.slice(1) ?? []).sort();
+  const clusters = CLUSTERS.map((name) => {
+    const rooms = [...boxes].filter((box) => box.startsWith(`${name}/`)).sort();
+    const labeled = rooms.map((box) => `"${box}" [label="${box.slice(name.length + 1)}"]`);
+    return `subgraph "cluster_${name}" { label="${name}"; color="#1d4f91"; style=rounded
+      ${labeled.join("\n      ")}
+    }`;
+  });
   const dot = `digraph {
     bgcolor=white; fontname=Helvetica; fontsize=12; nodesep=0.3; ranksep=0.35
     node [shape=box, style="rounded,filled", fillcolor="#eef4fc", color="#1d4f91", fontname=Helvetica, fontsize=12, height=0.35]
     edge [color="#00000099", arrowsize=0.6]
-    subgraph cluster_web { label="sam2-web"; color="#1d4f91"; style=rounded
-      ${rooms.map((name) => `"sam2-web/${name}" [label="${name}"]`).join("\n      ")}
-    }
+    ${clusters.join("\n    ")}
     ${arrowsOf(imports).sort().join("\n    ")}
   }`;
   return (await Graphviz.load()).dot(dot, "svg");

@@ -91,7 +91,11 @@ beforeAll(async () => {
       private: true,
       type: "module",
       dependencies,
-      overrides: { "sam2-contract": "$sam2-contract", "sam2-export": "$sam2-export" },
+      overrides: {
+        "sam2-contract": "$sam2-contract",
+        "sam2-core": "$sam2-core",
+        "sam2-export": "$sam2-export",
+      },
     }),
   );
   execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"], {

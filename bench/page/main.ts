@@ -2,6 +2,7 @@
 import { AutoProcessor, env, RawImage, Sam2Model, Tensor } from "@huggingface/transformers";
 import { contours } from "d3-contour";
 import createPica from "pica";
+import { nonMaximumSuppression, normalize, stretch } from "sam2-core";
 import {
   createSegmenter,
   encodeRle,
@@ -11,7 +12,7 @@ import {
   type Segmenter,
   type SegmenterImage,
 } from "sam2-web";
-import { nonMaximumSuppression, normalize, readPixels, stretch } from "sam2-web/internals";
+import { readPixels } from "sam2-web/internals";
 import peerMjs from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs?url";
 import peerWasm from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm?url";
 import { type Comparison, compare, summary } from "../measure.ts";

@@ -1,7 +1,8 @@
 /** Requests to the hosted APIs, one after the other, as strangers send them; the segmenter is a stand-in. */
+
+import { everythingSettings, toModelPrompt } from "sam2-core";
 import { createHostedFetch } from "sam2-hosted";
 import { type Segmenter, type SegmentRequest, SegmentResult } from "sam2-web";
-import { everythingSettings, toModelPrompt } from "sam2-web/internals";
 import { mutatedJson } from "../mutate.ts";
 import { jsonOf, must, NoCase, type Target } from "../target.ts";
 

@@ -11,7 +11,7 @@ interface Sample {
 
 /** A small picture of each format, and the first bytes of a photograph. */
 function samples(): Uint8Array[] {
-  const path = new URL("../../../packages/sam2-web/test/image/headers.json", import.meta.url);
+  const path = new URL("../../../models/reference/fixtures/headers.json", import.meta.url);
   const small = JSON.parse(readFileSync(path, "utf8")) as readonly Sample[];
   return [
     ...small.map(({ base64 }) => new Uint8Array(Buffer.from(base64, "base64"))),

@@ -1,7 +1,7 @@
 /** Prompts and options of everything mode, as JavaScript's values: typed arrays and texts too. */
 import fc from "fast-check";
+import { everythingSettings, type PromptSpace, toModelPrompt, toRegionLimits } from "sam2-core";
 import type { SegmentPrompt } from "sam2-web";
-import { everythingSettings, type PromptSpace, toModelPrompt, toRegionLimits } from "sam2-web/internals";
 import { mutatedJson } from "../mutate.ts";
 import { jsonCase, jsonOf, must, NoCase, type Target } from "../target.ts";
 

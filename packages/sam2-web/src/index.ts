@@ -14,20 +14,40 @@
  * @module
  */
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "sam2-contract";
-export type { EverythingMask, EverythingProgress } from "./everything/everything.ts";
-export type { EverythingOptions, OutputMode } from "./everything/options.ts";
-export { type ImageHeader, readImageHeader } from "./image/header.ts";
-export type { ImageSource } from "./image/source.ts";
 export {
   type BoxXYWH,
+  compressRuns,
+  decodeRle,
+  type EncodePhase,
+  type EncodeTimings,
+  type EverythingMask,
+  type EverythingOptions,
+  type EverythingProgress,
+  encodeRle,
+  expandRuns,
+  type ImageHeader,
   type Mask,
+  type ModelSpec,
   maskArea,
   maskBox,
   maskIou,
+  maskToPolygons,
+  type NumbersLike,
+  type OutputMode,
+  type Polygon,
+  type PolygonOptions,
+  polygonsToPath,
+  type Ring,
+  type Rle,
+  readImageHeader,
   resizeLogits,
   resizeMask,
+  rleArea,
+  type SegmentPrompt,
   stabilityScore,
-} from "./mask/mask.ts";
+  type Tensor,
+} from "sam2-core";
+export type { ImageSource } from "./image/source.ts";
 export {
   type CanvasFormat,
   type Color,
@@ -42,11 +62,8 @@ export {
   toDataUrl,
   toLabelMap,
 } from "./mask/overlay.ts";
-export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./mask/polygon.ts";
-export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./mask/rle.ts";
 export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
 export type { CheckpointSource, ExportSource, ModelSource } from "./model/source.ts";
-export type { ModelSpec } from "./model/spec.ts";
 export type { SegmenterImage } from "./page/images.ts";
 export {
   type LivepeerJson,
@@ -65,8 +82,6 @@ export type {
 export { type Quality, SegmentResult } from "./page/result.ts";
 export { createSegmenter, type Segmenter, type SegmentRequest } from "./page/segmenter.ts";
 export type { OpenProgress } from "./predictor/open.ts";
-export type { EncodePhase, EncodeTimings } from "./predictor/predictor.ts";
-export type { NumbersLike, SegmentPrompt, Tensor } from "./prompt/prompt.ts";
 export type { DeviceChoice } from "./runtime/device.ts";
 export type { Backend, DeviceInfo } from "./runtime/sessions.ts";
 export type { CachedModel } from "./storage/cache.ts";

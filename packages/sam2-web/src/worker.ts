@@ -1,13 +1,19 @@
 /** The worker: exposes what the page may call, and transfers large results instead of copying them; nothing else. */
 import * as Comlink from "comlink";
 import { Sam2Error } from "sam2-contract";
-import { segmentImage } from "./everything/crops.ts";
-import { type CrossingProgress, type MaskList, MaskSender } from "./everything/crossing.ts";
-import type { EverythingOptions } from "./everything/options.ts";
+import {
+  type CrossingProgress,
+  type EncodedImage,
+  type EncodePhase,
+  type EverythingOptions,
+  type MaskList,
+  MaskSender,
+  type Prediction,
+  type SegmentPrompt,
+  segmentImage,
+} from "sam2-core";
 import type { TransferableImage } from "./image/source.ts";
 import { type Opened, type OpenModel, type OpenProgress, type OpenRequest, openModel } from "./predictor/open.ts";
-import type { EncodedImage, EncodePhase, Prediction } from "./predictor/predictor.ts";
-import type { SegmentPrompt } from "./prompt/prompt.ts";
 import type { DeviceInfo } from "./runtime/sessions.ts";
 import { type CachedModel, deleteCached, listCached } from "./storage/cache.ts";
 
@@ -35,7 +41,7 @@ const api = {
   },
 
   /** What runs where now. */
-  device: (): DeviceInfo => opened().predictor.device,
+  device: (): DeviceInfo => opened().device,
 
   setImage: (
     id: string,
@@ -66,12 +72,18 @@ const api = {
     options: EverythingOptions,
     onProgress: (progress: CrossingProgress) => Promise<boolean>,
   ): Promise<MaskList> {
+    const { predictor, decode } = opened();
     const sender = new MaskSender();
-    const masks = await segmentImage(opened().predictor, id, source, options, async (progress) => {
-      const goesOn = await onProgress({ ...progress, masks: sender.send(progress.masks) });
-      if (!goesOn) throw new DOMException("everything mode was stopped", "AbortError");
-    });
-    return sender.send(masks);
+    const picture = source === null ? null : await decode(source);
+    try {
+      const masks = await segmentImage(predictor, id, picture, options, async (progress) => {
+        const goesOn = await onProgress({ ...progress, masks: sender.send(progress.masks) });
+        if (!goesOn) throw new DOMException("everything mode was stopped", "AbortError");
+      });
+      return sender.send(masks);
+    } finally {
+      picture?.close();
+    }
   },
 
   releaseImage: (id: string): Promise<void> => opened().predictor.releaseImage(id),

@@ -1,5 +1,5 @@
 /** `stretch.ts` as compute shaders: the same integer arithmetic, so the results are equal to the bit. */
-import { type Axis, triangleAxis } from "./stretch.ts";
+import { type Axis, triangleAxis } from "sam2-core";
 
 const GROUP = 64;
 

@@ -1,7 +1,6 @@
 /** From any kind of picture that a caller may give to its pixels. */
 import { Sam2Error } from "sam2-contract";
-import { IMAGE_FORMATS, readImageHeader } from "./header.ts";
-import type { Pixels } from "./stretch.ts";
+import { IMAGE_FORMATS, type Pixels, readImageHeader } from "sam2-core";
 
 /** A picture as a caller may give it; a string or URL is fetched. */
 export type ImageSource =

@@ -1,6 +1,6 @@
 /** Draws masks, points and boxes over the picture; cut-outs, mask pictures and label maps. */
 import { Sam2Error } from "sam2-contract";
-import { type Mask, maskArea, maskBox } from "./mask.ts";
+import { type Mask, maskArea, maskBox } from "sam2-core";
 
 /** R, G and B, 0 to 255. */
 export type Color = readonly [number, number, number];

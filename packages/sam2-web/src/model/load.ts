@@ -1,13 +1,12 @@
 /** Loads a model: from its source to the ONNX bytes that sessions are opened with. */
 import { isSam2Error, type ModelManifest, readManifest, Sam2Error } from "sam2-contract";
+import { type ModelForm, type ModelForms, publishedSpec, singleForm } from "sam2-core";
 import { forget, keep, modelKey, readKept } from "../storage/cache.ts";
 import { type FetchedFile, type FetchOptions, fetchCached } from "../storage/download.ts";
 import { bytesOf, readJson } from "./blobs.ts";
 import { findModel } from "./catalog.ts";
 import { checkpointForms } from "./convert.ts";
-import { type ModelForm, type ModelForms, singleForm } from "./forms.ts";
 import type { CheckpointSource, ExportSource, ModelSource } from "./source.ts";
-import { publishedSpec } from "./spec.ts";
 
 /** Where and how to load. */
 export interface LoadOptions extends FetchOptions {

@@ -1,8 +1,8 @@
 /** The images of a segmenter: each is encoded once (by the draft first, if there is one) and found again by its source. */
 import * as Comlink from "comlink";
 import { isSam2Error, Sam2Error } from "sam2-contract";
+import type { EncodedImage, EncodePhase, EncodeTimings } from "sam2-core";
 import { type ImageSource, type TransferableImage, toTransferable } from "../image/source.ts";
-import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
 import { abortable, type Connection } from "./connection.ts";
 import type { SetImageOptions } from "./options.ts";
 import type { Quality } from "./result.ts";

@@ -1,9 +1,7 @@
 /** Options of the segmenter's calls. */
-import type { EverythingProgress } from "../everything/everything.ts";
-import type { EverythingOptions } from "../everything/options.ts";
+import type { EncodePhase, EverythingOptions, EverythingProgress } from "sam2-core";
 import type { ModelSource } from "../model/source.ts";
 import type { OpenProgress } from "../predictor/open.ts";
-import type { EncodePhase } from "../predictor/predictor.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
 import type { Quality } from "./result.ts";
 

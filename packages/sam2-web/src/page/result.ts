@@ -1,8 +1,6 @@
 /** The answer to a prompt, on the page's side. */
 import { Sam2Error } from "sam2-contract";
-import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
-import type { Prediction } from "../predictor/predictor.ts";
-import type { Tensor } from "../prompt/prompt.ts";
+import { type Mask, type Prediction, resizeLogits, resizeMask, type Tensor } from "sam2-core";
 
 /** The encoding that an answer came from: the quick draft, or the full model's. */
 export type Quality = "draft" | "full";

@@ -1,11 +1,16 @@
 /** The segmenter that a page holds: sends images and prompts to the workers, and turns answers into results. */
 import * as Comlink from "comlink";
-import { type CrossingProgress, MaskReceiver } from "../everything/crossing.ts";
-import type { EverythingMask } from "../everything/everything.ts";
+import {
+  type CrossingProgress,
+  type EverythingMask,
+  MaskReceiver,
+  type ModelSpec,
+  type NumbersLike,
+  resizeLogits,
+  type SegmentPrompt,
+  type Tensor,
+} from "sam2-core";
 import type { ImageSource } from "../image/source.ts";
-import { resizeLogits } from "../mask/mask.ts";
-import type { ModelSpec } from "../model/spec.ts";
-import type { NumbersLike, SegmentPrompt, Tensor } from "../prompt/prompt.ts";
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import type { CachedModel } from "../storage/cache.ts";
 import { abortable } from "./connection.ts";

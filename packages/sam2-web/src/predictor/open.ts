@@ -1,12 +1,22 @@
 /** Opening a model: from its source to a predictor on a device whose results were checked. */
+
+import {
+  type EncodedImage,
+  type EncodePhase,
+  type KeepOptions,
+  type ModelSpec,
+  type Picture,
+  Predictor,
+  type Sessions,
+} from "sam2-core";
+import { BitmapPicture } from "../image/bitmap.ts";
+import { decodeImage, type TransferableImage } from "../image/source.ts";
 import { loadModel } from "../model/load.ts";
 import type { ModelSource } from "../model/source.ts";
-import type { ModelSpec } from "../model/spec.ts";
 import { type DeviceOptions, type OpenPhase, openSessions } from "../runtime/device.ts";
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import { keepNote, readNote } from "../storage/cache.ts";
 import type { DownloadProgress } from "../storage/download.ts";
-import { type EncodedImage, Predictor } from "./predictor.ts";
 
 /** How far opening a model is. */
 export type OpenProgress = ({ readonly phase: "download" } & DownloadProgress) | { readonly phase: OpenPhase };
@@ -35,22 +45,46 @@ export interface Opened {
   readonly encodeTime: number | null;
 }
 
+/** Decodes a picture. @throws InvalidImageError */
+type Decode = (source: TransferableImage) => Promise<Picture>;
+
 /** An open model. Its first encoding is timed, so that later sessions know whether a draft is worth it. */
 export class OpenModel {
   readonly predictor: Predictor;
   readonly opened: Opened;
+  /** Decodes a picture, within the limit of pixels. @throws InvalidImageError */
+  readonly decode: Decode;
+  readonly #device: () => DeviceInfo;
   /** Key under which to keep the encoder's time; null once it was measured. */
   #unmeasured: string | null;
 
-  constructor(predictor: Predictor, opened: Opened, timeKey: string | null) {
-    this.predictor = predictor;
-    this.opened = opened;
-    this.#unmeasured = timeKey;
+  constructor(parts: {
+    predictor: Predictor;
+    opened: Opened;
+    decode: Decode;
+    device: () => DeviceInfo;
+    timeKey: string | null;
+  }) {
+    this.predictor = parts.predictor;
+    this.opened = parts.opened;
+    this.decode = parts.decode;
+    this.#device = parts.device;
+    this.#unmeasured = parts.timeKey;
+  }
+
+  /** What runs where. May change when the GPU is lost. */
+  get device(): DeviceInfo {
+    return this.#device();
   }
 
   /** `Predictor.setImage`; the first call also keeps the encoder's time. */
-  async setImage(...given: Parameters<Predictor["setImage"]>): Promise<EncodedImage> {
-    const encoded = await this.predictor.setImage(...given);
+  async setImage(
+    id: string,
+    source: TransferableImage,
+    onPhase: (phase: EncodePhase) => void,
+    options: KeepOptions,
+  ): Promise<EncodedImage> {
+    const encoded = await this.predictor.setImage(id, () => this.decode(source), onPhase, options);
     if (this.#unmeasured) await keepNote(this.#unmeasured, encoded.timings.encode);
     this.#unmeasured = null;
     return encoded;
@@ -73,11 +107,21 @@ export async function openModel(
     onProgress: (progress) => onProgress({ phase: "download", ...progress }),
   });
   const open = () => openSessions(model, request, (phase) => onProgress({ phase }));
-  const { spec, sessions } = await open();
-  const reopen = async () => (await open()).sessions;
+  const first = await open();
+  const { spec } = first;
+  let { sessions } = first;
+  const reopen = async (): Promise<Sessions> => {
+    ({ sessions } = await open());
+    return sessions;
+  };
+  const decode: Decode = async (source) => {
+    const bitmap = await decodeImage(source, request.maxPixels);
+    return new BitmapPicture(bitmap, (task) => sessions.onGpu(task));
+  };
   const { device, takesMaskInput } = sessions;
   const timeKey = model.fingerprint && `timing/${model.fingerprint}/${device.adapter ?? device.threads}`;
   const encodeTime = timeKey ? await readNote<number>(timeKey) : null;
   const predictor = new Predictor(spec, sessions, reopen, request);
-  return new OpenModel(predictor, { spec, device, takesMaskInput, encodeTime }, timeKey);
+  const opened = { spec, device, takesMaskInput, encodeTime };
+  return new OpenModel({ predictor, opened, decode, device: () => sessions.device, timeKey });
 }

@@ -6,11 +6,9 @@
  * and browser, and that option is skipped for a week.
  */
 import { type CanaryAnswer, Sam2Error } from "sam2-contract";
-import type { ModelForm, ModelForms } from "../model/forms.ts";
-import type { ModelSpec } from "../model/spec.ts";
+import { askCanary, type CanaryFault, compareCanary, type ModelForm, type ModelForms, type ModelSpec } from "sam2-core";
 import { keepNote, readNote } from "../storage/cache.ts";
-import { askCanary, type CanaryFault, compareCanary } from "./canary.ts";
-import { type Backend, type Gpu, Sessions } from "./sessions.ts";
+import { type Backend, type Gpu, OrtSessions } from "./sessions.ts";
 
 /** The device to use: `auto` takes a GPU whose results are correct, and WASM otherwise. */
 export type DeviceChoice = "auto" | Backend;
@@ -32,7 +30,7 @@ export type OpenPhase = "compile" | "check";
 /** Open sessions, and the model that they run. */
 export interface OpenedSessions {
   readonly spec: ModelSpec;
-  readonly sessions: Sessions;
+  readonly sessions: OrtSessions;
 }
 
 /** If the check takes longer than this, even when repeated, the GPU is too slow to use; in milliseconds. */
@@ -116,7 +114,7 @@ export async function openSessions(
     const reason = because(why);
     const { spec, bytes } = await safe.load();
     const { threads } = options;
-    return { spec, sessions: await Sessions.create(spec, bytes, { gpu: null, decoder: "wasm", threads, reason }) };
+    return { spec, sessions: await OrtSessions.create(spec, bytes, { gpu: null, decoder: "wasm", threads, reason }) };
   };
   const first = await requestGpu(options);
   if (typeof first === "string") {
@@ -140,9 +138,12 @@ export async function openSessions(
       onPhase("compile");
       const { spec, bytes } = await form.load();
       const reason = because(`runs on ${adapter}`, ...described(faults));
-      let sessions: Sessions | undefined;
+      let sessions: OrtSessions | undefined;
       try {
-        sessions = await within(HUNG, Sessions.create(spec, bytes, { gpu, decoder, threads: options.threads, reason }));
+        sessions = await within(
+          HUNG,
+          OrtSessions.create(spec, bytes, { gpu, decoder, threads: options.threads, reason }),
+        );
         onPhase("check");
         const expected = spec.canary ?? (await rightAnswer(model, options));
         fault = await within(HUNG, check(sessions, spec, expected, options.device === "auto"));
@@ -175,7 +176,7 @@ function described(faults: Readonly<Record<string, CanaryFault>>): string[] {
 
 /** Compares the device's answer with the known one. With `timed`, a GPU that is far too slow fails too. */
 async function check(
-  sessions: Sessions,
+  sessions: OrtSessions,
   spec: ModelSpec,
   expected: CanaryAnswer,
   timed: boolean,
@@ -212,7 +213,7 @@ async function rightAnswer({ forms, fingerprint }: ModelForms, { threads }: Devi
   if (kept) return kept;
   const { spec, bytes } = await (forms.at(-1) as ModelForm).load();
   const placement = { gpu: null, decoder: "wasm", threads, reason: "for the check" } as const;
-  const sessions = await Sessions.create(spec, bytes, placement);
+  const sessions = await OrtSessions.create(spec, bytes, placement);
   const answer = await askCanary(sessions, spec);
   await sessions.dispose();
   if (key) await keepNote(key, answer);

@@ -1,16 +1,22 @@
 /**
  * onnxruntime-web sessions. The only file that knows the runtime.
  *
- * One `Sessions` is an encoder and a decoder on given devices. Calls are queued: concurrent runs
+ * One `OrtSessions` is an encoder and a decoder on given devices. Calls are queued: concurrent runs
  * on WebGPU hang forever.
  */
 import type * as Ort from "onnxruntime-web";
 import { Sam2Error } from "sam2-contract";
-import type { ModelBytes } from "../model/forms.ts";
-import type { ModelSpec } from "../model/spec.ts";
-import type { ModelPrompt, Tensor } from "../prompt/prompt.ts";
-import { detectLayout } from "./layouts/detect.ts";
-import type { Layout } from "./layouts/layout.ts";
+import {
+  type Decoded,
+  detectLayout,
+  type Embedding,
+  type GraphInput,
+  type Layout,
+  type ModelBytes,
+  type ModelPrompt,
+  type ModelSpec,
+  type Sessions,
+} from "sam2-core";
 
 /** Where a graph runs. */
 export type Backend = "webgpu" | "wasm";
@@ -29,17 +35,9 @@ export interface DeviceInfo {
   readonly reason: string;
 }
 
-/** An encoded image; its tensors stay on the device that made them. */
-export interface Embedding {
+/** An encoded image, in the runtime's tensors. */
+interface OrtEmbedding extends Embedding {
   readonly tensors: Readonly<Record<string, Ort.Tensor>>;
-  readonly bytes: number;
-}
-
-/** The decoder's output for B objects: K masks each; if K is 4, the first is the single-mask token. */
-export interface Decoded {
-  readonly masks: Tensor;
-  readonly scores: Tensor;
-  readonly objectScores: Tensor;
 }
 
 type Runtime = typeof Ort;
@@ -96,7 +94,7 @@ export interface Placement {
 const LATEST_WORD = 500;
 
 /** Encoder and decoder of one model on one device. */
-export class Sessions {
+export class OrtSessions implements Sessions {
   readonly device: DeviceInfo;
   readonly #layout: Layout;
   #lost: string | null = null;
@@ -133,7 +131,7 @@ export class Sessions {
    * @throws RuntimeStartError when the threads hang at their start; a new worker with one thread is then needed;
    *   InvalidModelError when the files cannot be opened on WASM; on a GPU, the runtime's own error
    */
-  static async create(spec: ModelSpec, bytes: ModelBytes, placement: Placement): Promise<Sessions> {
+  static async create(spec: ModelSpec, bytes: ModelBytes, placement: Placement): Promise<OrtSessions> {
     const { gpu, reason } = placement;
     const backend: Backend = gpu ? "webgpu" : "wasm";
     const decoderBackend = gpu ? placement.decoder : "wasm";
@@ -176,7 +174,7 @@ export class Sessions {
       adapter: gpu?.name ?? null,
       reason: reason + isolation,
     };
-    return new Sessions({ runtime, spec, encoder, decoder, gpu, device });
+    return new OrtSessions({ runtime, spec, encoder, decoder, gpu, device });
   }
 
   /** Why the GPU is gone, or null while it is there. */
@@ -202,7 +200,7 @@ export class Sessions {
    *
    * @param signal checked when this call's turn comes; if it is aborted by then, nothing is encoded
    */
-  encode(pixels: Float32Array, signal?: AbortSignal): Promise<Embedding> {
+  encode(pixels: Float32Array, signal?: AbortSignal): Promise<OrtEmbedding> {
     const size = this.#spec.imageSize;
     return this.#enqueue(async () => {
       signal?.throwIfAborted();
@@ -214,7 +212,7 @@ export class Sessions {
   }
 
   /** Decodes one batch of prompts against an encoded image. */
-  decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded> {
+  decode(embedding: OrtEmbedding, prompt: ModelPrompt): Promise<Decoded> {
     if (prompt.mask !== null && !this.takesMaskInput) {
       return Promise.reject(
         new Sam2Error(
@@ -224,10 +222,17 @@ export class Sessions {
       );
     }
     return this.#enqueue(async () => {
-      const feeds = this.#layout.feeds(this.#runtime.Tensor, prompt, this.#spec.maskSize);
-      const outputs = await this.#decoder.run({ ...embedding.tensors, ...feeds });
+      const inputs = Object.entries(this.#layout.feeds(prompt, this.#spec.maskSize));
+      const feeds = inputs.map(([name, input]) => [name, this.#tensor(input)]);
+      const outputs = await this.#decoder.run({ ...embedding.tensors, ...Object.fromEntries(feeds) });
       return this.#readOutputs(outputs, prompt.coords.dims[0] as number);
     });
+  }
+
+  #tensor(input: GraphInput): Ort.Tensor {
+    const { Tensor } = this.#runtime;
+    const dims = [...input.dims];
+    return input.type === "int64" ? new Tensor("int64", input.data, dims) : new Tensor("float32", input.data, dims);
   }
 
   #readOutputs(outputs: Record<string, Ort.Tensor>, batch: number): Decoded {
@@ -258,14 +263,14 @@ export class Sessions {
   }
 
   /** Frees an embedding's memory. */
-  release(embedding: Embedding): Promise<void> {
+  release(embedding: OrtEmbedding): Promise<void> {
     return this.#enqueue(async () => {
       for (const tensor of Object.values(embedding.tensors)) tensor.dispose();
     });
   }
 
   /** Reads an embedding's values. For checks only: on a GPU this copies them back to the CPU. */
-  read(embedding: Embedding): Promise<Record<string, Float32Array>> {
+  read(embedding: OrtEmbedding): Promise<Record<string, Float32Array>> {
     return this.#enqueue(async () => {
       const values: Record<string, Float32Array> = {};
       for (const [name, tensor] of Object.entries(embedding.tensors))

@@ -1,8 +1,9 @@
 /** Pictures as the browser decodes them: their headers' sizes are right, and what is too large is not decoded. */
+
+import { readImageHeader } from "sam2-core";
 import { describe, expect, test } from "vitest";
-import { readImageHeader } from "../../src/image/header.ts";
+import FILES from "../../../../models/reference/fixtures/headers.json" with { type: "json" };
 import { decodeImage } from "../../src/image/source.ts";
-import FILES from "./headers.json" with { type: "json" };
 
 /** A PNG of one color, one bit a pixel: a small file for any number of pixels. */
 async function flatPng(width: number, height: number): Promise<Blob> {

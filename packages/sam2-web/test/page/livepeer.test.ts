@@ -1,6 +1,7 @@
 /** Results as JSON text: nesting, values, length, and what is too long. */
+
+import { resizeLogits, resizeMask } from "sam2-core";
 import { describe, expect, test } from "vitest";
-import { resizeLogits, resizeMask } from "../../src/mask/mask.ts";
 import { type LivepeerSource, livepeerLength, toLivepeerJSON, writeLivepeerJSON } from "../../src/page/livepeer.ts";
 
 const SIDE = 4;

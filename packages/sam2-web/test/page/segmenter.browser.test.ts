@@ -1,5 +1,6 @@
 /** From a picture to masks in the browser, against the reference's answers; on WASM and on software WebGPU. */
 
+import { normalize, stretch } from "sam2-core";
 import { byteSource, readSafetensors } from "sam2-export";
 import {
   createSegmenter,
@@ -21,7 +22,6 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stretchOnGpu } from "../../src/image/gpu-stretch.ts";
 import { decodeImage, readPixels } from "../../src/image/source.ts";
-import { normalize, stretch } from "../../src/image/stretch.ts";
 
 const FILES = import.meta.glob<string>(
   [

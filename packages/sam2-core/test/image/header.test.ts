@@ -1,8 +1,8 @@
 /** Sizes of pictures before they are decoded: real files, hand-made ones, damaged ones, and ones that mislead. */
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
+import FILES from "../../../../models/reference/fixtures/headers.json" with { type: "json" };
 import { type ImageHeader, readImageHeader } from "../../src/image/header.ts";
-import FILES from "./headers.json" with { type: "json" };
 
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(base64, "base64"));
 const read = (...parts: (string | number[] | Uint8Array<ArrayBuffer>)[]): Promise<ImageHeader | null> =>

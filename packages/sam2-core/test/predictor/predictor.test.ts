@@ -1,12 +1,8 @@
 /** What a predictor keeps, when images are released while they are encoded and when a GPU is lost. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import type { Picture } from "../../src/image/picture.ts";
 import { Predictor } from "../../src/predictor/predictor.ts";
-import type { Sessions } from "../../src/runtime/sessions.ts";
-
-vi.mock("../../src/image/source.ts", () => ({
-  decodeImage: async (source: { close(): void }) => source,
-  readPixels: () => ({ data: new Uint8ClampedArray(4 * 16), width: 4, height: 4 }),
-}));
+import type { Decoded, Embedding, Sessions } from "../../src/runtime/sessions.ts";
 
 const SPEC = {
   id: "fake",
@@ -18,15 +14,19 @@ const SPEC = {
 };
 const POINT = { point_coords: [[1, 1]], point_labels: [1] };
 
+interface FakeEmbedding extends Embedding {
+  isFreed: boolean;
+}
+
 /** Sessions that count what they hold; an encoding ends when the test says so, where `slow` is true. */
-class FakeSessions {
+class FakeSessions implements Sessions {
   encoded = 0;
   held = 0;
   lost: string | null = null;
   slow = false;
   readonly waiting: (() => void)[] = [];
 
-  async encode(_: Float32Array, signal?: AbortSignal): Promise<object> {
+  async encode(_: Float32Array, signal?: AbortSignal): Promise<FakeEmbedding> {
     signal?.throwIfAborted();
     this.encoded++;
     if (this.slow) await new Promise<void>((resolve) => this.waiting.push(resolve));
@@ -35,7 +35,7 @@ class FakeSessions {
     return { tensors: {}, bytes: 10, isFreed: false };
   }
 
-  async decode({ isFreed }: { isFreed: boolean }): Promise<object> {
+  async decode({ isFreed }: FakeEmbedding): Promise<Decoded> {
     if (isFreed) throw new Error("the embedding was freed");
     if (this.lost !== null) throw new Error("the device was lost");
     return {
@@ -45,7 +45,7 @@ class FakeSessions {
     };
   }
 
-  async release(embedding: { isFreed: boolean }): Promise<void> {
+  async release(embedding: FakeEmbedding): Promise<void> {
     embedding.isFreed = true;
     this.held--;
   }
@@ -55,8 +55,8 @@ class FakeSessions {
     return this.lost !== null;
   }
 
-  onGpu(): null {
-    return null;
+  async read(): Promise<Record<string, Float32Array>> {
+    return {};
   }
 
   async dispose(): Promise<void> {}
@@ -64,18 +64,24 @@ class FakeSessions {
 
 function make(budget = 1000): { sessions: FakeSessions; next: FakeSessions; predictor: Predictor } {
   const [sessions, next] = [new FakeSessions(), new FakeSessions()];
-  const reopen = async (): Promise<Sessions> => next as unknown as Sessions;
   return {
     sessions,
     next,
-    predictor: new Predictor(SPEC, sessions as unknown as Sessions, reopen, { embeddingBudget: budget }),
+    predictor: new Predictor(SPEC, sessions, async () => next, { embeddingBudget: budget }),
   };
 }
 
 let open = 0;
-const picture = (): any => {
+const picture = async (): Promise<Picture> => {
   open++;
-  return { width: 4, height: 4, close: () => open-- };
+  const made: Picture = {
+    width: 4,
+    height: 4,
+    stretched: async () => new Uint8ClampedArray(3 * 16),
+    crop: async () => made,
+    close: () => open--,
+  };
+  return made;
 };
 const ignore = (): void => undefined;
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
@@ -86,7 +92,7 @@ test.each([
   ["encode", 0],
 ] as const)("released in the phase %s: what comes after is not begun, and nothing is kept", async (phase, encoded) => {
   const { sessions, predictor } = make();
-  const call = predictor.setImage("a", picture(), (now) => {
+  const call = predictor.setImage("a", picture, (now) => {
     if (now === phase) void predictor.releaseImage("a");
   });
   await expect(call).rejects.toMatchObject({ name: "ImageReleasedError" });
@@ -97,7 +103,7 @@ test.each([
 test("released while the encoder runs: its answer is freed", async () => {
   const { sessions, predictor } = make();
   sessions.slow = true;
-  const call = predictor.setImage("a", picture(), ignore);
+  const call = predictor.setImage("a", picture, ignore);
   await turn();
   await predictor.releaseImage("a");
   sessions.waiting[0]?.();
@@ -107,8 +113,8 @@ test("released while the encoder runs: its answer is freed", async () => {
 
 test("an encoding that was given up does not drive out an image that is kept", async () => {
   const { predictor } = make(10);
-  await predictor.setImage("kept", picture(), ignore);
-  const call = predictor.setImage("given up", picture(), (phase) => {
+  await predictor.setImage("kept", picture, ignore);
+  const call = predictor.setImage("given up", picture, (phase) => {
     if (phase === "encode") void predictor.releaseImage("given up");
   });
   await expect(call).rejects.toMatchObject({ name: "ImageReleasedError" });
@@ -119,7 +125,7 @@ test("500 images, every second given up: what is held stays within the budget", 
   const { sessions, predictor } = make(50);
   let most = 0;
   for (let i = 0; i < 500; i++) {
-    const call = predictor.setImage(`${i}`, picture(), (phase) => {
+    const call = predictor.setImage(`${i}`, picture, (phase) => {
       if (i % 2 === 1 && phase === (["decode", "preprocess", "encode"] as const)[i % 3]) {
         void predictor.releaseImage(`${i}`);
       }
@@ -133,7 +139,7 @@ test("500 images, every second given up: what is held stays within the budget", 
 
 test("an embedding that made room is made again when its image is used; what is held stays within the budget", async () => {
   const { sessions, predictor } = make(20);
-  for (const id of ["a", "b", "c"]) await predictor.setImage(id, picture(), ignore);
+  for (const id of ["a", "b", "c"]) await predictor.setImage(id, picture, ignore);
   expect([sessions.encoded, sessions.held]).toEqual([3, 2]);
   for (const id of ["a", "b", "c", "c"]) {
     await predictor.predict(id, POINT);
@@ -144,27 +150,27 @@ test("an embedding that made room is made again when its image is used; what is 
 
 test("prompts for three images at once, where there is room for one embedding: all are answered", async () => {
   const { sessions, predictor } = make(10);
-  for (const id of ["a", "b", "c"]) await predictor.setImage(id, picture(), ignore);
+  for (const id of ["a", "b", "c"]) await predictor.setImage(id, picture, ignore);
   await Promise.all(["a", "b", "c", "a"].map((id) => predictor.predict(id, POINT)));
   expect(sessions.held).toBe(1);
 });
 
 test("a disposable image is dropped with its embedding, and says so", async () => {
   const { sessions, predictor } = make(10);
-  await predictor.setImage("a", picture(), ignore, { isDisposable: true });
-  await predictor.setImage("b", picture(), ignore);
+  await predictor.setImage("a", picture, ignore, { isDisposable: true });
+  await predictor.setImage("b", picture, ignore);
   await expect(predictor.predict("a", POINT)).rejects.toMatchObject({ name: "ImageReleasedError" });
   expect(sessions.held).toBe(1);
 });
 
 test.each(["released", "replaced"])("%s while it is encoded again: nothing of it is held", async (how) => {
   const { sessions, predictor } = make(10);
-  for (const id of ["a", "b"]) await predictor.setImage(id, picture(), ignore);
+  for (const id of ["a", "b"]) await predictor.setImage(id, picture, ignore);
   sessions.slow = true;
   const click = predictor.predict("a", POINT);
   await turn();
   if (how === "released") await predictor.releaseImage("a");
-  const replaced = how === "replaced" ? predictor.setImage("a", picture(), ignore) : null;
+  const replaced = how === "replaced" ? predictor.setImage("a", picture, ignore) : null;
   await turn();
   for (const end of sessions.waiting) end();
   await replaced;
@@ -176,7 +182,7 @@ test.each(["released", "replaced"])("%s while it is encoded again: nothing of it
 
 test("after a lost GPU an image is encoded again once, however many prompts wait for it", async () => {
   const { sessions, next, predictor } = make();
-  await predictor.setImage("a", picture(), ignore);
+  await predictor.setImage("a", picture, ignore);
   sessions.lost = "gone";
   const answers = await Promise.all(Array.from({ length: 5 }, () => predictor.predict("a", POINT)));
   expect(answers).toHaveLength(5);

@@ -13,7 +13,7 @@ export function transformersJsLayout(takesBoxes: boolean): Layout {
     imageInput: "pixel_values",
     outputs: { masks: "pred_masks", scores: "iou_scores", objectScores: "object_score_logits" },
     takesMaskInput: false,
-    feeds(Tensor, { coords, labels }) {
+    feeds({ coords, labels }) {
       const [batch = 1, points = 1] = coords.dims;
       const padded = points + (takesBoxes ? 1 : 0);
       const allCoords = new Float32Array(batch * padded * 2);
@@ -23,9 +23,9 @@ export function transformersJsLayout(takesBoxes: boolean): Layout {
         for (let p = 0; p < points; p++) allLabels[b * padded + p] = BigInt(labels.data[b * points + p] as number);
       }
       return {
-        input_points: new Tensor("float32", allCoords, [1, batch, padded, 2]),
-        input_labels: new Tensor("int64", allLabels, [1, batch, padded]),
-        ...(takesBoxes ? { input_boxes: new Tensor("float32", new Float32Array(0), [1, 0, 4]) } : {}),
+        input_points: { type: "float32", data: allCoords, dims: [1, batch, padded, 2] },
+        input_labels: { type: "int64", data: allLabels, dims: [1, batch, padded] },
+        ...(takesBoxes ? { input_boxes: { type: "float32", data: new Float32Array(0), dims: [1, 0, 4] } } : {}),
       };
     },
   };

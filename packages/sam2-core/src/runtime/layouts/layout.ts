@@ -1,9 +1,11 @@
 /** A layout: the names and types of the tensors in a pair of ONNX files, as some exporter chose them. */
-import type * as Ort from "onnxruntime-web";
 import type { ModelPrompt } from "../../prompt/prompt.ts";
 
-/** onnxruntime-web's tensor class. Its bundles (WASM, WebGPU) each have their own, so it is passed in. */
-export type TensorClass = typeof Ort.Tensor;
+/** An input of a graph, for a runtime to make its own tensor of. */
+export type GraphInput = { readonly dims: readonly number[] } & (
+  | { readonly type: "float32"; readonly data: Float32Array }
+  | { readonly type: "int64"; readonly data: BigInt64Array }
+);
 
 /** The tensor names of one layout. */
 export interface Layout {
@@ -20,5 +22,5 @@ export interface Layout {
    *
    * @param maskSize side of the low-resolution masks
    */
-  feeds(Tensor: TensorClass, prompt: ModelPrompt, maskSize: number): Record<string, Ort.Tensor>;
+  feeds(prompt: ModelPrompt, maskSize: number): Record<string, GraphInput>;
 }

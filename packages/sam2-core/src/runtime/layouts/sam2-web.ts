@@ -7,14 +7,14 @@ export const sam2WebLayout: Layout = {
   imageInput: "image",
   outputs: { masks: "masks", scores: "iou_predictions", objectScores: "object_score_logits" },
   takesMaskInput: true,
-  feeds(Tensor, { coords, labels, mask }, maskSize) {
+  feeds({ coords, labels, mask }, maskSize) {
     const [batch = 1] = coords.dims;
     const maskData = mask?.data ?? new Float32Array(batch * maskSize * maskSize);
     return {
-      point_coords: new Tensor("float32", coords.data, [...coords.dims]),
-      point_labels: new Tensor("float32", labels.data, [...labels.dims]),
-      mask_input: new Tensor("float32", maskData, [batch, 1, maskSize, maskSize]),
-      has_mask_input: new Tensor("float32", new Float32Array(batch).fill(mask ? 1 : 0), [batch]),
+      point_coords: { type: "float32", ...coords },
+      point_labels: { type: "float32", ...labels },
+      mask_input: { type: "float32", data: maskData, dims: [batch, 1, maskSize, maskSize] },
+      has_mask_input: { type: "float32", data: new Float32Array(batch).fill(mask ? 1 : 0), dims: [batch] },
     };
   },
 };

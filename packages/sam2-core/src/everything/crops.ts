@@ -1,6 +1,6 @@
 /** Everything mode on an image that a predictor holds: its crops are encoded like images of their own. */
 import { Sam2Error } from "sam2-contract";
-import type { TransferableImage } from "../image/source.ts";
+import type { Picture } from "../image/picture.ts";
 import type { Predictor } from "../predictor/predictor.ts";
 import { type EverythingMask, type EverythingProgress, type PointDecoder, segmentEverything } from "./everything.ts";
 import type { EverythingOptions } from "./options.ts";
@@ -13,19 +13,18 @@ let crops = 0;
  * Segments everything in an image that was set.
  *
  * @param id the image
- * @param source the picture; null unless crops are asked for
+ * @param picture the image's picture, for crops; null unless they are asked for
  * @param onProgress called after each batch; if it throws or rejects, everything mode stops
  * @throws ImageReleasedError, InvalidImageError, InvalidPromptError
  */
 export async function segmentImage(
   predictor: Predictor,
   id: string,
-  source: TransferableImage | null,
+  picture: Picture | null,
   options: EverythingOptions,
   onProgress: (progress: EverythingProgress) => Promise<void>,
 ): Promise<EverythingMask[]> {
   const size = predictor.sizeOf(id);
-  const picture = source === null ? null : await predictor.decode(source);
   const open = async ([x0, y0, x1, y1]: BoxXYXY): Promise<PointDecoder> => {
     const [width, height] = [x1 - x0, y1 - y0];
     if (width === size.width && height === size.height) return pointDecoder(predictor, id, async () => undefined);
@@ -35,14 +34,14 @@ export async function segmentImage(
         "crops need the picture: expected an image from this segmenter's setImage",
       );
     const crop = `${id}/crop/${crops++}`;
-    await predictor.setImage(crop, await createImageBitmap(picture, x0, y0, width, height), () => undefined);
+    await predictor.setImage(
+      crop,
+      () => picture.crop(x0, y0, width, height),
+      () => undefined,
+    );
     return pointDecoder(predictor, crop, () => predictor.releaseImage(crop));
   };
-  try {
-    return await segmentEverything(size, options, open, onProgress);
-  } finally {
-    picture?.close();
-  }
+  return segmentEverything(size, options, open, onProgress);
 }
 
 /** Decodes points of an encoded image; each point is a separate object. */

@@ -1,14 +1,13 @@
 /** Encode once, decode many: one model, and the images that were encoded with it. */
 
 import { Sam2Error } from "sam2-contract";
-import { stretchOnGpu } from "../image/gpu-stretch.ts";
-import { decodeImage, readPixels, type TransferableImage } from "../image/source.ts";
-import { normalize, stretch } from "../image/stretch.ts";
+import type { Picture } from "../image/picture.ts";
+import { normalize } from "../image/stretch.ts";
 import { clampLogits } from "../mask/mask.ts";
 import { type RegionLimits, settleSmallRegions, toRegionLimits } from "../mask/regions.ts";
 import type { ModelSpec } from "../model/spec.ts";
 import { type SegmentPrompt, type Tensor, toModelPrompt } from "../prompt/prompt.ts";
-import type { DeviceInfo, Embedding, Sessions } from "../runtime/sessions.ts";
+import type { Embedding, Sessions } from "../runtime/sessions.ts";
 import { selectMasks } from "./select.ts";
 
 /** Milliseconds that encoding took, by part. */
@@ -77,8 +76,6 @@ export interface KeepOptions {
 export interface PredictorLimits {
   /** Bytes of all embeddings together; the least recently used make room first. */
   readonly embeddingBudget: number;
-  /** The most pixels of an image; see `decodeImage` for the default. */
-  readonly maxPixels?: number | undefined;
 }
 
 /** Holds one model's sessions and the images that were encoded with it. */
@@ -102,19 +99,16 @@ export class Predictor {
     this.#limits = limits;
   }
 
-  /** What runs where. May change when the GPU is lost. */
-  get device(): DeviceInfo {
-    return this.#sessions.device;
-  }
-
   /**
    * Encodes an image and keeps it as `id`; an image of the same id is replaced.
    *
    * `releaseImage` cancels it: steps that have not begun are skipped, and nothing is kept.
+   *
+   * @param decode gives the picture, which is closed here
    */
   async setImage(
     id: string,
-    source: TransferableImage,
+    decode: () => Promise<Picture>,
     onPhase: (phase: EncodePhase) => void,
     { isDisposable = false }: KeepOptions = {},
   ): Promise<EncodedImage> {
@@ -125,16 +119,16 @@ export class Predictor {
     try {
       onPhase("decode");
       const start = performance.now();
-      const bitmap = await this.decode(source);
+      const picture = await decode();
       const decoded = performance.now();
-      const { width, height } = bitmap;
+      const { width, height } = picture;
       let rgb: Uint8ClampedArray;
       try {
         signal.throwIfAborted();
         onPhase("preprocess");
-        rgb = await this.#stretched(bitmap);
+        rgb = await picture.stretched(this.spec.imageSize);
       } finally {
-        bitmap.close();
+        picture.close();
       }
       signal.throwIfAborted();
       const prepared = performance.now();
@@ -153,19 +147,6 @@ export class Predictor {
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
     }
-  }
-
-  /** Decodes a picture file, within the limit of pixels. @throws InvalidImageError */
-  decode(source: TransferableImage): Promise<ImageBitmap> {
-    return decodeImage(source, this.#limits.maxPixels);
-  }
-
-  /** Stretches on the GPU if the sessions run there and the picture fits, else on the CPU; the results are equal. */
-  async #stretched(bitmap: ImageBitmap): Promise<Uint8ClampedArray> {
-    const { imageSize } = this.spec;
-    const onGpu = this.#sessions.onGpu((device) => stretchOnGpu(device, bitmap, imageSize));
-    const rgb = await onGpu?.catch(() => null);
-    return rgb ?? stretch(readPixels(bitmap), imageSize);
   }
 
   /** Width and height of an image. @throws ImageReleasedError */

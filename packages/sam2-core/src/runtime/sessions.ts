@@ -1,0 +1,42 @@
+/** What the predictor needs of a runtime: sessions that encode images and decode prompts, on whatever device. */
+import type { ModelPrompt, Tensor } from "../prompt/prompt.ts";
+
+/** A tensor of a runtime, on the device that made it. */
+export interface DeviceTensor {
+  dispose(): void;
+}
+
+/** An encoded image; its tensors stay on the device that made them. */
+export interface Embedding {
+  readonly tensors: Readonly<Record<string, DeviceTensor>>;
+  readonly bytes: number;
+}
+
+/** The decoder's output for B objects: K masks each; if K is 4, the first is the single-mask token. */
+export interface Decoded {
+  readonly masks: Tensor;
+  readonly scores: Tensor;
+  readonly objectScores: Tensor;
+}
+
+/** Encoder and decoder of one model on one device. An embedding is of use only to the sessions that made it. */
+export interface Sessions {
+  /** Why the device is gone, or null while it is there. */
+  readonly lost: string | null;
+  /** Whether a run failed because the device was lost. */
+  wasLost(): Promise<boolean>;
+  /**
+   * Encodes a normalized image [3,S,S].
+   *
+   * @param signal checked when this call's turn comes; if it is aborted by then, nothing is encoded
+   */
+  encode(pixels: Float32Array, signal?: AbortSignal): Promise<Embedding>;
+  /** Decodes one batch of prompts against an encoded image. */
+  decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded>;
+  /** Reads an embedding's values. */
+  read(embedding: Embedding): Promise<Record<string, Float32Array>>;
+  /** Frees an embedding's memory. */
+  release(embedding: Embedding): Promise<void>;
+  /** Frees everything. Nothing may be called after this. */
+  dispose(): Promise<void>;
+}

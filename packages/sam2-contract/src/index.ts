@@ -11,6 +11,7 @@ export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "./error
 export {
   type AttentionForm,
   CONTRACT_VERSION,
+  DTYPES,
   type Dtype,
   type DynamicMultimask,
   FILE_NAMES,

@@ -13,8 +13,15 @@ export const IMAGE_STD: readonly number[] = [0.229, 0.224, 0.225];
 /** The names of a model's files. */
 export const FILE_NAMES = { encoder: "encoder.onnx", decoder: "decoder.onnx", manifest: "model.json" } as const;
 
-/** Precision of the stored weights. Arithmetic, inputs and outputs are float32 in both. */
-export type Dtype = "fp32" | "fp16";
+/**
+ * Precision of the stored weights. Inputs and outputs are float32 in all, and with `fp32` and `fp16` arithmetic is, too.
+ * With `int8` the trunk's matrix products are computed in whole numbers of eight bits: more than twice as fast on a
+ * CPU, a little less exact, and not meant for GPUs. Other matrices are stored in half.
+ */
+export type Dtype = (typeof DTYPES)[number];
+
+/** Every `Dtype`. */
+export const DTYPES = ["fp32", "fp16", "int8"] as const;
 
 /**
  * How attention is written: `decomposed` into plain operations, which are correct on every backend, or `fused`
@@ -200,7 +207,7 @@ export function readManifest(json: unknown, address: string): ModelManifest {
     },
     mean: model.channels("mean"),
     std: model.channels("std"),
-    dtype: model.oneOf("dtype", ["fp32", "fp16"]),
+    dtype: model.oneOf("dtype", DTYPES),
     attention: model.oneOf("attention", ["fused", "decomposed"]),
     parameters: model.whole("parameters", 1, Number.MAX_SAFE_INTEGER),
     files: { encoder: readFile(files, "encoder"), decoder: readFile(files, "decoder") },

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line of the exporter. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type AttentionForm, type Dtype, Sam2Error } from "sam2-contract";
+import { type AttentionForm, DTYPES, type Dtype, Sam2Error } from "sam2-contract";
 import { exportFolder } from "./node.ts";
 
 interface CliOptions {
@@ -25,7 +25,7 @@ const program = new Command("sam2-export")
   )
   .argument("<checkpoint-folder>")
   .requiredOption("--out <folder>", "where the model goes; other files in it stay")
-  .addOption(new Option("--dtype <dtype>", "stored precision").choices(["fp32", "fp16"]).default("fp32"))
+  .addOption(new Option("--dtype <dtype>", "precision; int8 is for CPUs").choices(DTYPES).default("fp32"))
   .addOption(
     new Option("--attention <form>", "form of the attention").choices(["fused", "decomposed"]).default("decomposed"),
   )

@@ -34,7 +34,7 @@ export interface ExportOptions {
   readonly id: string;
   /** Name of the checkpoint; the id by default. */
   readonly source?: string | undefined;
-  /** Stored precision of the weight matrices; `fp32` by default. */
+  /** Precision of the weight matrices; `fp32` by default. `int8` is for SAM 2's trunk, not for EdgeTAM's. */
   readonly dtype?: Dtype | undefined;
   /** Side of the model input in pixels, a multiple of 32; the checkpoint's own by default. */
   readonly imageSize?: number | undefined;
@@ -110,12 +110,19 @@ export async function exportModel(
   write: FileWriter,
 ): Promise<ModelManifest> {
   const config: Sam2Config = parseConfig(files.config, options.imageSize);
-  const checkpoint = new Checkpoint(await readTensors(files));
   const dtype = options.dtype ?? "fp32";
+  if (dtype === "int8" && config.trunk.kind !== "hiera") {
+    throw new Sam2Error(
+      "InvalidConfigError",
+      `dtype: int8 speeds up matrix products, of which a trunk of convolutions (${config.trunk.kind}) has none; expected fp32 or fp16`,
+    );
+  }
+  const checkpoint = new Checkpoint(await readTensors(files));
   const attention = options.attention ?? "decomposed";
-  const graphOptions: GraphOptions = { attention, storage: dtype === "fp16" ? "half" : "float" };
+  const graphOptions: GraphOptions = { attention, storage: dtype === "fp32" ? "float" : "half", products: "float" };
   // both graphs are built before anything is written, so that a missing tensor leaves no file behind
-  const encoder = buildImageEncoder(checkpoint, config, graphOptions);
+  const products = dtype === "int8" ? "int8" : "float";
+  const encoder = buildImageEncoder(checkpoint, config, { ...graphOptions, products });
   const decoder = buildMaskDecoder(checkpoint, config, graphOptions);
   const manifest: ModelManifest = {
     contract: CONTRACT_VERSION,

@@ -3,7 +3,7 @@
  * the graph is run. Sizes that are free at run time are strings ("B", "T").
  */
 import type { AttentionForm } from "sam2-contract";
-import { elements, type Linear, misfit, type Storage, type Weight } from "./weights.ts";
+import { elements, type Linear, misfit, quantized, type Storage, type Weight } from "./weights.ts";
 
 /** A size: known at export, or the name of a free one. */
 export type Dim = number | string;
@@ -35,7 +35,9 @@ export type Initializer =
 export interface GraphOptions {
   readonly attention: AttentionForm;
   /** Storage of the weight matrices. */
-  readonly storage: Storage;
+  readonly storage: "float" | "half";
+  /** Arithmetic of the linear layers over many rows. */
+  readonly products: "float" | "int8";
 }
 
 /** Options of a convolution. */
@@ -88,9 +90,9 @@ export class Graph {
     this.outputs.push(value);
   }
 
-  /** A float constant. Only matrices are stored in half, and only where the caller asked for it. */
+  /** A constant. Only matrices are stored in half, and only where the caller asked for it. */
   constant(weight: Weight, storage: Storage = "float"): Value {
-    const chosen = storage === "half" && weight.dims.length > 1 ? this.options.storage : "float";
+    const chosen = storage === "half" ? (weight.dims.length > 1 ? this.options.storage : "float") : storage;
     const key = `${weight.name}:[${weight.dims}]`;
     const known = this.#named.get(key);
     if (known) return known;
@@ -192,11 +194,19 @@ export class Graph {
     return this.node("MatMul", [left, right], [...batch, a.at(-2) as Dim, b.at(-1) as Dim]);
   }
 
-  /** A linear layer, `x` [n,in] → [n,out]. The weight [out,in] is stored as in the checkpoint. */
+  /**
+   * A linear layer, `x` [n,in] → [n,out]. The weight [out,in] is stored as in the checkpoint, or in int8 where the
+   * caller asked for that: then the runtime quantizes `x`, too, over the range that it finds in it.
+   */
   linear(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
     if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
       throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+    if (this.options.products === "int8") {
+      const { weight: whole, scale } = quantized(weight);
+      const operands = [x, this.constant(whole, "int8"), this.constant(scale), null, this.constant(bias)];
+      return this.node("DynamicQuantizeMatMul", operands, [x.dims[0] as Dim, outputs], {}, "com.microsoft");
+    }
     return this.node("Gemm", [x, this.matrix(weight), this.constant(bias)], [x.dims[0] as Dim, outputs], { transB: 1 });
   }
 

@@ -11,8 +11,8 @@ import { halvesOfFloats } from "./safetensors.ts";
 import { elements, misfit } from "./weights.ts";
 
 const IR_VERSION = 9;
-const ELEMENT_TYPE = { float: 1, int64: 7, half: 10 } as const;
-const ELEMENT_BYTES = { float: 4, int64: 8, half: 2 } as const;
+const ELEMENT_TYPE = { float: 1, int8: 3, int64: 7, half: 10 } as const;
+const ELEMENT_BYTES = { float: 4, int8: 1, int64: 8, half: 2 } as const;
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 /** Protobuf's limit for one file. Larger models would need ONNX's external data, which is not supported here. */
@@ -98,6 +98,7 @@ async function tensorBytes(item: Initializer): Promise<Uint8Array> {
     throw misfit(`${item.name} has ${values.length} values for [${item.weight.dims}]`);
   }
   if (item.storage === "float") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  if (item.storage === "int8") return new Uint8Array(Int8Array.from(values).buffer);
   const halves = halvesOfFloats(values);
   const lost = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
   if (lost >= 0) {

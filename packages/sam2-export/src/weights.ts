@@ -5,8 +5,8 @@
 import { Sam2Error } from "sam2-contract";
 import { readFloats, type TensorEntry } from "./safetensors.ts";
 
-/** How a weight is stored: `half` only where the graph tolerates it and the caller asked for fp16. */
-export type Storage = "float" | "half";
+/** How a weight is stored: `half` only where the graph tolerates it and the caller asked for it; `int8`: whole numbers. */
+export type Storage = "float" | "half" | "int8";
 
 /** A constant of the graph whose values are made on demand. */
 export interface Weight {
@@ -90,6 +90,40 @@ export function permuted(weight: Weight, order: readonly number[]): Weight {
 /** A matrix [rows,columns] transposed. */
 export function transposed(weight: Weight): Weight {
   return permuted(weight, [1, 0]);
+}
+
+/** A weight matrix in whole numbers of eight bits, and what each of its columns must be multiplied by. */
+export interface Quantized {
+  /** [inputs, outputs], whole numbers from −127 to 127. */
+  readonly weight: Weight;
+  /** [outputs] */
+  readonly scale: Weight;
+}
+
+/**
+ * Quantizes the weight [outputs, inputs] of a linear layer: every output has a scale of its own, by which its largest
+ * weight becomes 127.
+ */
+export function quantized(weight: Weight): Quantized {
+  const [outputs = 0, inputs = 0] = weight.dims;
+  const scalesOf = (values: Float32Array): Float32Array =>
+    Float32Array.from({ length: outputs }, (_, output) => {
+      let largest = 0;
+      for (let i = output * inputs; i < (output + 1) * inputs; i++) {
+        largest = Math.max(largest, Math.abs(values[i] as number));
+      }
+      // an output without weights needs no scale, but a scale of 0 would divide by it
+      return largest / 127 || 1;
+    });
+  const whole = computed(`${weight.name}.int8`, [outputs, inputs], async () => {
+    const values = await weight.load();
+    const scales = scalesOf(values);
+    return values.map((value, i) => Math.round(value / (scales[Math.floor(i / inputs)] as number)));
+  });
+  return {
+    weight: transposed(whole),
+    scale: computed(`${weight.name}.scale`, [outputs], async () => scalesOf(await weight.load())),
+  };
 }
 
 /** Weights of equal shape under one new leading axis. */

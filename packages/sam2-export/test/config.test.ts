@@ -183,7 +183,7 @@ test.each(["toy", "edgetam/repvit_m1"])("%s: any edit is read or refused by name
       try {
         const parsed = parseConfig(root.config);
         for (const build of [buildImageEncoder, buildMaskDecoder]) {
-          build(new AnyCheckpoint(), parsed, { attention: "decomposed", storage: "half" });
+          build(new AnyCheckpoint(), parsed, { attention: "decomposed", storage: "half", products: "float" });
         }
       } catch (error) {
         expect(error).toBeInstanceOf(Sam2Error);

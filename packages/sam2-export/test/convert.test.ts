@@ -198,12 +198,26 @@ test("a canary holds samples of every output, as the runtime answers them", asyn
   expect(new Set(canary?.iou_predictions?.values).size).toBe(4);
 });
 
-test("half precision halves the weights", async () => {
-  const [full, half] = [
-    await exportFolder(checkpoint(), out()),
-    await exportFolder(checkpoint(), out(), { dtype: "fp16" }),
-  ];
-  expect(half.files.encoder.bytes).toBeLessThan(0.75 * full.files.encoder.bytes);
+test.each([
+  { dtype: "fp16", encoder: 0.75, decoder: 0.75 },
+  { dtype: "int8", encoder: 0.55, decoder: 0.75 },
+] as const)("$dtype makes smaller files", async ({ dtype, encoder, decoder }) => {
+  const full = await exportFolder(checkpoint(), out());
+  const smaller = await exportFolder(checkpoint(), out(), { dtype });
+  expect(smaller.dtype).toBe(dtype);
+  expect(smaller.files.encoder.bytes).toBeLessThan(encoder * full.files.encoder.bytes);
+  expect(smaller.files.decoder.bytes).toBeLessThan(decoder * full.files.decoder.bytes);
+});
+
+test("int8 is refused for a trunk of convolutions, before anything is read or written", async () => {
+  const config = JSON.parse(await readFile(new URL("../../../models/sam2-mini/config.json", import.meta.url), "utf8"));
+  const write = async (): Promise<never> => {
+    throw new Error("written");
+  };
+  await expect(exportModel({ config, weights: [] }, { id: "x", dtype: "int8" }, write)).rejects.toMatchObject({
+    name: "InvalidConfigError",
+    message: expect.stringContaining("efficientnet-lite"),
+  });
 });
 
 test("tensors are read one at a time, when they are written", async () => {

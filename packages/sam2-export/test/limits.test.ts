@@ -50,7 +50,7 @@ const CONFIGS: [string, unknown][] = [
 
 test.each(CONFIGS)("%s", (_, json) => {
   const config = parseConfig(json);
-  const options = { attention: "decomposed", storage: "float" } as const;
+  const options = { attention: "decomposed", storage: "float", products: "float" } as const;
   for (const build of [buildImageEncoder, buildMaskDecoder]) {
     const graph = build(new AnyCheckpoint(), config, options);
     for (const { type, outputs } of graph.nodes) {

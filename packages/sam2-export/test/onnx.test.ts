@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { Graph, type GraphOptions } from "../src/graph.ts";
 import { serialize } from "../src/onnx.ts";
 
-const OPTIONS: GraphOptions = { attention: "decomposed", storage: "float" };
+const OPTIONS: GraphOptions = { attention: "decomposed", storage: "float", products: "float" };
 
 async function bytesOf(graph: Graph): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

@@ -39,6 +39,8 @@ const CASES: { fixture: string; expected?: string; size: number; options: Partia
   { fixture: "toy", size: 128, options: { attention: "decomposed" } },
   { fixture: "toy", size: 128, options: { attention: "fused" } },
   { fixture: "toy", size: 128, options: { dtype: "fp16" } },
+  { fixture: "toy", size: 128, options: { dtype: "int8" } },
+  { fixture: "toy", size: 128, options: { dtype: "int8", attention: "fused" } },
   { fixture: "toy", expected: "expected-160", size: 160, options: { imageSize: 160 } },
   { fixture: "toy-sharded", size: 96, options: {} },
   { fixture: "toy-sharded", size: 96, options: { attention: "fused" } },
@@ -57,6 +59,13 @@ const TRUNKS = [
   ...[1, 2, 3, 4].map((size) => `tf_efficientnet_lite${size}`),
 ];
 
+/** The largest error of an output, as a share of its largest value. */
+const LIMITS = {
+  fp32: { encoder: 1e-4, decoder: 1e-4 },
+  fp16: { encoder: 2e-2, decoder: 2e-2 },
+  int8: { encoder: 5e-2, decoder: 2e-2 },
+};
+
 const OUTPUTS = ["masks", "iou_predictions", "object_score_logits"] as const;
 const EMBEDDINGS = ["image_embed", "high_res_feats_0", "high_res_feats_1"] as const;
 
@@ -66,7 +75,7 @@ describe.each(Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[])("%s", (runtime
     let expected: Map<string, Numbers>;
     let encode: Run;
     let decode: Run;
-    const limit = options.dtype === "fp16" ? 2e-2 : 1e-4;
+    const limit = LIMITS[options.dtype ?? "fp32"];
     const wanted = (name: string): Numbers => expected.get(name) as Numbers;
 
     beforeAll(async () => {
@@ -83,7 +92,9 @@ describe.each(Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[])("%s", (runtime
     test("encoder", async () => {
       const outputs = await encode({ image: wave([1, 3, size, size], 0.0137, 1.8) });
       for (const name of EMBEDDINGS) {
-        expect(relativeError(outputs[name]?.data as Float32Array, wanted(name).data), name).toBeLessThanOrEqual(limit);
+        expect(relativeError(outputs[name]?.data as Float32Array, wanted(name).data), name).toBeLessThanOrEqual(
+          limit.encoder,
+        );
       }
     });
 
@@ -102,7 +113,7 @@ describe.each(Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[])("%s", (runtime
       });
       for (const name of OUTPUTS) {
         const error = relativeError(outputs[name]?.data as Float32Array, input(name).data, scaleOf(expected, name));
-        expect(error, name).toBeLessThanOrEqual(limit);
+        expect(error, name).toBeLessThanOrEqual(limit.decoder);
       }
       const logits = outputs.masks?.data as Float32Array;
       expect(maskIou(logits, input("masks").data)).toBeGreaterThanOrEqual(0.995);

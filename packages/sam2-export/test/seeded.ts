@@ -54,7 +54,7 @@ export function seededWeights(config: unknown): Uint8Array {
   const checkpoint = new AnyCheckpoint();
   const parsed = parseConfig(config);
   for (const build of [buildImageEncoder, buildMaskDecoder]) {
-    build(checkpoint, parsed, { attention: "decomposed", storage: "float" });
+    build(checkpoint, parsed, { attention: "decomposed", storage: "float", products: "float" });
   }
   let end = 0;
   const entries = [...checkpoint.asked].map(([name, shape]) => {

@@ -17,8 +17,8 @@ import { attention } from "../attention.ts";
 import { type Graph, MAX_TENSOR_BYTES, type Value } from "../graph.ts";
 import {
   type Checkpoint,
-  computed,
   type Linear,
+  permuted,
   product,
   reshaped,
   rows,
@@ -207,81 +207,35 @@ function attentionBlock(
   return { ...attended, value: graph.add(summed, mlp) };
 }
 
-/** The position embedding for a grid, in the arrangement of the first stage: [grid², channels]. */
-function positionEmbedding(checkpoint: Checkpoint, hiera: HieraConfig, prefix: string, grid: number): Weight {
+/**
+ * The position embedding for a grid, in the arrangement of the first stage: [windows, windows, window, window, channels].
+ *
+ * It is one pattern stretched over the image, plus another repeated in every window. All of it is constant: the runtime
+ * computes it once, when it opens the file, which is 25 MB smaller for it at 1024 pixels.
+ */
+function positionEmbedding(
+  graph: Graph,
+  checkpoint: Checkpoint,
+  hiera: HieraConfig,
+  prefix: string,
+  grid: number,
+): Value {
   const channels = hiera.widths[0] as number;
   const window = hiera.windows[0] as number;
+  const count = grid / window;
   const [height, width] = hiera.backgroundSize;
-  const background = checkpoint.get(`${prefix}.pos_embed`, [1, channels, height, width]);
+  const background = graph.constant(checkpoint.get(`${prefix}.pos_embed`, [1, channels, height, width]));
   const local = checkpoint.get(`${prefix}.pos_embed_window`, [1, channels, window, window]);
-  return computed("position_embedding", [grid * grid, channels], async () => {
-    const stretched = resizeBicubic(await background.load(), channels, height, width, grid);
-    const tile = await local.load();
-    const result = new Float32Array(grid * grid * channels);
-    let row = 0;
-    for (let top = 0; top < grid; top += window) {
-      for (let left = 0; left < grid; left += window) {
-        for (let i = 0; i < window; i++) {
-          for (let j = 0; j < window; j++, row++) {
-            for (let c = 0; c < channels; c++) {
-              result[row * channels + c] =
-                (stretched[(c * grid + top + i) * grid + left + j] as number) +
-                (tile[(c * window + i) * window + j] as number);
-            }
-          }
-        }
-      }
-    }
-    return result;
+  const size = graph.integers([1, channels, grid, grid]);
+  // as PyTorch's interpolate(mode="bicubic", align_corners=False)
+  const stretched = graph.node("Resize", [background, null, null, size], [1, channels, grid, grid], {
+    mode: "cubic",
+    cubic_coeff_a: { float: -0.75 },
+    coordinate_transformation_mode: "half_pixel",
   });
-}
-
-/**
- * Bicubic resize of [channels,height,width] to [channels,size,size] as PyTorch's
- * `interpolate(mode="bicubic", align_corners=False)`: Keys' kernel with a = −0.75, edges repeated.
- */
-export function resizeBicubic(
-  source: Float32Array,
-  channels: number,
-  height: number,
-  width: number,
-  size: number,
-): Float32Array {
-  const taps = (from: number): { index: number[]; weight: number[] }[] =>
-    Array.from({ length: size }, (_, position) => {
-      const center = ((position + 0.5) * from) / size - 0.5;
-      const base = Math.floor(center);
-      const t = center - base;
-      const index = [-1, 0, 1, 2].map((step) => Math.min(Math.max(base + step, 0), from - 1));
-      return { index, weight: [1 + t, t, 1 - t, 2 - t].map(keysKernel) };
-    });
-  const [vertical, horizontal] = [taps(height), taps(width)];
-  const result = new Float32Array(channels * size * size);
-  const line = new Float64Array(width);
-  for (let c = 0; c < channels; c++) {
-    for (const [y, { index, weight }] of vertical.entries()) {
-      for (let x = 0; x < width; x++) {
-        line[x] = index.reduce(
-          (total, i, tap) => total + (weight[tap] as number) * (source[(c * height + i) * width + x] as number),
-          0,
-        );
-      }
-      for (const [x, across] of horizontal.entries()) {
-        result[(c * size + y) * size + x] = across.index.reduce(
-          (total, i, tap) => total + (across.weight[tap] as number) * (line[i] as number),
-          0,
-        );
-      }
-    }
-  }
-  return result;
-}
-
-function keysKernel(distance: number): number {
-  const a = -0.75;
-  return distance <= 1
-    ? ((a + 2) * distance - (a + 3)) * distance * distance + 1
-    : ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a;
+  const windows = graph.reshape(stretched, [channels, count, window, count, window]);
+  const tile = permuted(reshaped(local, [channels, window, window]), [1, 2, 0]);
+  return graph.add(graph.transpose(windows, [1, 3, 2, 4, 0]), graph.constant(tile));
 }
 
 /** Patches of the image as tokens, grouped by the windows of the first stage. */
@@ -308,9 +262,8 @@ function patchEmbedding(
   }
   const count = grid / window;
   const windows = graph.transpose(graph.reshape(patches, [channels, count, window, count, window]), [1, 3, 2, 4, 0]);
-  const rowsOfWindows = graph.reshape(windows, [grid * grid, channels]);
-  const position = graph.constant(positionEmbedding(checkpoint, hiera, prefix, grid), "half");
-  return { value: graph.add(rowsOfWindows, position), grid, window };
+  const positioned = graph.add(windows, positionEmbedding(graph, checkpoint, hiera, prefix, grid));
+  return { value: graph.reshape(positioned, [grid * grid, channels]), grid, window };
 }
 
 /** Tokens as a level of the pyramid. They are put into raster order after the projection, which makes them fewer. */

@@ -52,7 +52,7 @@ function floats(values: number[], dims: number[]): native.Tensor {
 const LARGE = { m: 4096, k: 768, n: 3072 };
 
 async function largeMatMul(): Promise<Uint8Array> {
-  const graph = new Graph("matmul", { attention: "decomposed", storage: "float" });
+  const graph = new Graph("matmul", { attention: "decomposed", storage: "float", products: "float" });
   const { m, k, n } = LARGE;
   const weight = {
     name: "weight",

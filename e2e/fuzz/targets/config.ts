@@ -29,7 +29,7 @@ const config: Target = {
     const parsed = parseConfig(jsonOf(bytes));
     const checkpoint = new AnyCheckpoint();
     for (const build of [buildImageEncoder, buildMaskDecoder]) {
-      const graph = build(checkpoint, parsed, { attention: "decomposed", storage: "float" });
+      const graph = build(checkpoint, parsed, { attention: "decomposed", storage: "float", products: "float" });
       for (const { type, outputs } of graph.nodes) {
         for (const { dims } of outputs) {
           const sized = dims.every((dim) => typeof dim === "string" || (Number.isSafeInteger(dim) && dim > 0));

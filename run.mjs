@@ -105,6 +105,7 @@ const PUBLISHED = [
   "packages/sam2-export",
   "packages/sam2-web",
   "packages/sam2-hosted",
+  "packages/sam2-canvas",
   "models/sam2-mini",
 ];
 

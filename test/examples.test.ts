@@ -10,6 +10,7 @@ const FOLDER = join(ROOT, ".cache", "examples");
 
 /** What examples may use without making it first. */
 const GIVEN = `
+import type { PictureView } from "sam2-canvas";
 import type { Mask, SegmentResult, Segmenter, SegmenterImage } from "sam2-web";
 declare global {
   /** A picture or a checkpoint that the user chose. */
@@ -24,6 +25,7 @@ declare global {
   const segmenter: Segmenter;
   const image: SegmenterImage;
   const result: SegmentResult;
+  const view: PictureView;
 }`;
 
 /** An entry point of a published package: what users import, under which name. */

@@ -2,7 +2,7 @@
 
 /** Rooms of a package's src, in the order of the data: each imports from those before it. */
 const ROOMS = {
-  "sam2-core": ["model", "image", "prompt", "runtime", "mask", "predictor", "everything"],
+  "sam2-core": ["model", "image", "prompt", "runtime", "mask", "predictor", "detail", "everything"],
   "sam2-web": ["storage", "model", "image", "runtime", "mask", "predictor", "worker", "page"],
 };
 

@@ -7,6 +7,9 @@
  *
  * @module
  */
+export { type CloseUp, closeUpMask, pasteCloseUp } from "./detail/carry.ts";
+export type { Region } from "./detail/region.ts";
+export { type Detail, type DetailedPrediction, readDetail, SecondLooks } from "./detail/second-look.ts";
 export { segmentImage } from "./everything/crops.ts";
 export { type CrossingProgress, type MaskList, MaskReceiver, MaskSender } from "./everything/crossing.ts";
 export type { EverythingMask, EverythingProgress } from "./everything/everything.ts";

@@ -16,7 +16,9 @@
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "sam2-contract";
 export {
   type BoxXYWH,
+  type CloseUp,
   compressRuns,
+  type Detail,
   decodeRle,
   type EncodePhase,
   type EncodeTimings,
@@ -37,6 +39,7 @@ export {
   type Polygon,
   type PolygonOptions,
   polygonsToPath,
+  type Region,
   type Ring,
   type Rle,
   readImageHeader,

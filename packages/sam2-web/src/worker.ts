@@ -3,12 +3,14 @@ import * as Comlink from "comlink";
 import { Sam2Error } from "sam2-contract";
 import {
   type CrossingProgress,
+  type Detail,
+  type DetailedPrediction,
   type EncodedImage,
   type EncodePhase,
   type EverythingOptions,
   type MaskList,
   MaskSender,
-  type Prediction,
+  type Picture,
   type SegmentPrompt,
   segmentImage,
 } from "sam2-core";
@@ -50,13 +52,27 @@ const api = {
     onPhase: (phase: EncodePhase) => void,
   ): Promise<EncodedImage> => opened().setImage(id, source, onPhase, { isDisposable }),
 
-  async predict(id: string, prompt: SegmentPrompt): Promise<Prediction> {
-    const prediction = await opened().predictor.predict(id, prompt);
-    const { logits, settled, scores, objectScores } = prediction;
-    const tensors = new Set([logits, settled, scores, objectScores]);
+  /**
+   * @param pictureOf gives the image's picture for a second look, and rejects if the caller has gone; null where `detail`
+   *   asks for none
+   */
+  async predict(
+    id: string,
+    prompt: SegmentPrompt,
+    detail: Detail,
+    pictureOf: (() => Promise<TransferableImage>) | null,
+  ): Promise<DetailedPrediction> {
+    const { looks, decode } = opened();
+    const openPicture = async (): Promise<Picture> => decode(await (pictureOf as () => Promise<TransferableImage>)());
+    const prediction = await looks
+      .predict(id, prompt, detail, openPicture)
+      .finally(() => (pictureOf as Comlink.ProxyMethods | null)?.[Comlink.releaseProxy]());
+    const { logits, settled, scores, objectScores, closeUps } = prediction;
+    const arrays = new Set([logits, settled, scores, objectScores].map(({ data }) => data));
+    for (const closeUp of closeUps) if (closeUp) arrays.add(closeUp.logits);
     return Comlink.transfer(
       prediction,
-      Array.from(tensors, ({ data }) => data.buffer),
+      Array.from(arrays, ({ buffer }) => buffer),
     );
   },
 
@@ -86,7 +102,7 @@ const api = {
     }
   },
 
-  releaseImage: (id: string): Promise<void> => opened().predictor.releaseImage(id),
+  releaseImage: (id: string): Promise<void> => opened().releaseImage(id),
 
   listCached: (): Promise<CachedModel[]> => listCached(),
   deleteCached: (id?: string): Promise<void> => deleteCached(id),

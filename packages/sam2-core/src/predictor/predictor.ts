@@ -6,7 +6,13 @@ import { normalize } from "../image/stretch.ts";
 import { clampLogits } from "../mask/mask.ts";
 import { type RegionLimits, settleSmallRegions, toRegionLimits } from "../mask/regions.ts";
 import type { ModelSpec } from "../model/spec.ts";
-import { type SegmentPrompt, type Tensor, toModelPrompt } from "../prompt/prompt.ts";
+import {
+  type ModelPrompt,
+  type PromptSpace,
+  type SegmentPrompt,
+  type Tensor,
+  toModelPrompt,
+} from "../prompt/prompt.ts";
 import type { Embedding, Sessions } from "../runtime/sessions.ts";
 import { selectMasks } from "./select.ts";
 
@@ -166,11 +172,21 @@ export class Predictor {
 
   /** Like `predict`, but the logits are not clamped and small regions are kept: for everything mode. */
   async predictUnclamped(id: string, prompt: SegmentPrompt): Promise<Omit<Prediction, "settled" | "decode">> {
+    return this.answer(id, toModelPrompt(prompt, this.spaceOf(id)));
+  }
+
+  /** The sizes by which a prompt for an image is read. @throws ImageReleasedError */
+  spaceOf(id: string): PromptSpace {
+    const { width, height } = this.#kept(id);
+    const { imageSize, maskSize } = this.spec;
+    return { width, height, imageSize, maskSize };
+  }
+
+  /** Like `predictUnclamped`, for a prompt in the model's own terms. */
+  async answer(id: string, modelPrompt: ModelPrompt): Promise<Omit<Prediction, "settled" | "decode">> {
     const kept = this.#kept(id);
     this.#images.delete(id);
     this.#images.set(id, kept);
-    const { imageSize, maskSize } = this.spec;
-    const modelPrompt = toModelPrompt(prompt, { width: kept.width, height: kept.height, imageSize, maskSize });
     const decoded = await this.#onGoodSessions(async () => {
       while (kept.encoding?.sessions !== this.#sessions) await this.#encodeAgain(id, kept);
       return kept.encoding.sessions.decode(kept.encoding.embedding, modelPrompt);

@@ -1,5 +1,5 @@
 /** Options of the segmenter's calls. */
-import type { EncodePhase, EverythingOptions, EverythingProgress } from "sam2-core";
+import type { Detail, EncodePhase, EverythingOptions, EverythingProgress } from "sam2-core";
 import type { ModelSource } from "../model/source.ts";
 import type { OpenProgress } from "../predictor/open.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
@@ -63,6 +63,14 @@ export interface SegmentOptions extends CallOptions {
    * yet; those reject with an AbortError. At most one of them is in the worker at a time.
    */
   readonly supersede?: boolean | undefined;
+  /**
+   * A second look at small things: the surroundings of the best mask are encoded at the model's full size, and the
+   * mask is drawn again at the picture's own resolution. It costs one more encoding; further prompts at the same
+   * place use the same one. `auto` does it where the object is small enough for it to pay, `always` for every object;
+   * `off` is the default. A second mask that seems worse is not taken: see `SegmentResult.closeUps`. Draft encodings
+   * are not looked at close up. Like crops, it needs the picture that was given to `setImage`.
+   */
+  readonly detail?: Detail | undefined;
 }
 
 /** Options of `segmentEverything`: the algorithm's own, and those of a call. */

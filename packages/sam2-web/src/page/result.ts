@@ -1,13 +1,22 @@
 /** The answer to a prompt, on the page's side. */
 import { Sam2Error } from "sam2-contract";
-import { type Mask, type Prediction, resizeLogits, resizeMask, type Tensor } from "sam2-core";
+import {
+  type CloseUp,
+  closeUpMask,
+  type DetailedPrediction,
+  type Mask,
+  pasteCloseUp,
+  resizeLogits,
+  resizeMask,
+  type Tensor,
+} from "sam2-core";
 
 /** The encoding that an answer came from: the quick draft, or the full model's. */
 export type Quality = "draft" | "full";
 
 /** What a result is made from. @internal */
 export interface ResultParts {
-  readonly prediction: Prediction;
+  readonly prediction: DetailedPrediction;
   readonly width: number;
   readonly height: number;
   readonly returnLogits: boolean;
@@ -28,6 +37,11 @@ export class SegmentResult {
   readonly settledLogits: Tensor;
   /** Whether there is an object at all, as logits [B,1]. */
   readonly objectScores: Tensor;
+  /**
+   * What the second look found of each object, [B]: its best mask, closer. Null where `SegmentOptions.detail` asked for no
+   * second look, or where it was no better than the first.
+   */
+  readonly closeUps: readonly (CloseUp | null)[];
   /** Pixels of the image and of full-size masks. */
   readonly width: number;
   /** Pixels of the image and of full-size masks. */
@@ -46,6 +60,7 @@ export class SegmentResult {
     this.logits = prediction.logits;
     this.settledLogits = prediction.settled;
     this.objectScores = prediction.objectScores;
+    this.closeUps = prediction.closeUps;
     this.decodeTime = prediction.decode;
     this.width = width;
     this.height = height;
@@ -68,7 +83,17 @@ export class SegmentResult {
 
   /** One mask of full size; the best of the first object by default. */
   mask(index = 0, object = 0): Mask {
-    return resizeMask(...this.#plane(object, index), this.width, this.height);
+    const plane = this.#plane(object, index);
+    const closeUp = index === 0 ? this.closeUps[object] : null;
+    if (closeUp) return closeUpMask(closeUp, this.width, this.height);
+    return resizeMask(...plane, this.width, this.height);
+  }
+
+  #fullLogits(index: number, object: number): Float32Array {
+    const full = resizeLogits(...this.#plane(object, index), this.width, this.height);
+    const closeUp = index === 0 ? this.closeUps[object] : null;
+    if (closeUp) pasteCloseUp(full, this.width, closeUp);
+    return full;
   }
 
   /** One mask's low-resolution logits [1,1,S/4,S/4], to be given back as `mask_input`. */
@@ -85,9 +110,8 @@ export class SegmentResult {
     const size = width * height;
     const data = new (this.returnLogits ? Float32Array : Uint8Array)(batch * count * size);
     for (let at = 0; at < batch * count; at++) {
-      const plane = this.#plane(Math.floor(at / count), at % count);
-      const full = this.returnLogits ? resizeLogits(...plane, width, height) : resizeMask(...plane, width, height).data;
-      data.set(full, at * size);
+      const [object, index] = [Math.floor(at / count), at % count];
+      data.set(this.returnLogits ? this.#fullLogits(index, object) : this.mask(index, object).data, at * size);
     }
     this.#masks = { data, dims: [batch, count, height, width] };
     return this.#masks;

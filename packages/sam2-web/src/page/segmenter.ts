@@ -6,6 +6,7 @@ import {
   MaskReceiver,
   type ModelSpec,
   type NumbersLike,
+  readDetail,
   resizeLogits,
   type SegmentPrompt,
   type Tensor,
@@ -103,6 +104,7 @@ export class Segmenter {
    */
   async segment(request: SegmentRequest, options: SegmentOptions = {}): Promise<SegmentResult> {
     const { image: source, ...prompt } = request;
+    const detail = readDetail(options.detail ?? "off");
     const hover = options.supersede ? this.#hover : null;
     const signal = hover ? hover.begin(options.signal) : options.signal;
     signal?.throwIfAborted();
@@ -112,7 +114,11 @@ export class Segmenter {
         const { id, width, height, quality } = image;
         const connection = (quality === "draft" && draft) || main;
         const mask_input = draft ? fitted(prompt.mask_input, connection.opened.spec.maskSize) : prompt.mask_input;
-        const prediction = await connection.call((remote) => remote.predict(id, { ...prompt, mask_input }));
+        const looks = quality === "draft" ? "off" : detail;
+        const pictureOf = looks === "off" ? null : Comlink.proxy(() => this.#images.pictureOf(image, wanted));
+        const prediction = await connection.call((remote) =>
+          remote.predict(id, { ...prompt, mask_input }, looks, pictureOf),
+        );
         return new SegmentResult({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
       };
       return hover ? hover.run(wanted, predict) : predict();

@@ -7,6 +7,7 @@ import {
   type ModelSpec,
   type Picture,
   Predictor,
+  SecondLooks,
   type Sessions,
 } from "sam2-core";
 import { BitmapPicture } from "../image/bitmap.ts";
@@ -51,6 +52,7 @@ type Decode = (source: TransferableImage) => Promise<Picture>;
 /** An open model. Its first encoding is timed, so that later sessions know whether a draft is worth it. */
 export class OpenModel {
   readonly predictor: Predictor;
+  readonly looks: SecondLooks;
   readonly opened: Opened;
   /** Decodes a picture, within the limit of pixels. @throws InvalidImageError */
   readonly decode: Decode;
@@ -66,6 +68,7 @@ export class OpenModel {
     timeKey: string | null;
   }) {
     this.predictor = parts.predictor;
+    this.looks = new SecondLooks(parts.predictor);
     this.opened = parts.opened;
     this.decode = parts.decode;
     this.#device = parts.device;
@@ -88,6 +91,12 @@ export class OpenModel {
     if (this.#unmeasured) await keepNote(this.#unmeasured, encoded.timings.encode);
     this.#unmeasured = null;
     return encoded;
+  }
+
+  /** Frees an image and the parts of it that were looked at close up. */
+  async releaseImage(id: string): Promise<void> {
+    await this.predictor.releaseImage(id);
+    await this.looks.release(id);
   }
 }
 

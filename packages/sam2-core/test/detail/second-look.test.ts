@@ -1,0 +1,272 @@
+/** A second look, with a model that finds what is bright: what it sees, keeps, drops and frees. */
+import { expect, test } from "vitest";
+import { type CloseUp, closeUpMask } from "../../src/detail/carry.ts";
+import { type Detail, SecondLooks } from "../../src/detail/second-look.ts";
+import type { Picture } from "../../src/image/picture.ts";
+import { type Pixels, stretch } from "../../src/image/stretch.ts";
+import { type Mask, maskIou, resizeMask } from "../../src/mask/mask.ts";
+import { Predictor } from "../../src/predictor/predictor.ts";
+import type { ModelPrompt } from "../../src/prompt/prompt.ts";
+import type { Decoded, Embedding, Sessions } from "../../src/runtime/sessions.ts";
+
+const SIZE = 128;
+const CELLS = SIZE / 4;
+const SPEC = {
+  id: "bright",
+  imageSize: SIZE,
+  maskSize: CELLS,
+  mean: [0.5, 0.5, 0.5],
+  std: [1, 1, 1],
+  dynamicMultimask: { enabled: false, stabilityDelta: 0.05, stabilityThreshold: 0.98 },
+};
+
+interface Seen extends Embedding {
+  /** Logits [CELLS,CELLS]: over 0 where the picture is bright. */
+  readonly bright: Float32Array;
+}
+
+/** Every mask is what is bright; the scores, and what was asked, are the test's. */
+class BrightSessions implements Sessions {
+  readonly lost = null;
+  encoded = 0;
+  held = 0;
+  readonly asked: ModelPrompt[] = [];
+  score = (_: number): number => 0.8;
+  flip = (_: number): number => 1;
+
+  async encode(pixels: Float32Array, signal?: AbortSignal): Promise<Seen> {
+    signal?.throwIfAborted();
+    this.encoded++;
+    this.held++;
+    const bright = new Float32Array(CELLS * CELLS);
+    for (let y = 0; y < SIZE; y++) {
+      for (let x = 0; x < SIZE; x++) {
+        const cell = (y >> 2) * CELLS + (x >> 2);
+        bright[cell] = (bright[cell] as number) + (pixels[y * SIZE + x] as number);
+      }
+    }
+    return { tensors: {}, bytes: 10, bright };
+  }
+
+  async decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded> {
+    this.asked.push(prompt);
+    const [batch = 0] = prompt.coords.dims;
+    const look = this.asked.length;
+    const plane = (embedding as Seen).bright.map((value) => value * this.flip(look));
+    const masks = new Float32Array(batch * 4 * plane.length);
+    for (let i = 0; i < batch * 4; i++) masks.set(plane, i * plane.length);
+    return {
+      masks: { data: masks, dims: [batch, 4, CELLS, CELLS] },
+      scores: { data: new Float32Array(batch * 4).fill(this.score(look)), dims: [batch, 4] },
+      objectScores: { data: new Float32Array(batch), dims: [batch, 1] },
+    };
+  }
+
+  async release(): Promise<void> {
+    this.held--;
+  }
+
+  async wasLost(): Promise<boolean> {
+    return false;
+  }
+
+  async read(): Promise<Record<string, Float32Array>> {
+    return {};
+  }
+
+  async dispose(): Promise<void> {}
+}
+
+let open = 0;
+
+function pictureOf({ data, width, height }: Pixels): Picture {
+  open++;
+  return {
+    width,
+    height,
+    stretched: async (size) => stretch({ data, width, height }, size),
+    crop: async (left, top, wide, high) => {
+      const part = new Uint8ClampedArray(4 * wide * high);
+      for (let y = 0; y < high; y++) {
+        const from = 4 * ((top + y) * width + left);
+        part.set(data.subarray(from, from + 4 * wide), 4 * y * wide);
+      }
+      return pictureOf({ data: part, width: wide, height: high });
+    },
+    close: () => open--,
+  };
+}
+
+/** A bright disc on black, and the disc as a mask. */
+function disc(width: number, height: number, x0: number, y0: number, radius: number): { pixels: Pixels; truth: Mask } {
+  const truth = new Uint8Array(width * height);
+  for (let at = 0; at < truth.length; at++) {
+    truth[at] = Number(((at % width) + 0.5 - x0) ** 2 + (Math.floor(at / width) + 0.5 - y0) ** 2 < radius ** 2);
+  }
+  const data = new Uint8ClampedArray(4 * truth.length);
+  for (const [at, inside] of truth.entries()) data.fill(255 * inside, 4 * at, 4 * at + 4);
+  return { pixels: { data, width, height }, truth: { data: truth, width, height } };
+}
+
+async function looking(pixels: Pixels, budget = 1000) {
+  const sessions = new BrightSessions();
+  const predictor = new Predictor(SPEC, sessions, async () => sessions, { embeddingBudget: budget });
+  const looks = new SecondLooks(predictor);
+  await predictor.setImage(
+    "a",
+    async () => pictureOf(pixels),
+    () => undefined,
+  );
+  const click = (x: number, y: number, detail: Detail, more: object = {}) =>
+    looks.predict("a", { point_coords: [[x, y]], point_labels: [1], ...more }, detail, async () => pictureOf(pixels));
+  return { sessions, predictor, looks, click };
+}
+
+test.each([
+  ["in the middle", 400, 300, 210, 140, 17],
+  ["at the left edge", 400, 300, 6, 150, 14],
+  ["in the corner", 400, 300, 390, 290, 20],
+  ["in a tall picture", 150, 600, 80, 200, 12],
+])("a small thing %s is drawn as the picture has it", async (_, width, height, x, y, radius) => {
+  const { pixels, truth } = disc(width, height, x, y, radius);
+  const { click } = await looking(pixels);
+  const first = await click(x, y, "off");
+  expect(first.closeUps).toEqual([null]);
+  const coarse = resizeMask(first.logits.data.subarray(0, CELLS * CELLS), CELLS, width, height);
+  const second = await click(x, y, "auto");
+  const fine = closeUpMask(second.closeUps[0] as CloseUp, width, height);
+  expect(maskIou(fine, truth)).toBeGreaterThan(0.9);
+  expect(maskIou(fine, truth)).toBeGreaterThan(maskIou(coarse, truth) + 0.03);
+  expect(open).toBe(0);
+});
+
+test.each([
+  ["off", 12, null],
+  ["auto", 12, "looked"],
+  ["auto", 130, null],
+  ["always", 130, "looked"],
+] as const)("%s, radius %i of 400×300: %s", async (detail, radius, expected) => {
+  const { sessions, click } = await looking(disc(400, 300, 200, 150, radius).pixels);
+  const { closeUps } = await click(200, 150, detail);
+  expect(closeUps[0] === null ? null : "looked").toBe(expected);
+  expect(sessions.encoded).toBe(expected === null ? 1 : 2);
+});
+
+test("prompts are carried over exactly; a click outside the region is left out", async () => {
+  const { sessions, click } = await looking(disc(400, 300, 100, 60, 10).pixels);
+  const prompt = {
+    point_coords: [
+      [104, 57],
+      [92, 66],
+      [350, 20],
+    ],
+    point_labels: [1, 0, 0],
+    box: [88, 50, 112, 70],
+  };
+  const { closeUps } = await click(0, 0, "always", prompt);
+  const [left, top, right, bottom] = (closeUps[0] as CloseUp).region;
+  const { coords, labels, mask, multimask } = sessions.asked[1] as ModelPrompt;
+  const back = Array.from({ length: 4 }, (_, i) => [
+    left + ((coords.data[2 * i] as number) * (right - left)) / SIZE,
+    top + ((coords.data[2 * i + 1] as number) * (bottom - top)) / SIZE,
+  ]);
+  for (const [i, point] of [
+    [88, 50],
+    [112, 70],
+    [104, 57],
+    [92, 66],
+  ].entries()) {
+    expect(back[i]?.[0]).toBeCloseTo(point[0] as number, 3);
+    expect(back[i]?.[1]).toBeCloseTo(point[1] as number, 3);
+  }
+  expect(Array.from(labels.data)).toEqual([2, 3, 1, 0]);
+  expect(multimask).toBe(false);
+  // the first mask, close up: on the object in the middle of the region, not at its corners
+  const at = (row: number, column: number): number => mask?.data[row * CELLS + column] as number;
+  expect(at(CELLS / 2, CELLS / 2)).toBeGreaterThan(0);
+  for (const corner of [at(0, 0), at(0, CELLS - 1), at(CELLS - 1, 0)]) expect(corner).toBeLessThan(0);
+});
+
+test("`logits` and the score are the second look's, so that the next prompt goes on from there", async () => {
+  const { sessions, click } = await looking(disc(400, 300, 200, 150, 40).pixels);
+  sessions.score = (look) => (look === 2 ? 0.9 : 0.7);
+  const { scores, logits, settled, closeUps } = await click(200, 150, "always");
+  expect(scores.data[0]).toBeCloseTo(0.9);
+  expect(settled).toBe(logits);
+  const { region, logits: inside } = closeUps[0] as CloseUp;
+  const cell = (x: number, y: number): number =>
+    logits.data[Math.floor((y * CELLS) / 300) * CELLS + Math.floor((x * CELLS) / 400)] as number;
+  expect(cell(200, 150)).toBeCloseTo(inside[(CELLS / 2) * CELLS + CELLS / 2] as number, 0);
+  expect(cell(region[0] - 30, 150)).toBeLessThan(0);
+});
+
+test.each([
+  ["says that it is worse", { score: (look: number) => (look === 2 ? 0.4 : 0.8) }],
+  ["finds something else", { flip: (look: number) => (look === 2 ? -1 : 1) }],
+])("a second look that %s is not taken", async (_, { score, flip }: Partial<BrightSessions>) => {
+  const { sessions, click } = await looking(disc(400, 300, 200, 150, 15).pixels);
+  const before = await click(200, 150, "off");
+  sessions.asked.length = 0;
+  Object.assign(sessions, { score: score ?? sessions.score, flip: flip ?? sessions.flip });
+  const after = await click(200, 150, "always");
+  expect(sessions.asked).toHaveLength(2);
+  expect(after.closeUps).toEqual([null]);
+  expect(after.logits).toEqual(before.logits);
+});
+
+test("the next click at the same place costs a decode; elsewhere another region is encoded, and four are kept", async () => {
+  const { sessions, looks, predictor, click } = await looking(disc(400, 300, 200, 150, 15).pixels);
+  await click(200, 150, "always");
+  await click(205, 147, "always");
+  expect(sessions.encoded).toBe(2);
+  for (const x of [20, 60, 340, 380, 10]) await click(x, 20, "always");
+  expect(sessions.held).toBe(5);
+  await predictor.releaseImage("a");
+  await looks.release("a");
+  expect(sessions.held).toBe(0);
+});
+
+test("a region that made room for other images is encoded again", async () => {
+  const { sessions, predictor, click } = await looking(disc(400, 300, 200, 150, 15).pixels, 10);
+  await click(200, 150, "always");
+  await click(200, 150, "always");
+  // the image, its region, and both once more
+  expect(sessions.encoded).toBe(4);
+  expect(sessions.held).toBe(1);
+  await predictor.releaseImage("a");
+});
+
+test("several objects: each is looked at by itself, from one opening of the picture", async () => {
+  const { pixels } = disc(400, 300, 200, 150, 15);
+  const { sessions, looks } = await looking(pixels);
+  let opened = 0;
+  const prompt = { point_coords: [[[195, 150]], [[205, 150]], [[20, 20]]], point_labels: [[1], [1], [1]] };
+  const { closeUps } = await looks.predict("a", prompt, "always", async () => {
+    opened++;
+    return pictureOf(pixels);
+  });
+  expect(closeUps.map((closeUp) => closeUp !== null)).toEqual([true, true, true]);
+  expect([opened, sessions.encoded]).toEqual([1, 3]);
+});
+
+test("an image that is released while its region is encoded: nothing stays", async () => {
+  const { sessions, predictor, looks, click } = await looking(disc(400, 300, 200, 150, 15).pixels);
+  const encode = sessions.encode.bind(sessions);
+  sessions.encode = async (...given) => {
+    const seen = await encode(...given);
+    await predictor.releaseImage("a");
+    await looks.release("a");
+    return seen;
+  };
+  await expect(click(200, 150, "always")).rejects.toMatchObject({ name: "ImageReleasedError" });
+  expect(sessions.held).toBe(0);
+});
+
+test("a caller that has gone: its picture is not given, and nothing is encoded", async () => {
+  const { sessions, looks } = await looking(disc(400, 300, 200, 150, 15).pixels);
+  const gone = looks.predict("a", { point_coords: [[200, 150]], point_labels: [1] }, "always", async () => {
+    throw new DOMException("gone", "AbortError");
+  });
+  await expect(gone).rejects.toMatchObject({ name: "AbortError" });
+  expect([sessions.encoded, open]).toEqual([1, 0]);
+});

@@ -12,6 +12,7 @@ import {
   maskIou,
   maskToPolygons,
   type Rle,
+  resizeLogits,
   type Segmenter,
   type SegmenterImage,
   type SegmenterOptions,
@@ -203,6 +204,68 @@ describe("draft", () => {
     const [encoder, decoder] = [await fixture("samexporter/encoder.onnx"), await fixture("samexporter/decoder.onnx")];
     const opening = createSegmenter({ device: "wasm", model: { encoder, decoder, imageSize: 128 }, draft: true });
     await expect(opening).rejects.toMatchObject({ name: "InvalidModelError" });
+  });
+});
+
+describe("detail: a second look", () => {
+  let segmenter: Segmenter;
+  beforeAll(async () => {
+    const [config, weights] = [await fixture("sam2-mini/config.json"), await fixture("sam2-mini/model.safetensors")];
+    segmenter = await createSegmenter({ device: "wasm", model: { id: "mini", config, weights: [weights] } });
+  });
+  afterAll(() => segmenter.dispose());
+
+  test("the mask is what the model gives for the region alone, with the prompt and the first mask carried over", async () => {
+    const image = await segmenter.setImage(photo);
+    const prompt = { box: [image.width * 0.3, image.height * 0.5, image.width * 0.45, image.height * 0.75] };
+    const first = await segmenter.segment({ image, ...prompt });
+    expect(first.closeUps).toEqual([null]);
+    const result = await segmenter.segment({ image, ...prompt }, { detail: "always" });
+    const { region } = result.closeUps[0] ?? expect.fail("no second look");
+    const [left, top, right, bottom] = region;
+    const crop = await createImageBitmap(await createImageBitmap(photo), left, top, right - left, bottom - top);
+    const side = segmenter.model.maskSize;
+    const full = resizeLogits(first.logits.data.subarray(0, side * side), side, image.width, image.height);
+    const inside = Float32Array.from({ length: side * side }, (_, at) => {
+      const x = Math.floor(left + (((at % side) + 0.5) * (right - left)) / side);
+      const y = Math.floor(top + ((Math.floor(at / side) + 0.5) * (bottom - top)) / side);
+      return full[y * image.width + x] as number;
+    });
+    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = prompt.box;
+    const alone = await segmenter.segment({
+      image: crop,
+      box: [x1 - left, y1 - top, x2 - left, y2 - top],
+      mask_input: { data: inside, dims: [side, side] },
+      multimask_output: false,
+    });
+    const mask = result.mask();
+    expect(result.scores.data[0]).toBeCloseTo(alone.scores.data[0] as number, 1);
+    const cut = new Uint8Array((right - left) * (bottom - top));
+    let outside = maskArea(mask);
+    for (let at = 0; at < cut.length; at++) {
+      const [x, y] = [left + (at % (right - left)), top + Math.floor(at / (right - left))];
+      cut[at] = mask.data[y * mask.width + x] as number;
+      outside -= cut[at] as number;
+    }
+    expect(outside).toBe(0);
+    const pasted = { data: cut, width: right - left, height: bottom - top };
+    expect(maskIou(pasted, alone.mask())).toBeGreaterThan(0.98);
+    expect(Array.from(result.masks.data as Uint8Array).slice(0, mask.data.length)).toEqual([...mask.data]);
+    await image.release();
+  });
+
+  test("a picture that was closed since, and a word that is no choice, are refused by name", async () => {
+    const bitmap = await createImageBitmap(photo);
+    const image = await segmenter.setImage(bitmap);
+    bitmap.close();
+    const request = { image, point_coords: [[20, 20]], point_labels: [1] };
+    await expect(segmenter.segment(request, { detail: "always" })).rejects.toMatchObject({ name: "InvalidImageError" });
+    await expect(segmenter.segment(request, { detail: "much" as "auto" })).rejects.toMatchObject({
+      name: "InvalidPromptError",
+      message: 'detail: expected off, auto, always, got "much"',
+    });
+    expect((await segmenter.segment(request)).scores.dims).toEqual([1, 3]);
+    await image.release();
   });
 });
 

@@ -26,7 +26,7 @@ const SEGMENTER = {
     const scores = { data: Float32Array.of(0.9, 0.7, 0.5).slice(0, count), dims: [1, count] };
     const objectScores = { data: Float32Array.of(3), dims: [1, 1] };
     return new SegmentResult({
-      prediction: { logits, settled: logits, scores, objectScores, decode: 1 },
+      prediction: { logits, settled: logits, scores, objectScores, decode: 1, closeUps: [null] },
       width: WIDTH,
       height: HEIGHT,
       returnLogits: request.return_logits ?? false,

@@ -39,6 +39,7 @@ export function fakeSegmenter(
       scores: { data: Float32Array.of(0.9, 0.7, 0.5).slice(0, count), dims: [1, count] },
       objectScores: { data: Float32Array.of(3), dims: [1, 1] },
       decode: 1,
+      closeUps: [null],
     };
     return new SegmentResult({
       prediction,

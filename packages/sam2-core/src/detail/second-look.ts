@@ -25,7 +25,7 @@ const DETAILS = ["off", "auto", "always"] as const;
 /** Regions of at least this share of the image gain less than the second look costs: see the model card's table. */
 const PAYS_BELOW = 0.25;
 /** A second mask that agrees less than this with the first (IoU) has found something else, and is dropped. */
-const LEAST_AGREEMENT = 0.5;
+const LEAST_AGREEMENT = 0.3;
 /** A second mask whose predicted IoU is lower than the first's by more than this is dropped. */
 const MOST_DOUBT = 0.1;
 /** The most regions of an image that stay encoded. */

@@ -14,6 +14,7 @@ const PACKAGES = {
   "sam2-web": ["sam2-contract", "sam2-core", "sam2-export"],
   "sam2-hosted": ["sam2-contract", "sam2-web"],
   "sam2-canvas": ["sam2-contract", "sam2-web"],
+  "sam2-react": ["sam2-contract", "sam2-web", "sam2-canvas"],
   headless: ["sam2-contract", "sam2-web", "sam2-hosted"],
 };
 

@@ -106,6 +106,7 @@ const PUBLISHED = [
   "packages/sam2-web",
   "packages/sam2-hosted",
   "packages/sam2-canvas",
+  "packages/sam2-react",
   "models/sam2-mini",
 ];
 

@@ -40,7 +40,7 @@ export class Emitter<Events> {
   }
 
   /** Forgets all listeners. @internal */
-  clear(): void {
+  forgetListeners(): void {
     this.#listeners.clear();
   }
 }

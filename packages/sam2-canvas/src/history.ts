@@ -31,6 +31,16 @@ export class History<T> {
     return this.#at < this.#states.length - 1;
   }
 
+  /** The state that `undo` goes to; undefined where there is none. */
+  get previous(): T | undefined {
+    return this.#states[this.#at - 1];
+  }
+
+  /** The state that `redo` goes to; undefined where there is none. */
+  get next(): T | undefined {
+    return this.#states[this.#at + 1];
+  }
+
   /** Adds a state after the current one; undone states are dropped. */
   push(state: T): void {
     this.#states = [...this.#states.slice(0, this.#at + 1), state];

@@ -41,6 +41,15 @@ export {
   withoutMark,
 } from "./prompts.ts";
 export type { Picture } from "./pyramid.ts";
+export { defineSam2Canvas, Sam2CanvasElement, type Sam2CanvasEvents } from "./sam2-canvas-element.ts";
+export {
+  type Answer,
+  type PromptsChange,
+  SegmentSession,
+  type SegmentSessionEvents,
+  type SessionState,
+  type Tool,
+} from "./session.ts";
 export { logitsOf, type MaskShape } from "./shape.ts";
 export {
   type Box,

@@ -341,7 +341,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
     for (const { canvas } of Object.values(this.#contexts)) canvas.width = canvas.height = 0;
     this.element.remove();
     this.#status.remove();
-    this.clear();
+    this.forgetListeners();
   }
 
   // -- pointers and keys --------------------------------------------------------------------------

@@ -5,10 +5,10 @@
  * on the GPU with the decoder on WASM, and everything on WASM. A failure is remembered for this model, adapter
  * and browser, and that option is skipped for a week.
  */
-import { type CanaryAnswer, Sam2Error } from "sam2-contract";
+import { type CanaryAnswer, isSam2Error, Sam2Error } from "sam2-contract";
 import { askCanary, type CanaryFault, compareCanary, type ModelForm, type ModelForms, type ModelSpec } from "sam2-core";
 import { keepNote, readNote } from "../storage/cache.ts";
-import { type Backend, type Gpu, OrtSessions } from "./sessions.ts";
+import { type Backend, type Gpu, LATEST_WORD, OrtSessions } from "./sessions.ts";
 
 /** The device to use: `auto` takes a GPU whose results are correct, and WASM otherwise. */
 export type DeviceChoice = "auto" | Backend;
@@ -37,6 +37,10 @@ export interface OpenedSessions {
 const SLOW = 10_000;
 /** How long a failure is remembered, in milliseconds: a week. */
 const REMEMBERED = 7 * 24 * 3600 * 1000;
+/**
+ * How often a GPU is tried that is lost while the model opens: a laptop that went to sleep loses it without any fault.
+ */
+const TRIES = 2;
 /** If the GPU has not answered after this time, it is considered hung; in milliseconds. */
 const HUNG = 120_000;
 
@@ -128,46 +132,74 @@ export async function openSessions(
   const faults = holds ? { ...kept.faults } : {};
   let gpu: Gpu | string | undefined = first;
   let brokenEncoder: ModelForm | undefined;
-  for (const { form, decoder, name } of attemptsOf(model.forms)) {
-    let fault: CanaryFault | null | undefined = faults[name];
-    if (!fault) {
-      // this form's encoder is wrong: moving only the decoder to WASM would not help
-      if (brokenEncoder === form) continue;
+  for (const attempt of attemptsOf(model.forms)) {
+    let fault: CanaryFault | undefined = faults[attempt.name];
+    // when this form's encoder is wrong, moving only the decoder to WASM does not help
+    if (!fault && brokenEncoder === attempt.form) continue;
+    for (let tries = 1; !fault; tries++) {
       gpu ??= await requestGpu(options);
       if (typeof gpu === "string") break;
-      onPhase("compile");
-      const { spec, bytes } = await form.load();
       const reason = because(`runs on ${adapter}`, ...described(faults));
-      let sessions: OrtSessions | undefined;
-      try {
-        sessions = await within(
-          HUNG,
-          OrtSessions.create(spec, bytes, { gpu, decoder, threads: options.threads, reason }),
-        );
-        onPhase("check");
-        const expected = spec.canary ?? (await rightAnswer(model, options));
-        fault = await within(HUNG, check(sessions, spec, expected, options.device === "auto"));
-        if (fault === null) return { spec, sessions };
-        await sessions.dispose();
-      } catch (error) {
-        // files that do not fit the contract are wrong on every device
-        if (error instanceof Sam2Error && error.name === "InvalidModelError") throw error;
-        // threads that hang are no fault of the GPU
-        if (error instanceof Sam2Error && error.name === "RuntimeStartError") throw error;
-        fault = { part: "decoder", problem: (error as Error).message };
-        sessions?.abandon();
-        gpu.device.destroy();
-      }
+      const outcome = await openOnGpu(gpu, attempt, model, { ...options, reason }, onPhase);
+      if ("sessions" in outcome) return outcome;
       gpu = undefined;
-      faults[name] = fault;
+      if (outcome.isLost && tries < TRIES) continue;
+      fault = outcome.fault;
+      faults[attempt.name] = fault;
       if (key) await keepNote(key, { browser: navigator.userAgent, at: Date.now(), faults } satisfies Verdicts);
     }
-    if (fault.part === "encoder") brokenEncoder = form;
+    if (!fault) break;
+    if (fault.part === "encoder") brokenEncoder = attempt.form;
   }
   if (typeof gpu === "object") gpu.device.destroy();
-  const problem = described(faults).join("; ");
+  const problem = [...described(faults), ...(typeof gpu === "string" ? [gpu] : [])].join("; ");
   if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu on ${adapter}: ${problem}`);
   return onWasm(`${adapter} was not used: ${problem}`);
+}
+
+/** Why a GPU is not used for a model, and whether it was lost meanwhile. */
+interface Refusal {
+  readonly fault: CanaryFault;
+  readonly isLost: boolean;
+}
+
+/** Opens a model on a GPU in one way, and checks its answer; the GPU is destroyed if it does not pass. */
+async function openOnGpu(
+  gpu: Gpu,
+  { form, decoder }: Attempt,
+  model: ModelForms,
+  options: DeviceOptions & { readonly reason: string },
+  onPhase: (phase: OpenPhase) => void,
+): Promise<OpenedSessions | Refusal> {
+  onPhase("compile");
+  const { spec, bytes } = await form.load();
+  let lost: string | null = null;
+  const loss = gpu.device.lost.then(({ message, reason }): never => {
+    lost = `it was lost: ${message || reason}`;
+    throw new Error(lost);
+  });
+  loss.catch(() => undefined);
+  const alive = <T>(task: Promise<T>): Promise<T> => within(HUNG, Promise.race([task, loss]));
+  let sessions: OrtSessions | undefined;
+  try {
+    const { threads, reason } = options;
+    sessions = await alive(OrtSessions.create(spec, bytes, { gpu, decoder, threads, reason }));
+    onPhase("check");
+    const expected = spec.canary ?? (await rightAnswer(model, options));
+    const fault = await alive(check(sessions, spec, expected, options.device === "auto"));
+    if (fault === null) return { spec, sessions };
+    // a device that is lost may give zeros before it says so
+    const isLost = await sessions.wasLost();
+    await sessions.dispose();
+    return { fault, isLost };
+  } catch (error) {
+    // files that do not fit the contract are wrong on every device, and threads that hang are no fault of the GPU
+    if (isSam2Error(error, "InvalidModelError") || isSam2Error(error, "RuntimeStartError")) throw error;
+    await Promise.race([loss, new Promise((resolve) => setTimeout(resolve, LATEST_WORD))]).catch(() => undefined);
+    sessions?.abandon();
+    gpu.device.destroy();
+    return { fault: { part: "decoder", problem: lost ?? (error as Error).message }, isLost: lost !== null };
+  }
 }
 
 function described(faults: Readonly<Record<string, CanaryFault>>): string[] {

@@ -91,7 +91,7 @@ export interface Placement {
 }
 
 /** How long after a failed run the browser may take to report that the device is lost; in milliseconds. */
-const LATEST_WORD = 500;
+export const LATEST_WORD = 500;
 
 /** Encoder and decoder of one model on one device. */
 export class OrtSessions implements Sessions {

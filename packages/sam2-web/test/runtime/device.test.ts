@@ -1,0 +1,265 @@
+/** Which device a model is opened on: GPUs that are missing, emulated, wrong in parts, slow, or lost while it opens. */
+import { type CanaryAnswer, canaryQuestion, sampleCanary } from "sam2-contract";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type DeviceOptions, openSessions } from "../../src/runtime/device.ts";
+import { FakeStorage } from "../storage/fake-storage.ts";
+
+/** How the GPU of a test behaves. */
+interface Behavior {
+  /** There is no adapter. */
+  readonly isMissing?: boolean;
+  readonly isEmulated?: boolean;
+  /** Why no device can be had. */
+  readonly refusal?: string;
+  /** The encoder is wrong in these forms. */
+  readonly wrongEncoder?: readonly string[];
+  /** The decoder is wrong on the GPU in these forms. */
+  readonly wrongDecoder?: readonly string[];
+  /** How often the device is lost, and in which phase. */
+  readonly losses?: { readonly phase: "compile" | "check"; readonly times: number; readonly silently?: boolean };
+}
+
+let behavior: Behavior;
+/** What was opened: form, encoder's and decoder's place. */
+let tried: string[];
+let losses: number;
+/** Devices that were made, less those that were destroyed. */
+let devices: number;
+/** Another model for each test: nothing is known of it. */
+let model = 0;
+
+interface FakeDevice {
+  isGone: boolean;
+  lost: Promise<{ message: string; reason: string }>;
+  lose(message: string): void;
+  destroy(): void;
+}
+
+function makeDevice(): FakeDevice {
+  devices++;
+  let tell: (loss: { message: string; reason: string }) => void = () => undefined;
+  const lost = new Promise<{ message: string; reason: string }>((resolve) => {
+    tell = resolve;
+  });
+  const device: FakeDevice = {
+    isGone: false,
+    lost,
+    // browsers tell of a loss only after runs have failed
+    lose(message) {
+      device.isGone = true;
+      setTimeout(() => tell({ message, reason: "unknown" }), 5);
+    },
+    destroy: () => void devices--,
+  };
+  return device;
+}
+
+interface Placement {
+  gpu: { device: FakeDevice } | null;
+  decoder: "webgpu" | "wasm";
+  reason: string;
+}
+
+/** Sessions that answer as the test's GPU does; on WASM they are right. */
+class FakeSessions {
+  readonly device: object;
+  readonly #placement: Placement;
+  readonly #form: string;
+  #isLost = false;
+
+  constructor(form: string, placement: Placement) {
+    this.#form = form;
+    this.#placement = placement;
+    const { gpu, decoder, reason } = placement;
+    this.device = { encoder: gpu ? "webgpu" : "wasm", decoder: gpu ? decoder : "wasm", reason };
+    void gpu?.device.lost.then(() => {
+      this.#isLost = true;
+    });
+  }
+
+  static async create(_: unknown, { encoder }: { encoder: string }, placement: Placement): Promise<FakeSessions> {
+    if (placement.reason !== "for the check") {
+      tried.push(`${encoder} ${placement.gpu ? "webgpu" : "wasm"}/${placement.gpu ? placement.decoder : "wasm"}`);
+    }
+    if (placement.gpu) loseIn("compile", placement.gpu.device);
+    return new FakeSessions(encoder, placement);
+  }
+
+  async encode(): Promise<object> {
+    if (this.#placement.gpu) loseIn("check", this.#placement.gpu.device);
+    return {};
+  }
+
+  async read(): Promise<Record<string, Float32Array>> {
+    const { gpu } = this.#placement;
+    const isWrong = gpu && (gpu.device.isGone || behavior.wrongEncoder?.includes(this.#form));
+    return { image_embed: answer(isWrong ? 0 : 1) };
+  }
+
+  async decode(): Promise<object> {
+    const { gpu, decoder } = this.#placement;
+    const isWrong = gpu && decoder === "webgpu" && behavior.wrongDecoder?.includes(this.#form);
+    return { masks: { data: answer(isWrong ? 0.5 : 1) }, scores: { data: answer(1) } };
+  }
+
+  async wasLost(): Promise<boolean> {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    return this.#isLost;
+  }
+
+  async release(): Promise<void> {}
+  abandon(): void {}
+  async dispose(): Promise<void> {}
+}
+
+const answer = (factor: number): Float32Array => Float32Array.from({ length: 64 }, (_, i) => factor * Math.sin(i + 1));
+
+/** Loses the device where the test wants it; silently: it goes on, with wrong answers, and says so only later. */
+function loseIn(phase: "compile" | "check", device: FakeDevice): void {
+  const { losses: wanted } = behavior;
+  if (wanted?.phase !== phase || losses >= wanted.times) return;
+  losses++;
+  device.lose("the laptop slept");
+  if (!wanted.silently) throw new Error("a run failed");
+}
+
+vi.mock("../../src/runtime/sessions.ts", () => ({
+  LATEST_WORD: 20,
+  OrtSessions: { create: (...given: Parameters<typeof FakeSessions.create>) => FakeSessions.create(...given) },
+}));
+
+beforeEach(() => {
+  model++;
+  [tried, losses, devices] = [[], 0, 0];
+  new FakeStorage("private files");
+  const adapter = () => ({
+    info: { vendor: "acme", isFallbackAdapter: behavior.isEmulated ?? false },
+    limits: {},
+    features: new Set(),
+    requestDevice: async () => {
+      if (behavior.refusal) throw new Error(behavior.refusal);
+      return makeDevice();
+    },
+  });
+  const gpu = { requestAdapter: async () => (behavior.isMissing ? null : adapter()) };
+  Object.assign(navigator, { gpu, userAgent: "test" });
+});
+afterEach(() => vi.unstubAllGlobals());
+
+const SPEC = { id: "fake", imageSize: 64, canary: undefined as CanaryAnswer | undefined };
+
+/** A checkpoint: it can be opened with fused and with decomposed attention. */
+const form = (attention: "fused" | "decomposed") => ({
+  attention,
+  load: async () => ({ spec: SPEC as never, bytes: { encoder: attention, decoder: attention } as never }),
+});
+
+async function open(given: Behavior, options: Partial<DeviceOptions> = {}) {
+  behavior = given;
+  const forms = [form("fused"), form("decomposed")] as const;
+  const opened = await openSessions(
+    { forms, fingerprint: `${model}` },
+    { device: "auto", ...options },
+    () => undefined,
+  );
+  return opened.sessions.device;
+}
+
+const ON_GPU = { encoder: "webgpu", decoder: "webgpu" };
+const MIXED = { encoder: "webgpu", decoder: "wasm" };
+const ON_WASM = { encoder: "wasm", decoder: "wasm" };
+const BOTH = ["fused", "decomposed"];
+
+describe("auto", () => {
+  test.each<[string, Behavior, object, RegExp, string[]]>([
+    ["a good GPU", {}, ON_GPU, /^runs on acme$/, ["fused webgpu/webgpu"]],
+    ["no GPU", { isMissing: true }, ON_WASM, /no WebGPU here/, ["decomposed wasm/wasm"]],
+    ["an emulated one", { isEmulated: true }, ON_WASM, /emulated in software/, ["decomposed wasm/wasm"]],
+    [
+      "one that cannot be opened",
+      { refusal: "too many devices" },
+      ON_WASM,
+      /acme could not be opened: too many devices/,
+      ["decomposed wasm/wasm"],
+    ],
+    [
+      "fused attention is wrong",
+      { wrongEncoder: ["fused"] },
+      ON_GPU,
+      /^runs on acme; with fused attention, its image_embed differs from the CPU's by 100\.\d %$/,
+      ["fused webgpu/webgpu", "decomposed webgpu/webgpu"],
+    ],
+    [
+      "the decoder is wrong",
+      { wrongDecoder: BOTH },
+      MIXED,
+      /with fused attention, its masks differs .*; with decomposed attention, its masks differs/,
+      ["fused webgpu/webgpu", "decomposed webgpu/webgpu", "decomposed webgpu/wasm"],
+    ],
+    [
+      "all is wrong",
+      { wrongEncoder: BOTH },
+      ON_WASM,
+      /^acme was not used: with fused attention, its image_embed .*; with decomposed attention, its image_embed/,
+      ["fused webgpu/webgpu", "decomposed webgpu/webgpu", "decomposed wasm/wasm"],
+    ],
+  ])("%s", async (_, given, where, reason, attempts) => {
+    const device = await open(given);
+    expect(device).toMatchObject(where);
+    expect((device as { reason: string }).reason).toMatch(reason);
+    expect(tried).toEqual(attempts);
+    // what was found out is remembered: what failed is not tried again, the right answer is not asked for again
+    tried = [];
+    expect(await open(given)).toEqual(device);
+    expect(tried).toEqual(attempts.slice(-1));
+  });
+
+  test("an emulated GPU may be allowed", async () => {
+    expect(await open({ isEmulated: true }, { softwareGpu: true })).toMatchObject(ON_GPU);
+  });
+});
+
+describe.each(["compile", "check"] as const)("a GPU that is lost while the model opens, in the phase %s", (phase) => {
+  test.each([false, true])(
+    "once: it is opened again, and nothing is held against it (silently: %s)",
+    async (silently) => {
+      const device = await open({ losses: { phase, times: 1, silently } });
+      expect(device).toMatchObject({ ...ON_GPU, reason: "runs on acme" });
+      expect(tried).toEqual(["fused webgpu/webgpu", "fused webgpu/webgpu"]);
+      tried = [];
+      await open({});
+      expect(tried).toEqual(["fused webgpu/webgpu"]);
+    },
+  );
+
+  test("whenever fused attention runs: it is not used for that", async () => {
+    const device = await open({ losses: { phase, times: 2 } });
+    expect(device).toMatchObject({ ...ON_GPU, reason: expect.stringContaining("it was lost: the laptop slept") });
+    expect(tried.at(-1)).toBe("decomposed webgpu/webgpu");
+  });
+
+  test("always: WASM, or a named error where the GPU was asked for", async () => {
+    const always = { losses: { phase, times: Infinity } };
+    expect(await open(always)).toMatchObject(ON_WASM);
+    const asked = open(always, { device: "webgpu" });
+    await expect(asked).rejects.toMatchObject({ name: "DeviceError", message: expect.stringContaining("it was lost") });
+    expect(devices).toBe(0);
+  });
+});
+
+test("a model that brings its answer is checked against that", async () => {
+  const { pixels } = canaryQuestion(SPEC.imageSize);
+  expect(pixels.length).toBeGreaterThan(0);
+  SPEC.canary = sampleCanary({ image_embed: answer(3) });
+  const device = await open({});
+  SPEC.canary = undefined;
+  expect(device).toMatchObject({ ...ON_WASM, reason: expect.stringContaining("its image_embed differs") });
+});
+
+test.each<[string, Behavior]>([
+  ["no GPU", { isMissing: true }],
+  ["one that cannot be opened", { refusal: "too many devices" }],
+  ["one that is wrong", { wrongEncoder: BOTH }],
+])("where the GPU is asked for and there is %s: a named error", async (_, given) => {
+  await expect(open(given, { device: "webgpu" })).rejects.toMatchObject({ name: "DeviceError" });
+});

@@ -4,11 +4,13 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { exportFolder } from "sam2-export/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { buildServiceWorker } from "../demo/service-worker.vite.ts";
 import { sharedBrowser } from "./browser.ts";
 import { DEMO, says } from "./demo-page.ts";
 import { type StaticServer, serveStatically } from "./static-server.ts";
+import { FIXTURES } from "./toy-page.ts";
 
 let folder: string;
 let browser: Browser;
@@ -34,9 +36,21 @@ async function change(root: string, file: RegExp, edit: (code: string) => string
   }
 }
 
+/** Puts a small model in the place of the built-in one: the page opens it at once. */
+async function useToy(root: string): Promise<void> {
+  const toy = join(folder, "toy");
+  await exportFolder(join(FIXTURES, "toy"), toy);
+  for (const name of await readdir(join(root, "assets"))) {
+    const file = /^(encoder|decoder|model)-[\w-]{8}\.(onnx|json)$/.exec(name);
+    if (file) await cp(join(toy, `${file[1]}.${file[2]}`), join(root, "assets", name));
+  }
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "deployment-"));
   await cp(join(DEMO, "dist"), version("first"), { recursive: true });
+  await useToy(version("first"));
+  await buildServiceWorker(version("first"));
 
   await cp(version("first"), version("second"), { recursive: true });
   await change(version("second"), /^worker-/, (code) => `${code}\n// second`);

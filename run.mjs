@@ -125,7 +125,7 @@ function pack(folder) {
 const SURFACE = ["run", "--config", "packages/sam2-web/api-extractor.json"];
 
 /** Folders whose imports are looked at. */
-const CRUISED = ["packages", "models", "demo", "bench", "e2e", "docs", "test"];
+const CRUISED = ["packages", "models", "demo", "bench", "e2e", "docs"];
 
 /** What `check` runs, by name: a command and its arguments. */
 function checks() {

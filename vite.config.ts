@@ -17,7 +17,7 @@ export default defineConfig({
             "demo/test/**/*.test.ts",
             "e2e/{fuzz,soak}/test/*.test.ts",
             "bench/test/*.test.ts",
-            "test/*.test.ts",
+            "e2e/repository/*.test.ts",
             "models/**/*.test.ts",
           ],
           exclude: ["**/*.browser.test.ts", "**/node_modules/**"],

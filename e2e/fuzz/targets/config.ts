@@ -2,6 +2,7 @@
 import { readManifest } from "sam2-contract";
 import { parseConfig } from "sam2-export";
 import { buildImageEncoder, buildMaskDecoder, Checkpoint, type Weight } from "sam2-export/internals";
+import { MANIFEST } from "../../../packages/sam2-contract/test/sample-manifest.ts";
 import { mutatedJson } from "../mutate.ts";
 import { configs } from "../seeds.ts";
 import { jsonOf, must, type Target } from "../target.ts";
@@ -38,27 +39,6 @@ const config: Target = {
       }
     }
   },
-};
-
-const MANIFEST = {
-  contract: 1,
-  id: "toy",
-  source: "toy",
-  imageSize: 64,
-  hiddenSize: 32,
-  maskSize: 16,
-  maskTokens: 4,
-  dynamicMultimask: { enabled: true, stabilityDelta: 0.05, stabilityThreshold: 0.98 },
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-  dtype: "fp32",
-  attention: "fused",
-  parameters: 1000,
-  files: {
-    encoder: { name: "encoder.onnx", bytes: 1000, sha256: "a".repeat(64), nodes: 10 },
-    decoder: { name: "decoder.onnx", bytes: 1000, sha256: "0".repeat(64), nodes: 10 },
-  },
-  canary: { masks: { values: [0.5, -1], largest: 3 } },
 };
 
 const manifest: Target = {

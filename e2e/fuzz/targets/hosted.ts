@@ -2,52 +2,28 @@
 
 import { everythingSettings, toModelPrompt } from "sam2-core";
 import { createHostedFetch } from "sam2-hosted";
-import { type Segmenter, type SegmentRequest, SegmentResult } from "sam2-web";
+import type { Segmenter } from "sam2-web";
+import { fakeSegmenter, png } from "../../../packages/sam2-hosted/test/fakes.ts";
 import { mutatedJson } from "../mutate.ts";
 import { jsonOf, must, NoCase, type Target } from "../target.ts";
 
-const [WIDTH, HEIGHT, SIDE] = [30, 20, 4];
+const [WIDTH, HEIGHT] = [30, 20];
 
 /** Three maps of logits for any prompt that is as documented, and nothing for everything. */
 const SEGMENTER = {
-  model: { id: "toy", maskSize: SIDE },
+  ...fakeSegmenter(WIDTH, HEIGHT, (request) => {
+    toModelPrompt(request, { width: WIDTH, height: HEIGHT, imageSize: 64, maskSize: 4 });
+  }),
   setImage: async () => ({ width: WIDTH, height: HEIGHT, release: async () => undefined }),
   segmentEverything: async (_: unknown, options: Parameters<typeof everythingSettings>[0]) => {
     everythingSettings(options);
     return [];
   },
-  segment: async (request: SegmentRequest) => {
-    toModelPrompt(request, { width: WIDTH, height: HEIGHT, imageSize: 64, maskSize: SIDE });
-    const count = request.multimask_output === false ? 1 : 3;
-    const logits = {
-      data: Float32Array.from({ length: count * SIDE ** 2 }, (_, i) => Math.sin(i)),
-      dims: [1, count, SIDE, SIDE],
-    };
-    const scores = { data: Float32Array.of(0.9, 0.7, 0.5).slice(0, count), dims: [1, count] };
-    const objectScores = { data: Float32Array.of(3), dims: [1, 1] };
-    return new SegmentResult({
-      prediction: { logits, settled: logits, scores, objectScores, decode: 1, closeUps: [null] },
-      width: WIDTH,
-      height: HEIGHT,
-      returnLogits: request.return_logits ?? false,
-      quality: "full",
-    });
-  },
 } as unknown as Segmenter;
 
-/** The header of a PNG, which is all that is read of a picture here. */
-function png(width: number, height: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(33);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, 0x89504e470d0a1a0an);
-  view.setUint32(8, 13);
-  view.setUint32(12, 0x49484452);
-  view.setUint32(16, width);
-  view.setUint32(20, height);
-  return bytes;
-}
-const PICTURE = Buffer.from(png(WIDTH, HEIGHT)).toString("base64");
-const LARGE = Buffer.from(png(100_000, 100_000)).toString("base64");
+const base64 = async (file: Blob): Promise<string> => Buffer.from(await file.arrayBuffer()).toString("base64");
+const PICTURE = await base64(png(WIDTH, HEIGHT));
+const LARGE = await base64(png(100_000, 100_000));
 
 const LIVEPEER = "https://livepeer.studio/api/beta/generate/segment-anything-2";
 const FAL = "fal.run/fal-ai/sam2/auto-segment";

@@ -21,4 +21,5 @@ export {
   type ModelManifest,
   readManifest,
 } from "./manifest.ts";
+export { shown } from "./shown.ts";
 export { DECODER_INPUTS, DECODER_OUTPUTS, ENCODER_INPUTS, ENCODER_OUTPUTS, type TensorShape } from "./tensors.ts";

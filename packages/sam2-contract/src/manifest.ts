@@ -1,6 +1,7 @@
 /** model.json: what a runtime needs to know before it opens the ONNX files. */
 import type { CanaryAnswer } from "./canary.ts";
 import { Sam2Error } from "./errors.ts";
+import { shown } from "./shown.ts";
 
 /** Increased whenever the names, shapes or meanings of the tensors, or model.json, change. */
 export const CONTRACT_VERSION = 1;
@@ -96,8 +97,7 @@ class Reader {
   }
 
   wrong(name: string, expected: string, came: unknown): Sam2Error {
-    const shown = typeof came === "object" && came !== null ? "something else" : JSON.stringify(came);
-    return new Sam2Error("InvalidModelError", `${this.#address}: ${name}: expected ${expected}, got ${shown}`);
+    return new Sam2Error("InvalidModelError", `${this.#address}: ${name}: expected ${expected}, got ${shown(came)}`);
   }
 
   has(name: string): boolean {

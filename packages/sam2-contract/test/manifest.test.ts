@@ -1,26 +1,8 @@
 /** model.json: what is read, and what is refused by name. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { CONTRACT_VERSION, isSam2Error, type ModelManifest, readManifest } from "../src/index.ts";
-
-const FILE = { name: "encoder.onnx", bytes: 12, sha256: "a".repeat(64), nodes: 3 };
-const GOOD: ModelManifest = {
-  contract: CONTRACT_VERSION,
-  id: "toy",
-  source: "toy",
-  imageSize: 128,
-  hiddenSize: 32,
-  maskSize: 32,
-  maskTokens: 4,
-  dynamicMultimask: { enabled: true, stabilityDelta: 0.05, stabilityThreshold: 0.98 },
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-  dtype: "fp32",
-  attention: "decomposed",
-  parameters: 100,
-  files: { encoder: FILE, decoder: { ...FILE, name: "decoder.onnx" } },
-  canary: { masks: { values: [1, 2], largest: 2 } },
-};
+import { isSam2Error, readManifest } from "../src/index.ts";
+import { FILE, MANIFEST as GOOD } from "./sample-manifest.ts";
 
 test("what is right is read; unknown fields are left out", () => {
   expect(readManifest({ ...GOOD, extra: 1 }, "here")).toEqual(GOOD);
@@ -46,7 +28,7 @@ test.each<[string, unknown, RegExp]>([
   ],
   ["two channels", { ...GOOD, mean: [1, 2] }, /mean: expected three numbers/],
   ["a text among the channels", { ...GOOD, std: [1, 2, "3"] }, /std: expected three numbers/],
-  ["an unknown precision", { ...GOOD, dtype: "fp8" }, /dtype: expected fp32 or fp16, got "fp8"/],
+  ["an unknown precision", { ...GOOD, dtype: "fp8" }, /dtype: expected fp32 or fp16 or int8, got "fp8"/],
   ["no multimask", { ...GOOD, dynamicMultimask: undefined }, /dynamicMultimask: expected an object/],
   [
     "a text for a switch",

@@ -3,8 +3,7 @@
  * a JSON header of dtype, shape and offsets, then the tensors' bytes. Only the header is read at
  * first; a tensor's bytes are fetched when asked for.
  */
-import { Sam2Error } from "sam2-contract";
-import { shown } from "./shown.ts";
+import { Sam2Error, shown } from "sam2-contract";
 
 /** Bytes that can be read in ranges: a file, a Blob, an ArrayBuffer. */
 export interface ByteSource {

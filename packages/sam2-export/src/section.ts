@@ -1,6 +1,5 @@
 /** Reads JSON objects of a configuration field by field, with errors that name the field. */
-import { Sam2Error } from "sam2-contract";
-import { shown } from "./shown.ts";
+import { Sam2Error, shown } from "sam2-contract";
 
 /** The longest list that is accepted. */
 const MOST_ITEMS = 256;

@@ -1,5 +1,5 @@
 /** Options of everything mode, their defaults and limits: those of Meta's `SAM2AutomaticMaskGenerator`. */
-import { Sam2Error } from "sam2-contract";
+import { Sam2Error, shown } from "sam2-contract";
 
 /** The form of a mask in the result. */
 export type OutputMode = "coco_rle" | "binary_mask" | "polygon";
@@ -81,8 +81,7 @@ const LIMITS: Partial<Record<keyof EverythingOptions, readonly [number, number, 
 const SWITCHES = ["use_m2m", "multimask_output"] as const;
 
 function invalid(name: string, expected: string, came: unknown): Sam2Error {
-  const shown = typeof came === "object" ? "something else" : String(came).slice(0, 80);
-  return new Sam2Error("InvalidPromptError", `${name}: expected ${expected}, got ${shown}`);
+  return new Sam2Error("InvalidPromptError", `${name}: expected ${expected}, got ${shown(came)}`);
 }
 
 function arePointGrids(grids: unknown): boolean {

@@ -34,8 +34,13 @@ export async function readKept(key: string): Promise<Uint8Array | null> {
   return (await openStore()).read(key).catch(() => null);
 }
 
+/** Deletes a kept file. */
+export async function forget(key: string): Promise<void> {
+  await (await openStore()).remove(key).catch(() => undefined);
+}
+
 /** Deletes every kept file whose key begins with `prefix`. */
-export async function forget(prefix: string): Promise<void> {
+export async function forgetAll(prefix: string): Promise<void> {
   const store = await openStore();
   for (const { key } of await store.list().catch(() => [])) {
     if (key.startsWith(prefix)) await store.remove(key).catch(() => undefined);
@@ -75,5 +80,5 @@ export async function listCached(): Promise<CachedModel[]> {
  */
 export async function deleteCached(id?: string): Promise<void> {
   const prefixes = id === undefined ? ["model/", "part/", "manifest/", "note/"] : [modelKey(id)];
-  for (const prefix of prefixes) await forget(prefix);
+  for (const prefix of prefixes) await forgetAll(prefix);
 }

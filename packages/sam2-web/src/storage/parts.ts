@@ -2,7 +2,7 @@
  * The part of an unfinished download that has arrived. It is kept piece by piece, so that closing the page or
  * ending the worker loses at most the last piece.
  */
-import { forget, keep, readKept } from "./cache.ts";
+import { forgetAll, keep, readKept } from "./cache.ts";
 
 /** Size of a piece, in bytes. */
 const PIECE = 4 * 2 ** 20;
@@ -29,7 +29,7 @@ function piece(key: string, index: number): string {
 
 /** Deletes the kept part of a file. */
 export function forgetPart(key: string): Promise<void> {
-  return forget(`part/${encodeURIComponent(key)}/`);
+  return forgetAll(`part/${encodeURIComponent(key)}/`);
 }
 
 /** Reads the kept part of a file; null if there is none. */

@@ -8,7 +8,7 @@ interface Lockfile {
 }
 
 const read = async <T>(name: string): Promise<T> =>
-  JSON.parse(await readFile(new URL(`../${name}`, import.meta.url), "utf8"));
+  JSON.parse(await readFile(new URL(`../../${name}`, import.meta.url), "utf8"));
 
 test("no package wants a newer Node than 20.19", async () => {
   const { engines } = await read<{ engines: { node: string } }>("package.json");

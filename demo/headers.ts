@@ -1,8 +1,8 @@
-/** Response headers that the page wants: what a server sends, and what the service worker adds where none does. */
+/** The response headers that the page needs. A server sends them; where it cannot, the service worker adds them. */
 
 /**
- * What the page may run and reach. It can send nothing anywhere: it connects to its own host, and to the hub that
- * the models of the catalog are downloaded from, whose files lie on several hosts.
+ * What the page may run, and where it may connect to: its own host, and the hub that the models of the catalog are
+ * downloaded from, which uses several hosts. It cannot send a picture anywhere else.
  */
 export const CONTENT_SECURITY_POLICY: string = [
   "default-src 'none'",
@@ -17,13 +17,13 @@ export const CONTENT_SECURITY_POLICY: string = [
   "form-action 'none'",
 ].join("; ");
 
-/** What makes the page cross-origin isolated, so that WASM may use threads. */
+/** These two make the page cross-origin isolated, so that WASM may use threads. */
 export const ISOLATION: Readonly<Record<string, string>> = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** All of them. */
+/** Every header, by name. */
 export const HEADERS: Readonly<Record<string, string>> = {
   ...ISOLATION,
   "Content-Security-Policy": `${CONTENT_SECURITY_POLICY}; frame-ancestors 'self'`,

@@ -1,4 +1,4 @@
-/** What is measured inside the browser: sam2-web, and beside it transformers.js on the same weights. */
+/** The measurements inside the browser: sam2-web, and for comparison transformers.js with the same weights. */
 import { AutoProcessor, env, RawImage, Sam2Model, Tensor } from "@huggingface/transformers";
 import { contours } from "d3-contour";
 import createPica from "pica";
@@ -35,7 +35,7 @@ interface Peer {
   readonly processor: any;
 }
 
-/** Tells transformers.js where its files are; it looks for them elsewhere otherwise. */
+/** Tells transformers.js where its files are; by default it fetches them from the network. */
 function configurePeer(threads: number): void {
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
@@ -57,7 +57,7 @@ async function openPeer(threads: number): Promise<Peer> {
 const open = (model: ModelSource, threads?: number, draft?: boolean): Promise<Segmenter> =>
   createSegmenter({ model, device: "wasm", threads, draft });
 
-/** Tasks of the page over 50 ms while `task` runs. */
+/** The longest task of the page while `task` runs, in milliseconds; 0 if none took over 50 ms. */
 async function longestTask<T>(task: () => Promise<T>): Promise<number> {
   const durations = [0];
   const observer = new PerformanceObserver((list) => durations.push(...list.getEntries().map((each) => each.duration)));
@@ -69,7 +69,7 @@ async function longestTask<T>(task: () => Promise<T>): Promise<number> {
 }
 
 const bench = {
-  /** Encoder and decoder, same weights, in turns; milliseconds of each part. */
+  /** Encoder and decoder of both libraries, measured in turns; milliseconds. */
   async models(threads: number, repeats: number): Promise<Record<"encode" | "decode" | "click12", Comparison>> {
     const peer = await openPeer(threads);
     const segmenter = await open("ours/model.json", threads);
@@ -112,7 +112,7 @@ const bench = {
     return { encode, decode, click12 };
   },
 
-  /** From a click to its mask on the screen, by part, at a size. */
+  /** From a click to its mask on the screen, for a photo of this many megapixels; milliseconds of each part. */
   async click(megapixels: number, repeats: number): Promise<Record<string, Comparison>> {
     const segmenter = await open("mini/model.json");
     const image = await segmenter.setImage(await photo(megapixels));
@@ -145,7 +145,7 @@ const bench = {
     return Object.fromEntries(Object.entries(parts).map(([name, times]) => [name, summary(times)]));
   },
 
-  /** Seconds from nothing to the first mask, by source; and the page's longest task meanwhile. */
+  /** Milliseconds from opening a model to its readiness and to the first mask; and the page's longest task meanwhile. */
   async firstMask(model: ModelSource): Promise<{ ready: number; first: number; longest: number }> {
     const picture = await photo(2);
     const times = { ready: 0, first: 0 };
@@ -161,7 +161,7 @@ const bench = {
     return { ...times, longest };
   },
 
-  /** From a picture to its first mask, the model being open, with the draft and without. */
+  /** Milliseconds from a picture to its first mask, with a draft and without; the model is open already. */
   async draft(repeats: number): Promise<Comparison> {
     const picture = await photo(2);
     const drafted = await open({ checkpoint: "checkpoint/" }, undefined, true);
@@ -197,7 +197,7 @@ const bench = {
     return { seconds, masks: masks.length, batches };
   },
 
-  /** Opens a model, and sets images one after the other; returns a function that disposes of it. */
+  /** Opens a model and sets images one after the other; `window.disposeOfIt` then disposes of the model. */
   async work(images: number): Promise<void> {
     const segmenter = await open("mini/model.json");
     const picture = await photo(2);
@@ -209,7 +209,7 @@ const bench = {
     Object.assign(window, { disposeOfIt: () => segmenter.dispose() });
   },
 
-  /** Parts without a model, against what npm has; in milliseconds. */
+  /** Steps that need no model, compared with packages from npm; milliseconds. */
   async kernels(repeats: number): Promise<Record<string, Comparison & { elements: number; peer?: string }>> {
     const bitmap = await createImageBitmap(await photo(12));
     const pixels = readPixels(bitmap);

@@ -1,19 +1,19 @@
-/** What the build tells the service worker: the files of a version of the page. */
+/** The list of the page's files, which the build writes into the service worker. */
 
-/** A file of the page, known by its content. */
+/** A file of the page, and the hash of its content. */
 export interface PageFile {
   /** Address, relative to the page. */
   readonly url: string;
   /** A hash of its content; null where the name changes with the content. */
   readonly revision: string | null;
-  /** As in Subresource Integrity. */
+  /** The hash in the form of Subresource Integrity. */
   readonly integrity: string;
 }
 
 /** The files of a version of the page. */
 export interface PageFiles {
-  /** Kept before the version is used. */
+  /** Downloaded before the version is used. */
   readonly kept: readonly PageFile[];
-  /** Kept when they are used first. */
+  /** Downloaded and kept when they are first used. */
   readonly onFirstUse: readonly PageFile[];
 }

@@ -1,10 +1,11 @@
 /**
- * The page without a network, and cross-origin isolation where a host cannot set headers.
+ * The service worker. It answers for the page's files when there is no network, and adds the headers that the page needs
+ * where the host cannot send them.
  *
- * A version of the page is kept whole or not at all: each file is known by the hash of its content, and the
- * worker is installed once all are there. A new version waits until the person asks for it, or until no tab runs
- * the old one; the old one's files stay as long as a tab runs them. Only the page's own files are answered for:
- * other applications may live beside it.
+ * A version of the page is kept as a whole: the worker is installed only once all files are there, and the hash of each
+ * is right. A new version waits until the person asks for it, or until no tab runs the old one. The old version's files
+ * stay as long as a tab runs it. Requests for other files are left alone: they may belong to other applications on the
+ * same origin.
  */
 import { setCacheNameDetails } from "workbox-core";
 import { PrecacheController, PrecacheRoute } from "workbox-precaching";
@@ -19,14 +20,14 @@ declare const self: ServiceWorkerGlobalScope;
 declare const __FILES__: PageFiles;
 
 const { scope } = self.registration;
-/** The addresses of the page itself. */
+/** The page's own addresses. */
 const PAGES: readonly string[] = [scope, `${scope}index.html`];
-/** Where the files are whose names change with their content. */
+/** The folder of the files whose names contain a hash of their content. */
 const ASSETS = `${scope}assets/`;
-/** Held while files are kept or deleted. */
+/** Name of the lock that is held while files are added or deleted. */
 const FILES_LOCK = `${PREFIX} files ${scope}`;
 
-/** Integrity of the files that are kept when they are used first, by address. */
+/** Integrity of the files that are downloaded when they are first used, by address. */
 const onFirstUse = new Map(__FILES__.onFirstUse.map(({ url, integrity }) => [new URL(url, scope).href, integrity]));
 
 setCacheNameDetails({ prefix: PREFIX });
@@ -37,10 +38,10 @@ const withHeaders = {
 };
 
 const version = new PrecacheController({
-  fallbackToNetwork: false, // the catch handler below does that, and does not need to keep what it answers
+  fallbackToNetwork: false, // the catch handler below asks the network, and works without storage
   plugins: [
     withHeaders,
-    // a host may say that the browser's own copy is good for months: it is asked again, and the hash is checked
+    // the host may have let the browser keep an old copy for months: ask the host again
     { requestWillFetch: async ({ request }) => (request.cache === "default" ? fresh(request) : request) },
   ],
 });
@@ -49,7 +50,7 @@ version.addToCacheList([...__FILES__.kept]);
 
 registerRoute(new PrecacheRoute(version, { cleanURLs: false, ignoreURLParametersMatching: [/./] }));
 
-// files of an older version that a tab still runs, and those that are kept when they are used first
+// files of an older version that a tab still runs, and files that are downloaded when they are first used
 registerRoute(
   ({ url }) => url.href.startsWith(ASSETS),
   new CacheFirst({
@@ -70,7 +71,7 @@ registerRoute(
   }),
 );
 
-// where nothing can be kept or read, the network answers
+// without storage, the network answers
 setCatchHandler(async ({ request }) => secured(await fetch(request)));
 
 self.addEventListener("install", (event) => {
@@ -88,7 +89,7 @@ self.addEventListener("message", (event) => {
   event.waitUntil(tidy());
 });
 
-/** Whether the script is of this worker's version. */
+/** Whether a script belongs to this worker's version. */
 function isCurrent(script: string): boolean {
   return version.getURLsToCacheKeys().has(script);
 }
@@ -105,17 +106,17 @@ async function tidy(): Promise<void> {
   });
 }
 
-/** Whether a tab runs another version, or has not said yet which one it runs. */
+/** Whether a tab runs another version, or has not yet taken the lock that tells its version. */
 async function isOldVersionRun(): Promise<boolean> {
   const { held = [] } = await navigator.locks.query();
   const running = held.map(({ name = "" }) => scriptOfLock(name) ?? "").filter((script) => script.startsWith(ASSETS));
   const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  // browsers do not agree on whether a lock's clientId is the window's: that each window holds one is counted
+  // browsers disagree about what a lock's clientId is, so locks and windows are not matched but counted
   const tabs = windows.filter(({ url }) => PAGES.includes(url.replace(/[?#].*/, "")));
   return running.length < tabs.length || !running.every(isCurrent);
 }
 
-/** Deletes the caches of this page's workers before this one, which had a cache for each version. */
+/** Deletes the caches of earlier releases of this worker, which used a cache for each version. */
 async function forgetUnversioned(): Promise<void> {
   for (const name of await caches.keys()) {
     if (!/^sam2-web-[0-9a-f]{12}$/.test(name)) continue;
@@ -124,12 +125,12 @@ async function forgetUnversioned(): Promise<void> {
   }
 }
 
-/** The request, answered by the server and not by the browser's HTTP cache alone. */
+/** The request, with a copy in the browser's HTTP cache only used if the server says that it is current. */
 function fresh(request: Request, integrity = request.integrity): Request {
   return new Request(request, { cache: "no-cache", integrity });
 }
 
-/** The response with what the page wants in its headers, where the host sends none. */
+/** The response, with the headers that the page needs. */
 function secured(response: Response): Response {
   if (response.status === 0) return response;
   const headers = new Headers(response.headers);

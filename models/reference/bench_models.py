@@ -1,9 +1,9 @@
-"""Makes the files of the benchmarks' peer: SAM 2.1 tiny with random weights, as transformers.js loads it.
+"""Makes the files of the library that the benchmarks compare with: SAM 2.1 tiny with random weights, as transformers.js loads it.
 
     python bench_models.py OUT_FOLDER
 
 Writes OUT_FOLDER/tiny/checkpoint (config.json, model.safetensors) and OUT_FOLDER/tiny/transformers.js
-(the same weights, traced by `torch.onnx.export`). What is computed does not depend on what the weights are.
+(the same weights, traced by `torch.onnx.export`). The weights are random: their values do not change the timings.
 """
 
 import json

@@ -74,7 +74,7 @@ def toy_video_config(size: int) -> Sam2VideoConfig:
 
 @torch.no_grad()
 def randomize(model, seed: int) -> None:
-    """Weights large enough that every path leaves its mark on the output."""
+    """Gives the model random weights, large enough that an error in any part shows in the output."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in sorted(model.named_parameters()):
         noise = torch.randn(parameter.shape, generator=generator)

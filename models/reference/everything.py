@@ -1,7 +1,7 @@
-"""Everything mode, from the description of Meta's `SAM2AutomaticMaskGenerator`, over `Sam2Model`.
+"""Everything mode as Meta describes it (`SAM2AutomaticMaskGenerator`), on top of `Sam2Model`.
 
-Plain and slow: every mask is a plane of floats at full size. Boxes hold the last row and column
-(Meta's `batched_mask_to_box`); `bbox` is what pycocotools says of the mask.
+Simple and slow: every mask is a full-size array of floats. Boxes include the last row and column
+(Meta's `batched_mask_to_box`); `bbox` is pycocotools' box of the mask.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What pycocotools makes of polygons.
+"""Fills polygons with pycocotools, for comparison.
 
     python fill_polygons.py FILE        adds `filled` to a JSON list of {mask, polygons}
     python fill_polygons.py FILE --odd  writes such a list, without masks: of outlines that cross themselves,

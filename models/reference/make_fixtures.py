@@ -2,9 +2,9 @@
 
     python make_fixtures.py
 
-Each folder of `fixtures` holds a checkpoint in the hub's form with random weights, and
-`expected.safetensors`: what the reference answers to the inputs that are written there or given by
-a formula (see `wave`).
+Each folder of `fixtures` holds a checkpoint with random weights, in the hub's form, and
+`expected.safetensors`: the reference's outputs. Its inputs are stored there too, or follow from a
+formula (see `wave`).
 """
 
 import json
@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent / "fixtures"
 
 
 def wave(shape: tuple[int, ...], step: float, height: float) -> torch.Tensor:
-    """height · sin(step · i): an input that every language can make again."""
+    """height · sin(step · i): an input that a test in any language can compute."""
     count = int(np.prod(shape))
     return torch.from_numpy((height * np.sin(step * np.arange(count))).astype(np.float32).reshape(shape))
 

@@ -1,4 +1,4 @@
-"""Weights that any language can make again from a tensor's name and shape, so that none need be stored.
+"""Weights that follow from a tensor's name and shape, so that they need not be stored.
 
 The trunks of EdgeTAM have the widths that timm gives them, which are millions of weights. Element i of
 the tensor `name` is, in 32-bit unsigned integers,
@@ -19,7 +19,7 @@ import torch
 
 
 def spread(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Offset and scale that leave every path its mark on the output, without growth from layer to layer."""
+    """Offset and scale: an error in any part shows in the output, and values do not grow from layer to layer."""
     if name.endswith("running_var"):
         return 1.0, 0.5
     if len(shape) == 1:
@@ -45,7 +45,7 @@ def values(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 @torch.no_grad()
 def fill(model: torch.nn.Module) -> None:
-    """Gives every tensor of the model that is stored, buffers too, its seeded values."""
+    """Sets every stored tensor of the model, buffers included, to its seeded values."""
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
             tensor.copy_(torch.from_numpy(values(name, tuple(tensor.shape))))

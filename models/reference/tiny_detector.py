@@ -2,7 +2,7 @@
 
     python tiny_detector.py OUT_FOLDER
 
-For the test that words reach a real detector and boxes come back; what it finds means nothing.
+For a test that sends words to a real detector and gets boxes back. The boxes themselves mean nothing.
 """
 
 import json
@@ -30,7 +30,7 @@ class Detector(torch.nn.Module):
 
 
 def tokenizer() -> Tokenizer:
-    """Bytes as CLIP's tokenizer writes them, and no merges."""
+    """A tokenizer as CLIP's, with single bytes as its only tokens."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     names = [*alphabet, *(f"{letter}</w>" for letter in alphabet), START, END]
     made = Tokenizer(

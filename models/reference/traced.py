@@ -2,8 +2,8 @@
 
     python traced.py CHECKPOINT_FOLDER OUT_FOLDER
 
-What is traced is the reference model itself. In the first layout the files are the peer in
-benchmarks: one object, one point, all shapes fixed.
+The reference model itself is traced. Benchmarks compare with the files of the first layout, which
+take one object with one point: all shapes are fixed.
 """
 
 import argparse
@@ -76,7 +76,7 @@ class PointMaskDecoder(torch.nn.Module):
 
 
 def strip(file: Path) -> None:
-    """Drops what the exporter notes about its own work, which is most of a small file."""
+    """Removes torch's own metadata, which is most of a small file."""
     model = onnx.load(file)
     model.graph.ClearField("value_info")
     model.ClearField("metadata_props")

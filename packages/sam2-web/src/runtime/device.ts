@@ -8,7 +8,7 @@
 import { type CanaryAnswer, isSam2Error, Sam2Error } from "sam2-contract";
 import { askCanary, type CanaryFault, compareCanary, type ModelForm, type ModelForms, type ModelSpec } from "sam2-core";
 import { keepNote, readNote } from "../storage/cache.ts";
-import { type Backend, type Gpu, LATEST_WORD, OrtSessions } from "./sessions.ts";
+import { type Backend, type Gpu, isLost, OrtSessions } from "./sessions.ts";
 
 /** The device to use: `auto` takes a GPU whose results are correct, and WASM otherwise. */
 export type DeviceChoice = "auto" | Backend;
@@ -37,10 +37,6 @@ export interface OpenedSessions {
 const SLOW = 10_000;
 /** How long a failure is remembered, in milliseconds: a week. */
 const REMEMBERED = 7 * 24 * 3600 * 1000;
-/**
- * How often a GPU is tried that is lost while the model opens: a laptop that went to sleep loses it without any fault.
- */
-const TRIES = 2;
 /** If the GPU has not answered after this time, it is considered hung; in milliseconds. */
 const HUNG = 120_000;
 
@@ -98,6 +94,11 @@ interface Verdicts {
   /** When the failures were seen, in milliseconds since 1970. */
   readonly at: number;
   readonly faults: Record<string, CanaryFault>;
+  /**
+   * Attempts during which the GPU was lost, once. That may be no fault of its own, as when a laptop went to sleep; the
+   * second time it counts as one.
+   */
+  readonly losses: readonly string[];
 }
 
 /**
@@ -130,29 +131,35 @@ export async function openSessions(
   const kept = key ? await readNote<Verdicts>(key) : null;
   const holds = kept?.browser === navigator.userAgent && Date.now() - kept.at < REMEMBERED;
   const faults = holds ? { ...kept.faults } : {};
+  const losses = holds ? [...kept.losses] : [];
   let gpu: Gpu | string | undefined = first;
   let brokenEncoder: ModelForm | undefined;
+  let lost: string | undefined;
   for (const attempt of attemptsOf(model.forms)) {
     let fault: CanaryFault | undefined = faults[attempt.name];
-    // when this form's encoder is wrong, moving only the decoder to WASM does not help
-    if (!fault && brokenEncoder === attempt.form) continue;
-    for (let tries = 1; !fault; tries++) {
+    if (!fault) {
+      // this form's encoder is wrong: moving only the decoder to WASM would not help
+      if (brokenEncoder === attempt.form) continue;
       gpu ??= await requestGpu(options);
       if (typeof gpu === "string") break;
       const reason = because(`runs on ${adapter}`, ...described(faults));
       const outcome = await openOnGpu(gpu, attempt, model, { ...options, reason }, onPhase);
       if ("sessions" in outcome) return outcome;
       gpu = undefined;
-      if (outcome.isLost && tries < TRIES) continue;
       fault = outcome.fault;
-      faults[attempt.name] = fault;
-      if (key) await keepNote(key, { browser: navigator.userAgent, at: Date.now(), faults } satisfies Verdicts);
+      if (outcome.isLost) lost = `with ${attempt.name}, ${fault.problem}`;
+      if (outcome.isLost && !losses.includes(attempt.name)) losses.push(attempt.name);
+      else faults[attempt.name] = fault;
+      const verdicts: Verdicts = { browser: navigator.userAgent, at: Date.now(), faults, losses };
+      if (key) await keepNote(key, verdicts);
+      // a run that was cut off may leave the runtime unusable: the GPU is tried again by another worker
+      if (outcome.isLost) break;
     }
-    if (!fault) break;
     if (fault.part === "encoder") brokenEncoder = attempt.form;
   }
   if (typeof gpu === "object") gpu.device.destroy();
-  const problem = [...described(faults), ...(typeof gpu === "string" ? [gpu] : [])].join("; ");
+  const last = typeof gpu === "string" ? gpu : lost;
+  const problem = [...new Set([...described(faults), ...(last === undefined ? [] : [last])])].join("; ");
   if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu on ${adapter}: ${problem}`);
   return onWasm(`${adapter} was not used: ${problem}`);
 }
@@ -173,10 +180,8 @@ async function openOnGpu(
 ): Promise<OpenedSessions | Refusal> {
   onPhase("compile");
   const { spec, bytes } = await form.load();
-  let lost: string | null = null;
-  const loss = gpu.device.lost.then(({ message, reason }): never => {
-    lost = `it was lost: ${message || reason}`;
-    throw new Error(lost);
+  const loss = gpu.device.lost.then((): never => {
+    throw new Error("the GPU was lost");
   });
   loss.catch(() => undefined);
   const alive = <T>(task: Promise<T>): Promise<T> => within(HUNG, Promise.race([task, loss]));
@@ -188,17 +193,18 @@ async function openOnGpu(
     const expected = spec.canary ?? (await rightAnswer(model, options));
     const fault = await alive(check(sessions, spec, expected, options.device === "auto"));
     if (fault === null) return { spec, sessions };
-    // a device that is lost may give zeros before it says so
-    const isLost = await sessions.wasLost();
+    // a GPU that is lost may answer with zeros before it says so
+    if (await isLost(gpu.device)) throw new Error("the GPU was lost");
     await sessions.dispose();
-    return { fault, isLost };
+    return { fault, isLost: false };
   } catch (error) {
     // files that do not fit the contract are wrong on every device, and threads that hang are no fault of the GPU
     if (isSam2Error(error, "InvalidModelError") || isSam2Error(error, "RuntimeStartError")) throw error;
-    await Promise.race([loss, new Promise((resolve) => setTimeout(resolve, LATEST_WORD))]).catch(() => undefined);
+    const gone = await isLost(gpu.device);
     sessions?.abandon();
     gpu.device.destroy();
-    return { fault: { part: "decoder", problem: lost ?? (error as Error).message }, isLost: lost !== null };
+    const problem = gone ? "it was lost while the model opened" : (error as Error).message;
+    return { fault: { part: "decoder", problem }, isLost: gone };
   }
 }
 

@@ -90,8 +90,26 @@ export interface Placement {
   readonly reason: string;
 }
 
-/** How long after a failed run the browser may take to report that the device is lost; in milliseconds. */
-export const LATEST_WORD = 500;
+/** How long a GPU may take to answer whether it is lost; in milliseconds. */
+const LATEST_WORD = 5_000;
+
+/**
+ * Whether a GPU is lost. The browser says so only some time after runs have failed. It answers in order: once it has
+ * answered a question that is asked now, it has told of any loss before.
+ */
+export async function isLost(device: GPUDevice): Promise<boolean> {
+  let lost = false;
+  const told = device.lost.then(() => {
+    lost = true;
+  });
+  device.pushErrorScope("validation");
+  const answered = device.popErrorScope().catch(() => null);
+  const late = new Promise((resolve) => setTimeout(resolve, LATEST_WORD));
+  await Promise.race([told, answered, late]);
+  // what was told at the same time as the answer
+  await new Promise((resolve) => setTimeout(resolve));
+  return lost;
+}
 
 /** Encoder and decoder of one model on one device. */
 export class OrtSessions implements Sessions {
@@ -184,9 +202,7 @@ export class OrtSessions implements Sessions {
 
   /** Whether a run failed because the GPU was lost. Waits a moment: the browser may report the loss after the failure. */
   async wasLost(): Promise<boolean> {
-    if (this.#gpu && this.#lost === null) {
-      await Promise.race([this.#gpu.device.lost, new Promise((resolve) => setTimeout(resolve, LATEST_WORD))]);
-    }
+    if (this.#gpu && this.#lost === null && (await isLost(this.#gpu.device))) this.#lost ??= "the GPU was lost";
     return this.#lost !== null;
   }
 

@@ -348,7 +348,7 @@ describe("everything mode", () => {
   test.each<[EverythingOptions, string]>([
     [{ points_per_side: 0 }, "points_per_side: expected a whole number from 1 to 256, got 0"],
     [{ pred_iou_thresh: Number.NaN }, "pred_iou_thresh: expected a number from 0 to 1, got NaN"],
-    [{ output_mode: "png" as "polygon" }, "output_mode: expected coco_rle, binary_mask or polygon, got \"png\""],
+    [{ output_mode: "png" as "polygon" }, 'output_mode: expected coco_rle, binary_mask or polygon, got "png"'],
   ])("bad options are refused: %o", async (bad, message) => {
     await expect(segmenter.segmentEverything(image, bad)).rejects.toMatchObject({
       name: "InvalidPromptError",

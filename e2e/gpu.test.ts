@@ -6,11 +6,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { launchBrowser } from "headless/browser";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { writeFewOperations } from "./few-operations.ts";
 import { expectClose, expectedScores, ToyPage } from "./toy-page.ts";
 
 let toy: ToyPage;
 beforeAll(async () => {
-  toy = await ToyPage.create(await launchBrowser({ softwareWebGpu: true }));
+  toy = await ToyPage.create(await launchBrowser({ softwareWebGpu: true }), writeFewOperations);
 });
 afterAll(async () => {
   await toy.browser.close();
@@ -18,7 +19,12 @@ afterAll(async () => {
 });
 afterEach(() => toy.close());
 
-beforeEach(() => toy.open());
+/** The model's scores on WASM. */
+let expected: number[];
+beforeEach(async () => {
+  await toy.open();
+  expected ??= (await toy.segment()).scores;
+});
 
 test("auto does not take a GPU that is emulated, unless it is allowed to", async () => {
   const plain = await toy.segment({ device: "auto" });
@@ -26,7 +32,7 @@ test("auto does not take a GPU that is emulated, unless it is allowed to", async
   const allowed = await toy.segment({ device: "auto", softwareGpu: true });
   expect(allowed.device).toMatchObject({ encoder: "webgpu", decoder: "webgpu" });
   expect((await toy.keptKeys()).filter((key) => key.startsWith("note/canary/"))).toHaveLength(1);
-  expectClose(allowed.scores, await expectedScores());
+  expectClose(allowed.scores, expected);
 });
 
 test("a device that answers wrongly is not used, and it says why", async () => {
@@ -41,7 +47,7 @@ test("a device that answers wrongly is not used, and it says why", async () => {
     decoder: "wasm",
     reason: expect.stringMatching(/was not used: .* its image_embed differs from the CPU's by \d+/),
   });
-  expectClose(fallen.scores, await expectedScores());
+  expectClose(fallen.scores, expected);
   expect(await toy.segment({ model, device: "webgpu" })).toMatchObject({ error: "DeviceError" });
   // what was found out is remembered
   expect((await toy.keptKeys()).filter((key) => key.startsWith("note/verdict/"))).toHaveLength(1);
@@ -67,7 +73,7 @@ test("where only the decoder answers wrongly, it runs on WASM beside the encoder
     decoder: "wasm",
     reason: expect.stringContaining("with decomposed attention, its masks differs"),
   });
-  expectClose(scores, await expectedScores());
+  expectClose(scores, expected);
 });
 
 test("a checkpoint on a GPU is tried with fused attention first", async () => {
@@ -116,9 +122,9 @@ test("a GPU that is lost, whenever it is, is replaced: the answers stay the same
     return fallen;
   });
   expect(fallen.reason).toMatch(/was not used: with decomposed attention, it was lost while the model opened/);
-  expectClose(fallen.scores, await expectedScores());
+  expectClose(fallen.scores, expected);
   const asks = <T>(code: string): Promise<T> => toy.page.evaluate(code);
-  const isRight = async (code: string): Promise<void> => expectClose(await asks(code), await expectedScores());
+  const isRight = async (code: string): Promise<void> => expectClose(await asks(code), expected);
   await isRight("click()");
   for (const phase of ["preprocess", "encode"]) await isRight(`setImageAndLose("${phase}").then(click)`);
   await isRight("(() => { const answer = click(); lose(); return answer; })()");

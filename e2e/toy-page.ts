@@ -21,6 +21,8 @@ export interface ToyOptions {
   readonly acceptChanges?: boolean;
 }
 
+const exportToy = (folder: string): Promise<unknown> => exportFolder(join(FIXTURES, "toy"), folder);
+
 /** One page at a time, in a browser that the tests give. */
 export class ToyPage {
   /** The toy's exported files are in `toy`. */
@@ -37,9 +39,10 @@ export class ToyPage {
     this.browser = browser;
   }
 
-  static async create(browser: Browser): Promise<ToyPage> {
+  /** @param write writes the files of the model that is called the toy */
+  static async create(browser: Browser, write: (folder: string) => Promise<unknown> = exportToy): Promise<ToyPage> {
     const folder = await mkdtemp(join(tmpdir(), "sam2-web-"));
-    await exportFolder(join(FIXTURES, "toy"), join(folder, "toy"));
+    await write(join(folder, "toy"));
     return new ToyPage(folder, browser);
   }
 

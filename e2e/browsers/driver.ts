@@ -13,7 +13,7 @@ export interface Point {
 
 /** A window with storage of its own. */
 export interface Tab {
-  /** Opens an address, and waits for its load event. */
+  /** Opens an address, and waits until its document is there. */
   goto(address: string): Promise<void>;
   reload(): Promise<void>;
   /** Runs a function in the page. It sees its arguments and the page, and nothing of the test. */

@@ -8,6 +8,12 @@ import { savedInto, savingFolder } from "./saved-files.ts";
 
 const VIEWPORT = { width: 1280, height: 800 };
 
+/**
+ * A page counts as opened once its document is there: the tests wait for what it says. Its load event may come late, since
+ * it waits for the service worker, which fetches all files at the same time.
+ */
+const NAVIGATION = { waitUntil: "domcontentloaded", timeout: 90_000 } as const;
+
 const FIREFOXES = ["/usr/bin/firefox-esr", "/usr/bin/firefox", "/Applications/Firefox.app/Contents/MacOS/firefox"];
 
 /** Path of an installed Firefox; undefined where there is none. */
@@ -20,8 +26,8 @@ async function newTab(context: BrowserContext, folder: string): Promise<Tab> {
   const page = await context.newPage();
   await page.setViewport(VIEWPORT);
   return {
-    goto: async (address) => void (await page.goto(address)),
-    reload: async () => void (await page.reload()),
+    goto: async (address) => void (await page.goto(address, NAVIGATION)),
+    reload: async () => void (await page.reload(NAVIGATION)),
     evaluate: <A extends unknown[], R>(task: (...args: A) => R | Promise<R>, ...args: A) =>
       page.evaluate(callOf(task, args)) as Promise<R>,
     hover: ({ x, y }) => page.mouse.move(x, y),

@@ -96,9 +96,9 @@ interface Verdicts {
   readonly faults: Record<string, CanaryFault>;
   /**
    * Attempts during which the GPU was lost, once. That may be no fault of its own, as when a laptop went to sleep; the
-   * second time it counts as one.
+   * second time it counts as one. Absent where there were none.
    */
-  readonly losses: readonly string[];
+  readonly losses?: readonly string[];
 }
 
 /**
@@ -131,7 +131,7 @@ export async function openSessions(
   const kept = key ? await readNote<Verdicts>(key) : null;
   const holds = kept?.browser === navigator.userAgent && Date.now() - kept.at < REMEMBERED;
   const faults = holds ? { ...kept.faults } : {};
-  const losses = holds ? [...kept.losses] : [];
+  const losses = holds ? [...(kept.losses ?? [])] : [];
   let gpu: Gpu | string | undefined = first;
   let brokenEncoder: ModelForm | undefined;
   let lost: string | undefined;

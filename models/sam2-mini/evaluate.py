@@ -4,7 +4,7 @@
     python evaluate.py people PICTURES
     python evaluate.py set FOLDER
 
-with `[--checkpoint FOLDER] [--size 640] [--each FILE.json]`; SAM 2 and EdgeTAM checkpoints of transformers both open.
+with `[--checkpoint FOLDER] [--size 640] [--detail off|auto|always] [--each FILE.json]`; SAM 2 and EdgeTAM checkpoints of transformers both open.
 `set`: `FOLDER/prompts.json` lists `{image, labels, label, point [x,y], box [x1,y1,x2,y2]}`; the region is where the
 picture `labels` equals `label`. `people`: of each picture that training leaves out (`training/held-out-people.txt`) the
 person and two of their garments or parts.
@@ -15,7 +15,8 @@ first is the best-scored of the three; for more clicks and boxes it is the singl
 Meta's predictor. In made scenes a region is a whole object unless `--levels` asks for parts or groups
 of objects too, which no single answer to one click can meet. Beside it two baselines: a disc of the mean region's size
 around the click, and the filled box. Scores are compared with true IoU for the three masks of one click, and for the
-masks shown first for all prompts. `--each` writes the values of each prompt, so that two checkpoints can be compared in
+masks shown first for all prompts. `--detail` looks at the mask shown first a second time, as the library does
+(packages/sam2-core/src/detail); the best of three stays that of the first look. `--each` writes the values of each prompt, so that two checkpoints can be compared in
 pairs.
 """
 
@@ -138,14 +139,15 @@ class Answers:
         pixels = torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
         self.features = encode(model, pixels.permute(0, 2, 3, 1))
 
-    def __call__(self, coords: np.ndarray, labels: np.ndarray, previous: torch.Tensor | None):
+    def __call__(self, coords: np.ndarray, labels: np.ndarray, previous: torch.Tensor | None, single: bool = False):
         """For `coords` [P,N,2] and `labels` [P,N]: masks bool [P,4,H,W], first the one shown, then the three; scores
-        [P,4] of these; the shown one's logits [P,1,h,w], for the next round."""
+        [P,4] of these; the shown one's logits [P,1,h,w], for the next round. One click shows the best of the three,
+        unless `single` asks for the single mask."""
         coords = torch.tensor(coords, dtype=torch.float32)[None] * self.scale
         masks, scores = decode(self.model, self.features, coords, torch.tensor(labels)[None], previous)
         masks, scores = masks[0], scores[0]
         shown = 1 + scores[:, 1:].argmax(1)
-        if labels.shape[1] > 1:
+        if labels.shape[1] > 1 or single:
             inner, outer = ((masks[:, 0] > edge).sum((1, 2)) for edge in (0.05, -0.05))
             shown = torch.where(inner >= 0.98 * outer, 0, shown)
         order = torch.cat([shown[:, None], torch.tensor([[1, 2, 3]]).expand(len(masks), -1)], 1)
@@ -155,8 +157,48 @@ class Answers:
         return full.numpy(), scores[rows, order].numpy(), ordered[:, :1].clamp(-32, 32)
 
 
+def region_around(mask: np.ndarray, coords: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two corners of what a second look sees: 1.4 times the box of the mask, of the points on it and of the prompt's box."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    positive = coords[labels > 0].reshape(-1, 2)
+    low = np.minimum([columns[0], rows[0]], positive.min(0, initial=np.inf))
+    high = np.maximum([columns[-1] + 1, rows[-1] + 1], positive.max(0, initial=0))
+    extent = 1.4 * (high - low)
+    extent = np.maximum(extent, max(48, extent.max() / 2))
+    bounds = np.array(mask.shape[::-1])
+    center = (low + high) / 2
+    low = np.floor(np.clip(center - extent / 2, 0, bounds)).astype(int)
+    return low, np.ceil(np.clip(center + extent / 2, 0, bounds)).astype(int)
+
+
+def second_look(model, size, picture, coords, labels, mask, logits, score, detail: str) -> np.ndarray:
+    """The mask of one prompt after a second look, or `mask` itself where there is none or it seems worse.
+
+    `coords` [N,2] and `labels` [N] in pixels of the picture; `logits` [1,1,h,w] and `score` of the first look.
+    """
+    if not mask.any():
+        return mask
+    low, high = region_around(mask, coords, labels)
+    if detail == "auto" and np.prod(high - low) >= 0.25 * mask.size:
+        return mask
+    window = np.s_[low[1] : high[1], low[0] : high[0]]
+    answers = Answers(model, size, np.ascontiguousarray(picture[window]))
+    whole = torch.nn.functional.interpolate(logits, mask.shape, mode="bilinear")[(..., *window)]
+    inside = torch.nn.functional.interpolate(whole, logits.shape[2:], mode="bilinear", antialias=True)
+    kept = (labels >= 0) & ((coords >= low) & (coords <= high)).all(1)
+    if not kept.any():  # a mask without points gets a padding point
+        coords, labels, kept = np.zeros((1, 2)) + low, np.array([-1]), np.array([True])
+    masks, scores, found = answers((coords[kept] - low)[None], labels[kept][None], inside, single=True)
+    agreement = iou((found[0, 0] > 0).numpy(), (inside[0, 0] > 0).numpy())
+    if scores[0, 0] < score - 0.1 or agreement < 0.3:
+        return mask
+    closer = np.zeros_like(mask)
+    closer[window] = masks[0, 0]
+    return closer
+
+
 @torch.no_grad()
-def evaluate(model: PreTrainedModel, size: int, pictures: Pictures) -> tuple[dict, dict]:
+def evaluate(model: PreTrainedModel, size: int, pictures: Pictures, detail: str) -> tuple[dict, dict]:
     """The report, and the values of each prompt."""
     architecture.set_image_size(model, size)
     first = {name: [] for name in ("click1", "click3", "click5", "box")}
@@ -168,8 +210,11 @@ def evaluate(model: PreTrainedModel, size: int, pictures: Pictures) -> tuple[dic
         remaining = iter(regions)
         while some := list(islice(remaining, AT_ONCE)):
 
-            def record(name: str, masks: np.ndarray, scores: np.ndarray) -> None:
-                for region, four, their_scores in zip(some, masks, scores):
+            def record(name, coords, labels, masks, scores, logits) -> None:
+                for k, (region, four, their_scores) in enumerate(zip(some, masks, scores)):
+                    if detail != "off":
+                        prompt = (coords[k], labels[k], four[0], logits[k : k + 1], their_scores[0])
+                        four[0] = second_look(model, size, picture, *prompt, detail)
                     overlaps = [iou(mask, region.mask) for mask in four]
                     first[name].append(overlaps[0])
                     best[name].append(max(overlaps[1:]))
@@ -184,7 +229,7 @@ def evaluate(model: PreTrainedModel, size: int, pictures: Pictures) -> tuple[dic
             for clicks in range(1, 6):
                 masks, scores, previous = answers(coords, labels, previous)
                 if clicks in (1, 3, 5):
-                    record(f"click{clicks}", masks, scores)
+                    record(f"click{clicks}", coords, labels, masks.copy(), scores, previous)
                 more, kinds = np.zeros((len(some), 1, 2), np.float32), np.full((len(some), 1), -1)
                 for row, (region, four) in enumerate(zip(some, masks)):
                     wrong = four[0] != region.mask
@@ -193,7 +238,8 @@ def evaluate(model: PreTrainedModel, size: int, pictures: Pictures) -> tuple[dic
                         more[row, 0], kinds[row, 0] = (x, y), region.mask[y, x]
                 coords, labels = np.concatenate([coords, more], 1), np.concatenate([labels, kinds], 1)
             boxes = np.array([region.box for region in some], np.float32).reshape(-1, 2, 2)
-            record("box", *answers(boxes, np.tile([2, 3], (len(some), 1)), None)[:2])
+            corners = np.tile([2, 3], (len(some), 1))
+            record("box", boxes, corners, *answers(boxes, corners, None))
             regions_seen += some
 
     mean_share = float(np.mean([region.mask.mean() for region in regions_seen]))
@@ -236,6 +282,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=architecture.IMAGE_SIZE)
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--levels", nargs="+", choices=["object", "part", "group"], default=["object"])
+    parser.add_argument("--detail", choices=["off", "auto", "always"], default="off")
     parser.add_argument("--each", type=Path, help="a file for the values of each prompt")
     arguments = parser.parse_args()
     torch.compiler.set_stance("force_eager")
@@ -246,7 +293,7 @@ def main() -> None:
         pictures = pictures_of_people(arguments.folder)
     else:
         pictures = pictures_of_scenes(arguments.folder, arguments.scenes, arguments.size, arguments.levels)
-    report, each = evaluate(model, arguments.size, pictures)
+    report, each = evaluate(model, arguments.size, pictures, arguments.detail)
     print(json.dumps(report))
     if arguments.each:
         arguments.each.write_text(json.dumps(each))

@@ -1,6 +1,7 @@
 /** The benchmarks' command: `npm run bench -- [NAME…] [--json FILE] [--markdown FILE]`. */
 import { writeFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { Detail } from "sam2-web";
 import { click, draft, everything, kernels, load, memory, models } from "./browser.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
@@ -31,20 +32,24 @@ const program = new Command("bench")
   .argument("[names...]", `of ${[...Object.keys(BENCHES), "quality"].join(", ")}; all but quality by default`)
   .option("--set <folder>", "for quality: photographs, labels and prompts.json")
   .option("--model <id>", "for quality: a model of the catalog, an address, or an exported folder", "sam2-mini")
+  .addOption(
+    new Option("--detail <when>", "for quality: a second look").choices(["off", "auto", "always"]).default("off"),
+  )
   .option("--json <file>", "rows as JSON; for quality its report")
   .option("--markdown <file>", "rows as a table");
 
 interface Options {
   set?: string;
   model: string;
+  detail: Detail;
   json?: string;
   markdown?: string;
 }
 
 /** Quality is a report of its own, on a set that the caller names. */
-async function reportQuality({ set, model, json }: Options): Promise<void> {
+async function reportQuality({ set, model, detail, json }: Options): Promise<void> {
   if (set === undefined) program.error("error: quality needs --set FOLDER");
-  const report = await quality(set as string, model);
+  const report = await quality(set as string, model, detail);
   process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
 }

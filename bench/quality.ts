@@ -10,7 +10,7 @@ import { decode } from "fast-png";
 import { launchBrowser } from "headless/browser";
 import type { Question } from "headless/segment-job";
 import { serve } from "headless/server";
-import { decodeRle, type Mask, maskIou } from "sam2-web";
+import { type Detail, decodeRle, type Mask, maskIou } from "sam2-web";
 
 /** A line of prompts.json. */
 interface Prompt {
@@ -66,7 +66,7 @@ function mean(values: readonly number[]): number {
 }
 
 /** Measures a model on a set; `model` is a name, an address, or a folder with a model.json. */
-export async function quality(set: string, model: string): Promise<QualityReport> {
+export async function quality(set: string, model: string, detail: Detail): Promise<QualityReport> {
   const prompts = JSON.parse(await readFile(join(set, "prompts.json"), "utf8")) as Prompt[];
   const local = existsSync(join(model, "model.json"));
   const server = await serve({
@@ -88,7 +88,8 @@ export async function quality(set: string, model: string): Promise<QualityReport
     const page = await browser.newPage();
     await page.goto(server.url);
     await page.waitForFunction(() => "quality" in window);
-    await page.evaluate((name) => window.quality.open(name, "auto"), local ? "models/local/model.json" : model);
+    const address = local ? "models/local/model.json" : model;
+    await page.evaluate(([name, when]) => window.quality.open(name, "auto", when), [address, detail] as const);
     let opened = "";
     for (const prompt of prompts) {
       const { data, width, height } = decode(await readFile(join(set, prompt.labels)));

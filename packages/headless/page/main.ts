@@ -10,6 +10,7 @@ export interface SegmentJob {
   readonly points: readonly { x: number; y: number; positive: boolean }[];
   readonly box: [number, number, number, number] | null;
   readonly multimask: boolean;
+  readonly detail: sam2.Detail;
   /** Everything mode in place of a prompt. */
   readonly everything: Pick<
     sam2.EverythingOptions,
@@ -39,7 +40,7 @@ interface Answer {
 }
 
 async function prompted(segmenter: sam2.Segmenter, image: sam2.SegmenterImage, job: SegmentJob): Promise<Answer> {
-  const result = await segmenter.segment({
+  const request = {
     image,
     ...(job.points.length > 0
       ? {
@@ -49,7 +50,8 @@ async function prompted(segmenter: sam2.Segmenter, image: sam2.SegmenterImage, j
       : {}),
     ...(job.box ? { box: job.box } : {}),
     multimask_output: job.multimask,
-  });
+  };
+  const result = await segmenter.segment(request, { detail: job.detail });
   const count = result.scores.dims[1] as number;
   const masks = Array.from({ length: count }, (_, index) => {
     const mask = result.mask(index);
@@ -116,11 +118,13 @@ export interface Question {
   readonly refine: boolean;
 }
 
-let asked: { segmenter: sam2.Segmenter; image?: sam2.SegmenterImage; shown?: sam2.Tensor } | undefined;
+let asked:
+  | { segmenter: sam2.Segmenter; detail: sam2.Detail; image?: sam2.SegmenterImage; shown?: sam2.Tensor }
+  | undefined;
 
 const quality = {
-  async open(model: string, device: sam2.DeviceChoice): Promise<void> {
-    asked = { segmenter: await sam2.createSegmenter({ model, device }) };
+  async open(model: string, device: sam2.DeviceChoice, detail: sam2.Detail): Promise<void> {
+    asked = { segmenter: await sam2.createSegmenter({ model, device }), detail };
   },
 
   async setImage(address: string): Promise<void> {
@@ -132,7 +136,7 @@ const quality = {
   /** All three masks, and the one to show: the best-scored for a single click, else the single mask. */
   async ask({ points, box, refine }: Question): Promise<{ shown: sam2.Rle; three: sam2.Rle[]; scores: number[] }> {
     if (!asked?.image) throw new Error("no image is open");
-    const { segmenter, image } = asked;
+    const { segmenter, detail, image } = asked;
     const prompt: sam2.SegmentPrompt = {
       ...(points.length > 0
         ? {
@@ -145,7 +149,8 @@ const quality = {
     };
     const several = await segmenter.segment({ image, ...prompt });
     const ambiguous = points.length === 1 && box === null;
-    const first = ambiguous ? several : await segmenter.segment({ image, ...prompt, multimask_output: false });
+    const alone = { image, ...prompt, multimask_output: ambiguous };
+    const first = ambiguous && detail === "off" ? several : await segmenter.segment(alone, { detail });
     asked.shown = first.maskInput();
     const count = several.scores.dims[1] as number;
     return {

@@ -18,6 +18,7 @@ interface CliOptions {
   model: string;
   device: SegmentJob["device"];
   multimask: boolean;
+  detail: SegmentJob["detail"];
   everything: boolean;
   pointsPerSide?: number;
   predIouThresh?: number;
@@ -50,6 +51,9 @@ const program = new Command("segment")
   .option("--model <id>", "a model of the catalog, the address of a model.json, or an exported folder", "sam2-mini")
   .addOption(new Option("--device <device>", "where to run").choices(["auto", "webgpu", "wasm"]).default("auto"))
   .option("--multimask", "three masks instead of the single best", false)
+  .addOption(
+    new Option("--detail <when>", "a second look at small things").choices(["off", "auto", "always"]).default("off"),
+  )
   .option("--everything", "segment everything in the picture, instead of a prompt", false)
   .option(
     "--points-per-side <n>",
@@ -95,6 +99,7 @@ program.action(async (image: string, options: CliOptions) => {
       points,
       box: options.box ?? null,
       multimask: options.multimask,
+      detail: options.detail,
       everything: options.everything
         ? {
             points_per_side: options.pointsPerSide,

@@ -15,6 +15,7 @@ const PACKAGES = {
   "sam2-hosted": ["sam2-contract", "sam2-web"],
   "sam2-canvas": ["sam2-contract", "sam2-web"],
   "sam2-react": ["sam2-contract", "sam2-web", "sam2-canvas"],
+  "sam2-adapters": ["sam2-contract", "sam2-web"],
   headless: ["sam2-contract", "sam2-web", "sam2-hosted"],
 };
 

@@ -107,6 +107,7 @@ const PUBLISHED = [
   "packages/sam2-hosted",
   "packages/sam2-canvas",
   "packages/sam2-react",
+  "packages/sam2-adapters",
   "models/sam2-mini",
 ];
 

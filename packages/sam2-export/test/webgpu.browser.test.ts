@@ -41,11 +41,12 @@ function tensor({ data, dims }: Numbers): ort.Tensor {
 }
 
 describe.each([
-  { fixture: "toy", size: 128, attention: "decomposed" },
-  { fixture: "toy", size: 128, attention: "fused" },
-  { fixture: "edgetam/repvit_m1", size: 64, attention: "decomposed" },
-  { fixture: "edgetam/tf_efficientnet_lite0", size: 64, attention: "decomposed" },
-] as const)("$fixture, $attention attention", ({ fixture, size, attention }) => {
+  { fixture: "toy", size: 128, attention: "decomposed", prompts: PROMPTS },
+  { fixture: "toy", size: 128, attention: "fused", prompts: PROMPTS },
+  // these differ from SAM 2 in their encoders; their decoders are the same graph, with other weights
+  { fixture: "edgetam/repvit_m1", size: 64, attention: "decomposed", prompts: ["all"] },
+  { fixture: "edgetam/tf_efficientnet_lite0", size: 64, attention: "decomposed", prompts: [] },
+] as const)("$fixture, $attention attention", ({ fixture, size, attention, prompts }) => {
   let expected: Map<string, Numbers>;
   let encoder: ort.InferenceSession;
   let decoder: ort.InferenceSession;
@@ -83,7 +84,7 @@ describe.each([
     }
   });
 
-  test.each(PROMPTS)("decoder: %s", async (prompt) => {
+  test.each([...prompts])("decoder: %s", async (prompt) => {
     const wanted = (name: string): Numbers => expected.get(`${prompt}.${name}`) as Numbers;
     const batch = wanted("point_coords").dims[0] as number;
     const outputs = await decoder.run({

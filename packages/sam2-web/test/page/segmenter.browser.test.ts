@@ -10,7 +10,6 @@ import {
   maskArea,
   maskBox,
   maskIou,
-  maskToPolygons,
   type Rle,
   resizeLogits,
   type Segmenter,
@@ -130,8 +129,12 @@ describe.each(["wasm", "webgpu"] as const)("%s", (device) => {
     expect(image).toMatchObject({ width: 480, height: 320 });
   });
 
-  test("every kind of prompt gives the reference's masks and scores", async () => {
-    for (const { scores, masks, mask_input, ...prompt } of cases) {
+  test("prompts give the reference's masks and scores", async () => {
+    // on a GPU all prompts are tested without the library, in sam2-export; here one of each shape of answer
+    const chosen =
+      device === "wasm" ? cases : cases.filter(({ mask_input, scores }) => mask_input || scores.length > 1);
+    expect(chosen.length).toBeGreaterThan(1);
+    for (const { scores, masks, mask_input, ...prompt } of chosen) {
       const request = mask_input ? { ...prompt, mask_input: maskInput(32) } : prompt;
       const result = await segmenter.segment({ image, ...request });
       const name = JSON.stringify(prompt);
@@ -279,9 +282,14 @@ describe("everything mode", () => {
   });
   afterAll(() => segmenter.dispose());
 
-  test("the same masks as the reference's: plain, refined, single, cleaned, in crops", async () => {
+  // what the other options do is tested in Node
+  test("the same masks as the reference's: plain, in crops", async () => {
     type Case = { options: EverythingOptions; masks: (EverythingMask & { segmentation: Rle })[] };
-    for (const { options, masks } of (await json("photo/expected-everything.json")) as Case[]) {
+    const cases = ((await json("photo/expected-everything.json")) as Case[]).filter(
+      ({ options }, index) => index === 0 || options.crop_n_layers === 1,
+    );
+    expect(cases).toHaveLength(2);
+    for (const { options, masks } of cases) {
       const came = await segmenter.segmentEverything(image, options);
       const name = JSON.stringify(options);
       expect(came.length, name).toBe(masks.length);
@@ -302,30 +310,6 @@ describe("everything mode", () => {
 
   const options = { points_per_side: 6, pred_iou_thresh: 0.3, stability_score_thresh: 0.6 };
 
-  test("masks stream in as the batches finish; the batch size does not matter", async () => {
-    const seen: number[] = [];
-    const small = await segmenter.segmentEverything(image, {
-      ...options,
-      points_per_batch: 10,
-      onProgress: ({ done, total, masks }) => seen.push(done, total, masks.length),
-    });
-    const [first, , , , , second] = seen;
-    expect(seen.filter((_, i) => i % 3 === 0)).toEqual([10, 20, 30, 36]);
-    expect(seen.at(-2)).toBe(36);
-    expect(seen.at(-1)).toBe(small.length);
-    expect(first).toBeGreaterThan(second as number);
-    expect(await segmenter.segmentEverything(image, options)).toEqual(small);
-  });
-
-  test("masks come in the form asked for", async () => {
-    const rle = await segmenter.segmentEverything(image, options);
-    const binary = await segmenter.segmentEverything(image, { ...options, output_mode: "binary_mask" });
-    const polygons = await segmenter.segmentEverything(image, { ...options, output_mode: "polygon" });
-    const expected = rle.map(({ segmentation }) => decodeRle(segmentation as Rle));
-    expect(binary.map(({ segmentation }) => segmentation)).toEqual(expected);
-    expect(polygons.map(({ segmentation }) => segmentation)).toEqual(expected.map((mask) => maskToPolygons(mask)));
-  });
-
   test("an abort ends it within one batch, and clicks are answered in between", async () => {
     const controller = new AbortController();
     let batches = 0;
@@ -343,17 +327,6 @@ describe("everything mode", () => {
     await expect(everything).rejects.toMatchObject({ name: "AbortError" });
     await segmenter.segment({ image, point_coords: [[200, 100]], point_labels: [1] });
     expect(batches).toBe(soFar);
-  });
-
-  test.each<[EverythingOptions, string]>([
-    [{ points_per_side: 0 }, "points_per_side: expected a whole number from 1 to 256, got 0"],
-    [{ pred_iou_thresh: Number.NaN }, "pred_iou_thresh: expected a number from 0 to 1, got NaN"],
-    [{ output_mode: "png" as "polygon" }, 'output_mode: expected coco_rle, binary_mask or polygon, got "png"'],
-  ])("bad options are refused: %o", async (bad, message) => {
-    await expect(segmenter.segmentEverything(image, bad)).rejects.toMatchObject({
-      name: "InvalidPromptError",
-      message,
-    });
   });
 });
 

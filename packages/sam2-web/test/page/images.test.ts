@@ -30,13 +30,22 @@ class FakeWorker {
     for (const reject of this.#calls) reject(reason);
   }
 
+  /** What an encoding waits for. */
+  encoding: Promise<void> = Promise.resolve();
+  readonly #released = new Set<string>();
+
   readonly remote = {
     setImage: async (id: string, _: unknown, isDisposable: boolean): Promise<unknown> => {
       this.encodings++;
+      await this.encoding;
+      if (this.#released.has(id)) throw new Sam2Error("ImageReleasedError", "the image is no longer kept");
       this.held.set(id, { isDisposable });
       return { width: 8, height: 8, timings: { encode: 1 } };
     },
-    releaseImage: async (id: string): Promise<void> => void this.held.delete(id),
+    releaseImage: async (id: string): Promise<void> => {
+      this.#released.add(id);
+      this.held.delete(id);
+    },
     predict: async (id: string): Promise<unknown> => {
       if (!this.held.has(id)) {
         this.missed++;
@@ -163,4 +172,53 @@ test("a picture at an address is not kept after the answer", async () => {
   await call;
   await turn();
   expect(worker().held.size).toBe(0);
+});
+
+test.each(["after", "before"])(
+  "a draft: once released %s the full encoding, neither worker holds the image",
+  async (when) => {
+    const drafted = await createSegmenter({ draft: true });
+    const [main, draft] = started.slice(-2) as [FakeWorker, FakeWorker];
+    let finish: () => void = () => undefined;
+    main.encoding = new Promise((resolve) => {
+      finish = resolve;
+    });
+    const image = await drafted.setImage(new Blob());
+    expect([image.quality, main.held.size, draft.held.size]).toEqual(["draft", 0, 1]);
+    if (when === "before") await image.release();
+    finish();
+    if (when === "before") {
+      await expect(image.refined).rejects.toMatchObject({ name: "AbortError" });
+    } else {
+      await image.refined;
+      expect([image.quality, main.held.size, draft.held.size]).toEqual(["full", 1, 0]);
+      await image.release();
+    }
+    await turn();
+    expect([main.held.size, draft.held.size]).toEqual([0, 0]);
+  },
+);
+
+test("a picture that two calls wait for: one gives up and the other is answered; both give up and it is not kept", async () => {
+  let finish: () => void = () => undefined;
+  worker().encoding = new Promise((resolve) => {
+    finish = resolve;
+  });
+  const pictures = [new Blob(), new Blob()];
+  const stops = pictures.map(() => [new AbortController(), new AbortController()] as const);
+  const calls = pictures.map((image, i) =>
+    outcomes((stops[i] ?? []).map(({ signal }) => segmenter.segment({ image, ...POINT }, { signal }))),
+  );
+  await turn();
+  stops[0]?.[0].abort();
+  for (const stop of stops[1] ?? []) stop.abort();
+  await turn();
+  finish();
+  await turn();
+  for (const answer of worker().answers) answer();
+  expect(await Promise.all(calls)).toEqual([
+    ["AbortError", 8],
+    ["AbortError", "AbortError"],
+  ]);
+  expect(worker().held.size).toBe(1);
 });

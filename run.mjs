@@ -5,7 +5,7 @@
  * modules.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -196,6 +196,15 @@ const MINUTE_OF_FUZZ = ["a minute of fuzz", tool("tsx"), "e2e/fuzz/main.ts", "60
 /** Projects of tests that need a browser. */
 const BROWSER_PROJECTS = ["browser", "e2e", "alone"];
 
+/** What the docs site takes from the code: the API pages, and the demo as it is built. */
+async function prepareDocs() {
+  await COMMANDS.build.run();
+  const demo = join(ROOT, ".cache/docs/demo");
+  rmSync(demo, { recursive: true, force: true });
+  cpSync(join(ROOT, "demo/dist"), demo, { recursive: true });
+  quietly(tool("tsx"), ["docs/api.ts"]);
+}
+
 /** Each command: what it takes, what it does, and how. */
 const COMMANDS = {
   start: {
@@ -314,6 +323,24 @@ const COMMANDS = {
     async run([folder]) {
       await prepare();
       pack(folder === undefined ? TARBALLS : resolve(process.env.INIT_CWD ?? process.cwd(), folder));
+    },
+  },
+  docs: {
+    takes: "[--serve] [--base PATH]",
+    does: "build the docs site, the demo in it, to docs/.vitepress/dist; dead links fail",
+    async run(args) {
+      await prepareDocs();
+      const served = args.indexOf("--serve");
+      const rest = args.filter((_, at) => at !== served);
+      quietly(tool("vitepress"), ["build", "docs", ...rest]);
+      if (served >= 0) run(tool("vitepress"), ["preview", "docs", ...rest]);
+    },
+  },
+  "dev:docs": {
+    does: "serve the docs' sources; a change shows at once",
+    async run(args) {
+      await prepareDocs();
+      run(tool("vitepress"), ["dev", "docs", ...args]);
     },
   },
   segment: {

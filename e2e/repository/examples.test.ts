@@ -1,4 +1,4 @@
-/** Functions that a user calls are documented with an example, and each example in the documentation compiles. */
+/** Functions that a user calls are documented with an example, and each example in the code and in docs/ compiles. */
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = join(ROOT, ".cache", "examples");
+const DOCS = join(ROOT, "docs");
 
 /** What examples may use without making it first. */
 const GIVEN = `
@@ -21,7 +22,14 @@ declare global {
   const address: string;
   /** Where the user chooses a model. */
   const menu: HTMLSelectElement;
+  /** Where the user chooses files. */
+  const picker: HTMLInputElement;
+  /** Where a picture is shown. */
+  const stage: HTMLElement;
   const signal: AbortSignal;
+  const context: CanvasRenderingContext2D;
+  /** A progress bar. */
+  const bar: HTMLProgressElement;
   const segmenter: Segmenter;
   const image: SegmenterImage;
   const result: SegmentResult;
@@ -110,15 +118,33 @@ function importsFor(code: string, owner: string): string {
     .join("");
 }
 
-test("examples compile", async () => {
-  const examples = documented.flatMap(({ package: owner, comment }) =>
-    examplesIn(comment).map((code) => `${importsFor(code, owner)}${code}\nexport {};\n`),
+/** The TypeScript of the docs' pages, as files: their names tell the page and the place in it. Imports are the page's own. */
+async function docsExamples(): Promise<[name: string, code: string][]> {
+  const pages = (await readdir(DOCS, { recursive: true })).filter((file) =>
+    /^(?!api\/|\.|node_modules\/).*\.md$/.test(file),
   );
-  expect(examples.length).toBeGreaterThan(called.length);
+  const blocks = pages.map(async (page) => {
+    const text = await readFile(join(DOCS, page), "utf8");
+    return [...text.matchAll(/^```(tsx?)\n([\s\S]*?)^```/gm)].map(([, language, code = ""], i): [string, string] => [
+      `docs-${page.slice(0, -3).replaceAll("/", "-")}-${i + 1}.${language}`,
+      code,
+    ]);
+  });
+  return (await Promise.all(blocks)).flat();
+}
+
+test("examples compile", async () => {
+  const inCode = documented.flatMap(({ package: owner, comment }) =>
+    examplesIn(comment).map((code) => `${importsFor(code, owner)}${code}`),
+  );
+  expect(inCode.length).toBeGreaterThan(called.length);
+  const inDocs = await docsExamples();
+  expect(inDocs.length).toBeGreaterThan(20);
+  const examples = [...inCode.map((code, i) => [`example-${i + 1}.ts`, code] as const), ...inDocs];
   await rm(FOLDER, { recursive: true, force: true });
   await mkdir(FOLDER, { recursive: true });
   await Promise.all([
-    ...examples.map((code, i) => writeFile(join(FOLDER, `example-${i + 1}.ts`), code)),
+    ...examples.map(([name, code]) => writeFile(join(FOLDER, name), `${code}\nexport {};\n`)),
     writeFile(join(FOLDER, "given.d.ts"), GIVEN),
     writeFile(
       join(FOLDER, "tsconfig.json"),

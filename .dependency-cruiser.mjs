@@ -2,16 +2,29 @@
 
 /** Rooms of a package's src, in the order of the data: each imports from those before it. */
 const ROOMS = {
-  "sam2-core": ["model", "image", "prompt", "runtime", "mask", "predictor", "detail", "everything"],
-  "sam2-web": ["storage", "model", "image", "runtime", "mask", "predictor", "worker", "page"],
+  "sam2-core": [
+    "storage",
+    "model",
+    "image",
+    "prompt",
+    "runtime",
+    "mask",
+    "predictor",
+    "detail",
+    "everything",
+    "worker",
+    "segmenter",
+  ],
+  "sam2-web": ["storage", "image", "runtime", "mask", "worker", "page"],
 };
 
 /** Packages, each with those of this repository that it may import. */
 const PACKAGES = {
   "sam2-contract": [],
   "sam2-export": ["sam2-contract"],
-  "sam2-core": ["sam2-contract"],
-  "sam2-web": ["sam2-contract", "sam2-core", "sam2-export"],
+  "sam2-core": ["sam2-contract", "sam2-export"],
+  "sam2-web": ["sam2-contract", "sam2-core"],
+  "sam2-node": ["sam2-contract", "sam2-core", "sam2-export"],
   "sam2-hosted": ["sam2-contract", "sam2-web"],
   "sam2-canvas": ["sam2-contract", "sam2-web"],
   "sam2-react": ["sam2-contract", "sam2-web", "sam2-canvas"],
@@ -60,17 +73,25 @@ export default {
       to: { pathNot: "^packages/sam2-contract/src/" },
     },
     {
-      name: "no library in the core",
-      comment: "sam2-core imports the contract alone: it runs wherever a platform brings sessions and pictures",
+      name: "no platform in the core",
+      comment:
+        "sam2-core runs wherever a platform brings sessions, pictures and a store: it imports none of Node's modules and no runtime",
       severity: "error",
       from: { path: "^packages/sam2-core/src/" },
-      to: { pathNot: "^packages/(?:sam2-core|sam2-contract)/" },
+      to: { path: "onnxruntime", dependencyTypes: ["npm"] },
+    },
+    {
+      name: "no module of Node's in the core",
+      comment: "browsers have none",
+      severity: "error",
+      from: { path: "^packages/sam2-core/src/" },
+      to: { dependencyTypes: ["core"] },
     },
     {
       name: "exporter on demand",
       comment: "the exporter is fetched when a checkpoint must be converted: import() alone",
       severity: "error",
-      from: { path: "^packages/sam2-web/src/" },
+      from: { path: "^packages/sam2-(?:core|web)/src/" },
       to: { path: "^packages/sam2-export/", dynamic: false },
     },
     ...rooms,

@@ -104,6 +104,7 @@ const PUBLISHED = [
   "packages/sam2-core",
   "packages/sam2-export",
   "packages/sam2-web",
+  "packages/sam2-node",
   "packages/sam2-hosted",
   "packages/sam2-canvas",
   "packages/sam2-react",

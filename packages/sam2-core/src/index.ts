@@ -16,6 +16,7 @@ export type { EverythingMask, EverythingProgress } from "./everything/everything
 export { type EverythingOptions, everythingSettings, type OutputMode } from "./everything/options.ts";
 export { nonMaximumSuppression } from "./everything/suppression.ts";
 export { IMAGE_FORMATS, type ImageHeader, readImageHeader } from "./image/header.ts";
+export { checkSize, MAX_PIXELS } from "./image/limits.ts";
 export type { Picture } from "./image/picture.ts";
 export { type Axis, normalize, type Pixels, stretch, triangleAxis } from "./image/stretch.ts";
 export {
@@ -32,7 +33,10 @@ export {
 export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./mask/polygon.ts";
 export { toRegionLimits } from "./mask/regions.ts";
 export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./mask/rle.ts";
+export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
 export { type LoadedModel, type ModelBytes, type ModelForm, type ModelForms, singleForm } from "./model/forms.ts";
+export { type LoadOptions, loadModel } from "./model/load.ts";
+export type { CheckpointSource, ExportSource, ModelSource } from "./model/source.ts";
 export { type ModelSpec, publishedSpec } from "./model/spec.ts";
 export {
   type EncodedImage,
@@ -52,6 +56,38 @@ export {
   toModelPrompt,
 } from "./prompt/prompt.ts";
 export { askCanary, type CanaryFault, compareCanary } from "./runtime/canary.ts";
-export { detectLayout } from "./runtime/layouts/detect.ts";
-export type { GraphInput, Layout } from "./runtime/layouts/layout.ts";
-export type { Decoded, DeviceTensor, Embedding, Sessions } from "./runtime/sessions.ts";
+export { type Graph, type GraphPair, GraphSessions, type GraphTensor } from "./runtime/graph-sessions.ts";
+export type { GraphInput } from "./runtime/layouts/layout.ts";
+export type { Decoded, DeviceInfoOf, DeviceTensor, Embedding, Sessions } from "./runtime/sessions.ts";
+export { abortable, type StartedWorker } from "./segmenter/connection.ts";
+export type { PictureCourier, SegmenterImage } from "./segmenter/images.ts";
+export type {
+  CallOptions,
+  SegmentEverythingOptions,
+  SegmenterOptionsOf,
+  SegmentOptions,
+  SetImageOptions,
+} from "./segmenter/options.ts";
+export { type Quality, type ResultParts, SegmentResult } from "./segmenter/result.ts";
+export {
+  openSegmenter,
+  SegmenterOf,
+  type SegmenterParts,
+  type SegmenterPlatform,
+  type SegmentRequestOf,
+} from "./segmenter/segmenter.ts";
+export { type CachedModel, ModelCache } from "./storage/cache.ts";
+export { digest } from "./storage/digest.ts";
+export type { DownloadProgress } from "./storage/download.ts";
+export type { Store, StoredFile } from "./storage/store.ts";
+export { ModelWorker } from "./worker/model-worker.ts";
+export type {
+  DeviceChoiceOf,
+  DeviceOptions,
+  DeviceSessions,
+  Opened,
+  OpenedSessions,
+  OpenPhase,
+  OpenProgress,
+  WorkerPlatform,
+} from "./worker/open.ts";

@@ -13,9 +13,30 @@
  *
  * @module
  */
+
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "sam2-contract";
+export type {
+  CachedModel,
+  CallOptions,
+  CheckpointSource,
+  DeviceChoiceOf,
+  DeviceInfoOf,
+  DownloadProgress,
+  ExportSource,
+  ModelSource,
+  OpenProgress,
+  SegmentEverythingOptions,
+  SegmenterImage,
+  SegmenterOf,
+  SegmenterOptionsOf,
+  SegmentOptions,
+  SegmentRequestOf,
+  SetImageOptions,
+} from "sam2-core";
 export {
   type BoxXYWH,
+  CATALOG,
+  type CatalogEntry,
   type CloseUp,
   compressRuns,
   type Detail,
@@ -39,6 +60,7 @@ export {
   type Polygon,
   type PolygonOptions,
   polygonsToPath,
+  type Quality,
   type Region,
   type Ring,
   type Rle,
@@ -47,6 +69,7 @@ export {
   resizeMask,
   rleArea,
   type SegmentPrompt,
+  SegmentResult,
   stabilityScore,
   type Tensor,
 } from "sam2-core";
@@ -65,9 +88,6 @@ export {
   toDataUrl,
   toLabelMap,
 } from "./mask/overlay.ts";
-export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
-export type { CheckpointSource, ExportSource, ModelSource } from "./model/source.ts";
-export type { SegmenterImage } from "./page/images.ts";
 export {
   type LivepeerJson,
   type LivepeerSource,
@@ -75,17 +95,6 @@ export {
   toLivepeerJSON,
   writeLivepeerJSON,
 } from "./page/livepeer.ts";
-export type {
-  CallOptions,
-  SegmentEverythingOptions,
-  SegmenterOptions,
-  SegmentOptions,
-  SetImageOptions,
-} from "./page/options.ts";
-export { type Quality, SegmentResult } from "./page/result.ts";
-export { createSegmenter, type Segmenter, type SegmentRequest } from "./page/segmenter.ts";
-export type { OpenProgress } from "./predictor/open.ts";
+export { createSegmenter, type Segmenter, type SegmenterOptions, type SegmentRequest } from "./page/segmenter.ts";
 export type { DeviceChoice } from "./runtime/device.ts";
 export type { Backend, DeviceInfo } from "./runtime/sessions.ts";
-export type { CachedModel } from "./storage/cache.ts";
-export type { DownloadProgress } from "./storage/download.ts";

@@ -19,6 +19,20 @@ export interface Decoded {
   readonly objectScores: Tensor;
 }
 
+/** What runs where, and why. `B` names where a graph can run on a platform. */
+export interface DeviceInfoOf<B extends string = string> {
+  /** Where the image encoder runs. */
+  readonly encoder: B;
+  /** Where the prompt decoder runs. */
+  readonly decoder: B;
+  /** Threads where a graph runs on the CPU. */
+  readonly threads: number;
+  /** The GPU's name, as far as the platform tells. */
+  readonly adapter: string | null;
+  /** Why it runs there, for a status line. */
+  readonly reason: string;
+}
+
 /** Encoder and decoder of one model on one device. An embedding is of use only to the sessions that made it. */
 export interface Sessions {
   /** Why the device is gone, or null while it is there. */

@@ -1,6 +1,6 @@
 /** From any kind of picture that a caller may give to its pixels. */
 import { Sam2Error } from "sam2-contract";
-import { IMAGE_FORMATS, type Pixels, readImageHeader } from "sam2-core";
+import { checkSize, IMAGE_FORMATS, MAX_PIXELS, type Pixels, readImageHeader } from "sam2-core";
 
 /** A picture as a caller may give it; a string or URL is fetched. */
 export type ImageSource =
@@ -17,10 +17,6 @@ export type ImageSource =
 /** What travels to the worker: bytes still to be decoded, an address, or pixels. */
 export type TransferableImage = Blob | string | ImageBitmap;
 
-/** Longest side of a picture: the largest side of a canvas in Chromium. */
-const MAX_SIDE = 16_384;
-/** Default limit on the pixels of a picture. */
-export const MAX_PIXELS = 100e6;
 /** The most pixels of a canvas on iOS; a larger canvas stays blank, without an error. */
 const MAX_CANVAS_PIXELS = 16_777_216;
 
@@ -67,15 +63,6 @@ function absolute(address: string): string {
   } catch (cause) {
     throw new Sam2Error("InvalidImageError", `expected the address of a picture, got ${address}`, { cause });
   }
-}
-
-/** @throws InvalidImageError */
-function checkSize({ width, height }: Pick<ImageBitmap, "width" | "height">, maxPixels: number): void {
-  if (width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= maxPixels) return;
-  throw new Sam2Error(
-    "InvalidImageError",
-    `expected 1 to ${MAX_SIDE} pixels a side and at most ${maxPixels} in all, got ${width}×${height}`,
-  );
 }
 
 /**

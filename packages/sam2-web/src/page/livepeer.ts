@@ -1,7 +1,6 @@
 /** A result in the JSON form of Livepeer's `POST /segment-anything-2`. */
 import { Sam2Error } from "sam2-contract";
-import { resizeLogits, resizeMask, type Tensor } from "sam2-core";
-import type { SegmentResult } from "./result.ts";
+import { resizeLogits, resizeMask, type SegmentResult, type Tensor } from "sam2-core";
 
 /** Three strings, each a JSON array. If there is one object, its axis is left out, as in the service. */
 export interface LivepeerJson {

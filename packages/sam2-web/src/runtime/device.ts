@@ -6,31 +6,26 @@
  * and browser, and that option is skipped for a week.
  */
 import { type CanaryAnswer, isSam2Error, Sam2Error } from "sam2-contract";
-import { askCanary, type CanaryFault, compareCanary, type ModelForm, type ModelForms, type ModelSpec } from "sam2-core";
-import { keepNote, readNote } from "../storage/cache.ts";
-import { type Backend, type Gpu, isLost, OrtSessions } from "./sessions.ts";
+import {
+  askCanary,
+  type CanaryFault,
+  type DeviceOptions as CoreDeviceOptions,
+  compareCanary,
+  type ModelCache,
+  type ModelForm,
+  type ModelForms,
+  type ModelSpec,
+  type OpenedSessions,
+  type OpenPhase,
+} from "sam2-core";
+import { type Backend, type DeviceInfo, type Gpu, isLost, OrtSessions } from "./sessions.ts";
 
 /** The device to use: `auto` takes a GPU whose results are correct, and WASM otherwise. */
 export type DeviceChoice = "auto" | Backend;
 
-/** What to open sessions on. */
-export interface DeviceOptions {
-  readonly device: DeviceChoice;
-  /** Whether `auto` may take a GPU that is emulated on the CPU: correct, but a hundred times slower than WASM. */
-  readonly softwareGpu?: boolean | undefined;
-  /** Threads of the WASM provider; the runtime's default when absent. */
-  readonly threads?: number | undefined;
-  /** Why `threads` was set, to be added to `DeviceInfo.reason`. */
-  readonly threadsReason?: string | undefined;
-}
-
-/** The steps of opening sessions: compiling the graphs, and checking the device's results. */
-export type OpenPhase = "compile" | "check";
-
-/** Open sessions, and the model that they run. */
-export interface OpenedSessions {
-  readonly spec: ModelSpec;
-  readonly sessions: OrtSessions;
+/** What to open sessions on, and where verdicts about GPUs are kept. */
+interface DeviceOptions extends CoreDeviceOptions<DeviceInfo> {
+  readonly cache: ModelCache;
 }
 
 /** If the check takes longer than this, even when repeated, the GPU is too slow to use; in milliseconds. */
@@ -110,11 +105,11 @@ export async function openSessions(
   model: ModelForms,
   options: DeviceOptions,
   onPhase: (phase: OpenPhase) => void,
-): Promise<OpenedSessions> {
+): Promise<OpenedSessions<OrtSessions>> {
   const safe = model.forms.at(-1) as ModelForm;
   const because = (...reasons: string[]): string =>
     [...reasons, ...(options.threadsReason ? [options.threadsReason] : [])].join("; ");
-  const onWasm = async (why: string): Promise<OpenedSessions> => {
+  const onWasm = async (why: string): Promise<OpenedSessions<OrtSessions>> => {
     onPhase("compile");
     const reason = because(why);
     const { spec, bytes } = await safe.load();
@@ -128,7 +123,7 @@ export async function openSessions(
   }
   const { name: adapter } = first;
   const key = model.fingerprint && `verdict/${model.fingerprint}/${adapter}`;
-  const kept = key ? await readNote<Verdicts>(key) : null;
+  const kept = key ? await options.cache.readNote<Verdicts>(key) : null;
   const holds = kept?.browser === navigator.userAgent && Date.now() - kept.at < REMEMBERED;
   const faults = holds ? { ...kept.faults } : {};
   const losses = holds ? [...(kept.losses ?? [])] : [];
@@ -151,7 +146,7 @@ export async function openSessions(
       if (outcome.isLost && !losses.includes(attempt.name)) losses.push(attempt.name);
       else faults[attempt.name] = fault;
       const verdicts: Verdicts = { browser: navigator.userAgent, at: Date.now(), faults, losses };
-      if (key) await keepNote(key, verdicts);
+      if (key) await options.cache.keepNote(key, verdicts);
       // a run that was cut off may leave the runtime unusable: the GPU is tried again by another worker
       if (outcome.isLost) break;
     }
@@ -177,7 +172,7 @@ async function openOnGpu(
   model: ModelForms,
   options: DeviceOptions & { readonly reason: string },
   onPhase: (phase: OpenPhase) => void,
-): Promise<OpenedSessions | Refusal> {
+): Promise<OpenedSessions<OrtSessions> | Refusal> {
   onPhase("compile");
   const { spec, bytes } = await form.load();
   const loss = gpu.device.lost.then((): never => {
@@ -245,15 +240,18 @@ function within<T>(limit: number, task: Promise<T>): Promise<T> {
  * The correct answer to the canary, for a model that brings none: kept from an earlier session, or else computed
  * on WASM. That takes as long as encoding a picture there, so the answer is kept.
  */
-async function rightAnswer({ forms, fingerprint }: ModelForms, { threads }: DeviceOptions): Promise<CanaryAnswer> {
+async function rightAnswer(
+  { forms, fingerprint }: ModelForms,
+  { cache, threads }: DeviceOptions,
+): Promise<CanaryAnswer> {
   const key = fingerprint && `canary/${fingerprint}`;
-  const kept = key && (await readNote<CanaryAnswer>(key));
+  const kept = key && (await cache.readNote<CanaryAnswer>(key));
   if (kept) return kept;
   const { spec, bytes } = await (forms.at(-1) as ModelForm).load();
   const placement = { gpu: null, decoder: "wasm", threads, reason: "for the check" } as const;
   const sessions = await OrtSessions.create(spec, bytes, placement);
   const answer = await askCanary(sessions, spec);
   await sessions.dispose();
-  if (key) await keepNote(key, answer);
+  if (key) await cache.keepNote(key, answer);
   return answer;
 }

@@ -1,44 +1,25 @@
 /**
  * onnxruntime-web sessions. The only file that knows the runtime.
  *
- * One `OrtSessions` is an encoder and a decoder on given devices. Calls are queued: concurrent runs
- * on WebGPU hang forever.
+ * One `OrtSessions` is an encoder and a decoder on given devices.
  */
 import type * as Ort from "onnxruntime-web";
 import { Sam2Error } from "sam2-contract";
 import {
-  type Decoded,
-  detectLayout,
-  type Embedding,
+  type DeviceInfoOf,
+  type DeviceSessions,
   type GraphInput,
-  type Layout,
+  type GraphPair,
+  GraphSessions,
   type ModelBytes,
-  type ModelPrompt,
   type ModelSpec,
-  type Sessions,
 } from "sam2-core";
 
 /** Where a graph runs. */
 export type Backend = "webgpu" | "wasm";
 
 /** What runs where, and why. */
-export interface DeviceInfo {
-  /** Where the image encoder runs. */
-  readonly encoder: Backend;
-  /** Where the prompt decoder runs. */
-  readonly decoder: Backend;
-  /** Threads of the WASM provider. */
-  readonly threads: number;
-  /** The GPU's name, as far as the browser tells. */
-  readonly adapter: string | null;
-  /** Why it runs there, for a status line. */
-  readonly reason: string;
-}
-
-/** An encoded image, in the runtime's tensors. */
-interface OrtEmbedding extends Embedding {
-  readonly tensors: Readonly<Record<string, Ort.Tensor>>;
-}
+export interface DeviceInfo extends DeviceInfoOf<Backend> {}
 
 type Runtime = typeof Ort;
 
@@ -112,33 +93,16 @@ export async function isLost(device: GPUDevice): Promise<boolean> {
 }
 
 /** Encoder and decoder of one model on one device. */
-export class OrtSessions implements Sessions {
+export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSessions<DeviceInfo> {
   readonly device: DeviceInfo;
-  readonly #layout: Layout;
-  #lost: string | null = null;
-  readonly #runtime: Runtime;
-  readonly #spec: ModelSpec;
-  readonly #encoder: Ort.InferenceSession;
-  readonly #decoder: Ort.InferenceSession;
   readonly #gpu: Gpu | null;
-  #queue: Promise<unknown> = Promise.resolve();
+  #lost: string | null = null;
 
-  private constructor(parts: {
-    runtime: Runtime;
-    spec: ModelSpec;
-    encoder: Ort.InferenceSession;
-    decoder: Ort.InferenceSession;
-    gpu: Gpu | null;
-    device: DeviceInfo;
-  }) {
-    this.#runtime = parts.runtime;
-    this.#spec = parts.spec;
-    this.#encoder = parts.encoder;
-    this.#decoder = parts.decoder;
-    this.#gpu = parts.gpu;
-    this.device = parts.device;
-    this.#layout = detectLayout(parts.encoder.inputNames, parts.decoder.inputNames);
-    parts.gpu?.device.lost.then(({ reason, message }) => {
+  private constructor(graphs: GraphPair<Ort.Tensor>, device: DeviceInfo, gpu: Gpu | null) {
+    super(graphs);
+    this.device = device;
+    this.#gpu = gpu;
+    gpu?.device.lost.then(({ reason, message }) => {
       this.#lost = message || reason;
     });
   }
@@ -192,113 +156,24 @@ export class OrtSessions implements Sessions {
       adapter: gpu?.name ?? null,
       reason: reason + isolation,
     };
-    return new OrtSessions({ runtime, spec, encoder, decoder, gpu, device });
+    const tensor = ({ type, data, dims }: GraphInput): Ort.Tensor => new runtime.Tensor(type, data, dims);
+    return new OrtSessions({ spec, encoder, decoder, tensor }, device, gpu);
   }
 
-  /** Why the GPU is gone, or null while it is there. */
-  get lost(): string | null {
+  override get lost(): string | null {
     return this.#lost;
   }
 
   /** Whether a run failed because the GPU was lost. Waits a moment: the browser may report the loss after the failure. */
-  async wasLost(): Promise<boolean> {
+  override async wasLost(): Promise<boolean> {
     if (this.#gpu && this.#lost === null && (await isLost(this.#gpu.device))) this.#lost ??= "the GPU was lost";
     return this.#lost !== null;
-  }
-
-  /** Whether the decoder can take a mask as a prompt. */
-  get takesMaskInput(): boolean {
-    return this.#layout.takesMaskInput;
-  }
-
-  /**
-   * Encodes a normalized image [3,S,S].
-   *
-   * @param signal checked when this call's turn comes; if it is aborted by then, nothing is encoded
-   */
-  encode(pixels: Float32Array, signal?: AbortSignal): Promise<OrtEmbedding> {
-    const size = this.#spec.imageSize;
-    return this.#enqueue(async () => {
-      signal?.throwIfAborted();
-      const tensor = new this.#runtime.Tensor("float32", pixels, [1, 3, size, size]);
-      const outputs = await this.#encoder.run({ [this.#layout.imageInput]: tensor });
-      const bytes = Object.values(outputs).reduce((total, output) => total + 4 * output.size, 0);
-      return { tensors: outputs, bytes };
-    });
-  }
-
-  /** Decodes one batch of prompts against an encoded image. */
-  decode(embedding: OrtEmbedding, prompt: ModelPrompt): Promise<Decoded> {
-    if (prompt.mask !== null && !this.takesMaskInput) {
-      return Promise.reject(
-        new Sam2Error(
-          "UnsupportedPromptError",
-          `${this.#spec.id}: this model's files take no mask_input (${this.#layout.name} layout)`,
-        ),
-      );
-    }
-    return this.#enqueue(async () => {
-      const inputs = Object.entries(this.#layout.feeds(prompt, this.#spec.maskSize));
-      const feeds = inputs.map(([name, input]) => [name, this.#tensor(input)]);
-      const outputs = await this.#decoder.run({ ...embedding.tensors, ...Object.fromEntries(feeds) });
-      return this.#readOutputs(outputs, prompt.coords.dims[0] as number);
-    });
-  }
-
-  #tensor(input: GraphInput): Ort.Tensor {
-    const { Tensor } = this.#runtime;
-    const dims = [...input.dims];
-    return input.type === "int64" ? new Tensor("int64", input.data, dims) : new Tensor("float32", input.data, dims);
-  }
-
-  #readOutputs(outputs: Record<string, Ort.Tensor>, batch: number): Decoded {
-    const names = this.#layout.outputs;
-    const [masks, scores, objects] = [outputs[names.masks], outputs[names.scores], outputs[names.objectScores]];
-    if (!masks || !scores) {
-      throw new Sam2Error(
-        "InvalidModelError",
-        `${this.#spec.id}: expected outputs ${names.masks} and ${names.scores}, got ${Object.keys(outputs).join(", ")}`,
-      );
-    }
-    const side = this.#spec.maskSize;
-    const count = masks.size / (batch * side * side);
-    if (!Number.isInteger(count)) {
-      throw new Sam2Error(
-        "InvalidModelError",
-        `${this.#spec.id}: expected masks of ${side}×${side}, got [${masks.dims}]`,
-      );
-    }
-    return {
-      masks: { data: masks.data as Float32Array, dims: [batch, count, side, side] },
-      scores: { data: scores.data as Float32Array, dims: [batch, count] },
-      objectScores: {
-        data: (objects?.data as Float32Array | undefined) ?? new Float32Array(batch).fill(Number.NaN),
-        dims: [batch, 1],
-      },
-    };
-  }
-
-  /** Frees an embedding's memory. */
-  release(embedding: OrtEmbedding): Promise<void> {
-    return this.#enqueue(async () => {
-      for (const tensor of Object.values(embedding.tensors)) tensor.dispose();
-    });
-  }
-
-  /** Reads an embedding's values. For checks only: on a GPU this copies them back to the CPU. */
-  read(embedding: OrtEmbedding): Promise<Record<string, Float32Array>> {
-    return this.#enqueue(async () => {
-      const values: Record<string, Float32Array> = {};
-      for (const [name, tensor] of Object.entries(embedding.tensors))
-        values[name] = (await tensor.getData()) as Float32Array;
-      return values;
-    });
   }
 
   /** Runs `task` on the GPU between the sessions' own runs; null where there is none. */
   onGpu<T>(task: (device: GPUDevice) => Promise<T>): Promise<T> | null {
     const gpu = this.#gpu;
-    return gpu && this.#enqueue(() => task(gpu.device));
+    return gpu && this.enqueue(() => task(gpu.device));
   }
 
   /** Gives up on sessions that hang. Nothing may be called after this. */
@@ -306,21 +181,11 @@ export class OrtSessions implements Sessions {
     this.#gpu?.device.destroy();
   }
 
-  /** Frees everything. Nothing may be called after this. */
-  async dispose(): Promise<void> {
-    await this.#enqueue(async () => {
-      await this.#encoder.release();
-      await this.#decoder.release();
-    }).catch(async (error: unknown) => {
+  override async dispose(): Promise<void> {
+    await super.dispose().catch(async (error: unknown) => {
       // after the device is lost, releasing fails; its memory is gone anyway
       if (!(await this.wasLost())) throw error;
     });
     this.#gpu?.device.destroy();
-  }
-
-  #enqueue<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(task);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 }

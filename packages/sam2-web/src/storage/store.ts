@@ -3,23 +3,17 @@
  * if the page has no storage.
  */
 
-/** A kept file. */
-export interface StoredFile {
-  readonly key: string;
-  readonly bytes: number;
-}
+import { ModelCache, type Store, type StoredFile } from "sam2-core";
 
 const FOLDER = "sam2-web";
 
-/** Files by key. */
-export interface Store {
-  read(key: string): Promise<Uint8Array | null>;
-  write(key: string, bytes: Uint8Array): Promise<void>;
-  remove(key: string): Promise<void>;
-  list(): Promise<StoredFile[]>;
+/** Runs a task under a lock of this name, which all pages of the origin share. */
+function alone<T>(name: string, task: () => Promise<T>): Promise<T> {
+  return navigator.locks.request(`${FOLDER}/${name}`, task) as Promise<T>;
 }
 
 class FileSystemStore implements Store {
+  readonly alone = alone;
   readonly #folder: FileSystemDirectoryHandle;
 
   constructor(folder: FileSystemDirectoryHandle) {
@@ -71,6 +65,7 @@ class FileSystemStore implements Store {
 }
 
 class CacheApiStore implements Store {
+  readonly alone = alone;
   readonly #cache: Cache;
 
   constructor(cache: Cache) {
@@ -111,14 +106,17 @@ const NOWHERE: Store = {
   write: async () => undefined,
   remove: async () => undefined,
   list: async () => [],
+  // nothing is shared; and pages without https have no locks
+  alone: (_, task) => task(),
 };
 
-let opened: Promise<Store> | undefined;
+let opened: Promise<ModelCache> | undefined;
 
-/** The best store that is available to this page. */
-export function openStore(): Promise<Store> {
+/** What is kept for this page, in the best store that it has. */
+export function openCache(): Promise<ModelCache> {
   opened ??= FileSystemStore.open()
     .catch(async () => new CacheApiStore(await caches.open(FOLDER)))
-    .catch(() => NOWHERE);
+    .catch(() => NOWHERE)
+    .then((store) => new ModelCache(store));
   return opened;
 }

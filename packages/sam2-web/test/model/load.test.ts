@@ -4,11 +4,9 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
+import type { DownloadProgress, LoadOptions, ModelSource } from "sam2-core";
 import { byteSource, exportToMemory } from "sam2-export";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { LoadOptions } from "../../src/model/load.ts";
-import type { ModelSource } from "../../src/model/source.ts";
-import type { DownloadProgress } from "../../src/storage/download.ts";
 import { FakeStorage, type Kind } from "../storage/fake-storage.ts";
 
 const TOY = fileURLToPath(new URL("../../../../models/reference/fixtures/toy/", import.meta.url));
@@ -82,15 +80,16 @@ async function visit(): Promise<{
   forgetAll(): Promise<void>;
 }> {
   vi.resetModules();
-  const { loadModel } = await import("../../src/model/load.ts");
-  const { listCached, deleteCached } = await import("../../src/storage/cache.ts");
+  const { loadModel } = await import("sam2-core");
+  const { openCache } = await import("../../src/storage/store.ts");
+  const cache = await openCache();
   return {
     /** Loads the model, and checks that it is the one that was published. */
     async open(
       source,
       { converts = false, hash = sha256(published.get("checkpoint/model.safetensors") as Buffer), ...options } = {},
     ) {
-      const given = { base, draft: false, acceptChanges: false, onProgress: () => undefined, ...options };
+      const given = { cache, base, draft: false, acceptChanges: false, onProgress: () => undefined, ...options };
       const { forms, fingerprint } = await loadModel(source, given);
       if (source !== EXPORT) {
         if (converts) await forms[0].load();
@@ -101,8 +100,8 @@ async function visit(): Promise<{
       expect(Buffer.from(bytes.encoder).equals(published.get("toy/encoder.onnx") as Buffer)).toBe(true);
       expect(Buffer.from(bytes.decoder).equals(published.get("toy/decoder.onnx") as Buffer)).toBe(true);
     },
-    cached: async () => (await listCached()).map(({ id }) => id),
-    forgetAll: () => deleteCached(),
+    cached: async () => (await cache.listModels()).map(({ id }) => id),
+    forgetAll: () => cache.deleteModels(),
   };
 }
 

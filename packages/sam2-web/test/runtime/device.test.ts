@@ -1,7 +1,8 @@
 /** Which device a model is opened on: GPUs that are missing, emulated, wrong in parts, slow, or lost while it opens. */
 import { type CanaryAnswer, canaryQuestion, sampleCanary } from "sam2-contract";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type DeviceOptions, openSessions } from "../../src/runtime/device.ts";
+import { openSessions } from "../../src/runtime/device.ts";
+import { openCache } from "../../src/storage/store.ts";
 import { FakeStorage } from "../storage/fake-storage.ts";
 
 /** How the GPU of a test behaves. */
@@ -157,12 +158,12 @@ const form = (attention: "fused" | "decomposed") => ({
   load: async () => ({ spec: SPEC as never, bytes: { encoder: attention, decoder: attention } as never }),
 });
 
-async function open(given: Behavior, options: Partial<DeviceOptions> = {}) {
+async function open(given: Behavior, options: { device?: "webgpu"; softwareGpu?: true } = {}) {
   behavior = given;
   const forms = [form("fused"), form("decomposed")] as const;
   const opened = await openSessions(
     { forms, fingerprint: `${model}` },
-    { device: "auto", ...options },
+    { cache: await openCache(), device: "auto", ...options },
     () => undefined,
   );
   return opened.sessions.device;

@@ -1,9 +1,27 @@
 /** Calls for images that are released, dropped or lost by a restart while somebody waits for an answer. */
 import { Sam2Error } from "sam2-contract";
 import { beforeEach, expect, test, vi } from "vitest";
-import { createSegmenter, type Segmenter } from "../../src/page/segmenter.ts";
+import type { DeviceInfoOf } from "../../src/runtime/sessions.ts";
+import { SegmentResult } from "../../src/segmenter/result.ts";
+import { openSegmenter, SegmenterOf, type SegmenterPlatform } from "../../src/segmenter/segmenter.ts";
 
-vi.stubGlobal("ImageBitmap", class {});
+const platform: SegmenterPlatform<Blob | string, Blob | string, SegmentResult> = {
+  start: () => expect.fail("connections are made up here"),
+  base: "https://example.com/",
+  courier: {
+    prepare: async (image) => image,
+    copy: async (image) => image,
+    moved: (image) => image,
+    discard: () => undefined,
+  },
+  result: (parts) => new SegmentResult(parts),
+};
+
+type BlobSegmenter = SegmenterOf<Blob | string, DeviceInfoOf, SegmentResult>;
+
+async function createSegmenter(): Promise<BlobSegmenter> {
+  return new SegmenterOf(await openSegmenter(platform, {}));
+}
 
 /** A worker that holds images by their ids, and answers a prompt when the test says so. */
 class FakeWorker {
@@ -60,8 +78,8 @@ class FakeWorker {
 
 const started: FakeWorker[] = [];
 
-vi.mock("../../src/page/connection.ts", async (original) => ({
-  ...(await original<typeof import("../../src/page/connection.ts")>()),
+vi.mock("../../src/segmenter/connection.ts", async (original) => ({
+  ...(await original<typeof import("../../src/segmenter/connection.ts")>()),
   Connection: {
     open: async () => {
       const worker = new FakeWorker();
@@ -76,7 +94,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 const POINT = { point_coords: [[1, 1]], point_labels: [1] };
 const LATEST = { supersede: true };
 
-let segmenter: Segmenter;
+let segmenter: BlobSegmenter;
 beforeEach(async () => {
   started.length = 0;
   segmenter = await createSegmenter();

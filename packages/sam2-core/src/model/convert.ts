@@ -3,9 +3,9 @@
  * opened: pages that open exported models never download it.
  */
 import { type AttentionForm, FILE_NAMES } from "sam2-contract";
-import type { ModelForm, ModelForms } from "sam2-core";
 import { digest } from "../storage/digest.ts";
 import { bytesOf, readJson } from "./blobs.ts";
+import type { ModelForm, ModelForms } from "./forms.ts";
 
 /** A checkpoint's files. */
 export interface CheckpointFiles {

@@ -1,12 +1,13 @@
 /** Loads a model: from its source to the ONNX bytes that sessions are opened with. */
 import { isSam2Error, type ModelManifest, readManifest, Sam2Error } from "sam2-contract";
-import { type ModelForm, type ModelForms, publishedSpec, singleForm } from "sam2-core";
-import { forget, keep, modelKey, readKept } from "../storage/cache.ts";
+import { type ModelCache, modelKey } from "../storage/cache.ts";
 import { type FetchedFile, type FetchOptions, fetchCached } from "../storage/download.ts";
 import { bytesOf, readJson } from "./blobs.ts";
 import { findModel } from "./catalog.ts";
 import { checkpointForms } from "./convert.ts";
+import { type ModelForm, type ModelForms, singleForm } from "./forms.ts";
 import type { CheckpointSource, ExportSource, ModelSource } from "./source.ts";
+import { publishedSpec } from "./spec.ts";
 
 /** Where and how to load. */
 export interface LoadOptions extends FetchOptions {
@@ -85,8 +86,8 @@ async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): P
     task.catch(async (error: unknown) => {
       const isNone = isSam2Error(error, "InvalidSafetensorsError") || isSam2Error(error, "InvalidModelError");
       for (const url of isNone ? [configUrl, weightsUrl] : []) {
-        await forget(modelKey(id) + url);
-        await forget(`pin/${url}`);
+        await options.cache.forget(modelKey(id) + url);
+        await options.cache.forget(`pin/${url}`);
       }
       throw error;
     });
@@ -102,7 +103,7 @@ async function downloadExport(
   options: LoadOptions,
 ): Promise<ModelForms> {
   if (options.draft) throw noDraft(address);
-  const manifest = await fetchManifest(address);
+  const manifest = await fetchManifest(address, options.cache);
   const part = async (label: "encoder" | "decoder"): Promise<Uint8Array> => {
     const { name, bytes, sha256 } = manifest.files[label];
     const key = `${modelKey(manifest.id)}${manifest.dtype}/${label}/${sha256}`;
@@ -113,17 +114,17 @@ async function downloadExport(
 }
 
 /** Fetches model.json; without a network, the last valid one that was kept. */
-async function fetchManifest(address: string): Promise<ModelManifest> {
+async function fetchManifest(address: string, cache: ModelCache): Promise<ModelManifest> {
   const key = `manifest/${address}`;
   try {
-    const response = await fetch(address, { cache: "no-cache" });
+    const response = await fetch(address, { cache: "no-cache" } as RequestInit);
     if (!response.ok) throw new Sam2Error("DownloadError", `${address}: got status ${response.status}`);
     const text = await response.text();
     const manifest = readManifest(await readJson(new Blob([text]), address), address);
-    if (address.startsWith("http")) await keep(key, new TextEncoder().encode(text));
+    if (address.startsWith("http")) await cache.keep(key, new TextEncoder().encode(text));
     return manifest;
   } catch (error) {
-    const kept = await readKept(key);
+    const kept = await cache.read(key);
     if (kept) return readManifest(await readJson(new Blob([kept as Uint8Array<ArrayBuffer>]), address), address);
     if (isSam2Error(error)) throw error;
     throw new Sam2Error("DownloadError", `${address}: the network failed`, { cause: error });

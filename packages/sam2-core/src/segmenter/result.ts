@@ -1,15 +1,9 @@
-/** The answer to a prompt, on the page's side. */
+/** The answer to a prompt. */
 import { Sam2Error } from "sam2-contract";
-import {
-  type CloseUp,
-  closeUpMask,
-  type DetailedPrediction,
-  type Mask,
-  pasteCloseUp,
-  resizeLogits,
-  resizeMask,
-  type Tensor,
-} from "sam2-core";
+import { type CloseUp, closeUpMask, pasteCloseUp } from "../detail/carry.ts";
+import type { DetailedPrediction } from "../detail/second-look.ts";
+import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
+import type { Tensor } from "../prompt/prompt.ts";
 
 /** The encoding that an answer came from: the quick draft, or the full model's. */
 export type Quality = "draft" | "full";
@@ -48,7 +42,7 @@ export class SegmentResult {
   readonly height: number;
   /** Milliseconds in the decoder. */
   readonly decodeTime: number;
-  /** Which encoding of the image it came from; see `SegmenterOptions.draft`. */
+  /** Which encoding of the image it came from; see `SegmenterOptionsOf.draft`. */
   readonly quality: Quality;
   /** Whether `masks` holds logits; see `SegmentPrompt.return_logits`. */
   readonly returnLogits: boolean;

@@ -2,7 +2,7 @@
  * The part of an unfinished download that has arrived. It is kept piece by piece, so that closing the page or
  * ending the worker loses at most the last piece.
  */
-import { forgetAll, keep, readKept } from "./cache.ts";
+import type { ModelCache } from "./cache.ts";
 
 /** Size of a piece, in bytes. */
 const PIECE = 4 * 2 ** 20;
@@ -28,13 +28,13 @@ function piece(key: string, index: number): string {
 }
 
 /** Deletes the kept part of a file. */
-export function forgetPart(key: string): Promise<void> {
-  return forgetAll(`part/${encodeURIComponent(key)}/`);
+export function forgetPart(cache: ModelCache, key: string): Promise<void> {
+  return cache.forgetAll(`part/${encodeURIComponent(key)}/`);
 }
 
 /** Reads the kept part of a file; null if there is none. */
-export async function readPart(key: string): Promise<Part | null> {
-  const kept = await readKept(head(key));
+export async function readPart(cache: ModelCache, key: string): Promise<Part | null> {
+  const kept = await cache.read(head(key));
   if (!kept) return null;
   let version: string;
   try {
@@ -44,7 +44,7 @@ export async function readPart(key: string): Promise<Part | null> {
   }
   const bytes: Uint8Array[] = [];
   let length = 0;
-  for (let next = await readKept(piece(key, 0)); next; next = await readKept(piece(key, bytes.length))) {
+  for (let next = await cache.read(piece(key, 0)); next; next = await cache.read(piece(key, bytes.length))) {
     bytes.push(next);
     length += next.length;
   }
@@ -53,6 +53,7 @@ export async function readPart(key: string): Promise<Part | null> {
 
 /** Keeps a file's bytes as they arrive. */
 export class PartWriter {
+  readonly #cache: ModelCache;
   readonly #key: string;
   readonly #version: string;
   #pieces: number;
@@ -66,7 +67,8 @@ export class PartWriter {
    *
    * @param begun the kept part that the new bytes continue; null to start again
    */
-  constructor(key: string, version: string, begun: Part | null) {
+  constructor(cache: ModelCache, key: string, version: string, begun: Part | null) {
+    this.#cache = cache;
     this.#key = key;
     this.#version = version;
     this.#pieces = begun?.bytes.length ?? 0;
@@ -87,15 +89,15 @@ export class PartWriter {
     this.#pendingLength = 0;
     if (this.#pieces === 0) await this.#begin();
     if (!this.#hasRoom) return;
-    this.#hasRoom = await keep(piece(this.#key, this.#pieces), bytes);
+    this.#hasRoom = await this.#cache.keep(piece(this.#key, this.#pieces), bytes);
     this.#pieces++;
   }
 
   /** Forgets what was kept of another version. */
   async #begin(): Promise<void> {
-    await forgetPart(this.#key);
+    await forgetPart(this.#cache, this.#key);
     const text = JSON.stringify({ version: this.#version } satisfies Head);
-    this.#hasRoom = await keep(head(this.#key), new TextEncoder().encode(text));
+    this.#hasRoom = await this.#cache.keep(head(this.#key), new TextEncoder().encode(text));
   }
 }
 

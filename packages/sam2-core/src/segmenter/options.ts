@@ -1,16 +1,19 @@
 /** Options of the segmenter's calls. */
-import type { Detail, EncodePhase, EverythingOptions, EverythingProgress } from "sam2-core";
+import type { Detail } from "../detail/second-look.ts";
+import type { EverythingProgress } from "../everything/everything.ts";
+import type { EverythingOptions } from "../everything/options.ts";
 import type { ModelSource } from "../model/source.ts";
-import type { OpenProgress } from "../predictor/open.ts";
-import type { DeviceChoice } from "../runtime/device.ts";
+import type { EncodePhase } from "../predictor/predictor.ts";
+import type { DeviceInfoOf } from "../runtime/sessions.ts";
+import type { DeviceChoiceOf, OpenProgress } from "../worker/open.ts";
 import type { Quality } from "./result.ts";
 
 /** Options of `createSegmenter`. */
-export interface SegmenterOptions {
+export interface SegmenterOptionsOf<D extends DeviceInfoOf = DeviceInfoOf> {
   /** A name from the catalog, the address of a model.json, an export or a checkpoint; `sam2-mini` by default. */
   readonly model?: ModelSource | undefined;
-  /** `auto` (default) takes a GPU whose results are correct, and WASM otherwise. */
-  readonly device?: DeviceChoice | undefined;
+  /** `auto` (default) takes a GPU whose results are correct, and the CPU otherwise: in browsers, WASM. */
+  readonly device?: DeviceChoiceOf<D> | undefined;
   /**
    * Encodes images with a quick draft first, which answers prompts until the full encoding is ready. `true` uses
    * the same model at half its image size, which needs a checkpoint; or give another model. The draft runs in a
@@ -18,9 +21,9 @@ export interface SegmenterOptions {
    * seconds. Off by default.
    */
   readonly draft?: boolean | ModelSource | undefined;
-  /** Whether `auto` may take a GPU that is emulated on the CPU; `false` by default, since WASM is faster. */
+  /** Whether `auto` may take a GPU that is emulated on the CPU; `false` by default, since the CPU itself is faster. */
   readonly softwareGpu?: boolean | undefined;
-  /** Threads of the WASM provider; up to four by default. */
+  /** Threads on the CPU; by default as many as cores, and in browsers up to four. */
   readonly threads?: number | undefined;
   /**
    * Whether to accept a checkpoint whose files have changed at their address since they were first downloaded.

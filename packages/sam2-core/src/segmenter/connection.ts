@@ -1,8 +1,31 @@
 /** A worker with a model open in it. Calls can be aborted, and none is left waiting when the worker ends. */
 import * as Comlink from "comlink";
-import { Sam2Error } from "sam2-contract";
-import type { Opened, OpenProgress, OpenRequest } from "../predictor/open.ts";
-import type { WorkerApi } from "../worker.ts";
+import type { Sam2Error } from "sam2-contract";
+import type { DeviceInfoOf } from "../runtime/sessions.ts";
+import type { ModelWorker } from "../worker/model-worker.ts";
+import type { Opened, OpenProgress, OpenRequest } from "../worker/open.ts";
+
+/** A worker, as a platform starts it. */
+export interface StartedWorker {
+  readonly endpoint: Comlink.Endpoint;
+  /**
+   * Notices when the worker ends by itself.
+   *
+   * @param remote the worker's functions
+   * @param signal ends the watching
+   * @returns resolves once the worker is watched
+   */
+  watch(remote: unknown, onEnd: (reason: Sam2Error) => void, signal: AbortSignal): Promise<void>;
+  /** Ends the worker, whatever it is doing. */
+  terminate(): void;
+}
+
+/** The worker's functions, as they are called from the other thread. */
+export type RemoteWorker<Sent, D extends DeviceInfoOf> = {
+  readonly [K in keyof ModelWorker<Sent, D>]: ModelWorker<Sent, D>[K] extends (...given: infer A) => infer R
+    ? (...given: A) => Promise<Awaited<R>>
+    : never;
+};
 
 /** Rejects with the signal's reason as soon as it is aborted, whatever `task` does. */
 export function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -15,36 +38,41 @@ export function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
-/** A connection from the page to one worker. */
-export class Connection {
-  readonly #worker: Worker;
-  readonly #remote: Comlink.Remote<WorkerApi>;
+/** A connection to one worker. */
+export class Connection<Sent, D extends DeviceInfoOf> {
+  readonly #worker: StartedWorker;
+  readonly #remote: RemoteWorker<Sent, D>;
+  readonly #release: () => void;
   /** Functions that reject the calls not answered yet. */
   readonly #waiting = new Set<(reason: unknown) => void>();
   /** Aborted to stop watching the worker. */
   readonly #watch = new AbortController();
   #ended: Error | null = null;
-  #opened: Opened | undefined;
+  #opened: Opened<D> | undefined;
 
-  private constructor() {
-    this.#worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module", name: "sam2-web" });
-    this.#remote = Comlink.wrap<WorkerApi>(this.#worker);
-    this.#worker.addEventListener("error", ({ message }) => {
-      this.close(new Sam2Error("DeviceError", `the worker stopped: ${message || "its script failed to load"}`));
-    });
+  private constructor(worker: StartedWorker) {
+    this.#worker = worker;
+    const remote = Comlink.wrap(worker.endpoint);
+    this.#remote = remote as unknown as RemoteWorker<Sent, D>;
+    this.#release = () => remote[Comlink.releaseProxy]();
   }
 
-  /** Starts a worker and opens a model in it. */
-  static async open(
-    request: OpenRequest,
+  /**
+   * Opens a model in a worker.
+   *
+   * @param start starts the worker
+   */
+  static async open<Sent, D extends DeviceInfoOf>(
+    start: () => StartedWorker,
+    request: OpenRequest<D>,
     onProgress: ((progress: OpenProgress) => void) | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Connection> {
+  ): Promise<Connection<Sent, D>> {
     signal?.throwIfAborted();
-    const connection = new Connection();
+    const connection = new Connection<Sent, D>(start());
     const listener = Comlink.proxy((progress: OpenProgress) => onProgress?.(progress));
     try {
-      await connection.#watchOver(signal);
+      await connection.call((remote) => connection.#watchOver(remote), signal);
       connection.#opened = await connection.call((remote) => remote.open(request, listener), signal);
       return connection;
     } catch (error) {
@@ -53,33 +81,20 @@ export class Connection {
     }
   }
 
-  /**
-   * Notices when the browser ends the worker, for example for lack of memory. There is no event for that, but the
-   * worker holds a lock as long as it lives, and here that lock is waited for. Pages without https have no locks,
-   * and are not told.
-   */
-  async #watchOver(signal: AbortSignal | undefined): Promise<void> {
-    const { locks } = navigator as Partial<Navigator>;
-    if (!locks) return;
-    const name = `sam2-web/worker/${crypto.randomUUID()}`;
-    await this.call((remote) => remote.holdLock(name), signal);
-    locks
-      .request(name, { signal: this.#watch.signal }, () =>
-        this.close(new Sam2Error("DeviceError", "the worker ended; restart() opens the model again")),
-      )
-      .catch(() => undefined);
+  #watchOver(remote: RemoteWorker<Sent, D>): Promise<void> {
+    return this.#worker.watch(remote, (reason) => this.close(reason), this.#watch.signal);
   }
 
   /** The opened model, and its device. */
-  get opened(): Opened {
-    return this.#opened as Opened;
+  get opened(): Opened<D> {
+    return this.#opened as Opened<D>;
   }
 
   /**
    * Calls the worker. Rejects as soon as the signal is aborted, with its reason, even if the worker goes on; and
    * when the connection is closed, with the reason given to `close`.
    */
-  async call<T>(task: (remote: Comlink.Remote<WorkerApi>) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async call<T>(task: (remote: RemoteWorker<Sent, D>) => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#ended) throw this.#ended;
     signal?.throwIfAborted();
     const answer = new Promise<T>((resolve, reject) => {
@@ -98,7 +113,7 @@ export class Connection {
     this.#watch.abort();
     for (const reject of this.#waiting) reject(reason);
     this.#waiting.clear();
-    this.#remote[Comlink.releaseProxy]();
+    this.#release();
     this.#worker.terminate();
   }
 }

@@ -1,8 +1,8 @@
 /** The images of a segmenter: each is encoded once (by the draft first, if there is one) and found again by its source. */
 import * as Comlink from "comlink";
 import { isSam2Error, Sam2Error } from "sam2-contract";
-import type { EncodedImage, EncodePhase, EncodeTimings } from "sam2-core";
-import { type ImageSource, type TransferableImage, toTransferable } from "../image/source.ts";
+import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
+import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import { abortable, type Connection } from "./connection.ts";
 import type { SetImageOptions } from "./options.ts";
 import type { Quality } from "./result.ts";
@@ -35,9 +35,9 @@ interface Seen {
 }
 
 /** What the segmenter knows of an image that it gave out. */
-interface Life {
+interface Life<Source> {
   /** The picture that it was made from. */
-  readonly source: ImageSource;
+  readonly source: Source;
   /** Aborted when it is released, or lost by a restart. */
   readonly ended: AbortSignal;
 }
@@ -49,40 +49,51 @@ interface EncodeOptions extends SetImageOptions {
   readonly released: AbortController;
 }
 
-/** Prepares a picture for a worker; see `toTransferable`. */
-async function transferable(source: ImageSource, signal: AbortSignal | undefined): Promise<TransferableImage> {
-  const made = toTransferable(source);
-  // if the caller gives up meanwhile, nobody closes the copy later
-  if (signal)
-    made.then((image) => signal.aborted && image instanceof ImageBitmap && image.close()).catch(() => undefined);
-  return abortable(made, signal);
-}
-
-/** Marks a bitmap to be moved to the worker instead of copied; the page cannot use it after that. */
-function sent(image: TransferableImage): TransferableImage {
-  return image instanceof ImageBitmap ? Comlink.transfer(image, [image]) : image;
+/** How pictures get from the caller to a worker. `Sent` is what travels. */
+export interface PictureCourier<Source, Sent> {
+  /** Prepares a picture, if possible without decoding it. @throws InvalidImageError */
+  prepare(source: Source): Promise<Sent>;
+  /** A copy of what was prepared, to send it twice. */
+  copy(image: Sent): Promise<Sent>;
+  /** Marks what was prepared to be moved instead of copied; it cannot be used here after that. */
+  moved(image: Sent): Sent;
+  /** Frees what was prepared and is not sent. */
+  discard(image: Sent): void;
 }
 
 /** Frees an image in a worker; a worker that has ended is ignored. */
-function drop(connection: Connection, id: string): Promise<void> {
+function drop<Sent, D extends DeviceInfoOf>(connection: Connection<Sent, D>, id: string): Promise<void> {
   return connection.call((remote) => remote.releaseImage(id)).catch(() => undefined);
 }
 
-function isImage(source: SegmenterImage | ImageSource): source is SegmenterImage {
-  return typeof source === "object" && "release" in source;
+function isImage(source: unknown): source is SegmenterImage {
+  return typeof source === "object" && source !== null && "release" in source;
 }
 
+/** What a platform may take for a picture: an address, or an object by which the picture is found again. */
+export type Picked = string | object;
+
 /** Encodes images, and remembers them by their sources. */
-export class Images {
-  readonly #workers: Workers;
+export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
+  readonly #workers: Workers<Sent, D>;
+  readonly #courier: PictureCourier<Source, Sent>;
   #seen = new WeakMap<object, Seen>();
-  readonly #lives = new WeakMap<SegmenterImage, Life>();
+  readonly #lives = new WeakMap<SegmenterImage, Life<Source>>();
   /** Aborted by a restart: the images that were set before it are gone. */
   #restarted = new AbortController();
   #nextId = 0;
 
-  constructor(workers: Workers) {
+  constructor(workers: Workers<Sent, D>, courier: PictureCourier<Source, Sent>) {
     this.#workers = workers;
+    this.#courier = courier;
+  }
+
+  /** Prepares a picture for a worker. */
+  async #prepared(source: Source, signal: AbortSignal | undefined): Promise<Sent> {
+    const made = this.#courier.prepare(source);
+    // if the caller gives up meanwhile, nobody frees it later
+    if (signal) made.then((image) => signal.aborted && this.#courier.discard(image)).catch(() => undefined);
+    return abortable(made, signal);
   }
 
   /** Forgets all images, since after a restart the workers hold none; calls for them reject with `reason`. */
@@ -93,20 +104,16 @@ export class Images {
   }
 
   /** Encodes an image; see `Segmenter.setImage`. */
-  set(source: ImageSource, options: SetImageOptions): Promise<SegmenterImage> {
+  set(source: Source, options: SetImageOptions): Promise<SegmenterImage> {
     return this.#set(source, options, false);
   }
 
   /** @param isDisposable whether the worker may drop the image for others: it can be set again from its source */
-  async #set(
-    source: ImageSource,
-    { signal, onProgress }: SetImageOptions,
-    isDisposable: boolean,
-  ): Promise<SegmenterImage> {
+  async #set(source: Source, { signal, onProgress }: SetImageOptions, isDisposable: boolean): Promise<SegmenterImage> {
     signal?.throwIfAborted();
     return whenReady(this.#workers, signal, async (pair) => {
       const restarted = this.#restarted.signal;
-      const image = await transferable(source, signal);
+      const image = await this.#prepared(source, signal);
       const id = String(this.#nextId++);
       const stop = (): void => {
         for (const connection of [pair.main, pair.draft]) if (connection) void drop(connection, id);
@@ -126,15 +133,15 @@ export class Images {
 
   async #encode(
     id: string,
-    image: TransferableImage,
-    pair: WorkerPair,
+    image: Sent,
+    pair: WorkerPair<Sent, D>,
     { signal, onProgress, isDisposable, released }: EncodeOptions,
   ): Promise<SegmenterImage> {
     const { main } = pair;
     const draft = this.#workers.isQuick ? null : pair.draft;
-    const encodeIn = (connection: Connection, as: Quality, given: TransferableImage): Promise<EncodedImage> => {
+    const encodeIn = (connection: Connection<Sent, D>, as: Quality, given: Sent): Promise<EncodedImage> => {
       const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(phase, as));
-      return connection.call((remote) => remote.setImage(id, sent(given), isDisposable, listener));
+      return connection.call((remote) => remote.setImage(id, this.#courier.moved(given), isDisposable, listener));
     };
     const encodeFully = async (): Promise<EncodedImage> => {
       const full = await encodeIn(main, "full", image);
@@ -146,12 +153,12 @@ export class Images {
     let encoded: EncodedImage;
     if (draft) {
       quality = "draft";
-      const copy = image instanceof ImageBitmap ? await createImageBitmap(image) : image;
+      const copy = await this.#courier.copy(image);
       // the full encoding starts only after the draft, so that the draft has the device to itself
       try {
         encoded = await abortable(encodeIn(draft, "draft", copy), signal);
       } catch (error) {
-        if (image instanceof ImageBitmap) image.close();
+        this.#courier.discard(image);
         throw error;
       }
       refined = abortable(encodeFully(), released.signal).then(async (full) => {
@@ -191,7 +198,7 @@ export class Images {
    * @throws ImageReleasedError if that happened before; InvalidImageError if the image is of another segmenter
    */
   async with<T>(
-    source: SegmenterImage | ImageSource,
+    source: SegmenterImage | Source,
     signal: AbortSignal | undefined,
     task: (image: SegmenterImage, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
@@ -225,10 +232,10 @@ export class Images {
     return abortable(task(image, either), either);
   }
 
-  async #encoded(source: ImageSource, signal: AbortSignal | undefined): Promise<SegmenterImage> {
+  async #encoded(source: Source, signal: AbortSignal | undefined): Promise<SegmenterImage> {
     if (typeof source === "string") return this.#set(source, { signal }, true);
     signal?.throwIfAborted();
-    const seen = this.#seen.get(source) ?? this.#see(source);
+    const seen = this.#seen.get(source) ?? this.#see(source, source);
     seen.waiting++;
     try {
       return await abortable(seen.image, signal);
@@ -242,7 +249,7 @@ export class Images {
     }
   }
 
-  #see(source: object & ImageSource): Seen {
+  #see(key: object, source: Source): Seen {
     const unwanted = new AbortController();
     const seen: Seen = {
       image: this.#set(source, { signal: unwanted.signal }, true),
@@ -250,13 +257,13 @@ export class Images {
       waiting: 0,
       done: false,
     };
-    this.#seen.set(source, seen);
+    this.#seen.set(key, seen);
     seen.image.then(
       () => {
         seen.done = true;
       },
       () => {
-        if (this.#seen.get(source) === seen) this.#seen.delete(source);
+        if (this.#seen.get(key) === seen) this.#seen.delete(key);
       },
     );
     return seen;
@@ -269,8 +276,8 @@ export class Images {
   }
 
   /** The picture of an image, ready to send to a worker. */
-  async pictureOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<TransferableImage> {
-    const { source } = this.#lives.get(image) as Life;
-    return sent(await transferable(source, signal));
+  async pictureOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<Sent> {
+    const { source } = this.#lives.get(image) as Life<Source>;
+    return this.#courier.moved(await this.#prepared(source, signal));
   }
 }

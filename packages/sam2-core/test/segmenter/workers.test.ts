@@ -1,7 +1,12 @@
 /** The life of a segmenter's workers: opening, restarting and ending, in every order. */
 import { Sam2Error } from "sam2-contract";
 import { beforeEach, expect, test, vi } from "vitest";
-import { Workers } from "../../src/page/workers.ts";
+import type { DeviceInfoOf } from "../../src/runtime/sessions.ts";
+import { type WorkerStart, Workers } from "../../src/segmenter/workers.ts";
+
+type TestWorkers = Workers<Blob, DeviceInfoOf>;
+
+const HOW: WorkerStart = { start: () => expect.fail("connections are made up here"), base: "https://example.com/" };
 
 /** A worker that opens when the test says so. */
 interface FakeConnection {
@@ -16,10 +21,15 @@ interface FakeConnection {
 const started: FakeConnection[] = [];
 let encodeTime: number | null = null;
 
-vi.mock("../../src/page/connection.ts", async (original) => ({
-  ...(await original<typeof import("../../src/page/connection.ts")>()),
+vi.mock("../../src/segmenter/connection.ts", async (original) => ({
+  ...(await original<typeof import("../../src/segmenter/connection.ts")>()),
   Connection: {
-    open: (request: { draft: boolean; threads?: number }, _: unknown, signal: AbortSignal | undefined) =>
+    open: (
+      _start: unknown,
+      request: { draft: boolean; threads?: number },
+      _: unknown,
+      signal: AbortSignal | undefined,
+    ) =>
       new Promise((resolve, reject) => {
         const connection = {
           opened: { spec: {}, encodeTime },
@@ -46,8 +56,8 @@ beforeEach(() => {
 const stopped = new DOMException("restarted", "AbortError");
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-async function opened(options: { draft?: boolean; signal?: AbortSignal } = {}): Promise<Workers> {
-  const workers = Workers.open(options);
+async function opened(options: { draft?: boolean; signal?: AbortSignal } = {}): Promise<TestWorkers> {
+  const workers = Workers.open(HOW, options);
   started.at(-1)?.finish();
   await turn();
   if (options.draft) started.at(-1)?.finish();
@@ -84,7 +94,7 @@ test("the signal of the opening says nothing about a restart", async () => {
 });
 
 test("threads that hang at their start: another worker opens with one", async () => {
-  const opening = Workers.open({});
+  const opening = Workers.open(HOW, {});
   started[0]?.finish(new Sam2Error("RuntimeStartError", "it did not start"));
   await turn();
   expect(started.map(({ threads }) => threads)).toEqual([undefined, 1]);
@@ -93,7 +103,7 @@ test("threads that hang at their start: another worker opens with one", async ()
 });
 
 test("one thread that does not start either is an error", async () => {
-  const opening = Workers.open({ threads: 1 });
+  const opening = Workers.open(HOW, { threads: 1 });
   started[0]?.finish(new Sam2Error("RuntimeStartError", "it did not start"));
   await expect(opening).rejects.toMatchObject({ name: "RuntimeStartError" });
   expect(started).toHaveLength(1);
@@ -101,7 +111,7 @@ test("one thread that does not start either is an error", async () => {
 
 test("an aborted opening rejects with the reason", async () => {
   const opening = new AbortController();
-  const workers = Workers.open({ signal: opening.signal });
+  const workers = Workers.open(HOW, { signal: opening.signal });
   opening.abort(new Error("enough"));
   await expect(workers).rejects.toThrow("enough");
 });
@@ -135,7 +145,7 @@ test.each([
   ["quick", 500, 1],
 ])("a draft is opened where the encoder is %s", async (_, time, count) => {
   encodeTime = time;
-  const opening = Workers.open({ draft: true });
+  const opening = Workers.open(HOW, { draft: true });
   started[0]?.finish();
   await turn();
   started[1]?.finish();
@@ -145,7 +155,7 @@ test.each([
 });
 
 test("when the draft cannot be opened, the main worker does not stay", async () => {
-  const opening = Workers.open({ draft: true });
+  const opening = Workers.open(HOW, { draft: true });
   started[0]?.finish();
   await turn();
   started[1]?.finish(new Error("no draft"));

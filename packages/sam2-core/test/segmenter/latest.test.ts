@@ -1,6 +1,6 @@
 /** Latest wins: of requests that follow a pointer, only the newest is answered. */
 import { expect, test } from "vitest";
-import { Latest } from "../../src/page/latest.ts";
+import { Latest } from "../../src/segmenter/latest.ts";
 
 test("one task runs at a time; of those that wait, the newest", async () => {
   const latest = new Latest();

@@ -4,7 +4,7 @@
  * downloaded without it.
  */
 import { Sam2Error } from "sam2-contract";
-import { forget, keep, readKept } from "./cache.ts";
+import type { ModelCache } from "./cache.ts";
 import { digest } from "./digest.ts";
 import { forgetPart, joined, type Part, PartWriter, readPart } from "./parts.ts";
 
@@ -28,6 +28,8 @@ export interface DownloadProgress {
 
 /** How to fetch. */
 export interface FetchOptions {
+  /** Where files are kept. */
+  readonly cache: ModelCache;
   readonly onProgress: (progress: DownloadProgress) => void;
   /** Whether to accept a file that has changed since it was first downloaded; later downloads must then equal it. */
   readonly acceptChanges: boolean;
@@ -50,38 +52,32 @@ export interface FetchedFile {
  *   IntegrityError for a wrong size or hash
  */
 export function fetchCached(file: RemoteFile, options: FetchOptions): Promise<FetchedFile> {
-  return alone(`sam2-web/${file.key}`, async () => {
+  const { cache } = options;
+  return cache.alone(file.key, async () => {
     const pinKey = `pin/${file.url}`;
-    const pinned = file.sha256 ? null : await readText(pinKey);
+    const pinned = file.sha256 ? null : await readText(cache, pinKey);
     const expected = { ...file, sha256: file.sha256 ?? pinned ?? undefined };
-    const kept = await readKept(file.key);
+    const kept = await cache.read(file.key);
     if (kept) {
       const sha256 = await digest(kept);
       if (isAsPromised(expected, kept, sha256)) {
         options.onProgress({ url: file.url, loaded: kept.length, total: kept.length });
         return { bytes: kept, sha256 };
       }
-      await forget(file.key);
+      await cache.forget(file.key);
     }
-    const bytes = await download(file, await readPart(file.key), options.onProgress);
-    await forgetPart(file.key);
+    const bytes = await download(file, await readPart(cache, file.key), options);
+    await forgetPart(cache, file.key);
     const sha256 = await digest(bytes);
     check(expected, bytes, sha256, pinned !== null && options.acceptChanges);
-    await keep(file.key, bytes);
-    if (!file.sha256) await keep(pinKey, new TextEncoder().encode(sha256));
+    await cache.keep(file.key, bytes);
+    if (!file.sha256) await cache.keep(pinKey, new TextEncoder().encode(sha256));
     return { bytes, sha256 };
   });
 }
 
-/** Runs a task under a lock of this name, which all pages of the origin share. */
-function alone<T>(name: string, task: () => Promise<T>): Promise<T> {
-  // pages without https have no locks; they keep nothing either, so none is needed
-  const { locks } = navigator as Partial<Navigator>;
-  return locks ? (locks.request(name, task) as Promise<T>) : task();
-}
-
-async function readText(key: string): Promise<string | null> {
-  const kept = await readKept(key);
+async function readText(cache: ModelCache, key: string): Promise<string | null> {
+  const kept = await cache.read(key);
   return kept && new TextDecoder().decode(kept);
 }
 
@@ -131,24 +127,20 @@ function isTheRest(file: RemoteFile, begun: Part, response: Response): boolean {
   return startsThere && sameFile && sameSize;
 }
 
-async function download(
-  file: RemoteFile,
-  begun: Part | null,
-  onProgress: FetchOptions["onProgress"],
-): Promise<Uint8Array> {
+async function download(file: RemoteFile, begun: Part | null, options: FetchOptions): Promise<Uint8Array> {
   const resumed = begun && isResumable(file, begun) ? begun : null;
   const response = await fetch(file.url, {
     // this module keeps the file: the browser's HTTP cache would keep a second copy, and error pages too
     cache: "no-store",
     headers: resumed ? { Range: `bytes=${resumed.length}-` } : {},
-  }).catch((cause: unknown) => {
+  } as RequestInit).catch((cause: unknown) => {
     throw failed(file.url, "the network failed", cause);
   });
   const partial = resumed !== null && response.status === 206;
   // 416: the server has no bytes after the kept part, so the part is not of this file
   if (resumed && (response.status === 416 || (partial && !isTheRest(file, resumed, response)))) {
     await response.body?.cancel();
-    return download(file, null, onProgress);
+    return download(file, null, options);
   }
   if (!response.ok) throw failed(file.url, `got status ${response.status}`);
   if (response.headers.get("content-type")?.startsWith("text/html")) {
@@ -161,7 +153,7 @@ async function download(
   const chunks: Uint8Array[] = [...(start?.bytes ?? [])];
   let loaded = start?.length ?? 0;
   const total = file.bytes ?? totalOf(response, loaded);
-  const writer = new PartWriter(file.key, versionOf(response), start);
+  const writer = new PartWriter(options.cache, file.key, versionOf(response), start);
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -169,7 +161,7 @@ async function download(
       chunks.push(value);
       loaded += value.length;
       await writer.add(value);
-      onProgress({ url: file.url, loaded, total });
+      options.onProgress({ url: file.url, loaded, total });
     }
   } catch (cause) {
     await writer.flush();

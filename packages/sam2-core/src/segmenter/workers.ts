@@ -1,22 +1,30 @@
 /** The workers of a segmenter: opened, restarted and ended together. */
 import { isSam2Error, Sam2Error } from "sam2-contract";
-import type { Opened, OpenProgress, OpenRequest } from "../predictor/open.ts";
-import { abortable, Connection } from "./connection.ts";
-import type { SegmenterOptions } from "./options.ts";
+import type { DeviceInfoOf } from "../runtime/sessions.ts";
+import type { Opened, OpenProgress, OpenRequest } from "../worker/open.ts";
+import { abortable, Connection, type StartedWorker } from "./connection.ts";
+import type { SegmenterOptionsOf } from "./options.ts";
 
 /** If the encoder takes no longer than this, there is no draft; in milliseconds. */
 const QUICK_ENOUGH = 2000;
 
 /** The worker with the model, and the worker with its draft, if there is one. */
-export interface WorkerPair {
-  readonly main: Connection;
-  readonly draft: Connection | null;
+export interface WorkerPair<Sent, D extends DeviceInfoOf> {
+  readonly main: Connection<Sent, D>;
+  readonly draft: Connection<Sent, D> | null;
+}
+
+/** How workers are started. */
+export interface WorkerStart {
+  start(): StartedWorker;
+  /** Address that relative ones are resolved against. */
+  readonly base: string;
 }
 
 /** The states; `ready` and `restart` show what is possible in each. */
-type State =
-  | { readonly kind: "open"; readonly pair: WorkerPair }
-  | { readonly kind: "restarting"; readonly pair: Promise<WorkerPair> }
+type State<Pair> =
+  | { readonly kind: "open"; readonly pair: Pair }
+  | { readonly kind: "restarting"; readonly pair: Promise<Pair> }
   | { readonly kind: "failed"; readonly reason: unknown }
   | { readonly kind: "disposed" };
 
@@ -24,20 +32,22 @@ function disposed(): Sam2Error {
   return new Sam2Error("DisposedError", "this segmenter was disposed of");
 }
 
-function close({ main, draft }: WorkerPair, reason: Error): void {
+function close<Sent, D extends DeviceInfoOf>({ main, draft }: WorkerPair<Sent, D>, reason: Error): void {
   main.close(reason);
   draft?.close(reason);
 }
 
 /** Starts and ends the workers, and knows which ones answer now. */
-export class Workers {
-  readonly #options: SegmenterOptions;
-  #state: State;
-  #opened: Opened;
+export class Workers<Sent, D extends DeviceInfoOf> {
+  readonly #how: WorkerStart;
+  readonly #options: SegmenterOptionsOf<D>;
+  #state: State<WorkerPair<Sent, D>>;
+  #opened: Opened<D>;
   /** Milliseconds that the encoder takes on this device; null until it was measured. */
   #encodeTime: number | null;
 
-  private constructor(options: SegmenterOptions, pair: WorkerPair) {
+  private constructor(how: WorkerStart, options: SegmenterOptionsOf<D>, pair: WorkerPair<Sent, D>) {
+    this.#how = how;
     this.#options = options;
     this.#state = { kind: "open", pair };
     this.#opened = pair.main.opened;
@@ -45,13 +55,16 @@ export class Workers {
   }
 
   /** Opens the model. Aborting `options.signal` cancels that, and ends the workers. */
-  static async open(options: SegmenterOptions): Promise<Workers> {
-    const pair = await connectPair(options, null, options.signal);
-    return new Workers(options, pair);
+  static async open<Sent, D extends DeviceInfoOf>(
+    how: WorkerStart,
+    options: SegmenterOptionsOf<D>,
+  ): Promise<Workers<Sent, D>> {
+    const pair = await connectPair<Sent, D>(how, options, null, options.signal);
+    return new Workers(how, options, pair);
   }
 
   /** The model that was opened last. */
-  get opened(): Opened {
+  get opened(): Opened<D> {
     return this.#opened;
   }
 
@@ -70,7 +83,7 @@ export class Workers {
    *
    * @throws DisposedError after `dispose`, and what a failed restart threw
    */
-  async ready(): Promise<WorkerPair> {
+  async ready(): Promise<WorkerPair<Sent, D>> {
     const state = this.#state;
     switch (state.kind) {
       case "open":
@@ -95,7 +108,7 @@ export class Workers {
   async restart(stopped: Error): Promise<void> {
     if (this.#state.kind === "open") close(this.#state.pair, stopped);
     if (this.#state.kind === "open" || this.#state.kind === "failed") {
-      const pair = connectPair(this.#options, this.#encodeTime);
+      const pair = connectPair<Sent, D>(this.#how, this.#options, this.#encodeTime);
       this.#state = { kind: "restarting", pair };
       pair.then(
         (opened) => this.#finish({ kind: "open", pair: opened }),
@@ -106,7 +119,7 @@ export class Workers {
     if (this.#state.kind === "disposed") throw disposed();
   }
 
-  #finish(state: Extract<State, { kind: "open" | "failed" }>): void {
+  #finish(state: Extract<State<WorkerPair<Sent, D>>, { kind: "open" | "failed" }>): void {
     if (this.#state.kind === "disposed") {
       if (state.kind === "open") close(state.pair, disposed());
       return;
@@ -126,15 +139,16 @@ function isQuick(encodeTime: number | null): boolean {
   return encodeTime !== null && encodeTime <= QUICK_ENOUGH;
 }
 
-async function connectPair(
-  options: SegmenterOptions,
+async function connectPair<Sent, D extends DeviceInfoOf>(
+  how: WorkerStart,
+  options: SegmenterOptionsOf<D>,
   encodeTime: number | null,
   signal?: AbortSignal,
-): Promise<WorkerPair> {
-  const main = await connect(options, "full", signal);
+): Promise<WorkerPair<Sent, D>> {
+  const main = await connect<Sent, D>(how, options, "full", signal);
   if (!options.draft || isQuick(encodeTime ?? main.opened.encodeTime)) return { main, draft: null };
   try {
-    return { main, draft: await connect(options, "draft", signal) };
+    return { main, draft: await connect<Sent, D>(how, options, "draft", signal) };
   } catch (error) {
     main.close(disposed());
     throw error;
@@ -142,18 +156,19 @@ async function connectPair(
 }
 
 /** Opens a worker. If its threads hang at their start, opens another one, with one thread. */
-async function connect(
-  options: SegmenterOptions,
+async function connect<Sent, D extends DeviceInfoOf>(
+  how: WorkerStart,
+  options: SegmenterOptionsOf<D>,
   quality: "draft" | "full",
   signal?: AbortSignal,
-): Promise<Connection> {
+): Promise<Connection<Sent, D>> {
   const { device = "auto", softwareGpu, threads, acceptChanges = false, embeddingBudget = 256e6, maxPixels } = options;
   const another = typeof options.draft === "boolean" ? undefined : options.draft;
   const isDraft = quality === "draft";
   const model = (isDraft && another) || (options.model ?? "sam2-mini");
-  const request: OpenRequest = {
+  const request: OpenRequest<D> = {
     model: model instanceof URL ? model.href : model,
-    base: globalThis.document?.baseURI ?? globalThis.location?.href,
+    base: how.base,
     draft: isDraft && !another,
     device,
     softwareGpu,
@@ -163,20 +178,21 @@ async function connect(
     maxPixels,
   };
   const onProgress = (progress: OpenProgress): void => options.onProgress?.(progress);
+  const start = (): StartedWorker => how.start();
   try {
-    return await Connection.open(request, onProgress, signal);
+    return await Connection.open(start, request, onProgress, signal);
   } catch (error) {
     if (!isSam2Error(error, "RuntimeStartError") || threads === 1) throw error;
     const threadsReason = "one thread, since several did not start";
-    return Connection.open({ ...request, threads: 1, threadsReason }, onProgress, signal);
+    return Connection.open(start, { ...request, threads: 1, threadsReason }, onProgress, signal);
   }
 }
 
 /** Runs a task once the workers are ready, and stops waiting when the signal is aborted. */
-export async function whenReady<T>(
-  workers: Workers,
+export async function whenReady<T, Sent, D extends DeviceInfoOf>(
+  workers: Workers<Sent, D>,
   signal: AbortSignal | undefined,
-  task: (pair: WorkerPair) => Promise<T>,
+  task: (pair: WorkerPair<Sent, D>) => Promise<T>,
 ): Promise<T> {
   return task(await abortable(workers.ready(), signal));
 }

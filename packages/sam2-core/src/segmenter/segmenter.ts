@@ -1,0 +1,210 @@
+/** The segmenter that a caller holds: sends images and prompts to the workers, and turns answers into results. */
+import * as Comlink from "comlink";
+import { readDetail } from "../detail/second-look.ts";
+import { type CrossingProgress, MaskReceiver } from "../everything/crossing.ts";
+import type { EverythingMask } from "../everything/everything.ts";
+import { resizeLogits } from "../mask/mask.ts";
+import type { ModelSpec } from "../model/spec.ts";
+import type { NumbersLike, SegmentPrompt, Tensor } from "../prompt/prompt.ts";
+import type { DeviceInfoOf } from "../runtime/sessions.ts";
+import type { CachedModel } from "../storage/cache.ts";
+import { abortable } from "./connection.ts";
+import { Images, type Picked, type PictureCourier, type SegmenterImage } from "./images.ts";
+import { Latest } from "./latest.ts";
+import type {
+  CallOptions,
+  SegmentEverythingOptions,
+  SegmenterOptionsOf,
+  SegmentOptions,
+  SetImageOptions,
+} from "./options.ts";
+import type { ResultParts, SegmentResult } from "./result.ts";
+import { type WorkerStart, Workers, whenReady } from "./workers.ts";
+
+/** What a platform brings to a segmenter. */
+export interface SegmenterPlatform<Source extends Picked, Sent, R extends SegmentResult> extends WorkerStart {
+  readonly courier: PictureCourier<Source, Sent>;
+  /** Makes the answer to a prompt. */
+  result(parts: ResultParts): R;
+}
+
+/** A request: a prompt, and the image it is about. */
+export interface SegmentRequestOf<Source> extends SegmentPrompt {
+  /** From `setImage`; or any picture, which is encoded when it is first used. */
+  readonly image: SegmenterImage | Source;
+}
+
+/** Resizes a `mask_input` that came from the draft to the full model's size, or the other way round. */
+function fitted(mask: NumbersLike | Tensor | undefined, side: number): NumbersLike | Tensor | undefined {
+  if (typeof mask !== "object" || !("dims" in mask)) return mask;
+  const given = mask.dims.at(-1) ?? 0;
+  if (given === side || mask.data.length !== given ** 2) return mask;
+  return { data: resizeLogits(mask.data, given, side, side), dims: [1, 1, side, side] };
+}
+
+/** Opened workers, and what else a segmenter is made from. @internal */
+export interface SegmenterParts<Source extends Picked, D extends DeviceInfoOf, R extends SegmentResult> {
+  readonly workers: Workers<unknown, D>;
+  readonly platform: SegmenterPlatform<Source, unknown, R>;
+}
+
+/** Segments images. `Source` is what a platform takes for a picture, `D` its devices, `R` its results. */
+export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extends SegmentResult> {
+  readonly #workers: Workers<unknown, D>;
+  readonly #images: Images<Source, unknown, D>;
+  readonly #result: (parts: ResultParts) => R;
+  #hover = new Latest();
+
+  /** @internal */
+  constructor({ workers, platform }: SegmenterParts<Source, D, R>) {
+    this.#workers = workers;
+    this.#images = new Images(workers, platform.courier);
+    this.#result = (parts) => platform.result(parts);
+  }
+
+  /** What runs where, and why. */
+  get device(): D {
+    return this.#workers.opened.device;
+  }
+
+  /** Like `device`, but asks the worker: after a lost GPU it may be another device than at first. */
+  async currentDevice(): Promise<D> {
+    const { main } = await this.#workers.ready();
+    return main.call((remote) => remote.device());
+  }
+
+  /** The model's id, sizes and constants. */
+  get model(): ModelSpec {
+    return this.#workers.opened.spec;
+  }
+
+  /** Whether the model can take a mask as a prompt. */
+  get takesMaskInput(): boolean {
+    return this.#workers.opened.takesMaskInput;
+  }
+
+  /**
+   * Encodes an image; prompts for it are then fast. With a draft, it resolves when the draft's encoding is ready;
+   * the full encoding follows. A call that is aborted while it waits is not run; one that is aborted during its
+   * encoding keeps nothing.
+   *
+   * ```ts
+   * const image = await segmenter.setImage(file, { signal });
+   * ```
+   *
+   * @throws InvalidImageError, DisposedError
+   */
+  async setImage(source: Source, options: SetImageOptions = {}): Promise<SegmenterImage> {
+    return this.#images.set(source, options);
+  }
+
+  /**
+   * Segments what a prompt asks for. Parameters mean what they mean in Livepeer's `segment-anything-2`.
+   *
+   * ```ts
+   * const result = await segmenter.segment({ image, box: [75, 275, 1725, 850] });
+   * ```
+   *
+   * @throws InvalidPromptError, UnsupportedPromptError, InvalidImageError, ImageReleasedError, DisposedError
+   */
+  async segment(request: SegmentRequestOf<Source>, options: SegmentOptions = {}): Promise<R> {
+    const { image: source, ...prompt } = request;
+    const detail = readDetail(options.detail ?? "off");
+    const hover = options.supersede ? this.#hover : null;
+    const signal = hover ? hover.begin(options.signal) : options.signal;
+    signal?.throwIfAborted();
+    return this.#images.with(source, signal, async (image, wanted) => {
+      const predict = async (): Promise<R> => {
+        const { main, draft } = await this.#workers.ready();
+        const { id, width, height, quality } = image;
+        const connection = (quality === "draft" && draft) || main;
+        const mask_input = draft ? fitted(prompt.mask_input, connection.opened.spec.maskSize) : prompt.mask_input;
+        const looks = quality === "draft" ? "off" : detail;
+        const pictureOf = looks === "off" ? null : Comlink.proxy(() => this.#images.pictureOf(image, wanted));
+        const prediction = await connection.call((remote) =>
+          remote.predict(id, { ...prompt, mask_input }, looks, pictureOf),
+        );
+        return this.#result({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
+      };
+      return hover ? hover.run(wanted, predict) : predict();
+    });
+  }
+
+  /**
+   * Everything mode: decodes a grid of points and drops bad masks and duplicates, as Meta's
+   * `SAM2AutomaticMaskGenerator` does. An abort takes effect after the batch that is being decoded.
+   *
+   * Crops (`crop_n_layers`) are cut from the picture that was given to `setImage`, which must not have
+   * been closed or changed since.
+   *
+   * ```ts
+   * const masks = await segmenter.segmentEverything(image, { points_per_side: 16, pred_iou_thresh: 0.7 });
+   * ```
+   *
+   * @throws InvalidPromptError, InvalidImageError, ImageReleasedError, DisposedError
+   */
+  async segmentEverything(
+    source: SegmenterImage | Source,
+    { signal, onProgress, ...options }: SegmentEverythingOptions = {},
+  ): Promise<EverythingMask[]> {
+    signal?.throwIfAborted();
+    return this.#images.with(source, signal, async (image, wanted) => {
+      await abortable(image.refined, wanted);
+      return whenReady(this.#workers, wanted, async ({ main }) => {
+        const picture = (options.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, wanted) : null;
+        const receiver = new MaskReceiver();
+        const listener = Comlink.proxy(async ({ done, total, masks }: CrossingProgress) => {
+          const left = receiver.receive(masks);
+          if (wanted.aborted) return false;
+          onProgress?.({ done, total, masks: left });
+          return true;
+        });
+        const call = main.call((remote) => remote.segmentEverything(image.id, picture, options, listener), wanted);
+        return receiver.receive(await call);
+      });
+    });
+  }
+
+  /**
+   * Stops whatever the workers are doing, even in the middle of an encoding, by ending them and opening the model
+   * again, from the cache. Calls in flight reject with an AbortError; calls made meanwhile wait. Images must be set
+   * again: prompts for earlier ones throw an ImageReleasedError.
+   *
+   * Aborting `signal` stops the waiting, not the restart. A call during a restart joins it.
+   *
+   * @throws what `createSegmenter` throws; another restart may then be tried
+   */
+  async restart({ signal }: CallOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    const reason = new DOMException("the segmenter was restarted", "AbortError");
+    this.#images.forget(reason);
+    this.#hover = new Latest();
+    await abortable(this.#workers.restart(reason), signal);
+  }
+
+  /** The models with files kept on this device. */
+  async listCached(): Promise<CachedModel[]> {
+    const { main } = await this.#workers.ready();
+    return main.call((remote) => remote.listCached());
+  }
+
+  /** Deletes the kept files of a model by its id, or of all models. */
+  async deleteCached(id?: string): Promise<void> {
+    const { main } = await this.#workers.ready();
+    return main.call((remote) => remote.deleteCached(id));
+  }
+
+  /** Ends the workers and frees all their memory; calls in flight reject with a DisposedError. */
+  async dispose(): Promise<void> {
+    this.#workers.dispose();
+  }
+}
+
+/** Opens a model in a worker of its own, for the constructor of a segmenter. */
+export async function openSegmenter<Source extends Picked, Sent, D extends DeviceInfoOf, R extends SegmentResult>(
+  platform: SegmenterPlatform<Source, Sent, R>,
+  options: SegmenterOptionsOf<D>,
+): Promise<SegmenterParts<Source, D, R>> {
+  const workers = await Workers.open<Sent, D>(platform, options);
+  return { workers, platform } as unknown as SegmenterParts<Source, D, R>;
+}

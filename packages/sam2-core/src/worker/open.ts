@@ -1,0 +1,182 @@
+/** Opening a model: from its source to a predictor on a device whose results were checked. */
+
+import { SecondLooks } from "../detail/second-look.ts";
+import type { Picture } from "../image/picture.ts";
+import type { ModelForms } from "../model/forms.ts";
+import { loadModel } from "../model/load.ts";
+import type { ModelSource } from "../model/source.ts";
+import type { ModelSpec } from "../model/spec.ts";
+import { type EncodedImage, type EncodePhase, type KeepOptions, Predictor } from "../predictor/predictor.ts";
+import type { DeviceInfoOf, Sessions } from "../runtime/sessions.ts";
+import type { ModelCache } from "../storage/cache.ts";
+import type { DownloadProgress } from "../storage/download.ts";
+
+/** The steps of opening sessions: compiling the graphs, and checking the device's results. */
+export type OpenPhase = "compile" | "check";
+
+/** The device to use; `auto` takes the fastest whose results are correct. */
+export type DeviceChoiceOf<D extends DeviceInfoOf> = "auto" | D["encoder"];
+
+/** What to open sessions on. */
+export interface DeviceOptions<D extends DeviceInfoOf = DeviceInfoOf> {
+  readonly device: DeviceChoiceOf<D>;
+  /** Whether `auto` may take a GPU that is emulated on the CPU: correct, but a hundred times slower than the CPU itself. */
+  readonly softwareGpu?: boolean | undefined;
+  /** Threads where a graph runs on the CPU; the platform's default when absent. */
+  readonly threads?: number | undefined;
+  /** Why `threads` was set, to be added to `DeviceInfoOf.reason`. */
+  readonly threadsReason?: string | undefined;
+}
+
+/** Open sessions, and the model that they run. */
+export interface OpenedSessions<S extends Sessions = Sessions> {
+  readonly spec: ModelSpec;
+  readonly sessions: S;
+}
+
+/** Sessions of a platform, which say where they run. */
+export interface DeviceSessions<D extends DeviceInfoOf> extends Sessions {
+  readonly device: D;
+  /** Whether the decoder can take a mask as a prompt. */
+  readonly takesMaskInput: boolean;
+}
+
+/**
+ * What a platform brings to the thread that runs a model. `Sent` is a picture as it comes from the other thread.
+ */
+export interface WorkerPlatform<Sent, D extends DeviceInfoOf, S extends DeviceSessions<D> = DeviceSessions<D>> {
+  /** What is kept on this device. */
+  openCache(): Promise<ModelCache>;
+  /** Opens what only this platform can: the rest is left to `loadModel`. */
+  localSource(source: ModelSource): Promise<ModelSource>;
+  /** Opens a model on the device asked for. @throws InvalidModelError, DeviceError */
+  openSessions(
+    model: ModelForms,
+    options: DeviceOptions<D> & { readonly cache: ModelCache },
+    onPhase: (phase: OpenPhase) => void,
+  ): Promise<OpenedSessions<S>>;
+  /**
+   * Decodes a picture.
+   *
+   * @param maxPixels the most pixels, width · height; the platform's default when absent
+   * @param sessions those that the model runs on now
+   * @throws InvalidImageError
+   */
+  decode(source: Sent, maxPixels: number | undefined, sessions: () => S): Promise<Picture>;
+}
+
+/** How far opening a model is. */
+export type OpenProgress = ({ readonly phase: "download" } & DownloadProgress) | { readonly phase: OpenPhase };
+
+/** What opening a model needs. */
+export interface OpenRequest<D extends DeviceInfoOf = DeviceInfoOf> extends DeviceOptions<D> {
+  readonly model: ModelSource;
+  /** Address that relative ones are resolved against. */
+  readonly base: string;
+  /** Whether the model is wanted at half its image size. */
+  readonly draft: boolean;
+  /** Whether files that have changed at their address since they were first downloaded are taken. */
+  readonly acceptChanges: boolean;
+  /** The most bytes that all embeddings together may take. */
+  readonly embeddingBudget: number;
+  /** The most pixels that an image may have. */
+  readonly maxPixels: number | undefined;
+}
+
+/** What was opened. */
+export interface Opened<D extends DeviceInfoOf = DeviceInfoOf> {
+  readonly spec: ModelSpec;
+  readonly device: D;
+  readonly takesMaskInput: boolean;
+  /** Milliseconds that the encoder took on this device in an earlier session; null when not known. */
+  readonly encodeTime: number | null;
+}
+
+/** An open model. Its first encoding is timed, so that later sessions know whether a draft is worth it. */
+export class OpenModel<Sent, D extends DeviceInfoOf> {
+  readonly predictor: Predictor;
+  readonly looks: SecondLooks;
+  readonly opened: Opened<D>;
+  /** Decodes a picture, within the limit of pixels. @throws InvalidImageError */
+  readonly decode: (source: Sent) => Promise<Picture>;
+  readonly #device: () => D;
+  readonly #cache: ModelCache;
+  /** Key under which to keep the encoder's time; null once it was measured. */
+  #unmeasured: string | null;
+
+  constructor(parts: {
+    predictor: Predictor;
+    opened: Opened<D>;
+    decode: (source: Sent) => Promise<Picture>;
+    device: () => D;
+    cache: ModelCache;
+    timeKey: string | null;
+  }) {
+    this.predictor = parts.predictor;
+    this.looks = new SecondLooks(parts.predictor);
+    this.opened = parts.opened;
+    this.decode = parts.decode;
+    this.#device = parts.device;
+    this.#cache = parts.cache;
+    this.#unmeasured = parts.timeKey;
+  }
+
+  /** What runs where. May change when the GPU is lost. */
+  get device(): D {
+    return this.#device();
+  }
+
+  /** `Predictor.setImage`; the first call also keeps the encoder's time. */
+  async setImage(
+    id: string,
+    source: Sent,
+    onPhase: (phase: EncodePhase) => void,
+    options: KeepOptions,
+  ): Promise<EncodedImage> {
+    const encoded = await this.predictor.setImage(id, () => this.decode(source), onPhase, options);
+    if (this.#unmeasured) await this.#cache.keepNote(this.#unmeasured, encoded.timings.encode);
+    this.#unmeasured = null;
+    return encoded;
+  }
+
+  /** Frees an image and the parts of it that were looked at close up. */
+  async releaseImage(id: string): Promise<void> {
+    await this.predictor.releaseImage(id);
+    await this.looks.release(id);
+  }
+}
+
+/**
+ * Opens a model.
+ *
+ * @throws what `loadModel` and the platform throw
+ */
+export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSessions<D>>(
+  platform: WorkerPlatform<Sent, D, S>,
+  request: OpenRequest<D>,
+  onProgress: (progress: OpenProgress) => void,
+): Promise<OpenModel<Sent, D>> {
+  const cache = await platform.openCache();
+  const model = await loadModel(await platform.localSource(request.model), {
+    cache,
+    base: request.base,
+    draft: request.draft,
+    acceptChanges: request.acceptChanges,
+    onProgress: (progress) => onProgress({ phase: "download", ...progress }),
+  });
+  const open = () => platform.openSessions(model, { ...request, cache }, (phase) => onProgress({ phase }));
+  const first = await open();
+  const { spec } = first;
+  let { sessions } = first;
+  const reopen = async (): Promise<Sessions> => {
+    ({ sessions } = await open());
+    return sessions;
+  };
+  const decode = (source: Sent): Promise<Picture> => platform.decode(source, request.maxPixels, () => sessions);
+  const { device, takesMaskInput } = sessions;
+  const timeKey = model.fingerprint && `timing/${model.fingerprint}/${device.adapter ?? device.threads}`;
+  const encodeTime = timeKey ? await cache.readNote<number>(timeKey) : null;
+  const predictor = new Predictor(spec, sessions, reopen, request);
+  const opened = { spec, device, takesMaskInput, encodeTime };
+  return new OpenModel({ predictor, opened, decode, device: () => sessions.device, cache, timeKey });
+}

@@ -1,0 +1,96 @@
+/** From any kind of picture that a caller may give to its pixels. */
+import { openAsBlob } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Sam2Error } from "sam2-contract";
+import { checkSize, IMAGE_FORMATS, MAX_PIXELS, type Pixels, readImageHeader } from "sam2-core";
+import sharp from "sharp";
+
+/** A picture as a caller may give it: a file's path, address or bytes, or RGBA pixels. */
+export type ImageSource = string | URL | Blob | Uint8Array | Pixels;
+
+/** What travels to the worker. */
+export type TransferableImage = string | Blob | Pixels;
+
+/** Prepares a picture for the worker, without decoding it. */
+export function toTransferable(source: ImageSource): TransferableImage {
+  if (source instanceof URL) return source.href;
+  if (source instanceof Uint8Array) return new Blob([source as Uint8Array<ArrayBuffer>]);
+  return source;
+}
+
+/**
+ * Decodes a picture as a browser does: EXIF orientation is applied, colors become sRGB, and transparency is laid over
+ * black. The size in the file's header is checked first: a small file may claim gigabytes of pixels.
+ *
+ * @param maxPixels the most pixels, width · height
+ * @throws InvalidImageError if it is not a picture, has no pixels, or has too many
+ */
+export async function decodeImage(source: TransferableImage, maxPixels: number = MAX_PIXELS): Promise<Pixels> {
+  if (typeof source === "object" && !(source instanceof Blob)) {
+    checkPixels(source);
+    checkSize(source, maxPixels);
+    return source;
+  }
+  const file = typeof source === "string" ? await openFile(source) : source;
+  const header = await readImageHeader(file);
+  if (!header) {
+    throw new Sam2Error(
+      "InvalidImageError",
+      `expected a picture (${IMAGE_FORMATS}), got ${file.size} bytes of ${shown(source)}`,
+    );
+  }
+  checkSize(header, maxPixels);
+  try {
+    const { data, info } = await sharp(await file.arrayBuffer(), { limitInputPixels: false, failOn: "error" })
+      .autoOrient()
+      .flatten({ background: "black" })
+      .toColorspace("srgb")
+      .ensureAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    checkSize(info, maxPixels);
+    return {
+      data: new Uint8ClampedArray(data.buffer, data.byteOffset, data.length),
+      width: info.width,
+      height: info.height,
+    };
+  } catch (cause) {
+    if (cause instanceof Sam2Error) throw cause;
+    const got = `a ${header.format} file of ${header.width}×${header.height}: ${(cause as Error).message}`;
+    throw new Sam2Error("InvalidImageError", `expected a picture that sharp can decode, got ${got}`, { cause });
+  }
+}
+
+/** Pixels that a caller made. @throws InvalidImageError */
+function checkPixels({ data, width, height }: Pixels): void {
+  const length: unknown = data?.length;
+  if (length === 4 * width * height) return;
+  throw new Sam2Error(
+    "InvalidImageError",
+    `expected a picture, or 4 bytes a pixel of ${width}×${height}, got ${length ?? "no"} bytes`,
+  );
+}
+
+function shown(source: string | Blob): string {
+  return typeof source === "string" ? source : `"${source.type}"`;
+}
+
+/** Opens a file by its path or address. */
+async function openFile(source: string): Promise<Blob> {
+  if (/^(?:https?|data|blob):/.test(source)) return fetchFile(source);
+  const path = source.startsWith("file:") ? fileURLToPath(source) : source;
+  try {
+    return await openAsBlob(path);
+  } catch (cause) {
+    throw new Sam2Error("InvalidImageError", `${path}: expected a picture, got a file that cannot be read`, { cause });
+  }
+}
+
+async function fetchFile(address: string): Promise<Blob> {
+  const response = await fetch(address).catch((cause: unknown) => {
+    throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
+  });
+  if (!response.ok)
+    throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
+  return response.blob();
+}

@@ -1,0 +1,161 @@
+/**
+ * Chooses where a model runs: on a GPU if its results are correct there, else on the CPU.
+ *
+ * The GPU providers of this build are tried, the fastest first; with each, both forms of the attention, and then the
+ * encoder alone. A failure is remembered for this model and runtime, and that way is skipped for a week.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { isSam2Error, Sam2Error } from "sam2-contract";
+import {
+  askCanary,
+  type CanaryFault,
+  type DeviceOptions as CoreDeviceOptions,
+  compareCanary,
+  type DeviceChoiceOf,
+  type ModelCache,
+  type ModelForm,
+  type ModelForms,
+  type OpenedSessions,
+  type OpenPhase,
+} from "sam2-core";
+import { type Backend, type DeviceInfo, gpuProviders, OrtSessions } from "./sessions.ts";
+
+/** The device to use: `auto` takes a GPU whose results are correct, and the CPU otherwise. */
+export type DeviceChoice = DeviceChoiceOf<DeviceInfo>;
+
+/** What to open sessions on, and where verdicts about GPUs are kept. */
+interface DeviceOptions extends CoreDeviceOptions<DeviceInfo> {
+  readonly cache: ModelCache;
+}
+
+/** If the check takes longer than this, even when repeated, the GPU is too slow to use; in milliseconds. */
+const SLOW = 10_000;
+/** How long a failure is remembered, in milliseconds: a week. */
+const REMEMBERED = 7 * 24 * 3600 * 1000;
+
+/** One way to use a GPU. */
+interface Attempt {
+  readonly form: ModelForm;
+  readonly encoder: Backend;
+  readonly decoder: Backend;
+  readonly name: string;
+}
+
+/** The ways in which a model failed, by name of the attempt. They expire: the fault may be gone with a new driver. */
+interface Verdicts {
+  /** When the failures were seen, in milliseconds since 1970. */
+  readonly at: number;
+  readonly faults: Record<string, CanaryFault>;
+}
+
+/** Whether there is a GPU at all: on Linux, an emulation answers where there is none, a hundred times slower than the CPU. */
+function hasGpu(): boolean {
+  if (process.platform !== "linux") return true;
+  const renders = existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD"));
+  return renders || existsSync("/dev/nvidiactl") || existsSync("/dev/dxg");
+}
+
+function attemptsOf(forms: readonly ModelForm[], gpu: Backend): Attempt[] {
+  const whole = forms.map(
+    (form): Attempt => ({ form, encoder: gpu, decoder: gpu, name: `${gpu}, ${form.attention} attention` }),
+  );
+  const last = forms.at(-1) as ModelForm;
+  return [...whole, { form: last, encoder: gpu, decoder: "cpu", name: `${gpu} for the encoder alone` }];
+}
+
+/**
+ * Opens a model on the device asked for.
+ *
+ * @throws InvalidModelError, or DeviceError when a GPU was asked for and cannot be used
+ */
+export async function openSessions(
+  model: ModelForms,
+  options: DeviceOptions,
+  onPhase: (phase: OpenPhase) => void,
+): Promise<OpenedSessions<OrtSessions>> {
+  const { device, cache, threads } = options;
+  const safe = model.forms.at(-1) as ModelForm;
+  const onCpu = async (reason: string): Promise<OpenedSessions<OrtSessions>> => {
+    onPhase("compile");
+    const { spec, bytes } = await safe.load();
+    return {
+      spec,
+      sessions: await OrtSessions.create(spec, bytes, { encoder: "cpu", decoder: "cpu", threads, reason }),
+    };
+  };
+  if (device === "cpu") return onCpu("asked for the CPU");
+  const providers = gpuProviders();
+  if (device === "auto" && !options.softwareGpu && !hasGpu()) return onCpu("no GPU here");
+  if (device !== "auto" && !providers.includes(device)) {
+    const built = ["cpu", ...providers].join(", ");
+    throw new Sam2Error("DeviceError", `${device}: this onnxruntime-node runs on ${built}`);
+  }
+  const key = model.fingerprint && `verdict/${model.fingerprint}/node`;
+  const kept = key ? await cache.readNote<Verdicts>(key) : null;
+  const faults = kept && Date.now() - kept.at < REMEMBERED ? { ...kept.faults } : {};
+  let brokenEncoder: ModelForm | undefined;
+  const attempts = (device === "auto" ? providers : [device]).flatMap((gpu) => attemptsOf(model.forms, gpu));
+  for (const attempt of attempts) {
+    let fault: CanaryFault | undefined = faults[attempt.name];
+    if (!fault) {
+      // when this form's encoder is wrong, moving only the decoder to the CPU does not help
+      if (attempt.decoder === "cpu" && brokenEncoder === attempt.form) continue;
+      const outcome = await open(attempt, model, options, onPhase);
+      if ("sessions" in outcome) return outcome;
+      fault = outcome;
+      faults[attempt.name] = fault;
+      if (key) await cache.keepNote(key, { at: Date.now(), faults } satisfies Verdicts);
+    }
+    brokenEncoder = fault.part === "encoder" ? attempt.form : undefined;
+  }
+  const problem = Object.entries(faults).map(([name, fault]) => `${name}: ${fault.problem}`);
+  if (device !== "auto") throw new Sam2Error("DeviceError", problem.join("; "));
+  return onCpu(problem.length === 0 ? "this onnxruntime-node has no GPU provider" : problem.join("; "));
+}
+
+/** Opens a model in one way, and checks its answer. */
+async function open(
+  { form, encoder, decoder }: Attempt,
+  model: ModelForms,
+  { device, threads }: DeviceOptions,
+  onPhase: (phase: OpenPhase) => void,
+): Promise<OpenedSessions<OrtSessions> | CanaryFault> {
+  onPhase("compile");
+  const { spec, bytes } = await form.load();
+  let sessions: OrtSessions | undefined;
+  try {
+    sessions = await OrtSessions.create(spec, bytes, {
+      encoder,
+      decoder,
+      threads,
+      reason: `its results on ${encoder} are right`,
+    });
+    onPhase("check");
+    const expected = spec.canary ?? (await rightAnswer(model, threads));
+    const start = performance.now();
+    const fault = compareCanary(await askCanary(sessions, spec), expected);
+    if (fault === null && (device !== "auto" || performance.now() - start < SLOW)) return { spec, sessions };
+    // the first run includes compiling the shaders
+    const again = performance.now();
+    if (fault === null) await askCanary(sessions, spec);
+    const taken = performance.now() - again;
+    if (fault === null && taken < SLOW) return { spec, sessions };
+    await sessions.dispose();
+    return fault ?? { part: "encoder", problem: `a picture takes ${(taken / 1000).toFixed(0)} s` };
+  } catch (error) {
+    // files that do not fit the contract are wrong on every device
+    if (isSam2Error(error, "InvalidModelError")) throw error;
+    await sessions?.dispose().catch(() => undefined);
+    return { part: "decoder", problem: (error as Error).message };
+  }
+}
+
+/** The correct answer to the canary, computed on the CPU, for a model that brings none. */
+async function rightAnswer({ forms }: ModelForms, threads: number | undefined): ReturnType<typeof askCanary> {
+  const { spec, bytes } = await (forms.at(-1) as ModelForm).load();
+  const placement = { encoder: "cpu", decoder: "cpu", threads, reason: "for the check" } as const;
+  const sessions = await OrtSessions.create(spec, bytes, placement);
+  const answer = await askCanary(sessions, spec);
+  await sessions.dispose();
+  return answer;
+}

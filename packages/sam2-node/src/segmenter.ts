@@ -1,0 +1,70 @@
+/** The segmenter that a program holds. */
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { Sam2Error } from "sam2-contract";
+import {
+  openSegmenter,
+  SegmenterOf,
+  type SegmenterOptionsOf,
+  type SegmenterPlatform,
+  type SegmentRequestOf,
+  SegmentResult,
+  type StartedWorker,
+} from "sam2-core";
+import { type ImageSource, type TransferableImage, toTransferable } from "./image/source.ts";
+import type { DeviceInfo } from "./runtime/sessions.ts";
+
+/** Options of `createSegmenter`. */
+export interface SegmenterOptions extends SegmenterOptionsOf<DeviceInfo> {}
+
+/** A request: a prompt, and the image it is about. */
+export interface SegmentRequest extends SegmentRequestOf<ImageSource> {}
+
+/** Segments images; made by `createSegmenter`. */
+export class Segmenter extends SegmenterOf<ImageSource, DeviceInfo, SegmentResult> {}
+
+function startWorker(): StartedWorker {
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { name: "sam2-node" });
+  return {
+    endpoint: nodeEndpoint(worker),
+    async watch(_, onEnd, signal) {
+      let ended = "the worker ended; restart() opens the model again";
+      worker.on("error", ({ message }: Error) => {
+        ended = `the worker stopped: ${message}`;
+      });
+      worker.on("exit", () => {
+        if (!signal.aborted) onEnd(new Sam2Error("DeviceError", ended));
+      });
+    },
+    terminate: () => void worker.terminate(),
+  };
+}
+
+const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult> = {
+  start: startWorker,
+  get base() {
+    return pathToFileURL(`${process.cwd()}/`).href;
+  },
+  courier: {
+    prepare: async (source) => toTransferable(source),
+    copy: async (image) => image,
+    moved: (image) => image,
+    discard: () => undefined,
+  },
+  result: (parts) => new SegmentResult(parts),
+};
+
+/**
+ * Opens a model in a worker thread of its own. The thread keeps the process alive until `dispose()`.
+ *
+ * @example
+ * ```ts
+ * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
+ * ```
+ *
+ * @throws UnknownModelError, InvalidModelError, MissingPackageError, DownloadError, IntegrityError, DeviceError
+ */
+export async function createSegmenter(options: SegmenterOptions = {}): Promise<Segmenter> {
+  return new Segmenter(await openSegmenter(platform, options));
+}

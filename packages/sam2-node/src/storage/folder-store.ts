@@ -1,0 +1,80 @@
+/** What is kept between runs, in a folder: one file a key. */
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import envPaths from "env-paths";
+import lockfile from "proper-lockfile";
+import type { Store, StoredFile } from "sam2-core";
+
+/** The user's cache folder, unless the environment variable SAM2_CACHE names another. */
+export function cacheFolder(): string {
+  return process.env.SAM2_CACHE ?? envPaths("sam2", { suffix: "" }).cache;
+}
+
+/** Ends of the names of files that are being written, and of locks: they hold nothing that is kept. */
+const PASSING = /[.](?:aside|lock)$/;
+
+/** Null in place of the error of a file that is missing. */
+function missing(error: NodeJS.ErrnoException): null {
+  if (error.code === "ENOENT") return null;
+  throw error;
+}
+
+/** Files in a folder, which is made when the first is written. */
+export class FolderStore implements Store {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  #path(key: string): string {
+    return join(this.#folder, encodeURIComponent(key));
+  }
+
+  async read(key: string): Promise<Uint8Array | null> {
+    return readFile(this.#path(key)).catch(missing);
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    const aside = join(this.#folder, `${randomUUID()}.aside`);
+    try {
+      await writeFile(aside, bytes);
+      await rename(aside, this.#path(key));
+    } catch (error) {
+      await rm(aside, { force: true });
+      throw error;
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    await rm(this.#path(key), { force: true });
+  }
+
+  async list(): Promise<StoredFile[]> {
+    const names = (await readdir(this.#folder).catch(missing)) ?? [];
+    const files = names
+      .filter((name) => !PASSING.test(name))
+      .map(async (name) => {
+        const file = await stat(join(this.#folder, name)).catch(missing);
+        return file?.isFile() ? [{ key: decodeURIComponent(name), bytes: file.size }] : [];
+      });
+    return (await Promise.all(files)).flat();
+  }
+
+  async alone<T>(name: string, task: () => Promise<T>): Promise<T> {
+    await mkdir(this.#folder, { recursive: true });
+    const release = await lockfile.lock(this.#path(name), {
+      realpath: false,
+      retries: { forever: true, minTimeout: 50, maxTimeout: 1000 },
+      // a process that is stopped for a while loses its lock; at worst a file is then downloaded twice
+      onCompromised: () => undefined,
+    });
+    try {
+      return await task();
+    } finally {
+      await release().catch(() => undefined);
+    }
+  }
+}

@@ -45,6 +45,7 @@ export {
   maskIou,
   maskToPolygons,
   type NumbersLike,
+  type OpenPhase,
   type OpenProgress,
   type OutputMode,
   type Pixels,

@@ -24,6 +24,7 @@ export type {
   DownloadProgress,
   ExportSource,
   ModelSource,
+  OpenPhase,
   OpenProgress,
   SegmentEverythingOptions,
   SegmenterImage,

@@ -96,6 +96,6 @@ export {
   toLivepeerJSON,
   writeLivepeerJSON,
 } from "./page/livepeer.ts";
-export { createSegmenter, type Segmenter, type SegmenterOptions, type SegmentRequest } from "./page/segmenter.ts";
+export { createSegmenter, type Segmenter, type SegmenterOptions, type SegmentRequest } from "./page/create-segmenter.ts";
 export type { DeviceChoice } from "./runtime/device.ts";
 export type { Backend, DeviceInfo } from "./runtime/sessions.ts";

@@ -9,6 +9,9 @@ import { CATALOG, type CheckpointSource, type ExportSource, type ModelSource } f
 /** Its name in the catalog, and that of its package. */
 const BUILT_IN = "sam2-mini";
 
+/** Files of weights as the hub names them, whole or in shards. */
+const WEIGHTS = /^model(?:-\d+-of-\d+)?[.]safetensors$/;
+
 const isAddress = (text: string): boolean => /^https?:/.test(text);
 
 function isFolder(path: string): boolean {
@@ -42,7 +45,7 @@ async function checkpointIn(
   names: readonly string[],
   rest: Pick<CheckpointSource, "id" | "imageSize">,
 ): Promise<CheckpointSource> {
-  const weights = names.filter((name) => name.endsWith(".safetensors")).sort();
+  const weights = names.filter((name) => WEIGHTS.test(name)).sort();
   return {
     id: resolve(folder),
     ...rest,

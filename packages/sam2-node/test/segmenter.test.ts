@@ -1,0 +1,242 @@
+/** From a picture to masks in Node, against the reference's answers; and the life of a segmenter. */
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import {
+  createSegmenter,
+  decodeRle,
+  type EverythingMask,
+  type EverythingOptions,
+  type ModelSource,
+  maskIou,
+  type Rle,
+  type Segmenter,
+  type SegmenterImage,
+  type SegmenterOptions,
+} from "sam2-node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Case, expectAnswer, FIXTURES, maskInput, PHOTO, readJson } from "./reference.ts";
+
+const MINI = fileURLToPath(new URL("../../../models/sam2-mini/onnx/", import.meta.url));
+const POINT = { point_coords: [[200, 100]], point_labels: [1] };
+
+const blob = async (path: string): Promise<Blob> => new Blob([await readFile(path)]);
+const toy = (options: SegmenterOptions = {}): Promise<Segmenter> =>
+  createSegmenter({ model: `${FIXTURES}toy`, device: "cpu", ...options });
+
+let cache: string;
+beforeAll(async () => {
+  cache = await mkdtemp(join(tmpdir(), "sam2-cache-"));
+  process.env.SAM2_CACHE = cache;
+});
+afterAll(() => rm(cache, { recursive: true }));
+
+describe("against PyTorch, with", () => {
+  test.each([
+    ["a toy checkpoint", `${FIXTURES}toy`, "expected.json", 32],
+    ["the built-in model", "sam2-mini", "expected-sam2-mini.json", 160],
+  ])("%s: every kind of prompt gives the same masks and scores", async (_, model, file, side) => {
+    const segmenter = await createSegmenter({ model, device: "cpu" });
+    const image = await segmenter.setImage(PHOTO);
+    expect(image).toMatchObject({ width: 480, height: 320 });
+    for (const expected of await readJson<Case[]>(file)) {
+      const { scores, masks, mask_input, ...prompt } = expected;
+      const request = mask_input ? { ...prompt, mask_input: maskInput(side) } : prompt;
+      expectAnswer(await segmenter.segment({ image, ...request }), expected);
+    }
+    await segmenter.dispose();
+  });
+
+  test.each([
+    ["transformers.js", "vision_encoder.onnx", "prompt_encoder_mask_decoder.onnx", false],
+    ["samexporter", "encoder.onnx", "decoder.onnx", true],
+  ])("files in the layout of %s: the same masks", async (layout, encoder, decoder, takesMaskInput) => {
+    const [first, second] = [
+      await blob(`${FIXTURES}${layout}/${encoder}`),
+      await blob(`${FIXTURES}${layout}/${decoder}`),
+    ];
+    const segmenter = await createSegmenter({
+      device: "cpu",
+      model: { encoder: first, decoder: second, imageSize: 128 },
+    });
+    expect(segmenter.takesMaskInput).toBe(takesMaskInput);
+    for (const expected of await readJson<Case[]>("expected.json")) {
+      const { scores, masks, mask_input, ...prompt } = expected;
+      // these files have no single-mask token
+      if (prompt.multimask_output === false) continue;
+      const request = mask_input ? { ...prompt, mask_input: maskInput(32) } : prompt;
+      const answer = segmenter.segment({ image: PHOTO, ...request });
+      if (mask_input && !takesMaskInput) await expect(answer).rejects.toMatchObject({ name: "UnsupportedPromptError" });
+      else expectAnswer(await answer, expected);
+    }
+    await segmenter.dispose();
+  });
+
+  test("everything mode, plain and in crops", async () => {
+    const segmenter = await createSegmenter({ device: "cpu" });
+    const image = await segmenter.setImage(PHOTO);
+    type Expected = { options: EverythingOptions; masks: (EverythingMask & { segmentation: Rle })[] };
+    const cases = await readJson<Expected[]>("expected-everything.json");
+    for (const { options, masks } of [cases.at(0), cases.at(-1)] as Expected[]) {
+      let done = 0;
+      const came = await segmenter.segmentEverything(image, {
+        ...options,
+        onProgress: (progress) => (done = progress.done),
+      });
+      const name = JSON.stringify(options);
+      expect(done, name).toBeGreaterThan(0);
+      expect(came.length, name).toBe(masks.length);
+      for (const [i, { segmentation, predicted_iou }] of masks.entries()) {
+        const mask = came[i] as EverythingMask;
+        expect(maskIou(decodeRle(mask.segmentation as Rle), decodeRle(segmentation)), name).toBeGreaterThanOrEqual(
+          0.99,
+        );
+        expect(mask.predicted_iou, name).toBeCloseTo(predicted_iou, 3);
+      }
+    }
+    await segmenter.dispose();
+  });
+});
+
+describe("a segmenter", () => {
+  let segmenter: Segmenter;
+  let image: SegmenterImage;
+  beforeAll(async () => {
+    segmenter = await toy();
+    image = await segmenter.setImage(PHOTO);
+  });
+  afterAll(() => segmenter.dispose());
+
+  test("says what runs where", async () => {
+    expect(segmenter.device).toMatchObject({ encoder: "cpu", decoder: "cpu", adapter: null });
+    expect(await segmenter.currentDevice()).toEqual(segmenter.device);
+    expect(segmenter.model).toMatchObject({ imageSize: 128, maskSize: 32 });
+  });
+
+  test.each([
+    ["no prompt", {}, "InvalidPromptError"],
+    ["a box turned inside out", { box: [9, 9, 1, 1] }, "InvalidPromptError"],
+    ["a picture that is none", { image: new Blob(["no picture"]), ...POINT }, "InvalidImageError"],
+    ["a file that is missing", { image: "nowhere.jpg", ...POINT }, "InvalidImageError"],
+  ])("refuses %s, and goes on", async (_, request, name) => {
+    await expect(segmenter.segment({ image, ...request })).rejects.toMatchObject({ name });
+    expect((await segmenter.segment({ image, ...POINT })).scores.dims).toEqual([1, 3]);
+  });
+
+  test("of requests that follow each other, the latest is answered", async () => {
+    const calls = [1, 2, 3].map(() => segmenter.segment({ image, ...POINT }, { supersede: true }));
+    const outcomes = (await Promise.allSettled(calls)).map(({ status }) => status);
+    expect(outcomes).toEqual(["rejected", "rejected", "fulfilled"]);
+  });
+
+  test("an aborted call rejects with the signal's reason", async () => {
+    const reason = new Error("changed my mind");
+    await expect(segmenter.setImage(PHOTO, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  test("a second look at small things comes from the picture that was given", async () => {
+    const request = { image, box: [180, 90, 230, 140], multimask_output: false };
+    const result = await segmenter.segment(request, { detail: "always" });
+    expect(result.closeUps).toHaveLength(1);
+  });
+});
+
+test("after a restart images must be set again; after its end every call says so", async () => {
+  const segmenter = await toy();
+  const image = await segmenter.setImage(PHOTO);
+  await segmenter.restart();
+  await expect(segmenter.segment({ image, ...POINT })).rejects.toMatchObject({ name: "ImageReleasedError" });
+  const again = await segmenter.setImage(PHOTO);
+  await again.release();
+  await expect(segmenter.segment({ image: again, ...POINT })).rejects.toMatchObject({ name: "ImageReleasedError" });
+  await segmenter.dispose();
+  await expect(segmenter.setImage(PHOTO)).rejects.toMatchObject({ name: "DisposedError" });
+});
+
+describe("a model", () => {
+  let server: Server;
+  let base: string;
+  let asked: string[];
+  beforeAll(async () => {
+    server = createServer(async ({ url = "" }, response) => {
+      asked.push(url);
+      const bytes = await readFile(`${MINI}${url.slice(1)}`).catch(() => null);
+      response.writeHead(bytes ? 200 : 404).end(bytes);
+    });
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  });
+  afterAll(() => server.close());
+
+  /** Opens a model, and closes it again; tells its id. */
+  async function idOf(model: ModelSource): Promise<string> {
+    const segmenter = await createSegmenter({ model, device: "cpu" });
+    await segmenter.dispose();
+    return segmenter.model.id;
+  }
+
+  test.each<[string, () => Promise<ModelSource> | ModelSource]>([
+    ["a folder of an export", () => MINI],
+    ["the path of a model.json", () => `${MINI}model.json`],
+    ["the address of a file", () => pathToFileURL(`${MINI}model.json`)],
+    [
+      "addresses of files",
+      () => ({ manifest: `${MINI}model.json`, encoder: `${MINI}encoder.onnx`, decoder: `${MINI}decoder.onnx` }),
+    ],
+    ["its name", () => "sam2-mini"],
+  ])("is opened by %s", async (_, source) => {
+    expect(await idOf(await source())).toBe("sam2-mini");
+  });
+
+  test("is opened from a folder of a checkpoint, whole or in shards", async () => {
+    expect(await idOf(`${FIXTURES}toy-sharded`)).toMatch(/toy-sharded$/);
+    expect(await idOf({ checkpoint: `${FIXTURES}toy`, id: "mine", imageSize: 160 })).toBe("mine");
+  });
+
+  test("is downloaded once, and kept in the user's cache folder until it is deleted", async () => {
+    for (const expected of [["/model.json", "/encoder.onnx", "/decoder.onnx"], ["/model.json"]]) {
+      asked = [];
+      expect(await idOf(`${base}model.json`)).toBe("sam2-mini");
+      expect(asked).toEqual(expected);
+    }
+    const segmenter = await toy();
+    expect(await segmenter.listCached()).toEqual([{ id: "sam2-mini", bytes: expect.any(Number) }]);
+    await segmenter.deleteCached();
+    expect(await segmenter.listCached()).toEqual([]);
+    await segmenter.dispose();
+    // nothing is left that was being written
+    expect((await readdir(cache)).filter((name) => /aside|lock/.test(name))).toEqual([]);
+  });
+
+  test.each([
+    ["an unknown name", "sam9-huge", "UnknownModelError", /sam2.1-tiny/],
+    ["a folder without a model", tmpdir(), "InvalidModelError", /model.json/],
+    ["an address of nothing", "http://127.0.0.1:9/model.json", "DownloadError", /network/],
+  ])("is refused by name: %s", async (_, model, name, message) => {
+    await expect(createSegmenter({ model, device: "cpu" })).rejects.toMatchObject({
+      name,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test("with a damaged file is refused", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sam2-damaged-"));
+    for (const name of ["model.json", "decoder.onnx"]) await copyFile(`${MINI}${name}`, join(folder, name));
+    await writeFile(join(folder, "encoder.onnx"), "no graph");
+    await expect(createSegmenter({ model: folder, device: "cpu" })).rejects.toMatchObject({
+      name: "InvalidModelError",
+    });
+    await rm(folder, { recursive: true });
+  });
+});
+
+test("a device that this build does not have is refused by name", async () => {
+  const missing = process.platform === "darwin" ? "dml" : "coreml";
+  await expect(toy({ device: missing })).rejects.toMatchObject({
+    name: "DeviceError",
+    message: expect.stringContaining("runs on cpu"),
+  });
+});

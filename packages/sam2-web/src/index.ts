@@ -90,12 +90,17 @@ export {
   toLabelMap,
 } from "./mask/overlay.ts";
 export {
+  createSegmenter,
+  type Segmenter,
+  type SegmenterOptions,
+  type SegmentRequest,
+} from "./page/create-segmenter.ts";
+export {
   type LivepeerJson,
   type LivepeerSource,
   livepeerLength,
   toLivepeerJSON,
   writeLivepeerJSON,
 } from "./page/livepeer.ts";
-export { createSegmenter, type Segmenter, type SegmenterOptions, type SegmentRequest } from "./page/create-segmenter.ts";
 export type { DeviceChoice } from "./runtime/device.ts";
 export type { Backend, DeviceInfo } from "./runtime/sessions.ts";

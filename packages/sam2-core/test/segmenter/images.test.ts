@@ -19,8 +19,8 @@ const platform: SegmenterPlatform<Blob | string, Blob | string, SegmentResult> =
 
 type BlobSegmenter = SegmenterOf<Blob | string, DeviceInfoOf, SegmentResult>;
 
-async function createSegmenter(): Promise<BlobSegmenter> {
-  return new SegmenterOf(await openSegmenter(platform, {}));
+async function createSegmenter(options: { draft?: boolean } = {}): Promise<BlobSegmenter> {
+  return new SegmenterOf(await openSegmenter(platform, options));
 }
 
 /** A worker that holds images by their ids, and answers a prompt when the test says so. */

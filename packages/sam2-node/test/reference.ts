@@ -8,8 +8,6 @@ import { expect } from "vitest";
 export const FIXTURES: string = fileURLToPath(new URL("../../../models/reference/fixtures/", import.meta.url));
 /** The fixtures' photograph. */
 export const PHOTO = `${FIXTURES}photo/truck.png`;
-/** A photograph of 1280×853. */
-export const SAMPLE: string = fileURLToPath(new URL("../../../demo/public/samples/truck.jpg", import.meta.url));
 
 /** A prompt, and what PyTorch answers: scores and masks of each object, best first. */
 export type Case = Omit<SegmentPrompt, "mask_input"> & { mask_input?: true; scores: number[][]; masks: Rle[][] };

@@ -113,8 +113,10 @@ const EMPTY: Scene = {
 const HINT =
   "Arrow keys move the crosshair, Enter marks the object, Shift and Enter marks what does not belong to it, B begins and ends a box, plus and minus zoom, 0 fits the picture, Escape clears.";
 
-/** Milliseconds that the objects may take in one frame; where they take more, a moving picture carries them along. */
-const FRAME = 8;
+/** Milliseconds of a frame in which masks are traced for the first time. */
+const TRACING = 8;
+/** Milliseconds from one frame to the next beyond which a moving picture carries its objects along, undrawn. */
+const SMOOTH = 24;
 /** Milliseconds after a movement until objects that were carried along are drawn anew. */
 const REST = 90;
 
@@ -157,7 +159,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
   #frame = 0;
   #rest: ReturnType<typeof setTimeout> | undefined;
   #speech: ReturnType<typeof setTimeout> | undefined;
-  /** The viewport that the objects were last drawn for, and how long that took. */
+  /** The viewport that the objects were last drawn for, and the milliseconds of a frame then. */
   #objectsAt: Viewport = this.#viewport;
   #objectsTook = 0;
   #pressed: ImagePointer | null = null;
@@ -485,7 +487,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
 
   /** Draws the objects at their new place, or carries along what was drawn until there is time to draw them. */
   #moveObjects(): void {
-    if (this.#objectsTook <= FRAME) {
+    if (this.#objectsTook <= SMOOTH) {
       this.#paintLater("objects");
       return;
     }
@@ -494,7 +496,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
     const y = this.#viewport.top - this.#objectsAt.top * applied;
     this.#contexts.objects.canvas.style.transform = `translate(${x}px, ${y}px) scale(${applied})`;
     clearTimeout(this.#rest);
-    this.#rest = setTimeout(() => this.#paintLater("objects"), REST);
+    this.#rest = setTimeout(() => this.#paintLater("objects"), Math.max(REST, 3 * this.#objectsTook));
   }
 
   #resize(screen?: Size): void {
@@ -566,8 +568,12 @@ export class PictureView extends Emitter<PictureViewEvents> {
     this.#contexts.objects.canvas.style.transform = "";
     this.#objectsAt = this.#viewport;
     const start = performance.now();
-    if (!paintObjects(surface, objects, opacity, start + FRAME)) this.#paintLater("objects");
-    this.#objectsTook = performance.now() - start;
+    if (!paintObjects(surface, objects, opacity, start + TRACING)) this.#paintLater("objects");
+    // a canvas only notes what to draw: what it costs is seen by when the next two frames come
+    const done = (): void => {
+      this.#objectsTook = (performance.now() - start) / 2;
+    };
+    requestAnimationFrame(() => requestAnimationFrame(done));
   }
 
   #paintTop(surface: Surface): void {

@@ -65,6 +65,18 @@ test.each<[string, number[], Outline[]]>([
   expect(found.map(filledArea)).toEqual(expected.map(filledArea));
 });
 
+test.each<[string, number[], boolean]>([
+  ["joined where the middle is inside", [4, -1, -1, 4], true],
+  ["apart where it is not", [1, -4, -4, 1], false],
+  ["joined, the other way", [-1, 4, 4, -1], true],
+  ["apart, the other way", [-4, 1, 1, -4], false],
+])("two corners across: %s", (_, logits, joined) => {
+  const plane = { data: Float32Array.from(logits), side: 2 };
+  const drawn = filled(contoursOf(plane, { width: 9, height: 9 }), 9, 9);
+  expect(drawn.data[4 * 9 + 4]).toBe(joined ? 1 : 0);
+  expect(differing(drawn, resizeMask(plane.data, 2, 9, 9))).toBeLessThanOrEqual(4);
+});
+
 function filledArea(outline: Outline): number {
   return filled([outline], 8, 8).data.reduce((sum, value) => sum + value, 0);
 }

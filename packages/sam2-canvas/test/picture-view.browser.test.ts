@@ -186,6 +186,34 @@ test("a resized canvas stays fitted, and sharp", async () => {
   expect(view.element.querySelector("canvas")?.width).toBe(200 * devicePixelRatio);
 });
 
+test("objects that take long to draw are carried along by a moving picture, and drawn once it rests", async () => {
+  const layer = view.element.querySelectorAll("canvas")[1] as HTMLCanvasElement;
+  const context = layer.getContext("2d") ?? expect.fail("no canvas");
+  const fill = context.fill.bind(context);
+  let drawn = 0;
+  context.fill = (...path: unknown[]) => {
+    for (const start = performance.now(); performance.now() - start < 300; );
+    drawn++;
+    fill(...(path as [Path2D, CanvasFillRule]));
+  };
+  const mask = rectangle([50, 25, 150, 75]);
+  view.update({ objects: [{ id: "slow", mask, color: "#00ff00" }], opacity: 1.25 });
+  expect(await seen(110, 110)).toEqual([0, 255, 0]);
+  await frame();
+  const before = drawn;
+  expect(before).toBeGreaterThan(0);
+  view.panBy(20, 10);
+  await frame();
+  view.zoomBy(1.5, { x: 0, y: 0 });
+  await frame();
+  expect(drawn).toBe(before);
+  // (100, 100) of the canvas was moved by (20, 10), and then zoomed by 1.5 about (0, 0)
+  const box = layer.getBoundingClientRect();
+  const origin = view.element.getBoundingClientRect();
+  expect([box.left - origin.left, box.top - origin.top, box.width / origin.width]).toEqual([30, 15, 1.5]);
+  await expect.poll(() => [drawn, layer.style.transform]).toEqual([before + 1, ""]);
+});
+
 test("what is painted over the picture is told where the picture is", async () => {
   view.paintOver = (context, { scale, left, top }) => {
     context.fillStyle = "#ffffff";

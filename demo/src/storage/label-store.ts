@@ -151,6 +151,11 @@ export class LabelStore {
     return this.#pictures.get(key) ?? (await this.#log?.picture(key));
   }
 
+  /** Keeps the file of a deleted image again; to be followed by a change that brings the image back. */
+  bringBack(image: LabeledImage, picture: Blob): void {
+    this.#pictures.set(pictureKey(image), picture);
+  }
+
   /** Reads what other windows have kept: a window that was frozen was not notified. */
   async catchUp(): Promise<void> {
     await this.#writing;

@@ -1,4 +1,4 @@
-/** The prompt being made: points and a box, with undo and redo. */
+/** The prompt being made: points and a box. */
 import type { SegmentPrompt } from "sam2-web";
 
 /** A point in pixels of the picture. */
@@ -33,45 +33,4 @@ export function toPrompt({ points, box }: Marks): SegmentPrompt {
       : {}),
     ...(box ? { box } : {}),
   };
-}
-
-/** A history of states for undo and redo. */
-export class History<T> {
-  #states: T[];
-  #at = 0;
-
-  constructor(first: T) {
-    this.#states = [first];
-  }
-
-  get current(): T {
-    return this.#states[this.#at] as T;
-  }
-
-  get canUndo(): boolean {
-    return this.#at > 0;
-  }
-
-  get canRedo(): boolean {
-    return this.#at < this.#states.length - 1;
-  }
-
-  /** Adds a state after the current one; undone states are dropped. */
-  push(state: T): void {
-    this.#states = [...this.#states.slice(0, this.#at + 1), state];
-    this.#at++;
-  }
-
-  /** Changes every state, also the undone ones. */
-  change(how: (state: T) => T): void {
-    this.#states = this.#states.map(how);
-  }
-
-  undo(): void {
-    if (this.canUndo) this.#at--;
-  }
-
-  redo(): void {
-    if (this.canRedo) this.#at++;
-  }
 }

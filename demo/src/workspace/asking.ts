@@ -1,0 +1,225 @@
+/**
+ * Asks the model. It follows the state: whenever model and picture are others, the picture is encoded; whenever the marks
+ * are others, they are asked for. What was asked of a model or a picture before is answered by nothing.
+ */
+import type { SegmentPrompt, Tensor } from "sam2-web";
+import { candidateCount, logitsOf, scoreOf } from "./answer.ts";
+import { Encodings } from "./encodings.ts";
+import type { Notices } from "./notices.ts";
+import type { Observable } from "./observable.ts";
+import { isEmpty, type Marks, toPrompt } from "./prompt.ts";
+import { type Model, Sight } from "./sight.ts";
+import type { State } from "./state.ts";
+
+/** Specks and holes count as small up to 1/1600 of the low-resolution mask: a square of a 40th of its side. */
+const SMALL = 1600;
+
+/** Neighbors are encoded ahead while encoding takes less than this, in milliseconds: the person may have to wait for it. */
+const QUICK = 1500;
+
+/** They are encoded once nothing was asked for so long, in milliseconds. */
+const QUIET = 300;
+
+/** A question, with all that its answer depends on. */
+interface Question {
+  readonly sight: Sight;
+  readonly marks: Marks;
+  readonly settle: boolean;
+  readonly refine: boolean;
+}
+
+/** What the browser tells about the device. */
+export interface Surroundings {
+  /** Whether work ahead is unwelcome: the battery is in use, or data is to be saved. */
+  isSparing(): Promise<boolean>;
+}
+
+/** Keeps the answer in step with picture, model and marks. */
+export class Asking {
+  readonly #state: Observable<State>;
+  readonly #notices: Notices;
+  readonly #neighbors: () => Promise<Blob[]>;
+  readonly #surroundings: Surroundings;
+  #model: Model | null = null;
+  #picture: Blob | null = null;
+  #encodings: Encodings | null = null;
+  #sight: Sight | null = null;
+  /** The question that was asked last, or is asked now. */
+  #asked: Question | null = null;
+  /** The marks that some marks were added to. */
+  readonly #before = new WeakMap<Marks, Marks>();
+  /** Logits of the mask that some marks gave; marks after them refine it. */
+  #refined = new WeakMap<Marks, Tensor>();
+  #afterAnswer: (() => void) | null = null;
+  /** Where the pointer is while it shows a preview. */
+  #hovered: { readonly x: number; readonly y: number } | null = null;
+  /** When something was asked last, by `performance.now()`. */
+  #lastAsked = 0;
+
+  constructor(
+    state: Observable<State>,
+    notices: Notices,
+    neighbors: () => Promise<Blob[]>,
+    surroundings: Surroundings,
+  ) {
+    this.#state = state;
+    this.#notices = notices;
+    this.#neighbors = neighbors;
+    this.#surroundings = surroundings;
+    state.subscribe(() => this.#follow());
+  }
+
+  /** What the model sees now, or null. */
+  get sight(): Sight | null {
+    return this.#sight;
+  }
+
+  /** Says that `marks` were made from `before`, whose mask they refine. */
+  refines(marks: Marks, before: Marks): void {
+    this.#before.set(marks, before);
+  }
+
+  /** Runs `act` once the marks are answered: at once if they are. */
+  whenAnswered(act: () => void): void {
+    if (this.#state.get().isAsking) this.#afterAnswer = act;
+    else act();
+  }
+
+  /** Shows another candidate. */
+  choose(index: number): void {
+    const { answer, marks } = this.#state.get();
+    if (!answer || index >= candidateCount(answer)) return;
+    this.#refined.set(marks, answer.result.maskInput(index));
+    this.#state.update({ answer: { ...answer, chosen: index } });
+    this.#notices.say(`Candidate ${index + 1}, score ${scoreOf(answer, index).toFixed(2)}`);
+  }
+
+  /** Shows the mask under the pointer, or none. */
+  async hover(point: { readonly x: number; readonly y: number } | null): Promise<void> {
+    const sight = this.#sight;
+    const isWanted = (): boolean => this.#hovered === point && isEmpty(this.#state.get().marks);
+    this.#hovered = point;
+    if (!point || !sight) return this.#state.update({ preview: null });
+    try {
+      const result = await sight.ask({
+        point_coords: [[point.x, point.y]],
+        point_labels: [1],
+        ...this.#settling(sight),
+      });
+      if (result && isWanted()) this.#state.update({ preview: logitsOf({ result, chosen: 0 }) });
+    } catch (error) {
+      if (isWanted()) this.#notices.fail(error, "the picture is still there; try again.");
+    }
+  }
+
+  #follow(): void {
+    const { model, picture } = this.#state.get();
+    if (model !== this.#model) {
+      this.#encodings = model && new Encodings(model);
+      this.#refined = new WeakMap();
+    }
+    if (model !== this.#model || picture !== this.#picture) {
+      this.#model = model;
+      this.#picture = picture;
+      this.#sight?.end();
+      this.#sight = null;
+      this.#hovered = null;
+      this.#state.update({ answer: null, preview: null, isAsking: false, size: null, isLooking: false });
+      if (model && picture) void this.#look(model, picture);
+    }
+    this.#ask();
+  }
+
+  /** Encodes the picture. */
+  async #look(model: Model, picture: Blob): Promise<void> {
+    const isWanted = (): boolean => model === this.#model && picture === this.#picture;
+    const encodings = this.#encodings as Encodings;
+    this.#state.update({ isLooking: true });
+    try {
+      const image = await encodings.of(picture);
+      if (!isWanted()) return;
+      const { width, height } = image;
+      this.#sight = new Sight(model, image);
+      this.#state.update({ isLooking: false, size: { width, height } });
+      const took = image.timings.encode + image.timings.preprocess;
+      if (this.#state.get().current !== null) {
+        this.#notices.say(`${width}×${height}, ready in ${took.toFixed(0)} ms. Click the thing you want.`);
+      }
+      this.#ask();
+      void this.#encodeAhead(encodings, picture, took);
+    } catch (error) {
+      if (!isWanted()) return;
+      this.#state.update({ isLooking: false });
+      this.#notices.fail(error, "choose another picture, or reload the page.");
+    }
+  }
+
+  /** Encodes the pictures beside the open one, if that is quick enough not to delay the person. */
+  async #encodeAhead(encodings: Encodings, picture: Blob, took: number): Promise<void> {
+    const isWanted = (): boolean => encodings === this.#encodings && picture === this.#picture;
+    const neighbors = await this.#neighbors();
+    if (!isWanted()) return;
+    encodings.keepOnly([picture, ...neighbors]);
+    if (took > QUICK || (await this.#surroundings.isSparing())) return;
+    for (const neighbor of neighbors) {
+      while (isWanted() && (this.#state.get().isAsking || performance.now() - this.#lastAsked < QUIET)) {
+        await new Promise((resolve) => setTimeout(resolve, QUIET));
+      }
+      if (!isWanted()) return;
+      // an error is shown when the picture is opened
+      await encodings.of(neighbor).catch(() => undefined);
+    }
+  }
+
+  /** Asks for the marks, unless that has been done. */
+  #ask(): void {
+    const { marks, options } = this.#state.get();
+    const { settle, refine } = options;
+    const sight = this.#sight;
+    if (isEmpty(marks)) {
+      this.#asked = null;
+      this.#afterAnswer = null;
+      this.#state.update({ answer: null, isAsking: false });
+      return;
+    }
+    const asked = this.#asked;
+    if (!sight) return;
+    const isAsked = asked?.sight === sight && asked.marks === marks;
+    if (isAsked && asked.settle === settle && asked.refine === refine) return;
+    this.#asked = { sight, marks, settle, refine };
+    this.#hovered = null;
+    this.#state.update({ isAsking: true, preview: null, said: "" });
+    void this.#answer(this.#asked);
+  }
+
+  async #answer(asked: Question): Promise<void> {
+    const { sight, marks, refine } = asked;
+    const before = this.#before.get(marks);
+    const mask_input = refine && before ? this.#refined.get(before) : undefined;
+    const isWanted = (): boolean => asked === this.#asked;
+    try {
+      const prompt: SegmentPrompt = { ...toPrompt(marks), mask_input, ...this.#settling(sight) };
+      this.#lastAsked = performance.now();
+      const result = await sight.ask(prompt);
+      if (!result || !isWanted()) return;
+      this.#refined.set(marks, result.maskInput(0));
+      const answer = { result, chosen: 0 };
+      this.#state.update({ answer, isAsking: false });
+      this.#notices.say(`Mask with score ${scoreOf(answer, 0).toFixed(2)} in ${result.decodeTime.toFixed(0)} ms`);
+      const act = this.#afterAnswer;
+      this.#afterAnswer = null;
+      act?.();
+    } catch (error) {
+      if (!isWanted()) return;
+      this.#afterAnswer = null;
+      this.#state.update({ isAsking: false, answer: null });
+      this.#notices.fail(error, "the picture is still there; try again.");
+    }
+  }
+
+  #settling(sight: Sight): Pick<SegmentPrompt, "max_hole_area" | "max_sprinkle_area"> {
+    this.#lastAsked = performance.now();
+    const small = this.#state.get().options.settle ? sight.model.model.maskSize ** 2 / SMALL : 0;
+    return { max_hole_area: small, max_sprinkle_area: small };
+  }
+}

@@ -1,0 +1,411 @@
+/** The set: pictures, their labels, and the history of what was done to them. */
+import type { Rle } from "sam2-web";
+import {
+  type LabeledImage,
+  type LabeledObject,
+  type NamedImage,
+  type Project,
+  withClass,
+  withClassesOf,
+  withClassRenamed,
+  withColor,
+  withImage,
+  withoutClass,
+} from "../labels/annotations.ts";
+import type { LabelStore } from "../storage/label-store.ts";
+import { History, type Moment } from "./history.ts";
+import type { Notices } from "./notices.ts";
+import type { Observable } from "./observable.ts";
+import { type Marks, NO_MARKS } from "./prompt.ts";
+import { imageOf, objectsOf, type State } from "./state.ts";
+
+/** A file and the name it is known by: within a folder, its path there, `seaside/1.jpg`. */
+export interface NamedFile {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+/** Checks a picture and tells its size, upright, in pixels. @throws an error that says why it is refused */
+export type Measure = (picture: Blob) => Promise<{ readonly width: number; readonly height: number }>;
+
+/** While many pictures are added, the strip is brought up to date this often; in milliseconds. */
+const PATIENCE = 500;
+
+/** So many pictures take long enough for a progress bar. */
+const MANY = 20;
+
+/** Deleted pictures are copied into memory, for Undo, up to this total size in bytes; above that, browsers keep them. */
+const MOST_COPIED = 64e6;
+
+/** What a message says once it is known whether a change is kept. */
+type Said = string | ((isKept: boolean) => string);
+
+/** Opens pictures, and changes labels; every change is a step that can be undone. */
+export class PictureSet {
+  readonly #state: Observable<State>;
+  readonly #notices: Notices;
+  readonly #store: LabelStore;
+  readonly #measure: Measure;
+  readonly #history = new History();
+  /** Files of the open picture and its neighbors, by image. */
+  #near = new Map<string, Blob>();
+  /** Files of deleted pictures, by image. */
+  readonly #deleted = new Map<string, Blob>();
+  /** Counts what was opened: only the newest is shown. */
+  #turn = 0;
+
+  constructor(state: Observable<State>, notices: Notices, store: LabelStore, measure: Measure) {
+    this.#state = state;
+    this.#notices = notices;
+    this.#store = store;
+    this.#measure = measure;
+    this.#show();
+    store.listen({
+      changed: (now, before) => void this.#takeOver(now, before),
+      trouble: (trouble) => state.update({ trouble }),
+    });
+  }
+
+  // -- pictures -----------------------------------------------------------------------------------
+
+  /** Opens the picture to go on with: the first without labels. */
+  async resume(): Promise<void> {
+    const { images } = this.#store.project;
+    const next = images.find(({ objects }) => objects.length === 0) ?? images[0];
+    if (next && this.#turn === 0) await this.open(next.id);
+  }
+
+  /**
+   * Opens a picture of the set.
+   *
+   * @returns whether it is shown now; it may be missing, or another one was opened meanwhile
+   */
+  async open(id: string, marks: Marks = NO_MARKS): Promise<boolean> {
+    const image = this.#store.project.images.find((each) => each.id === id);
+    if (!image) return false;
+    const turn = ++this.#turn;
+    const picture = this.#near.get(id) ?? (await this.#store.picture(image));
+    if (turn !== this.#turn) return false;
+    if (!picture) {
+      const advice = "open the picture itself, under this name: its labels are waiting.";
+      this.#notices.fail(`${image.name} is not here`, advice);
+      return false;
+    }
+    this.#enter(id, picture, marks);
+    return true;
+  }
+
+  /** Shows a picture that is not of the set. */
+  showSample(picture: Blob): void {
+    const { current, picture: shown } = this.#state.get();
+    if (current === null && shown === null) this.#state.update({ picture });
+  }
+
+  #enter(id: string | null, picture: Blob | null, marks: Marks): void {
+    const { current } = this.#state.get();
+    if (id !== current) this.#history.forgetMarks();
+    if (id !== null && picture) this.#near.set(id, picture);
+    this.#state.update({ current: id, picture, marks, crosshair: null, selected: null, pointed: null, error: null });
+    this.#show();
+  }
+
+  /** Opens a picture by its place relative to the open one. */
+  step(by: number): void {
+    const { project, current } = this.#state.get();
+    const next = project.images[project.images.findIndex(({ id }) => id === current) + by];
+    if (next) void this.open(next.id);
+  }
+
+  /** Files of the pictures beside the open one, the next one first. Others are let go of. */
+  async neighbors(): Promise<Blob[]> {
+    const { project, current } = this.#state.get();
+    const at = project.images.findIndex(({ id }) => id === current);
+    if (at < 0) return [];
+    const near = new Map<string, Blob>();
+    for (const image of [project.images[at], project.images[at + 1], project.images[at - 1]]) {
+      const picture = image && (this.#near.get(image.id) ?? (await this.#store.picture(image)));
+      if (image && picture) near.set(image.id, picture);
+    }
+    if (this.#state.get().current !== current) return [];
+    this.#near = near;
+    return [...near].filter(([id]) => id !== current).map(([, picture]) => picture);
+  }
+
+  /** The file of an image; undefined when it is not here. */
+  async pictureOf(id: string): Promise<Blob | undefined> {
+    const image = this.#store.project.images.find((each) => each.id === id);
+    return image && (this.#near.get(id) ?? (await this.#store.picture(image)));
+  }
+
+  /** Adds pictures to the set; the first of them is opened. What cannot be opened is named, with the reason. */
+  async add(files: readonly NamedFile[], marks: Marks = NO_MARKS): Promise<void> {
+    const isLong = files.length > MANY;
+    const refused: string[] = [];
+    let isOpened = false;
+    const names = files.map(({ name }) => name);
+    let shown = performance.now();
+    const turn = ++this.#turn;
+    const addAll = async (signal: AbortSignal | null, show: (done: number) => void): Promise<void> => {
+      for (const [index, { name, blob }] of files.entries()) {
+        if (signal?.aborted) break;
+        try {
+          const size = await this.#measure(blob);
+          const image = await this.#store.addPicture(blob, { name, ...size }, names);
+          if (!isOpened && turn === this.#turn) this.#enter(image.id, blob, marks);
+          isOpened = true;
+          if (performance.now() - shown > PATIENCE) {
+            this.#show();
+            show(index + 1);
+            shown = performance.now();
+          }
+        } catch (error) {
+          refused.push(`${name}: ${(error as Error).message}`);
+        }
+      }
+      void this.#store.change(this.#store.project);
+      this.#show();
+      if (refused.length > 0) this.#notices.fail(listed(refused), "the other pictures are not affected.");
+    };
+    if (!isLong) return addAll(null, () => undefined);
+    await this.#notices.run(
+      (signal, show) =>
+        addAll(signal, (done) => show(`Adding pictures: ${done} of ${files.length}`, done / files.length)),
+      "what was added is here.",
+    );
+  }
+
+  /** Adds a picture of a file that was imported. */
+  async addFiled(picture: Blob, facts: NamedImage, names: readonly string[]): Promise<void> {
+    await this.#store.addPicture(picture, facts, names);
+    this.#show();
+  }
+
+  /** Deletes pictures with their labels; a picture beside them is opened. */
+  async delete(gone: readonly LabeledImage[]): Promise<void> {
+    const [first] = gone;
+    if (!first) return;
+    await this.#remember(gone);
+    const { project } = this.#store;
+    const left = project.images.filter(({ id }) => gone.every((each) => each.id !== id));
+    const next = left[Math.min(project.images.indexOf(first), left.length - 1)] ?? null;
+    const name = gone.length === 1 ? `Delete ${first.name}` : `Delete ${gone.length} pictures`;
+    const what = gone.length === 1 ? `${first.name} is deleted` : `${gone.length} pictures are deleted`;
+    const before = this.#moment();
+    const after = { project: { ...project, images: left }, current: next?.id ?? null, marks: NO_MARKS };
+    this.#history.push({ before, after, name });
+    this.#become(after, `${what}; Undo brings back ${gone.length === 1 ? "it" : "them"}.`);
+  }
+
+  /** Keeps the files of pictures for Undo. */
+  async #remember(gone: readonly LabeledImage[]): Promise<void> {
+    let copied = 0;
+    for (const image of gone) {
+      const picture = await this.#store.picture(image);
+      if (!picture) continue;
+      copied += picture.size;
+      const copy = copied < MOST_COPIED ? new Blob([await picture.arrayBuffer()], { type: picture.type }) : picture;
+      this.#deleted.set(image.id, copy);
+    }
+  }
+
+  // -- steps --------------------------------------------------------------------------------------
+
+  /**
+   * Changes the project, as a step.
+   *
+   * @param name what it does, for the menu
+   * @param said what is said once it is known whether it is kept
+   * @param marks the prompt after it; nothing by default
+   */
+  edit(project: Project, name: string, said: Said, marks: Marks = NO_MARKS): void {
+    const before = this.#moment();
+    const after = { ...before, project, marks };
+    this.#history.push({ before, after, name });
+    this.#become(after, said);
+  }
+
+  /** Changes the prompt, as a step. */
+  mark(marks: Marks, name: string): void {
+    const before = this.#moment();
+    this.#history.push({ before, after: { ...before, marks }, name });
+    this.#state.update({ marks });
+    this.#show();
+  }
+
+  /** Takes the last step back. */
+  undo(): void {
+    const name = this.#history.undoable;
+    const moment = this.#history.undo(this.#store.project);
+    if (moment) this.#become(moment, `Undone: ${name}.`);
+  }
+
+  /** Does the step that was undone last again. */
+  redo(): void {
+    const name = this.#history.redoable;
+    const moment = this.#history.redo(this.#store.project);
+    if (moment) this.#become(moment, `Redone: ${name}.`);
+  }
+
+  #moment(): Moment {
+    const { current, marks } = this.#state.get();
+    return { project: this.#store.project, current, marks };
+  }
+
+  /** Makes things be as they are at a moment. */
+  #become({ project, current, marks }: Moment, said: Said): void {
+    const now = this.#store.project;
+    let keeping = Promise.resolve(true);
+    if (project !== now) {
+      const there = new Set(now.images.map(({ id }) => id));
+      for (const image of project.images) {
+        const file = there.has(image.id) ? undefined : this.#deleted.get(image.id);
+        if (file) this.#store.bringBack(image, file);
+      }
+      keeping = this.#store.change(project);
+    }
+    const isOpen = current === this.#state.get().current;
+    if (isOpen) this.#state.update({ marks });
+    this.#show();
+    if (!isOpen && current === null) {
+      this.#turn++;
+      this.#enter(null, null, NO_MARKS);
+    } else if (!isOpen && current !== null) {
+      void this.open(current, marks);
+    }
+    const step = this.#history.last;
+    void keeping.then((isKept) => {
+      if (this.#history.last === step) this.#notices.say(typeof said === "string" ? said : said(isKept));
+    });
+  }
+
+  // -- objects ------------------------------------------------------------------------------------
+
+  /** Makes `objects` those of the open picture. Classes that they have and the set lacks are added. */
+  setObjects(objects: readonly LabeledObject[], name: string, said: Said): void {
+    const image = imageOf(this.#state.get());
+    if (!image) return;
+    this.edit(withImage(withClassesOf(this.#store.project, objects), { ...image, objects }), name, said);
+  }
+
+  /** Changes fields of an object. */
+  changeObject(id: string, fields: Partial<Omit<LabeledObject, "id">>, name: string, said: Said): void {
+    const objects = objectsOf(this.#state.get());
+    this.setObjects(
+      objects.map((each) => (each.id === id ? { ...each, ...fields } : each)),
+      name,
+      said,
+    );
+  }
+
+  /** Gives the object that is edited another mask. */
+  setMask(id: string, rle: Rle, name: string, said: Said): void {
+    this.changeObject(id, { rle }, name, said);
+  }
+
+  /** Deletes an object that is not locked. */
+  deleteObject(id: string): void {
+    const objects = objectsOf(this.#state.get());
+    const place = objects.findIndex((each) => each.id === id);
+    const object = objects[place];
+    if (!object || object.locked) return;
+    const left = objects.filter((each) => each !== object);
+    this.setObjects(left, `Delete ${object.className}`, `Object ${place + 1} is deleted; Undo brings it back.`);
+  }
+
+  /** Moves an object up (-1) or down (1) in the order in which objects lie over each other. */
+  moveObject(id: string, by: -1 | 1): void {
+    const objects = objectsOf(this.#state.get());
+    const place = objects.findIndex((each) => each.id === id);
+    const [object, other] = [objects[place], objects[place + by]];
+    if (!object || !other) return;
+    const swapped = objects.with(place, other).with(place + by, object);
+    this.setObjects(swapped, "Move an object", `Object ${place + 1} is now ${place + 1 + by}.`);
+  }
+
+  // -- classes ------------------------------------------------------------------------------------
+
+  /** Chooses the class of the next object, and adds it if there is none of that name. */
+  chooseClass(name: string): void {
+    const { project } = this.#store;
+    this.#state.update({ className: name });
+    if (project.classes.some((each) => each.name === name)) return;
+    this.edit(withClass(project, name), `Add the class ${name}`, `${name} is a class now.`, this.#state.get().marks);
+  }
+
+  /** Renames a class. If the new name is another class's, the two become one, once the person agrees. */
+  async renameClass(from: string, to: string): Promise<void> {
+    if (to === from) return;
+    const isThere = this.#store.project.classes.some(({ name }) => name === to);
+    if (isThere && (await this.#notices.ask({ kind: "join classes", from, to })) !== "join") return;
+    const { className, marks } = this.#state.get();
+    if (className === from) this.#state.update({ className: to });
+    const project = withClassRenamed(this.#store.project, from, to);
+    this.edit(project, `Rename ${from}`, `${from} is now ${to}.`, marks);
+  }
+
+  /** Gives a class another color, #rrggbb. */
+  recolorClass(name: string, color: string): void {
+    const project = withColor(this.#store.project, name, color);
+    this.edit(project, `Recolor ${name}`, `${name} has another color.`, this.#state.get().marks);
+  }
+
+  /** Deletes a class, unless an object has it, or it is the only one. */
+  deleteClass(name: string): void {
+    const { project } = this.#store;
+    if (project.classes.length < 2) return;
+    const objects = project.images.flatMap((image) => image.objects);
+    const count = objects.filter(({ className }) => className === name).length;
+    if (count > 0) {
+      const what = `${count} ${count === 1 ? "object is" : "objects are"} of the class ${name}`;
+      this.#notices.fail(what, "rename it to the class that they are to have, or delete them first.");
+      return;
+    }
+    const { marks } = this.#state.get();
+    this.edit(withoutClass(project, name), `Delete the class ${name}`, `${name} is no class any more.`, marks);
+  }
+
+  // -- the store ----------------------------------------------------------------------------------
+
+  /** Whether something would be lost if the window closed now. */
+  get isUnkept(): boolean {
+    return this.#store.isUnkept && this.#store.project.images.length > 0;
+  }
+
+  /** Reads what other windows have kept: a window that was frozen was not notified. */
+  catchUp(): void {
+    this.#store.catchUp().catch(() => undefined);
+  }
+
+  /** Brings the state up to date with the set and its history. */
+  #show(): void {
+    const { project } = this.#store;
+    const { className } = this.#state.get();
+    const isClass = project.classes.some(({ name }) => name === className);
+    this.#state.update({
+      project,
+      className: isClass ? className : (project.classes[0]?.name ?? "object"),
+      undoable: this.#history.undoable,
+      redoable: this.#history.redoable,
+    });
+  }
+
+  /** Shows what another window has changed. */
+  async #takeOver(now: Project, before: Project): Promise<void> {
+    const { current } = this.#state.get();
+    const [image, old] = [now, before].map(({ images }) => images.find(({ id }) => id === current));
+    const place = before.images.findIndex(({ id }) => id === current);
+    this.#show();
+    if (old && !image) {
+      const next = now.images[Math.min(place, now.images.length - 1)];
+      if (!next || !(await this.open(next.id))) this.#enter(null, null, NO_MARKS);
+    } else if (old && image && image.objects !== old.objects) {
+      this.#notices.say("Brought up to date with another window.");
+    }
+  }
+}
+
+/** The first few of many lines. */
+function listed(lines: readonly string[]): string {
+  const more = lines.length > 3 ? `, and ${lines.length - 3} more` : "";
+  return `Not opened: ${lines.slice(0, 3).join("; ")}${more}`;
+}

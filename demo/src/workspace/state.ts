@@ -1,0 +1,164 @@
+/** All that the page shows, as plain immutable data. */
+import { EMPTY_PROJECT, type LabeledImage, type LabeledObject, type Project } from "../labels/annotations.ts";
+import type { Trouble } from "../storage/label-store.ts";
+import type { Answer, MaskLogits } from "./answer.ts";
+import { type Marks, NO_MARKS } from "./prompt.ts";
+import type { Model } from "./sight.ts";
+
+/** What the pointer does. */
+export type Tool = "add" | "remove" | "box" | "paint" | "erase";
+
+/** Work that takes a while. */
+export interface Busy {
+  readonly text: string;
+  /** The share that is done, 0 to 1; null when it is not known. */
+  readonly share: number | null;
+}
+
+/** A model that can be chosen. */
+export interface ModelEntry {
+  readonly name: string;
+  readonly title: string;
+  /** Size, license and the like. */
+  readonly details: string;
+}
+
+/** Something that the person has to decide before work goes on. */
+export type Question =
+  /** Labels of `name` go into pictures that have labels already. */
+  | { readonly kind: "import"; readonly name: string; readonly replaced: readonly string[] }
+  /** A class gets the name of another one: they become one. */
+  | { readonly kind: "join classes"; readonly from: string; readonly to: string }
+  /** All pictures are to be deleted. */
+  | { readonly kind: "delete all"; readonly count: number };
+
+/** What the person has set. */
+export interface Options {
+  /** Whether each click refines the mask before it. */
+  readonly refine: boolean;
+  /** Whether specks are dropped and small holes filled. */
+  readonly settle: boolean;
+  /** Opacity of the masks, 0 to 1. */
+  readonly opacity: number;
+  /** Diameter of the brush, in pixels of the picture. */
+  readonly brush: number;
+  /** Everything mode: points along a side, least score, least stability, and the smallest region in pixels. */
+  readonly pointsPerSide: number;
+  readonly leastScore: number;
+  readonly leastStability: number;
+  readonly smallestRegion: number;
+}
+
+/** See the fields. */
+export interface State {
+  /** The labels of the set. */
+  readonly project: Project;
+  /** Id of the open picture's image; null on the welcome, where a sample that is not of the set may be shown. */
+  readonly current: string | null;
+  /** The file of the picture that is shown. */
+  readonly picture: Blob | null;
+  /** Pixels of the picture once the model has encoded it. */
+  readonly size: { readonly width: number; readonly height: number } | null;
+
+  readonly tool: Tool;
+  readonly marks: Marks;
+  /** The answer to the marks. While a newer one is awaited it is that to the marks before. */
+  readonly answer: Answer | null;
+  readonly isAsking: boolean;
+  /** The mask under the pointer. */
+  readonly preview: MaskLogits | null;
+  /** For the keyboard; pixels of the picture. */
+  readonly crosshair: { readonly x: number; readonly y: number } | null;
+
+  /** The class of the next object. */
+  readonly className: string;
+  /** Id of the object that is edited by hand. */
+  readonly selected: string | null;
+  /** Id of the object that is pointed at in the list. */
+  readonly pointed: string | null;
+
+  /** What Undo takes back, and what Redo does again. */
+  readonly undoable: string | null;
+  readonly redoable: string | null;
+
+  /** The model in use. */
+  readonly model: Model | null;
+  readonly modelName: string;
+  readonly models: readonly ModelEntry[];
+
+  /** The last thing that was said. */
+  readonly said: string;
+  /** What went wrong, and what the person can do about it. */
+  readonly error: string | null;
+  /** Why labels are not kept. */
+  readonly trouble: Trouble | null;
+  /** Work that the person asked for, and can cancel. */
+  readonly task: Busy | null;
+  /** A model that is being opened. */
+  readonly opening: Busy | null;
+  /** Whether the picture is being encoded. */
+  readonly isLooking: boolean;
+  readonly question: Question | null;
+  readonly options: Options;
+}
+
+/** Before anything has happened. */
+export const FIRST_STATE: State = {
+  project: EMPTY_PROJECT,
+  current: null,
+  picture: null,
+  size: null,
+  tool: "add",
+  marks: NO_MARKS,
+  answer: null,
+  isAsking: false,
+  preview: null,
+  crosshair: null,
+  className: "object",
+  selected: null,
+  pointed: null,
+  undoable: null,
+  redoable: null,
+  model: null,
+  modelName: "",
+  models: [],
+  said: "",
+  error: null,
+  trouble: null,
+  task: null,
+  opening: null,
+  isLooking: false,
+  question: null,
+  options: {
+    refine: true,
+    settle: true,
+    opacity: 0.45,
+    brush: 12,
+    pointsPerSide: 16,
+    leastScore: 0.4,
+    leastStability: 0.7,
+    smallestRegion: 100,
+  },
+};
+
+/** The open picture's image. */
+export function imageOf({ project, current }: Pick<State, "project" | "current">): LabeledImage | null {
+  return project.images.find(({ id }) => id === current) ?? null;
+}
+
+const NO_OBJECTS: readonly LabeledObject[] = [];
+
+/** The open picture's objects. */
+export function objectsOf(state: Pick<State, "project" | "current">): readonly LabeledObject[] {
+  return imageOf(state)?.objects ?? NO_OBJECTS;
+}
+
+/** The object that is edited by hand; a locked one is not. */
+export function editedOf(state: Pick<State, "project" | "current" | "selected">): LabeledObject | null {
+  return objectsOf(state).find(({ id, locked }) => id === state.selected && !locked) ?? null;
+}
+
+/** What the page is busy with, what the person waits for most first. */
+export function busyOf({ task, opening, isLooking, current }: State): Busy | null {
+  return task ?? opening ?? (isLooking && current !== null ? { text: "Looking at the picture", share: null } : null);
+}

@@ -1,0 +1,248 @@
+/** What a person can do: everything that a button, a key or the pointer asks for. */
+import { decodeRle, encodeRle, type Rle } from "sam2-web";
+import { newObject, type LabeledObject } from "../labels/annotations.ts";
+import { brushed, combined, type Stroke } from "../labels/touch-up.ts";
+import type { LabelStore } from "../storage/label-store.ts";
+import { candidateCount } from "./answer.ts";
+import { Asking, type Surroundings } from "./asking.ts";
+import { type ListedModel, Models, type OpenModel } from "./models.ts";
+import { Notices } from "./notices.ts";
+import { Observable } from "./observable.ts";
+import { type Measure, type NamedFile, PictureSet } from "./picture-set.ts";
+import { type Box, isEmpty, type Marks, NO_MARKS } from "./prompt.ts";
+import { editedOf, FIRST_STATE, imageOf, objectsOf, type Options, type State, type Tool } from "./state.ts";
+import { type Files, Transfer } from "./transfer.ts";
+
+/** What the workspace needs of the browser. */
+export interface WorkspaceParts {
+  readonly store: LabelStore;
+  readonly measure: Measure;
+  readonly openModel: OpenModel;
+  readonly models: readonly ListedModel[];
+  readonly files: Files;
+  readonly surroundings: Surroundings;
+}
+
+/** The shares of the picture's longer side that the crosshair moves by. */
+const CROSSHAIR_STEPS = 64;
+
+/** The state, and what can be done to it. It knows no page. */
+export class Workspace {
+  readonly state: Observable<State> = new Observable(FIRST_STATE);
+  readonly notices: Notices = new Notices(this.state);
+  readonly set: PictureSet;
+  readonly models: Models;
+  readonly transfer: Transfer;
+  readonly #asking: Asking;
+  /** The name of the sample that is shown on the welcome. */
+  #sample = "";
+
+  constructor({ store, measure, openModel, models, files, surroundings }: WorkspaceParts) {
+    this.set = new PictureSet(this.state, this.notices, store, measure);
+    this.#asking = new Asking(this.state, this.notices, () => this.set.neighbors(), surroundings);
+    this.models = new Models(this.state, this.notices, openModel, models);
+    this.transfer = new Transfer(this.state, this.notices, this.set, files);
+  }
+
+  /** Chooses what the pointer does. Painting and erasing need an object that is edited. */
+  chooseTool(tool: Tool): void {
+    const isBrush = tool === "paint" || tool === "erase";
+    if (isBrush && !editedOf(this.state.get())) {
+      return this.notices.say("Select an object first: painting and erasing change it.");
+    }
+    this.state.update({ tool, preview: null });
+  }
+
+  /** Sets options. */
+  setOptions(options: Partial<Options>): void {
+    this.state.update({ options: { ...this.state.get().options, ...options } });
+  }
+
+  // -- prompts ------------------------------------------------------------------------------------
+
+  /** Shows a sample on the welcome; the first mark on it adds it to the set. */
+  showSample({ name, blob }: NamedFile): void {
+    this.#sample = name;
+    this.set.showSample(blob);
+  }
+
+  /** Adds a point, in pixels of the picture. */
+  addPoint(x: number, y: number, positive: boolean): void {
+    const { marks, size } = this.state.get();
+    if (!size || x < 0 || y < 0 || x >= size.width || y >= size.height) return;
+    const name = positive ? "Add a point" : "Remove with a point";
+    this.#mark({ points: [...marks.points, { x, y, positive }], box: marks.box }, name);
+  }
+
+  /** Draws the box, in pixels of the picture; the part of it outside the picture is cut off. */
+  drawBox([x1, y1, x2, y2]: Box): void {
+    const { marks, size } = this.state.get();
+    if (!size) return;
+    const within = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
+    const [left, right] = [within(Math.min(x1, x2), size.width), within(Math.max(x1, x2), size.width)];
+    const [top, bottom] = [within(Math.min(y1, y2), size.height), within(Math.max(y1, y2), size.height)];
+    if (right - left < 1 || bottom - top < 1) return;
+    this.#mark({ points: marks.points, box: [left, top, right, bottom] }, "Draw a box");
+  }
+
+  #mark(marks: Marks, name: string): void {
+    const { marks: before, current, picture } = this.state.get();
+    this.#asking.refines(marks, before);
+    if (current === null && picture) void this.set.add([{ name: this.#sample, blob: picture }], marks);
+    else this.set.mark(marks, name);
+  }
+
+  /** Removes all marks. */
+  clear(): void {
+    if (!isEmpty(this.state.get().marks)) this.set.mark(NO_MARKS, "Clear the prompt");
+  }
+
+  /** Cancels what is going on; else clears the marks; else ends the editing of an object. */
+  escape(): void {
+    if (this.notices.isCancellable) this.notices.cancel();
+    else if (!isEmpty(this.state.get().marks)) this.clear();
+    else this.select(null);
+    this.state.update({ crosshair: null });
+  }
+
+  /** Shows the mask under a point, in pixels of the picture, or none. */
+  hover(x: number, y: number): void {
+    const { marks, size, tool } = this.state.get();
+    const isInside = size && x >= 0 && y >= 0 && x < size.width && y < size.height;
+    const isWanted = isInside && isEmpty(marks) && tool !== "paint" && tool !== "erase";
+    void this.#asking.hover(isWanted && !this.notices.isCancellable ? { x, y } : null);
+  }
+
+  /** The pointer has left the picture. */
+  leave(): void {
+    void this.#asking.hover(null);
+  }
+
+  /** Shows another candidate, from 0. */
+  choose(index: number): void {
+    this.#asking.choose(index);
+  }
+
+  /** Shows the next candidate. */
+  chooseNext(): void {
+    const { answer } = this.state.get();
+    if (answer) this.#asking.choose((answer.chosen + 1) % candidateCount(answer));
+  }
+
+  /** Moves the crosshair by steps. */
+  moveCrosshair(dx: number, dy: number): void {
+    const { crosshair, size } = this.state.get();
+    if (!size) return;
+    const from = crosshair ?? { x: size.width / 2, y: size.height / 2 };
+    const unit = Math.max(size.width, size.height) / CROSSHAIR_STEPS;
+    const moved = (at: number, by: number, most: number): number => Math.min(Math.max(at + by * unit, 0), most - 1);
+    this.state.update({ crosshair: { x: moved(from.x, dx, size.width), y: moved(from.y, dy, size.height) } });
+  }
+
+  /** Adds a point at the crosshair, in the picture's middle at first. */
+  addAtCrosshair(positive: boolean): void {
+    this.moveCrosshair(0, 0);
+    const { crosshair } = this.state.get();
+    if (crosshair) this.addPoint(crosshair.x, crosshair.y, positive);
+  }
+
+  // -- objects ------------------------------------------------------------------------------------
+
+  /** Makes the mask an object of the chosen class, and is ready for the next. A mask that is awaited is kept when it comes. */
+  keep(): void {
+    this.#asking.whenAnswered(() => {
+      const { answer, className } = this.state.get();
+      if (!answer) return;
+      const object = newObject(className, encodeRle(answer.result.mask(answer.chosen)));
+      this.set.setObjects([...objectsOf(this.state.get()), object], `Keep ${className}`, (isKept) =>
+        isKept ? `Kept as ${className}.` : `${className}, in this window only.`,
+      );
+    });
+  }
+
+  /** Chooses the class of the next object by its place, from 0, if there are as many. */
+  chooseClass(index: number): void {
+    const { name } = this.state.get().project.classes[index] ?? {};
+    if (name === undefined) return;
+    this.set.chooseClass(name);
+    this.notices.say(`The next object is ${name}.`);
+  }
+
+  /** Selects an object to be edited by hand, or none. */
+  select(selected: string | null): void {
+    this.state.update({ selected });
+    const { tool } = this.state.get();
+    if (!editedOf(this.state.get()) && (tool === "paint" || tool === "erase")) this.state.update({ tool: "add" });
+  }
+
+  /** Points at an object, which is then drawn stronger, or at none. */
+  point(pointed: string | null): void {
+    this.state.update({ pointed });
+  }
+
+  /** Deletes the selected object. */
+  deleteSelected(): void {
+    const { selected } = this.state.get();
+    if (selected !== null) this.set.deleteObject(selected);
+  }
+
+  /** Adds the mask to the edited object, or subtracts it. */
+  combine(how: "add" | "subtract"): void {
+    const edited = editedOf(this.state.get());
+    const { answer } = this.state.get();
+    if (!answer || !edited) return;
+    const rle = encodeRle(combined(decodeRle(edited.rle), answer.result.mask(answer.chosen), how));
+    const [name, said] =
+      how === "add"
+        ? (["Add to the object", "Added to the object."] as const)
+        : (["Take from the object", "Taken from the object."] as const);
+    this.set.setMask(edited.id, rle, name, said);
+  }
+
+  /** Paints on the edited object, or erases from it. */
+  brush(stroke: Stroke): void {
+    const edited = editedOf(this.state.get());
+    if (!edited) return;
+    const rle = encodeRle(brushed(decodeRle(edited.rle), stroke));
+    this.set.setMask(edited.id, rle, stroke.erase ? "Erase" : "Paint", "Touched up.");
+  }
+
+  /** Every mask of everything mode becomes an object, in one step. */
+  async everything(): Promise<void> {
+    const sight = this.#asking.sight;
+    const image = imageOf(this.state.get());
+    if (!sight || !image) return;
+    const { pointsPerSide, leastScore, leastStability, smallestRegion } = this.state.get().options;
+    await this.notices.run(async (signal, show) => {
+      show("Everything in the picture", 0);
+      const found = await sight.model.segmentEverything(sight.image, {
+        points_per_side: pointsPerSide,
+        pred_iou_thresh: leastScore,
+        stability_score_thresh: leastStability,
+        min_mask_region_area: smallestRegion,
+        signal: AbortSignal.any([signal, sight.signal]),
+        onProgress: ({ done, total, masks }) => show(`Everything: ${masks.length} masks`, done / total),
+      });
+      const { className } = this.state.get();
+      const made = found
+        .sort((a, b) => b.area - a.area)
+        .map(({ segmentation }): LabeledObject => newObject(className, segmentation as Rle));
+      const objects = objectsOf(this.state.get());
+      this.set.setObjects([...objects, ...made], "Find everything", `${made.length} objects found.`);
+    }, "the picture is still there; try other numbers.");
+  }
+
+  /** Deletes the open picture with its labels. */
+  deletePicture(): void {
+    const image = imageOf(this.state.get());
+    if (image) void this.set.delete([image]);
+  }
+
+  /** Deletes all pictures, once the person has agreed. */
+  async deleteAll(): Promise<void> {
+    const { images } = this.state.get().project;
+    if (images.length === 0) return;
+    if ((await this.notices.ask({ kind: "delete all", count: images.length })) !== "delete") return;
+    await this.set.delete(images);
+  }
+}

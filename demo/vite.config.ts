@@ -6,7 +6,7 @@ import { CONTENT_SECURITY_POLICY, HEADERS, ISOLATION } from "./headers.ts";
 import { serviceWorker } from "./service-worker.vite.ts";
 
 /** What the page runs: its own script, which starts workers, and the service worker. */
-const SCRIPTS = ["./src/main.ts", "./service-worker/main.ts"].map((file) =>
+const SCRIPTS = ["./src/main.tsx", "./service-worker/main.ts"].map((file) =>
   fileURLToPath(new URL(file, import.meta.url)),
 );
 

@@ -3,7 +3,6 @@
  * A new version is only loaded when the person asks for it, so that work is not interrupted.
  */
 import { lockOfScript, OUTDATED, type ToWorker } from "../service-worker/versions.ts";
-import { button, element } from "./element.ts";
 
 /** When the person returns to a tab after this time, it checks for a new version; in milliseconds. */
 const UPDATE_INTERVAL = 3_600_000;
@@ -14,8 +13,10 @@ const TAKEOVER = 5_000;
 /**
  * If the host sets no headers, the page becomes isolated only when the service worker delivers it. So the page is
  * reloaded once, if `idle` says that nothing would be lost.
+ *
+ * @param offer called when there is a new version, with what loads it
  */
-export async function workOffline(idle: () => boolean): Promise<void> {
+export async function workOffline(idle: () => boolean, offer: (load: () => void) => void): Promise<void> {
   // the development server has no service worker, and its files must not be kept
   if (import.meta.hot || !("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
@@ -25,7 +26,7 @@ export async function workOffline(idle: () => boolean): Promise<void> {
   // registering fails if the browser has no storage for this page
   const registration = await serviceWorker.register(address, { updateViaCache: "none" }).catch(() => null);
   if (!registration) return;
-  watchVersions(registration);
+  watchVersions(registration, () => offer(() => activate(registration)));
   if (!first || crossOriginIsolated || sessionStorage.getItem("isolated")) return;
   if (!serviceWorker.controller) {
     await new Promise((resolve) => serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
@@ -52,10 +53,10 @@ function holdVersion(): Promise<void> {
 }
 
 /** Offers each new version. */
-function watchVersions(registration: ServiceWorkerRegistration): void {
+function watchVersions(registration: ServiceWorkerRegistration, offer: () => void): void {
   const { serviceWorker } = navigator;
   const offerWaiting = (): void => {
-    if (registration.waiting && registration.active) offer(registration);
+    if (registration.waiting && registration.active) offer();
   };
   const tell = (): void => serviceWorker.controller?.postMessage({ runs: entryScript() } satisfies ToWorker);
 
@@ -65,7 +66,7 @@ function watchVersions(registration: ServiceWorkerRegistration): void {
   offerWaiting();
 
   // another tab may have asked for the new version
-  serviceWorker.addEventListener("message", ({ data }) => data === OUTDATED && offer(registration));
+  serviceWorker.addEventListener("message", ({ data }) => data === OUTDATED && offer());
   serviceWorker.addEventListener("controllerchange", tell);
   tell();
 
@@ -76,15 +77,6 @@ function watchVersions(registration: ServiceWorkerRegistration): void {
     // without a network there is nothing new
     registration.update().catch(() => undefined);
   });
-}
-
-/** Shows the offer of a new version, beside the status. */
-function offer(registration: ServiceWorkerRegistration): void {
-  const notice = element("update");
-  if (!notice.hidden) return;
-  notice.hidden = false;
-  const reload = button("Reload", "Load the new version of this page", () => activate(registration));
-  notice.replaceChildren("There is a new version of this page. ", reload);
 }
 
 /** Loads the new version. */

@@ -1,6 +1,6 @@
 /** A mask as files to save. */
 import { cutOut, drawMask, encodeRle, exportCanvas, maskArea, maskBox } from "sam2-web";
-import type { Answer } from "./candidates.ts";
+import { type Answer, scoreOf } from "../workspace/answer.ts";
 
 /** Saves a file, as if the person had followed a link to it. */
 export function save(name: string, content: Blob): void {
@@ -25,9 +25,9 @@ export async function saveCutOut({ result, chosen }: Answer, blob: Blob): Promis
 }
 
 /** Saves RLE, area, box and score in COCO's form. */
-export function saveJson({ result, chosen }: Answer): void {
-  const mask = result.mask(chosen);
-  const score = result.scores.data[chosen];
+export function saveJson(answer: Answer): void {
+  const mask = answer.result.mask(answer.chosen);
+  const score = scoreOf(answer, answer.chosen);
   const annotation = { segmentation: encodeRle(mask), area: maskArea(mask), bbox: maskBox(mask), score };
   save("mask.json", new Blob([JSON.stringify(annotation, null, 2)], { type: "application/json" }));
 }

@@ -1,0 +1,128 @@
+/** The whole page. */
+import { Button } from "react-aria-components";
+import { useEffect, useRef } from "react";
+import { canPickFolder, listenToPaste, pickFolder, takeIn, takeInFrom } from "../view/intake.ts";
+import { MaskBar } from "../view/mask-bar.tsx";
+import { usePicture } from "../view/picture.ts";
+import { Stage } from "../view/stage.tsx";
+import { CameraDialog } from "./camera-dialog.tsx";
+import { CommandPalette } from "./command-palette.tsx";
+import type { Openers } from "./commands.ts";
+import { ExportDialog } from "./export-dialog.tsx";
+import { FilmStrip } from "./film-strip.tsx";
+import { Help } from "./help.tsx";
+import { listenToKeys } from "./keys.ts";
+import { OptionsDialog } from "./options-dialog.tsx";
+import { usePage, useShell, useWorkspace } from "./page.ts";
+import { Panel } from "./panel.tsx";
+import { QuestionDialog } from "./question-dialog.tsx";
+import { Rail } from "./rail.tsx";
+import type { Shell } from "./shell.ts";
+import { BusyLine, ErrorLine, StatusLine, ZoomBar } from "./status-line.tsx";
+import { TopBar } from "./top-bar.tsx";
+import { Welcome } from "./welcome.tsx";
+
+const DIALOGS: Readonly<Record<NonNullable<Shell["dialog"]>, (props: { readonly close: () => void }) => React.ReactNode>> =
+  {
+    camera: CameraDialog,
+    commands: CommandPalette,
+    export: ExportDialog,
+    keys: Help,
+    options: OptionsDialog,
+  };
+
+/** See the file. */
+export function App({ openers }: { readonly openers: { current: Openers | null } }) {
+  const { workspace, shell, commands, view } = usePage();
+  const picture = usePicture();
+  const dialog = useShell((state) => state.dialog);
+  const isOpen = useWorkspace(({ current }) => current !== null);
+  const isEmpty = useWorkspace(({ project }) => project.images.length === 0);
+
+  useEffect(() => listenToPaste(workspace), [workspace]);
+  useEffect(
+    () => listenToKeys(commands, workspace, (target) => view.current?.element.contains(target) ?? false),
+    [commands, workspace, view],
+  );
+  const Shown = dialog && DIALOGS[dialog];
+  return (
+    <div className={`app${isOpen ? "" : " is-welcome"}${isEmpty ? " is-empty" : ""}`}>
+      <TopBar />
+      <Rail />
+      <Stage picture={picture}>
+        <Welcome />
+        {isOpen && <MaskBar />}
+        <div className="foot">
+          <StatusLine />
+          <ZoomBar />
+        </div>
+        <BusyLine />
+        <ErrorLine />
+        <NewVersion />
+      </Stage>
+      <FilmStrip />
+      <Panel picture={picture} />
+      <FileInputs openers={openers} />
+      {Shown && <Shown close={() => shell.update({ dialog: null })} />}
+      <QuestionDialog />
+    </div>
+  );
+}
+
+/** The offer of a new version of the page. */
+function NewVersion() {
+  const load = useShell(({ loadNewVersion }) => loadNewVersion);
+  if (!load) return null;
+  return (
+    <div className="new-version" role="status" aria-label="New version">
+      There is a new version of this page.
+      <Button className="quiet" onPress={load}>
+        Reload
+      </Button>
+    </div>
+  );
+}
+
+/** What the browser opens files with. */
+function FileInputs({ openers }: { readonly openers: { current: Openers | null } }) {
+  const { workspace } = usePage();
+  const [files, folder, project, annotations] = [
+    useRef<HTMLInputElement>(null),
+    useRef<HTMLInputElement>(null),
+    useRef<HTMLInputElement>(null),
+    useRef<HTMLInputElement>(null),
+  ];
+  useEffect(() => {
+    openers.current = {
+      pictures: () => files.current?.click(),
+      folder: () => {
+        if (!canPickFolder()) return folder.current?.click();
+        pickFolder().then(
+          (found) => takeIn(workspace, found),
+          (error: unknown) => {
+            if ((error as Error).name !== "AbortError") workspace.notices.fail(error, "choose the pictures one by one.");
+          },
+        );
+      },
+      project: () => project.current?.click(),
+      annotations: () => annotations.current?.click(),
+    };
+  });
+  const common = {
+    type: "file",
+    className: "visually-hidden",
+    tabIndex: -1,
+    onChange: ({ target, nativeEvent }: React.ChangeEvent<HTMLInputElement>) => {
+      if (target.files?.length) takeInFrom(workspace, nativeEvent);
+      target.value = "";
+    },
+  } as const;
+  return (
+    <div className="visually-hidden">
+      <input {...common} ref={files} aria-label="Pictures to open" accept="image/*" multiple />
+      <input {...common} ref={folder} aria-label="Folder to open" {...{ webkitdirectory: "" }} />
+      <input {...common} ref={project} aria-label="Project to open" accept=".zip,application/zip" />
+      <input {...common} ref={annotations} aria-label="Labels to import" accept=".json,application/json" />
+    </div>
+  );
+}

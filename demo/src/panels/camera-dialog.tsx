@@ -1,0 +1,51 @@
+/** A picture from the camera. */
+import { Camera } from "lucide-react";
+import { useEffect, useRef } from "react";
+import { Button } from "react-aria-components";
+import { openCamera, takePicture } from "../view/camera.ts";
+import { usePage } from "./page.ts";
+import { Sheet } from "./sheet.tsx";
+
+/** See the file. */
+export function CameraDialog({ close }: { readonly close: () => void }) {
+  const { workspace } = usePage();
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => {
+    let stream: MediaStream | undefined;
+    let isOpen = true;
+    const end = (): void => {
+      for (const track of stream?.getTracks() ?? []) track.stop();
+    };
+    const start = async (): Promise<void> => {
+      stream = await openCamera();
+      if (!isOpen || !video.current) return end();
+      video.current.srcObject = stream;
+      await video.current.play();
+    };
+    start().catch((error: unknown) => {
+      if (!isOpen) return;
+      close();
+      workspace.notices.fail(error, "allow the camera, or choose a picture.");
+    });
+    return () => {
+      isOpen = false;
+      end();
+    };
+  }, [workspace, close]);
+  const take = async (): Promise<void> => {
+    if (!video.current || video.current.videoWidth === 0) return;
+    const blob = await takePicture(video.current);
+    close();
+    void workspace.set.add([{ name: `camera-${new Date().toISOString().replace(/\W/g, "-")}.jpg`, blob }]);
+  };
+  return (
+    <Sheet title="Camera" close={close} size="wide">
+      <video ref={video} playsInline muted />
+      <footer>
+        <Button className="primary" onPress={() => void take()}>
+          <Camera aria-hidden /> Take the picture
+        </Button>
+      </footer>
+    </Sheet>
+  );
+}

@@ -1,0 +1,323 @@
+/** All commands in one table: the rail, the palette, the keys and the help are made from it. */
+import {
+  Braces,
+  Brush,
+  Camera,
+  CircleMinus,
+  CirclePlus,
+  CircleQuestionMark,
+  Command as CommandIcon,
+  Crosshair,
+  Download,
+  Eraser,
+  FileUp,
+  FolderOpen,
+  Image,
+  ImagePlus,
+  type LucideIcon,
+  Maximize,
+  PackageOpen,
+  Redo2,
+  Repeat2,
+  Save,
+  Scan,
+  Scissors,
+  SlidersHorizontal,
+  Sparkles,
+  SquareCheck,
+  SquareDashed,
+  SquaresSubtract,
+  SquaresUnite,
+  SkipBack,
+  SkipForward,
+  Trash2,
+  Undo2,
+  X,
+  ZoomIn,
+  ZoomOut,
+} from "lucide-react";
+import type { PictureView } from "sam2-canvas";
+import { saveCutOut, saveJson, saveMask } from "../view/downloads.ts";
+import type { Observable } from "../workspace/observable.ts";
+import { isEmpty } from "../workspace/prompt.ts";
+import { editedOf, imageOf, type State, type Tool } from "../workspace/state.ts";
+import type { Workspace } from "../workspace/workspace.ts";
+import type { Shell } from "./shell.ts";
+
+/** Where commands stand in the palette and the help. */
+export const GROUPS = ["Tools", "Mask", "Objects", "Pictures", "View", "Page"] as const;
+
+/** Something that can be done, and the ways to ask for it. */
+export interface Command {
+  readonly id: string;
+  readonly name: string;
+  readonly group: (typeof GROUPS)[number];
+  readonly icon: LucideIcon;
+  /** Keys, as `keyOf` writes them; the first is shown. */
+  readonly keys?: readonly string[];
+  /** Whether the keys work only while the picture has the focus. */
+  readonly isOfPicture?: boolean;
+  /** The tool that it chooses. */
+  readonly tool?: Tool;
+  /** Whether it can be done now; always by default. */
+  isEnabled?(state: State): boolean;
+  run(): void;
+}
+
+/** Ways to open files; the browser asks the person. */
+export interface Openers {
+  pictures(): void;
+  folder(): void;
+  project(): void;
+  annotations(): void;
+}
+
+/** The commands of a page. */
+export function commandsOf(
+  workspace: Workspace,
+  shell: Observable<Shell>,
+  view: { readonly current: PictureView | null },
+  openers: Openers,
+  hasCamera: boolean,
+): readonly Command[] {
+  const { set, transfer } = workspace;
+  const hasAnswer = ({ answer }: State): boolean => answer !== null;
+  const isOpen = (state: State): boolean => imageOf(state) !== null;
+  const isSeen = ({ size }: State): boolean => size !== null;
+  const isEditing = (state: State): boolean => editedOf(state) !== null;
+  const hasPictures = ({ project }: State): boolean => project.images.length > 0;
+  const tool = (id: Tool, name: string, icon: LucideIcon, key: string, isEnabled = isSeen): Command => {
+    return { id, name, group: "Tools", icon, keys: [key], tool: id, isEnabled, run: () => workspace.chooseTool(id) };
+  };
+  const withAnswer = (act: (answer: NonNullable<State["answer"]>, state: State) => void) => () => {
+    const state = workspace.state.get();
+    if (state.answer) act(state.answer, state);
+  };
+  const open = (dialog: Shell["dialog"]) => () => shell.update({ dialog });
+
+  const commands: readonly Command[] = [
+    tool("add", "Add", CirclePlus, "a"),
+    tool("remove", "Remove", CircleMinus, "r"),
+    tool("box", "Box", SquareDashed, "b"),
+    tool("paint", "Paint", Brush, "p", isEditing),
+    tool("erase", "Erase", Eraser, "e", isEditing),
+    {
+      id: "everything",
+      name: "Find everything",
+      group: "Tools",
+      icon: Sparkles,
+      keys: ["f"],
+      isEnabled: (state) => isOpen(state) && isSeen(state),
+      run: () => void workspace.everything(),
+    },
+    {
+      id: "point here",
+      name: "Add a point at the crosshair",
+      group: "Tools",
+      icon: Crosshair,
+      keys: ["."],
+      isOfPicture: true,
+      isEnabled: isSeen,
+      run: () => workspace.addAtCrosshair(true),
+    },
+    {
+      id: "remove here",
+      name: "Remove at the crosshair",
+      group: "Tools",
+      icon: Crosshair,
+      keys: [","],
+      isOfPicture: true,
+      isEnabled: isSeen,
+      run: () => workspace.addAtCrosshair(false),
+    },
+    {
+      id: "keep",
+      name: "Keep the mask",
+      group: "Mask",
+      icon: SquareCheck,
+      keys: ["enter", "k"],
+      isEnabled: ({ answer, isAsking }) => answer !== null || isAsking,
+      run: () => workspace.keep(),
+    },
+    {
+      id: "candidate",
+      name: "Next candidate",
+      group: "Mask",
+      icon: Repeat2,
+      keys: ["c"],
+      isEnabled: hasAnswer,
+      run: () => workspace.chooseNext(),
+    },
+    {
+      id: "clear",
+      name: "Clear",
+      group: "Mask",
+      icon: X,
+      keys: ["escape"],
+      isEnabled: ({ marks }) => !isEmpty(marks),
+      run: () => workspace.clear(),
+    },
+    {
+      id: "add to object",
+      name: "Add to the edited object",
+      group: "Mask",
+      icon: SquaresUnite,
+      keys: ["u"],
+      isEnabled: (state) => hasAnswer(state) && isEditing(state),
+      run: () => workspace.combine("add"),
+    },
+    {
+      id: "take from object",
+      name: "Take from the edited object",
+      group: "Mask",
+      icon: SquaresSubtract,
+      keys: ["s"],
+      isEnabled: (state) => hasAnswer(state) && isEditing(state),
+      run: () => workspace.combine("subtract"),
+    },
+    {
+      id: "cut out",
+      name: "Save the cut-out",
+      group: "Mask",
+      icon: Scissors,
+      keys: ["x"],
+      isEnabled: hasAnswer,
+      run: withAnswer((answer, { picture }) => picture && void saveCutOut(answer, picture)),
+    },
+    {
+      id: "save mask",
+      name: "Save the mask as PNG",
+      group: "Mask",
+      icon: Image,
+      isEnabled: hasAnswer,
+      run: withAnswer((answer) => void saveMask(answer)),
+    },
+    {
+      id: "save rle",
+      name: "Save the mask as COCO RLE",
+      group: "Mask",
+      icon: Braces,
+      isEnabled: hasAnswer,
+      run: withAnswer((answer) => saveJson(answer)),
+    },
+    {
+      id: "undo",
+      name: "Undo",
+      group: "Objects",
+      icon: Undo2,
+      keys: ["ctrl+z"],
+      isEnabled: ({ undoable }) => undoable !== null,
+      run: () => set.undo(),
+    },
+    {
+      id: "redo",
+      name: "Redo",
+      group: "Objects",
+      icon: Redo2,
+      keys: ["ctrl+y", "ctrl+shift+z"],
+      isEnabled: ({ redoable }) => redoable !== null,
+      run: () => set.redo(),
+    },
+    {
+      id: "delete object",
+      name: "Delete the selected object",
+      group: "Objects",
+      icon: Trash2,
+      keys: ["delete", "backspace"],
+      isEnabled: isEditing,
+      run: () => workspace.deleteSelected(),
+    },
+    {
+      id: "export",
+      name: "Export labels…",
+      group: "Objects",
+      icon: Download,
+      keys: ["ctrl+e"],
+      isEnabled: hasPictures,
+      run: open("export"),
+    },
+    {
+      id: "import",
+      name: "Import labels (COCO)…",
+      group: "Objects",
+      icon: FileUp,
+      run: () => openers.annotations(),
+    },
+    {
+      id: "open",
+      name: "Open pictures…",
+      group: "Pictures",
+      icon: ImagePlus,
+      keys: ["ctrl+o"],
+      run: () => openers.pictures(),
+    },
+    { id: "folder", name: "Open a folder…", group: "Pictures", icon: FolderOpen, run: () => openers.folder() },
+    ...(hasCamera
+      ? [{ id: "camera", name: "Take a picture…", group: "Pictures" as const, icon: Camera, run: open("camera") }]
+      : []),
+    { id: "project", name: "Open a project…", group: "Pictures", icon: PackageOpen, run: () => openers.project() },
+    {
+      id: "save project",
+      name: "Save the project",
+      group: "Pictures",
+      icon: Save,
+      keys: ["ctrl+s"],
+      isEnabled: hasPictures,
+      run: () => void transfer.saveProject(),
+    },
+    {
+      id: "previous",
+      name: "Previous picture",
+      group: "Pictures",
+      icon: SkipBack,
+      keys: ["pageup"],
+      isEnabled: hasPictures,
+      run: () => set.step(-1),
+    },
+    {
+      id: "next",
+      name: "Next picture",
+      group: "Pictures",
+      icon: SkipForward,
+      keys: ["pagedown"],
+      isEnabled: hasPictures,
+      run: () => set.step(1),
+    },
+    {
+      id: "delete picture",
+      name: "Delete this picture",
+      group: "Pictures",
+      icon: Trash2,
+      isEnabled: isOpen,
+      run: () => workspace.deletePicture(),
+    },
+    {
+      id: "delete all",
+      name: "Delete all pictures…",
+      group: "Pictures",
+      icon: Trash2,
+      isEnabled: hasPictures,
+      run: () => void workspace.deleteAll(),
+    },
+    { id: "zoom in", name: "Zoom in", group: "View", icon: ZoomIn, keys: ["+", "="], run: () => view.current?.zoomBy(1.4) },
+    { id: "zoom out", name: "Zoom out", group: "View", icon: ZoomOut, keys: ["-"], run: () => view.current?.zoomBy(1 / 1.4) },
+    { id: "fit", name: "Fit the picture", group: "View", icon: Maximize, keys: ["0"], run: () => view.current?.fit() },
+    {
+      id: "actual size",
+      name: "Actual size",
+      group: "View",
+      icon: Scan,
+      keys: ["shift+1"],
+      run: () => view.current?.actualSize(),
+    },
+    { id: "options", name: "Options…", group: "Page", icon: SlidersHorizontal, keys: ["o"], run: open("options") },
+    { id: "commands", name: "All commands…", group: "Page", icon: CommandIcon, keys: ["ctrl+k"], run: open("commands") },
+    { id: "keys", name: "Keys and help", group: "Page", icon: CircleQuestionMark, keys: ["?"], run: open("keys") },
+  ];
+  return commands;
+}
+
+/** Whether a command can be done now. */
+export function isEnabled(command: Command, state: State): boolean {
+  return command.isEnabled?.(state) ?? true;
+}

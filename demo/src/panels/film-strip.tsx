@@ -1,0 +1,94 @@
+/** The pictures of the set, side by side. Only those in view are in the document, and only they are decoded. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef, useState } from "react";
+import type { LabeledImage } from "../labels/annotations.ts";
+import { usePage, useWorkspace } from "./page.ts";
+import { Thumbnails } from "./thumbnails.ts";
+
+/** CSS pixels from one picture to the next. */
+const WIDTH = 92;
+
+/** See the file. */
+export function FilmStrip() {
+  const { workspace } = usePage();
+  const images = useWorkspace(({ project }) => project.images);
+  const current = useWorkspace((state) => state.current);
+  const scroll = useRef<HTMLElement>(null);
+  const [thumbnails] = useState(() => new Thumbnails((id) => workspace.set.pictureOf(id)));
+  const columns = useVirtualizer({
+    horizontal: true,
+    count: images.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => WIDTH,
+    getItemKey: (index) => images[index]?.id ?? index,
+    overscan: 4,
+    paddingStart: 8,
+    paddingEnd: 8,
+  });
+  const place = images.findIndex(({ id }) => id === current);
+  useEffect(() => {
+    if (place >= 0) columns.scrollToIndex(place, { align: "auto" });
+  }, [place, columns]);
+  if (images.length === 0) return null;
+  return (
+    <nav ref={scroll} className="strip" aria-label="Pictures">
+      <ul style={{ width: columns.getTotalSize() }}>
+        {columns.getVirtualItems().map(({ index, start, key }) => {
+          const image = images[index];
+          return (
+            image && (
+              <li
+                key={key}
+                aria-setsize={images.length}
+                aria-posinset={index + 1}
+                style={{ transform: `translateX(${start}px)` }}
+              >
+                <Frame image={image} isCurrent={image.id === current} thumbnails={thumbnails} />
+              </li>
+            )
+          );
+        })}
+      </ul>
+    </nav>
+  );
+}
+
+function Frame({
+  image,
+  isCurrent,
+  thumbnails,
+}: {
+  readonly image: LabeledImage;
+  readonly isCurrent: boolean;
+  readonly thumbnails: Thumbnails;
+}) {
+  const { workspace } = usePage();
+  const { id, name, objects, sha256 } = image;
+  const [address, setAddress] = useState(() => thumbnails.known(id));
+  useEffect(() => {
+    let isWanted = true;
+    // a picture that comes later has its hash then
+    if (sha256 !== null) void thumbnails.of(id).then((made) => isWanted && setAddress(made));
+    return () => {
+      isWanted = false;
+    };
+  }, [id, sha256, thumbnails]);
+  const count = objects.length;
+  return (
+    <button
+      type="button"
+      className="frame"
+      aria-current={isCurrent}
+      aria-label={`${name}, ${count} ${count === 1 ? "object" : "objects"}`}
+      title={name}
+      onClick={() => void workspace.set.open(id)}
+    >
+      {address && <img src={address} alt="" draggable={false} />}
+      {count > 0 && (
+        <span className="badge" aria-hidden>
+          {count}
+        </span>
+      )}
+    </button>
+  );
+}

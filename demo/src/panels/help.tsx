@@ -1,0 +1,59 @@
+/** The keys, and how the page works in a few lines. */
+import { GROUPS } from "./commands.ts";
+import { shownKey } from "./keys.ts";
+import { usePage } from "./page.ts";
+import { Sheet } from "./sheet.tsx";
+
+/** What the pointer and fingers do. */
+const GESTURES: readonly (readonly [string, string])[] = [
+  ["Click", "what is there belongs to the object"],
+  ["Right click, Alt click", "what is there does not"],
+  ["Drag", "a box around the object; with Paint and Erase, a stroke"],
+  ["Wheel, pinch", "zoom"],
+  ["Space and drag, two fingers", "move the picture"],
+  ["1 … 9", "the class of the next object"],
+  ["Arrows, then Enter", "a crosshair instead of the pointer; . and , add and remove at it"],
+];
+
+/** See the file. */
+export function Help({ close }: { readonly close: () => void }) {
+  const { commands } = usePage();
+  return (
+    <Sheet title="Keys and help" close={close} size="wide">
+      <div className="help">
+        <section>
+          <h3>On the picture</h3>
+          <dl>
+            {GESTURES.map(([gesture, what]) => (
+              <div key={gesture}>
+                <dt>{gesture}</dt>
+                <dd>{what}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+        {GROUPS.map((group) => (
+          <section key={group}>
+            <h3>{group}</h3>
+            <dl>
+              {commands
+                .filter(({ keys, group: of }) => keys && of === group)
+                .map(({ id, name, keys }) => (
+                  <div key={id}>
+                    <dt>
+                      {keys?.map((key) => (
+                        <kbd className="key-hint" key={key}>
+                          {shownKey(key)}
+                        </kbd>
+                      ))}
+                    </dt>
+                    <dd>{name.replace(/…$/, "")}</dd>
+                  </div>
+                ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Sheet>
+  );
+}

@@ -1,0 +1,67 @@
+/** What the person can set. */
+import { usePage, useWorkspace } from "./page.ts";
+import { Sheet } from "./sheet.tsx";
+import type { Options } from "../workspace/state.ts";
+
+/** The options that are numbers: name, key, and what an input takes. */
+const NUMBERS: readonly (readonly [string, keyof Options, { min: number; max: number; step: number }])[] = [
+  ["Points along a side", "pointsPerSide", { min: 1, max: 64, step: 1 }],
+  ["Least score", "leastScore", { min: 0, max: 1, step: 0.05 }],
+  ["Least stability", "leastStability", { min: 0, max: 1, step: 0.05 }],
+  ["Drop specks under, pixels", "smallestRegion", { min: 0, max: 1e6, step: 50 }],
+];
+
+/** See the file. */
+export function OptionsDialog({ close }: { readonly close: () => void }) {
+  const { workspace } = usePage();
+  const options = useWorkspace((state) => state.options);
+  const set = (part: Partial<Options>): void => workspace.setOptions(part);
+  return (
+    <Sheet title="Options" close={close}>
+      <div className="options">
+        <h3>Masks</h3>
+        <label>
+          <span>Refine the mask with each click</span>
+          <input type="checkbox" checked={options.refine} onChange={({ target }) => set({ refine: target.checked })} />
+        </label>
+        <label>
+          <span>Drop specks, fill small holes</span>
+          <input type="checkbox" checked={options.settle} onChange={({ target }) => set({ settle: target.checked })} />
+        </label>
+        <label>
+          <span>Opacity</span>
+          <input
+            type="range"
+            min={0}
+            max={1}
+            step={0.05}
+            value={options.opacity}
+            onChange={({ target }) => set({ opacity: target.valueAsNumber })}
+          />
+        </label>
+        <label>
+          <span>Brush, pixels</span>
+          <input
+            type="number"
+            min={1}
+            max={400}
+            value={options.brush}
+            onChange={({ target }) => target.valueAsNumber >= 1 && set({ brush: target.valueAsNumber })}
+          />
+        </label>
+        <h3>Find everything</h3>
+        {NUMBERS.map(([name, key, limits]) => (
+          <label key={key}>
+            <span>{name}</span>
+            <input
+              type="number"
+              {...limits}
+              value={String(options[key])}
+              onChange={({ target }) => Number.isFinite(target.valueAsNumber) && set({ [key]: target.valueAsNumber })}
+            />
+          </label>
+        ))}
+      </div>
+    </Sheet>
+  );
+}

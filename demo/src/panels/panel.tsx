@@ -1,0 +1,58 @@
+/** Classes, objects, and what the set holds. */
+import { Download, FileUp } from "lucide-react";
+import { useEffect, useState } from "react";
+import { isNearlyFull, type Room, room } from "../storage/room.ts";
+import { ClassList } from "./class-list.tsx";
+import type { Command } from "./commands.ts";
+import { ObjectList } from "./object-list.tsx";
+import { usePage, useShell, useWorkspace } from "./page.ts";
+import { Storage } from "./storage.tsx";
+
+/** See the file. */
+export function Panel({ picture }: { readonly picture: ImageBitmap | null }) {
+  const { commands } = usePage();
+  const isOpen = useShell(({ isPanelOpen }) => isPanelOpen);
+  const byId = (id: string) => commands.find((each) => each.id === id) as Command;
+  return (
+    <aside className={isOpen ? "panel is-open" : "panel"} aria-label="Labels">
+      <Storage />
+      <ClassList />
+      <ObjectList picture={picture} />
+      <div className="panel-actions">
+        <button type="button" className="primary" onClick={() => byId("export").run()}>
+          <Download aria-hidden /> Export
+        </button>
+        <button type="button" onClick={() => byId("import").run()}>
+          <FileUp aria-hidden /> Import
+        </button>
+      </div>
+      <Kept />
+    </aside>
+  );
+}
+
+/** How much is labeled, and how much room is left. */
+function Kept() {
+  const images = useWorkspace(({ project }) => project.images);
+  const [left, setLeft] = useState<Room | null>(null);
+  useEffect(() => {
+    // asking the browser is slow: not for each of many pictures that are added
+    const timer = setTimeout(() => void room().then(setLeft), images.length === 0 ? 0 : 200);
+    return () => clearTimeout(timer);
+  }, [images]);
+  const labeled = images.filter(({ objects }) => objects.length > 0).length;
+  return (
+    <p className="kept">
+      {labeled} of {images.length} pictures labeled{left ? inWords(left) : ""}
+    </p>
+  );
+}
+
+/** The storage in use, as text. */
+function inWords(there: Room): string {
+  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+  const { used, total } = there;
+  if (!isNearlyFull(there)) return ` · ${megabytes(used)} on this device`;
+  const size = `${megabytes(used)} of ${megabytes(total ?? used)} on this device`;
+  return ` · ${size}: nearly full. Delete pictures, or export your labels.`;
+}

@@ -1,0 +1,83 @@
+/** The tools: a slim rail beside the picture, at the foot of a phone's screen. */
+import { Layers } from "lucide-react";
+import { Button, ToggleButton, ToggleButtonGroup, TooltipTrigger } from "react-aria-components";
+import { objectsOf, type Tool } from "../workspace/state.ts";
+import { isEnabled } from "./commands.ts";
+import { IconButton, Tip } from "./icon-button.tsx";
+import { usePage, useShell, useWorkspace } from "./page.ts";
+
+/** Commands of the rail besides the tools. */
+const BELOW = ["options", "keys"];
+
+/** See the file. */
+export function Rail() {
+  const { workspace, commands, view, shell } = usePage();
+  const state = useWorkspace((whole) => whole);
+  const isPanelOpen = useShell((each) => each.isPanelOpen);
+  const count = objectsOf(state).length;
+  const everything = commands.find(({ id }) => id === "everything");
+  return (
+    <nav className="rail" aria-label="Tools">
+      <ToggleButtonGroup
+        className="tools"
+        aria-label="What a click does"
+        selectionMode="single"
+        disallowEmptySelection
+        selectedKeys={[state.tool]}
+        onSelectionChange={(keys) => {
+          const [tool] = keys;
+          if (tool !== undefined) workspace.chooseTool(tool as Tool);
+        }}
+      >
+        {commands
+          .filter(({ tool }) => tool !== undefined)
+          .map((command) => {
+            const { id, name, icon: Icon, keys } = command;
+            return (
+              <TooltipTrigger key={id} delay={500}>
+                <ToggleButton
+                  id={id}
+                  className={`icon-button tool-${id}`}
+                  aria-label={name}
+                  isDisabled={!isEnabled(command, state)}
+                  onPress={({ pointerType }) => {
+                    if (pointerType !== "keyboard") view.current?.element.focus({ preventScroll: true });
+                  }}
+                >
+                  <Icon aria-hidden />
+                  <span className="tool-name" aria-hidden>
+                    {name}
+                  </span>
+                </ToggleButton>
+                <Tip name={name} keys={keys?.[0]} placement="right" />
+              </TooltipTrigger>
+            );
+          })}
+      </ToggleButtonGroup>
+      {everything && <IconButton command={everything} placement="right" />}
+      <Button
+        className="icon-button panel-toggle"
+        aria-label={`Objects and pictures, ${count}`}
+        aria-expanded={isPanelOpen}
+        onPress={() => shell.update({ isPanelOpen: !isPanelOpen })}
+      >
+        <Layers aria-hidden />
+        <span className="tool-name" aria-hidden>
+          Objects
+        </span>
+        {count > 0 && (
+          <span className="badge" aria-hidden>
+            {count}
+          </span>
+        )}
+      </Button>
+      <div className="rail-end">
+        {commands
+          .filter(({ id }) => BELOW.includes(id))
+          .map((command) => (
+            <IconButton key={command.id} command={command} placement="right" />
+          ))}
+      </div>
+    </nav>
+  );
+}

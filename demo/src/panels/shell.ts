@@ -1,0 +1,14 @@
+/** What is open around the picture: dialogs, and on small screens the panel. */
+
+/** See the fields. */
+export interface Shell {
+  /** The dialog that is open. */
+  readonly dialog: "commands" | "keys" | "export" | "options" | "camera" | null;
+  /** Whether the panel is open where it lies over the picture. */
+  readonly isPanelOpen: boolean;
+  /** Loads a new version of the page; null when there is none. */
+  readonly loadNewVersion: (() => void) | null;
+}
+
+/** Nothing is open. */
+export const FIRST_SHELL: Shell = { dialog: null, isPanelOpen: false, loadNewVersion: null };

@@ -1,0 +1,71 @@
+/** At the foot of the picture: what was said, what goes on, what went wrong; and the zoom. */
+import { TriangleAlert, X } from "lucide-react";
+import { busyOf } from "../workspace/state.ts";
+import type { Command } from "./commands.ts";
+import { IconButton } from "./icon-button.tsx";
+import { usePage, useWorkspace } from "./page.ts";
+
+/** What was said last; screen readers read it out. */
+export function StatusLine() {
+  const said = useWorkspace((state) => state.said);
+  return (
+    <p className="status" role="status" aria-label="Status">
+      {said}
+    </p>
+  );
+}
+
+/** What the page is busy with, and a way to cancel what the person asked for. */
+export function BusyLine() {
+  const { workspace } = usePage();
+  const text = useWorkspace((state) => busyOf(state)?.text ?? null);
+  const share = useWorkspace((state) => busyOf(state)?.share ?? null);
+  const isTask = useWorkspace((state) => state.task !== null);
+  if (text === null) return null;
+  return (
+    <div className="busy" role="group" aria-label="Busy">
+      <span>{text}</span>
+      <progress max={1} aria-label={text} {...(share === null ? {} : { value: share })} />
+      {isTask && (
+        <button type="button" className="quiet" onClick={() => workspace.notices.cancel()}>
+          Cancel
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** What went wrong. */
+export function ErrorLine() {
+  const { workspace } = usePage();
+  const error = useWorkspace((state) => state.error);
+  if (error === null) return null;
+  return (
+    <div className="error" role="alert">
+      <TriangleAlert aria-hidden />
+      <p>{error}</p>
+      <button
+        type="button"
+        className="icon-button small"
+        aria-label="Dismiss"
+        onClick={() => workspace.notices.forgetError()}
+      >
+        <X aria-hidden />
+      </button>
+    </div>
+  );
+}
+
+/** Zoom out, in, and fit. */
+export function ZoomBar() {
+  const { commands } = usePage();
+  const isShown = useWorkspace(({ picture }) => picture !== null);
+  if (!isShown) return null;
+  return (
+    <div className="zoom-bar" role="group" aria-label="Zoom">
+      {["zoom out", "fit", "zoom in"].map((id) => (
+        <IconButton key={id} command={commands.find((each) => each.id === id) as Command} />
+      ))}
+    </div>
+  );
+}

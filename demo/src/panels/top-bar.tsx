@@ -1,0 +1,115 @@
+/** The thin bar above the picture: what is open, undo and redo, the model, and the door to everything else. */
+import { ChevronDown, Ellipsis } from "lucide-react";
+import { Button, Header, Menu, MenuItem, MenuSection, MenuTrigger, Popover } from "react-aria-components";
+import { placeOf } from "../workspace/models.ts";
+import { imageOf } from "../workspace/state.ts";
+import { type Command, GROUPS, isEnabled } from "./commands.ts";
+import { IconButton, KeyHint } from "./icon-button.tsx";
+import { usePage, useWorkspace } from "./page.ts";
+
+/** See the file. */
+export function TopBar() {
+  const { commands } = usePage();
+  const image = useWorkspace(imageOf);
+  const byId = (id: string) => commands.find((each) => each.id === id) as Command;
+  return (
+    <header className="top-bar">
+      <h1>
+        <img src="./icon.svg" alt="" width="22" height="22" />
+        <span>sam2-web</span>
+      </h1>
+      {image ? (
+        <p className="picture-name">
+          <span>{image.name}</span>
+          <small>
+            {image.width} × {image.height}
+          </small>
+        </p>
+      ) : (
+        <p className="picture-name promise">Your pictures stay on this device.</p>
+      )}
+      <div className="top-actions">
+        <IconButton command={byId("undo")} placement="bottom" />
+        <IconButton command={byId("redo")} placement="bottom" />
+        <span className="divider" />
+        <ModelMenu />
+        <IconButton command={byId("open")} placement="bottom" />
+        <IconButton command={byId("commands")} placement="bottom" />
+        <MoreMenu />
+      </div>
+    </header>
+  );
+}
+
+function ModelMenu() {
+  const { workspace } = usePage();
+  const models = useWorkspace((state) => state.models);
+  const name = useWorkspace((state) => state.modelName);
+  const model = useWorkspace((state) => state.model);
+  const title = models.find((each) => each.name === name)?.title ?? "no model yet";
+  const place = model ? placeOf(model) : "";
+  return (
+    <MenuTrigger>
+      <Button className="model-button" aria-label={`Model: ${title}${place && `, ${place}`}`}>
+        <span className={model ? "lamp is-on" : "lamp"} />
+        <span className="model-title">{title}</span>
+        <small>{place}</small>
+        <ChevronDown aria-hidden />
+      </Button>
+      <Popover className="popover" placement="bottom end">
+        <Menu
+          className="menu models"
+          aria-label="Models"
+          selectionMode="single"
+          selectedKeys={[name]}
+          onAction={(id) => workspace.models.choose(String(id))}
+        >
+          {models.map((each) => (
+            <MenuItem key={each.name} id={each.name} textValue={each.title}>
+              <span>
+                {each.title}
+                <small>{each.details}</small>
+              </span>
+            </MenuItem>
+          ))}
+        </Menu>
+      </Popover>
+    </MenuTrigger>
+  );
+}
+
+function MoreMenu() {
+  const { commands } = usePage();
+  const state = useWorkspace((whole) => whole);
+  const shown = GROUPS.filter((group) => ["Objects", "Pictures", "Page"].includes(group));
+  return (
+    <MenuTrigger>
+      <Button className="icon-button" aria-label="Menu">
+        <Ellipsis aria-hidden />
+      </Button>
+      <Popover className="popover" placement="bottom end">
+        <Menu
+          className="menu"
+          aria-label="Menu"
+          disabledKeys={commands.filter((each) => !isEnabled(each, state)).map(({ id }) => id)}
+          onAction={(id) => commands.find((each) => each.id === id)?.run()}
+        >
+          {shown.map((group) => (
+            <MenuSection key={group}>
+              <Header>{group}</Header>
+              {commands
+                .filter((each) => each.group === group && !["undo", "redo"].includes(each.id))
+                .map(({ id, name, icon: Icon, keys }) => (
+                  <MenuItem key={id} id={id} textValue={name}>
+                    <Icon aria-hidden />
+                    <span>{name}</span>
+                    {keys?.[0] && <KeyHint keys={keys[0]} />}
+                  </MenuItem>
+                ))}
+            </MenuSection>
+          ))}
+        </Menu>
+      </Popover>
+    </MenuTrigger>
+  );
+}

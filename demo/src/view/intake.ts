@@ -1,0 +1,96 @@
+/** Where pictures and checkpoints come from: files, folders, the clipboard, samples, what is dropped. */
+import { type FileWithPath, fromEvent } from "file-selector";
+import type { NamedFile } from "../workspace/picture-set.ts";
+import type { Workspace } from "../workspace/workspace.ts";
+
+/** Pictures that come with the page. */
+export const SAMPLES = [
+  { file: "truck.jpg", title: "A pick-up truck" },
+  { file: "groceries.jpg", title: "Groceries" },
+  { file: "cars.jpg", title: "Cars" },
+] as const;
+
+const inOrder = (a: NamedFile, b: NamedFile): number => a.name.localeCompare(b.name, undefined, { numeric: true });
+
+/** The files that an event brings, those in folders too. */
+export async function filesOf(event: Event): Promise<NamedFile[]> {
+  const files = (await fromEvent(event)) as FileWithPath[];
+  const paths = files.map(({ path }) => path.replace(/^\.?\//, ""));
+  // one folder is what all paths are in
+  const [folder = ""] = paths[0]?.match(/^[^/]+\//) ?? [];
+  const skipped = paths.every((path) => path.startsWith(folder)) ? folder.length : 0;
+  return files.map((blob, i) => ({ name: (paths[i] as string).slice(skipped), blob })).sort(inOrder);
+}
+
+/** The pictures among files, without hidden files, which some systems write beside each picture (`._1.jpg`). */
+const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
+  files.filter(({ name, blob: { type } }) => type.startsWith("image/") && !/(^|\/)\./.test(name));
+
+/** Takes in files of any kind that the page reads: pictures, a project, annotations, or a checkpoint. */
+export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void {
+  const { notices, models, set, transfer } = workspace;
+  const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob }) => blob);
+  const config = files.find(({ name }) => name === "config.json")?.blob;
+  const project = files.find(({ name }) => name.endsWith(".zip"));
+  const pictures = picturesOf(files);
+  const annotations = files.find(({ name }) => name.endsWith(".json"));
+  if (project) void transfer.openProject(project);
+  else if (weights.length > 0 && config) models.bring("Dropped checkpoint", { id: "dropped", config, weights });
+  else if (weights.length > 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");
+  else if (pictures.length > 0) void set.add(pictures);
+  else if (annotations) void transfer.import(annotations);
+  else if (files.length > 0) {
+    notices.fail("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
+  }
+}
+
+/** Takes in the files that an event brings. */
+export function takeInFrom(workspace: Workspace, event: Event): void {
+  filesOf(event).then(
+    (files) => takeIn(workspace, files),
+    (error: unknown) => workspace.notices.fail(error, "choose the pictures one by one."),
+  );
+}
+
+/** Listens to what is pasted. */
+export function listenToPaste(workspace: Workspace): () => void {
+  const listener = (event: ClipboardEvent): void => {
+    filesOf(event).then(
+      (files) => {
+        const pictures = picturesOf(files);
+        if (pictures.length > 0) void workspace.set.add(pictures);
+      },
+      () => undefined,
+    );
+  };
+  addEventListener("paste", listener);
+  return () => removeEventListener("paste", listener);
+}
+
+/** Fetches a sample. @throws Error when it cannot be fetched */
+export async function fetchSample(file: string): Promise<NamedFile> {
+  const answer = await fetch(new URL(`samples/${file}`, document.baseURI));
+  if (!answer.ok) throw new Error(`${file} could not be fetched: ${answer.status}`);
+  return { name: file, blob: await answer.blob() };
+}
+
+/** Whether the browser shows a dialog of its own for folders. */
+export function canPickFolder(): boolean {
+  return "showDirectoryPicker" in window;
+}
+
+/** The files of a folder that the person picks, by the File System Access API, which TypeScript does not know yet. */
+export async function pickFolder(): Promise<NamedFile[]> {
+  const { showDirectoryPicker } = window as unknown as { showDirectoryPicker(): Promise<FileSystemDirectoryHandle> };
+  const files: NamedFile[] = [];
+  for await (const file of filesIn(await showDirectoryPicker())) files.push(file);
+  return files.sort(inOrder);
+}
+
+async function* filesIn(folder: FileSystemDirectoryHandle, path = ""): AsyncGenerator<NamedFile> {
+  for await (const handle of folder.values()) {
+    const name = path + handle.name;
+    if (handle.kind === "directory") yield* filesIn(handle as FileSystemDirectoryHandle, `${name}/`);
+    else yield { name, blob: await (handle as FileSystemFileHandle).getFile() };
+  }
+}

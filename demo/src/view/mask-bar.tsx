@@ -1,0 +1,142 @@
+/** Beside the mask: its candidates, and what can be done with it. */
+import { Ellipsis } from "lucide-react";
+import { toView } from "sam2-canvas";
+import { useEffect, useRef } from "react";
+import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
+import { isEnabled } from "../panels/commands.ts";
+import { IconButton, KeyHint } from "../panels/icon-button.tsx";
+import { usePage, useWorkspace } from "../panels/page.ts";
+import { type Answer, boxOf, candidateCount, logitsOf, scoreOf } from "../workspace/answer.ts";
+
+/** CSS pixels between the mask and the bar, and between the bar and the picture's frame. */
+const GAP = 10;
+
+/** Nothing unless there is a mask. */
+export function MaskBar() {
+  const answer = useWorkspace((state) => state.answer);
+  return answer && <Bar answer={answer} />;
+}
+
+function Bar({ answer }: { readonly answer: Answer }) {
+  const { workspace, commands, view } = usePage();
+  const bar = useRef<HTMLDivElement>(null);
+  const state = useWorkspace((whole) => whole);
+  const color = state.project.classes.find(({ name }) => name === state.className)?.color ?? "";
+
+  // below the mask, else above it, else at the foot of the picture's frame
+  useEffect(() => {
+    const shown = view.current;
+    const element = bar.current;
+    if (!shown || !element) return;
+    const box = boxOf(logitsOf(answer));
+    const place = (): void => {
+      const frame = shown.element.getBoundingClientRect();
+      const { offsetWidth: width, offsetHeight: height } = element;
+      const { width: across, height: down } = answer.result;
+      const [x1, y1, x2, y2] = box ?? [0, 0, 1, 1];
+      const from = toView(shown.viewport, { x: x1 * across, y: y1 * down });
+      const to = toView(shown.viewport, { x: x2 * across, y: y2 * down });
+      const left = Math.min(Math.max((from.x + to.x - width) / 2, GAP), frame.width - width - GAP);
+      const lowest = frame.height - height - GAP;
+      const below = to.y + GAP;
+      const above = from.y - GAP - height;
+      const top = below <= lowest ? Math.max(below, GAP) : above >= GAP ? Math.min(above, lowest) : lowest;
+      element.style.setProperty("translate", `${Math.round(left)}px ${Math.round(top)}px`);
+    };
+    place();
+    const end = shown.on("viewport", place);
+    const resized = new ResizeObserver(place);
+    resized.observe(element);
+    return () => {
+      end();
+      resized.disconnect();
+    };
+  }, [answer, view]);
+
+  const command = (id: string) => commands.find((each) => each.id === id);
+  const [addTo, takeFrom] = [command("add to object"), command("take from object")];
+  return (
+    <div ref={bar} className="mask-bar" role="group" aria-label="Mask">
+      <div className="candidates" role="radiogroup" aria-label="Candidates">
+        {Array.from({ length: candidateCount(answer) }, (_, index) => (
+          <Candidate key={index} answer={answer} index={index} color={color} />
+        ))}
+      </div>
+      <Button
+        className="keep"
+        onPress={() => {
+          workspace.keep();
+          view.current?.element.focus({ preventScroll: true });
+        }}
+      >
+        <span className="swatch" style={{ background: color }} />
+        <span>
+          Keep as <b>{state.className}</b>
+        </span>
+        <KeyHint keys="enter" />
+      </Button>
+      {addTo && isEnabled(addTo, state) && <IconButton command={addTo} />}
+      {takeFrom && isEnabled(takeFrom, state) && <IconButton command={takeFrom} />}
+      <MenuTrigger>
+        <Button className="icon-button" aria-label="More for this mask">
+          <Ellipsis aria-hidden />
+        </Button>
+        <Popover className="popover" placement="top">
+          <Menu
+            className="menu"
+            aria-label="More for this mask"
+            onAction={(id) => commands.find((each) => each.id === id)?.run()}
+          >
+            {commands
+              .filter(({ group, id }) => group === "Mask" && !["keep", "add to object", "take from object"].includes(id))
+              .map(({ id, name, icon: Icon, keys }) => (
+                <MenuItem key={id} id={id} textValue={name}>
+                  <Icon aria-hidden />
+                  <span>{name}</span>
+                  {keys?.[0] && <KeyHint keys={keys[0]} />}
+                </MenuItem>
+              ))}
+          </Menu>
+        </Popover>
+      </MenuTrigger>
+    </div>
+  );
+}
+
+function Candidate({ answer, index, color }: { readonly answer: Answer; readonly index: number; readonly color: string }) {
+  const { workspace } = usePage();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const { result } = answer;
+  useEffect(() => {
+    const element = canvas.current;
+    const context = element?.getContext("2d");
+    if (!element || !context) return;
+    const { data, side } = logitsOf({ result, chosen: 0 }, index);
+    element.width = side;
+    element.height = Math.max(1, Math.round((side * result.height) / result.width));
+    const pixels = context.createImageData(side, element.height);
+    const channels = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16) || 0);
+    for (let y = 0; y < element.height; y++) {
+      const row = Math.floor((y / element.height) * side) * side;
+      for (let x = 0; x < side; x++) {
+        if ((data[row + x] as number) > 0) pixels.data.set([...channels, 255], 4 * (y * side + x));
+      }
+    }
+    context.putImageData(pixels, 0, 0);
+  }, [result, index, color]);
+  const score = scoreOf(answer, index).toFixed(2);
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: it holds a drawing
+    <button
+      type="button"
+      role="radio"
+      aria-checked={index === answer.chosen}
+      aria-label={`Candidate ${index + 1}, score ${score}`}
+      title={`Candidate ${index + 1}, score ${score}`}
+      onClick={() => workspace.choose(index)}
+    >
+      <canvas ref={canvas} />
+      <span>{score}</span>
+    </button>
+  );
+}

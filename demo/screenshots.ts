@@ -3,7 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { launchBrowser } from "headless/browser";
 import type { Page } from "playwright-core";
-import { canvasBox, DEMO, says, serveDemo } from "../e2e/demo-page.ts";
+import { addClass, canvasBox, DEMO, isReady, NAMED, says, serveDemo } from "../e2e/demo-page.ts";
 
 /** Numbered, since pictures come in the order of their names. */
 const SAMPLES = await Promise.all(
@@ -16,7 +16,6 @@ const SAMPLES = await Promise.all(
 
 /** Draws a box; its corners are shares of the truck's picture, which fills 0.98 of the canvas. */
 async function box(page: Page, x1: number, y1: number, x2: number, y2: number): Promise<void> {
-  await page.locator("#canvas").scrollIntoViewIfNeeded();
   const { x, y, width, height } = await canvasBox(page);
   const scale = Math.min(width / 1280, height / 853) * 0.98;
   const at = (across: number, down: number): [number, number] => [
@@ -30,22 +29,39 @@ async function box(page: Page, x1: number, y1: number, x2: number, y2: number): 
   await says(page, /Mask with score/);
 }
 
+/** Opens or closes the panel, where it lies over the picture. */
+async function togglePanel(page: Page): Promise<void> {
+  const toggle = page.getByRole("button", { name: /^Objects and pictures/ });
+  if (await toggle.isVisible()) await toggle.click();
+}
+
 /** Each goes on from the one before. */
 const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
-  welcome: (page) => says(page, /is ready/),
+  welcome: async (page) => {
+    await isReady(page);
+    // until the sample is segmented
+    await page.waitForTimeout(2_500);
+  },
   segment: async (page) => {
-    await page.locator("#file").setInputFiles(SAMPLES);
+    await page.locator(NAMED.pictures).setInputFiles(SAMPLES);
     await says(page, /ready in/);
     await box(page, 0.06, 0.23, 0.955, 0.66);
   },
   label: async (page) => {
-    await page.locator("#keep").click();
-    await page.locator("#new-class-name").fill("wheel");
-    await page.locator("#new-class-name").press("Enter");
-    await box(page, 0.26, 0.51, 0.37, 0.68);
-    await page.locator("#keep").click();
+    await page.locator(NAMED.picture).press("Enter");
     await says(page, /Kept as/);
-    await page.locator("#objects").scrollIntoViewIfNeeded();
+    await togglePanel(page);
+    await addClass(page, "wheel");
+    await togglePanel(page);
+    await page.waitForTimeout(300);
+    await box(page, 0.26, 0.51, 0.37, 0.68);
+    await page.locator(NAMED.picture).press("Enter");
+    await says(page, /Kept as wheel/);
+    await togglePanel(page);
+    await page.getByRole("button", { name: "Edit object 2 by hand" }).click();
+  },
+  commands: async (page) => {
+    await page.locator(NAMED.picture).press("Control+k");
   },
 };
 
@@ -55,17 +71,24 @@ const server = await serveDemo();
 const browser = await launchBrowser();
 for (const [width, height] of [
   [1440, 900],
-  [768, 1024],
-  [360, 740],
+  [820, 1180],
+  [390, 844],
 ] as const) {
   for (const colorScheme of ["light", "dark"] as const) {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+    const isPhone = width < 700;
+    const context = await browser.newContext({
+      viewport: { width, height },
+      colorScheme,
+      isMobile: isPhone,
+      hasTouch: isPhone,
+      deviceScaleFactor: isPhone ? 2 : 1,
+    });
     const page = await context.newPage();
     await page.goto(server.url);
     for (const [name, show] of Object.entries(VIEWS)) {
       await show(page);
       await page.waitForTimeout(300);
-      await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: width < 700 });
+      await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`) });
     }
     await context.close();
   }

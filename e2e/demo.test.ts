@@ -1,10 +1,21 @@
 /** The demo as it is served: real model, real clicks. */
 import { readFile } from "node:fs/promises";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { decodeRle, maskToPolygons } from "sam2-web";
+import { decodeRle, maskToPolygons, type Rle } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
-import { canvasBox, type DemoServer, drawn, says, serveDemo } from "./demo-page.ts";
+import {
+  canvasBox,
+  type DemoServer,
+  isReady,
+  menu,
+  NAMED,
+  objectCount,
+  pictureCount,
+  pixels,
+  says,
+  serveDemo,
+} from "./demo-page.ts";
 import { expectWholeLicenses } from "./licenses.ts";
 
 let server: DemoServer;
@@ -29,7 +40,7 @@ async function open(options: Parameters<Browser["newContext"]>[0]): Promise<void
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()));
   await page.goto(server.url);
-  await page.locator("#samples button").first().click();
+  await page.locator(NAMED.samples).first().click();
   await status(/ready in/);
 }
 /** Ends the visit: nothing went wrong in it, and nothing left the origin. */
@@ -47,32 +58,33 @@ async function place(x: number, y: number): Promise<[number, number]> {
   return [box.x + x * box.width, box.y + y * box.height];
 }
 
-const candidates = (): Promise<number> => page.locator("#candidates button").count();
+const candidates = (): Promise<number> => page.locator(NAMED.candidates).count();
 
-/** Blue pixels on the canvas: what the mask tints. */
+/** Blue pixels of what is drawn: what the mask tints. */
 const tinted = async (): Promise<number> => {
-  await drawn(page);
-  return page.evaluate(() => {
-    const canvas = document.getElementById("canvas") as HTMLCanvasElement;
-    const { data } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(
-      0,
-      0,
-      canvas.width,
-      canvas.height,
-    );
-    let count = 0;
-    for (let i = 0; i < data.length; i += 4) {
-      if ((data[i + 2] as number) > 1.3 * (data[i] as number) && (data[i + 2] as number) > 60) count++;
-    }
-    return count;
-  });
+  const { data } = await pixels(page);
+  let count = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if ((data[i + 2] as number) > 1.3 * (data[i] as number) && (data[i + 2] as number) > 60) count++;
+  }
+  return count;
 };
+
+/** Saves the mask that is shown, by the menu beside it. */
+async function savedMask(): Promise<{ segmentation: Rle; area: number; bbox: number[] }> {
+  await page.getByRole("button", { name: "More for this mask" }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("menuitem", { name: "Save the mask as COCO RLE" }).click(),
+  ]);
+  return JSON.parse(await readFile(await download.path(), "utf8"));
+}
 
 describe("with a mouse", () => {
   beforeAll(() => open({ viewport: { width: 1280, height: 800 } }));
   beforeEach(async () => {
-    if (await page.locator("#clear").isEnabled()) await page.locator("#clear").click();
-    await page.locator("#status").evaluate((element) => element.replaceChildren());
+    await page.locator(NAMED.picture).press("Escape");
+    await expect.poll(candidates).toBe(0);
   });
   afterAll(leave);
 
@@ -83,15 +95,15 @@ describe("with a mouse", () => {
     expect(await candidates()).toBe(3);
     const one = await tinted();
     expect(one).toBeGreaterThan(before);
-    await page.locator("#candidates button").nth(2).click();
+    await page.locator(NAMED.candidates).nth(2).click();
     await status(/Candidate 3/);
-    expect(await page.locator("#candidates button").nth(2).getAttribute("aria-checked")).toBe("true");
+    expect(await page.locator(NAMED.candidates).nth(2).getAttribute("aria-checked")).toBe("true");
     await page.mouse.click(...(await place(0.6, 0.7)), { button: "right" });
     await status(/Mask with score/);
     await page.keyboard.press("Control+z");
     await page.keyboard.press("Control+z");
     expect(await candidates()).toBe(0);
-    expect(await page.locator("#undo").isDisabled()).toBe(true);
+    expect(await page.locator(NAMED.undo).isDisabled()).toBe(true);
     await page.keyboard.press("Control+y");
     await status(/Mask with score/);
     await expect.poll(candidates).toBe(3);
@@ -111,15 +123,15 @@ describe("with a mouse", () => {
     /** The numbers of pieces and holes of the mask that is saved. */
     const rings = async (): Promise<number> => {
       await status(/Mask with score/);
-      const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#save-json").click()]);
-      const { segmentation } = JSON.parse(await readFile(await download.path(), "utf8"));
+      const { segmentation } = await savedMask();
       return maskToPolygons(decodeRle(segmentation)).reduce((sum, { holes }) => sum + 1 + holes.length, 0);
     };
     await page.mouse.click(...(await place(0.3, 0.33)));
     const clean = await rings();
     const toggle = async (): Promise<void> => {
-      await page.locator("#status").evaluate((element) => element.replaceChildren());
+      await page.locator(NAMED.picture).press("o");
       await page.getByLabel("Drop specks, fill small holes").click();
+      await page.keyboard.press("Escape");
     };
     await toggle();
     expect(await rings()).toBeGreaterThan(clean);
@@ -137,33 +149,22 @@ describe("with a mouse", () => {
   });
 
   test("a window of another size shows the whole picture, or what was zoomed into", async () => {
-    /** Whether the picture covers the canvas's corner. */
-    const covered = async (): Promise<boolean> => {
-      await drawn(page);
-      return page.evaluate(() => {
-        const context = (document.getElementById("canvas") as HTMLCanvasElement).getContext("2d");
-        return context?.getImageData(0, 0, 1, 1).data[3] === 255;
-      });
-    };
+    /** Whether the picture covers the frame's corner. */
+    const covered = async (): Promise<boolean> => (await pixels(page)).data[3] === 255;
     await page.setViewportSize({ width: 1100, height: 700 });
     expect(await covered()).toBe(false);
-    for (let i = 0; i < 4; i++) await page.locator("#zoom-in").click();
+    for (let i = 0; i < 4; i++) await page.getByRole("button", { name: "Zoom in" }).click();
     expect(await covered()).toBe(true);
     await page.setViewportSize({ width: 1280, height: 800 });
     expect(await covered()).toBe(true);
-    await page.locator("#fit").click();
+    await page.getByRole("button", { name: "Fit the picture" }).click();
     expect(await covered()).toBe(false);
   });
 
   test("saved masks are of the picture's size", async () => {
     await page.mouse.click(...(await place(0.3, 0.33)));
     await status(/Mask with score/);
-    const download = page.waitForEvent("download");
-    await page.locator("#save-json").click();
-    const stream = await (await download).createReadStream();
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
-    const { segmentation, area, bbox } = JSON.parse(Buffer.concat(chunks).toString());
+    const { segmentation, area, bbox } = await savedMask();
     expect(segmentation.size).toEqual([853, 1280]);
     expect(area).toBeGreaterThan(100);
     expect(bbox).toHaveLength(4);
@@ -198,11 +199,60 @@ describe("on a phone", () => {
     await touch("touchMove", [x - 60, y + 60], [x + 60, y + 40]);
     await touch("touchEnd");
     await page.waitForTimeout(500);
-    expect(await page.locator("#undo").isDisabled()).toBe(true);
+    expect(await page.locator(NAMED.undo).isDisabled()).toBe(true);
     expect(await candidates()).toBe(0);
     // the picture is larger now, and so the part of it that is blue by itself is another
     expect(await tinted()).not.toBe(before);
   });
+});
+
+test("the welcome: a sample is segmented under a pointer by itself; a click makes it a picture of the set", async () => {
+  context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  page = await context.newPage();
+  await page.goto(server.url);
+  await isReady(page);
+  const before = await tinted();
+  await expect.poll(tinted, { timeout: 10_000 }).toBeGreaterThan(before);
+  expect(await pictureCount(page)).toBe(0);
+  await page.mouse.click(...(await place(0.3, 0.33)));
+  await status(/Mask with score/);
+  await expect.poll(() => pictureCount(page)).toBe(1);
+  expect(await candidates()).toBe(3);
+  await context.close();
+});
+
+test("every command is found by its name, and shows its key", async () => {
+  await open({ viewport: { width: 1280, height: 800 } });
+  await page.mouse.click(...(await place(0.3, 0.33)));
+  await status(/Mask with score/);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("keep");
+  const entry = page.getByRole("menuitem", { name: "Keep the mask" });
+  expect(await entry.textContent()).toContain("Enter");
+  await page.keyboard.press("Enter");
+  await status(/Kept as object/);
+  expect(await objectCount(page)).toBe(1);
+  await page.keyboard.press("?");
+  expect(await page.getByRole("dialog", { name: "Keys and help" }).textContent()).toContain("Page Down");
+  await page.keyboard.press("Escape");
+  await menu(page, "Delete this picture");
+  await expect.poll(() => pictureCount(page)).toBe(0);
+  await page.locator(NAMED.undo).click();
+  await expect.poll(() => pictureCount(page)).toBe(1);
+  await status(/ready in/);
+  expect(await objectCount(page)).toBe(1);
+  await leave();
+});
+
+test("Enter right after a click keeps the mask once it is there", async () => {
+  await open({ viewport: { width: 1280, height: 800 } });
+  const [x, y] = await place(0.3, 0.33);
+  await page.mouse.click(x, y);
+  await page.keyboard.press("Enter");
+  await status(/Kept as object/);
+  expect(await objectCount(page)).toBe(1);
+  expect(await candidates()).toBe(0);
+  await leave();
 });
 
 test("the site brings the licenses of what it runs", async () => {
@@ -210,5 +260,7 @@ test("the site brings the licenses of what it runs", async () => {
   const licenses = await (await site.request.get(`${server.url}LICENSES.md`)).text();
   await site.close();
   const packages = expectWholeLicenses(licenses);
-  expect(packages).toEqual(expect.arrayContaining(["comlink", "idb", "onnxruntime-web", "workbox-precaching"]));
+  expect(packages).toEqual(
+    expect.arrayContaining(["comlink", "idb", "onnxruntime-web", "react", "workbox-precaching"]),
+  );
 });

@@ -8,7 +8,7 @@ import { exportFolder } from "sam2-export/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { buildServiceWorker } from "../demo/service-worker.vite.ts";
 import { sharedBrowser } from "./browser.ts";
-import { DEMO, says } from "./demo-page.ts";
+import { DEMO, isReady } from "./demo-page.ts";
 import { type StaticServer, serveStatically } from "./static-server.ts";
 import { FIXTURES } from "./toy-page.ts";
 
@@ -93,14 +93,14 @@ async function openPage(): Promise<Page> {
 async function isUp(page: Page): Promise<void> {
   // where the host sets no headers, the first visit is loaded twice
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null && crossOriginIsolated);
-  await says(page, /is ready/);
+  await isReady(page);
 }
 
 /** Which version a tab runs. */
 const runs = async (page: Page): Promise<string> =>
   (await page.evaluate(() => document.documentElement.lang)) === "en" ? "first" : "new";
 
-const offer = (page: Page) => page.locator("#update button");
+const offer = (page: Page) => page.getByRole("status", { name: "New version" }).getByRole("button");
 
 /** Accepts the new version. */
 async function accept(page: Page): Promise<void> {

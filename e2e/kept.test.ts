@@ -7,7 +7,23 @@ import { launchOptions } from "headless/browser";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
-import { clickCanvas, DEMO, type DemoServer, says, serveDemo } from "./demo-page.ts";
+import {
+  addClass,
+  classNames,
+  clickCanvas,
+  DEMO,
+  type DemoServer,
+  drop,
+  exported,
+  isReady,
+  keep,
+  menu,
+  NAMED,
+  objectCount,
+  pictureCount,
+  says,
+  serveDemo,
+} from "./demo-page.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 /** A small picture. */
@@ -28,14 +44,14 @@ afterEach(() => context.close());
 async function visit(given: BrowserContext = context): Promise<Page> {
   const page = await given.newPage();
   await page.goto(server.url);
-  await says(page, /is ready/);
+  await isReady(page);
   return page;
 }
 
-const pictures = (of: Page): Promise<number> => of.locator("#strip button").count();
-const objects = (of: Page): Promise<number> => of.locator("#objects li").count();
+const pictures = pictureCount;
+const objects = objectCount;
 const names = (of: Page): Promise<(string | null)[]> =>
-  of.locator("#strip button").evaluateAll((all) => all.map((each) => each.ariaLabel));
+  of.locator(NAMED.frames).evaluateAll((all) => all.map((each) => each.ariaLabel));
 
 /** A picture of the name, with bytes of its own. */
 async function picture(name: string, byte: number): Promise<{ name: string; mimeType: string; buffer: Buffer }> {
@@ -43,7 +59,7 @@ async function picture(name: string, byte: number): Promise<{ name: string; mime
 }
 
 async function openPicture(page: Page, name: string, byte: number): Promise<void> {
-  await page.locator("#file").setInputFiles(await picture(name, byte));
+  await page.locator(NAMED.pictures).setInputFiles(await picture(name, byte));
   await says(page, /ready in/);
 }
 
@@ -51,14 +67,22 @@ async function openPicture(page: Page, name: string, byte: number): Promise<void
 async function label(page: Page): Promise<void> {
   const before = await objects(page);
   await clickCanvas(page, 0.4, 0.5);
-  await page.locator("#keep").click();
+  await keep(page);
   await expect.poll(() => objects(page)).toBe(before + 1);
 }
 
 async function exportedCoco(page: Page): Promise<{ images: { file_name: string }[]; annotations: unknown[] }> {
-  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
-  return JSON.parse((await readFile((await download.path()) as string)).toString());
+  return JSON.parse((await exported(page)).bytes.toString());
 }
+
+/** Opens a picture of the set; it may be open already. */
+async function openFrame(page: Page): Promise<void> {
+  await page.locator(NAMED.frames).first().click();
+  await says(page, /ready in/);
+}
+
+/** How a notice about storage reads. */
+const storage = (page: Page): Promise<string | null> => page.locator(NAMED.storage).textContent();
 
 test("a picture of the same name and size, with other bytes, is another one; both keep their labels", async () => {
   context = await browser.newContext({ viewport: VIEWPORT });
@@ -84,11 +108,11 @@ test("a browser that is killed once it says that a label is kept has it", async 
     chromium.launchPersistentContext(profile, { ...launchOptions(), viewport: VIEWPORT });
   context = await launch();
   const page = await visit();
-  await page.locator("#file").setInputFiles([sample("truck.jpg"), sample("cars.jpg")]);
+  await page.locator(NAMED.pictures).setInputFiles([sample("truck.jpg"), sample("cars.jpg")]);
   await says(page, /ready in/);
   await expect.poll(() => pictures(page)).toBe(2);
   await clickCanvas(page, 0.4, 0.5);
-  await page.locator("#keep").click();
+  await keep(page);
   await says(page, /^Kept as object/);
   const session = await context.newCDPSession(page);
   const ended = context.waitForEvent("close");
@@ -98,8 +122,7 @@ test("a browser that is killed once it says that a label is kept has it", async 
   context = await launch();
   const again = await visit();
   await expect.poll(() => pictures(again)).toBe(2);
-  await again.locator("#strip button").first().click();
-  await says(again, /ready in/);
+  await openFrame(again);
   expect(await objects(again)).toBe(1);
   await context.close();
   await rm(profile, { recursive: true, force: true });
@@ -108,39 +131,40 @@ test("a browser that is killed once it says that a label is kept has it", async 
 test("two windows: each shows what the other labels, and Undo of one leaves the other's work", async () => {
   context = await browser.newContext({ viewport: VIEWPORT });
   const [one, two] = [await visit(), await visit()];
-  const classes = (of: Page): Promise<string[]> => of.locator("#class-choice option").allTextContents();
   await openPicture(one, "a.png", 1);
   await label(one);
   await expect.poll(() => names(two)).toEqual(["a.png, 1 object"]);
-  await two.locator("#strip button").first().click();
-  await says(two, /ready in/);
+  await openFrame(two);
   await label(two);
   await expect.poll(() => objects(one)).toBe(2);
   await says(one, /^Brought up to date/);
   // undone is what was done here
-  await one.locator("#undo").click();
-  await one.locator("#undo").click();
+  await one.locator(NAMED.undo).click();
+  await one.locator(NAMED.undo).click();
   await expect.poll(() => objects(one)).toBe(1);
   await expect.poll(() => objects(two)).toBe(1);
-  await two.locator("#undo").click();
-  await two.locator("#undo").click();
+  await two.locator(NAMED.undo).click();
+  await two.locator(NAMED.undo).click();
   await expect.poll(() => objects(two)).toBe(0);
-  await two.locator("#redo").click();
-  await two.locator("#redo").click();
+  await two.locator(NAMED.redo).click();
+  await two.locator(NAMED.redo).click();
   await expect.poll(() => objects(one)).toBe(1);
 
-  await two.locator("#new-class-name").fill("wheel");
-  await two.locator("#new-class-name").press("Enter");
-  await expect.poll(() => classes(one)).toEqual(["object", "wheel"]);
-  await two.locator("#new-class-name").fill("tire");
-  await two.locator("#rename-class").click();
-  await one.locator("#new-class-name").fill("window");
-  await one.locator("#new-class-name").press("Enter");
-  for (const each of [one, two]) await expect.poll(() => classes(each)).toEqual(["object", "tire", "window"]);
-  // a picture that is deleted in one is closed in the other
-  one.on("dialog", (dialog) => void dialog.accept());
-  await Promise.all([two.waitForEvent("load"), one.locator("#delete-picture").click()]);
+  await addClass(two, "wheel");
+  await expect.poll(() => classNames(one)).toEqual(["object", "wheel"]);
+  await two.getByRole("button", { name: "Edit the class wheel" }).click();
+  await two.getByLabel("Name of the class").fill("tire");
+  await two.getByLabel("Name of the class").press("Enter");
+  await addClass(one, "window");
+  for (const each of [one, two]) await expect.poll(() => classNames(each)).toEqual(["object", "tire", "window"]);
+  // a picture that is deleted in one is closed in the other, and comes back in both
+  await menu(one, "Delete this picture");
   await expect.poll(() => pictures(two)).toBe(0);
+  await two.getByRole("region", { name: "Welcome" }).waitFor();
+  await one.locator(NAMED.undo).click();
+  await expect.poll(() => names(two)).toEqual(["a.png, 1 object"]);
+  await openFrame(two);
+  expect(await objects(two)).toBe(1);
 });
 
 test("a database of an older page: its labels and pictures are there; a window that still has it is asked for", async () => {
@@ -168,20 +192,21 @@ test("a database of an older page: its labels and pictures are there; a window t
     });
   }, png);
   const page = await visit();
-  await expect.poll(() => page.locator("#storage").textContent()).toContain("an older version of this page");
+  await expect.poll(() => storage(page)).toContain("an older version of this page");
   await openPicture(page, "new.png", 1);
   expect(await names(page)).toEqual(["new.png, 0 objects"]);
   await old.close();
   await expect.poll(() => names(page)).toEqual(["truck.png, 1 object", "new.png, 0 objects"]);
-  await expect.poll(() => page.locator("#storage").isVisible()).toBe(false);
-  await page.locator("#strip button").first().click();
-  await says(page, /ready in/);
-  expect(await page.locator("#class-color").inputValue()).toBe("#123456");
+  await expect.poll(() => page.locator(NAMED.storage).isVisible()).toBe(false);
+  await openFrame(page);
+  await page.getByRole("button", { name: "Edit the class old" }).click();
+  expect(await page.getByLabel("Color of the class").inputValue()).toBe("#123456");
+  await page.keyboard.press("Escape");
   // known by its bytes: opened again under another name, it is the one that is there
   await page.reload();
-  await says(page, /is ready/);
+  await isReady(page);
   await page
-    .locator("#file")
+    .locator(NAMED.pictures)
     .setInputFiles({ name: "b.png", mimeType: "image/png", buffer: Buffer.from(png, "base64") });
   await says(page, /ready in/);
   await expect.poll(() => names(page)).toEqual(["truck.png, 1 object", "new.png, 0 objects"]);
@@ -204,16 +229,15 @@ test.each<[string, () => void]>([
   context = await browser.newContext({ viewport: VIEWPORT });
   await context.addInitScript(take);
   const page = await visit();
-  const notice = page.locator("#storage");
-  await expect.poll(() => notice.textContent()).toContain("This browser keeps nothing here");
   await openPicture(page, "a.png", 1);
   await label(page);
   await says(page, /^object, in this window only/);
+  expect(await storage(page)).toContain("This browser keeps nothing here");
   await openPicture(page, "b.png", 2);
-  await page.locator("#strip button").first().click();
+  await openFrame(page);
   await expect.poll(() => objects(page)).toBe(1);
   expect((await exportedCoco(page)).annotations).toHaveLength(1);
-  expect(await page.locator("#error").isVisible()).toBe(false);
+  expect(await page.locator(NAMED.error).isVisible()).toBe(false);
 });
 
 test("storage that keeps no Blob, as in private windows of Safari: pictures and labels outlive a reload, and the page says no more", async () => {
@@ -233,7 +257,7 @@ test("storage that keeps no Blob, as in private windows of Safari: pictures and 
   await openPicture(page, "a.png", 1);
   await label(page);
   await says(page, /^object, in this window only/);
-  expect(await page.locator("#storage").textContent()).toContain("This browser keeps nothing here");
+  expect(await storage(page)).toContain("This browser keeps nothing here");
   await page.reload();
   await expect.poll(() => names(page)).toEqual(["a.png, 1 object"]);
 });
@@ -245,38 +269,28 @@ test("a set that was saved as one file is the same set in another browser; a dam
   await label(page);
   await openPicture(page, "a.png", 2);
   await label(page);
-  await page.locator("#new-class-name").fill("wheel");
-  await page.locator("#new-class-name").press("Enter");
-  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#save-project").click()]);
+  await addClass(page, "wheel");
+  const [download] = await Promise.all([page.waitForEvent("download"), menu(page, "Save the project")]);
   expect(download.suggestedFilename()).toBe("project.zip");
   const buffer = await readFile((await download.path()) as string);
   const expected = await exportedCoco(page);
   const open = (of: Page, bytes: Buffer): Promise<void> =>
-    of.locator("#project").setInputFiles({ name: "project.zip", mimeType: "application/zip", buffer: bytes });
-  const drop = (on: Page, bytes: Buffer): Promise<void> =>
-    on.evaluate((content) => {
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(
-        new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], "project.zip"),
-      );
-      const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
-      document.getElementById("stage")?.dispatchEvent(event);
-    }, bytes.toString("base64"));
+    of.locator(NAMED.project).setInputFiles({ name: "project.zip", mimeType: "application/zip", buffer: bytes });
 
   // where nothing is kept, a file is how labels outlive the window
   const elsewhere = await browser.newContext({ viewport: VIEWPORT });
   await elsewhere.addInitScript(() => Object.assign(window, { indexedDB: undefined }));
   const other = await visit(elsewhere);
-  await drop(other, buffer);
+  await drop(other, { "project.zip": buffer });
   await says(other, /^Opened project.zip: 2 pictures.$/);
   await expect.poll(() => names(other)).toEqual(["a.png, 1 object", "a.png, 1 object"]);
   expect(await objects(other)).toBe(1);
   expect(await exportedCoco(other)).toEqual(expected);
-  expect(await other.locator("#class-choice option").allTextContents()).toEqual(["object", "wheel"]);
+  expect(await classNames(other)).toEqual(["object", "wheel"]);
   await elsewhere.close();
 
   await open(page, buffer.subarray(0, buffer.length / 2));
-  await expect.poll(() => page.locator("#error").textContent()).toContain("expected a project file");
+  await expect.poll(() => page.locator(NAMED.error).textContent()).toContain("expected a project file");
   await open(page, buffer);
   await says(page, /^Opened project.zip: 2 pictures.$/);
   expect(await exportedCoco(page)).toEqual(expected);
@@ -297,18 +311,20 @@ test("the quota is reached: labels are kept, the picture is in this window, and 
     };
     navigator.storage.estimate = async () => ({ usage: 95e6, quota: 100e6 });
   });
-  await page.locator("#file").setInputFiles(sample("truck.jpg"));
+  await page.locator(NAMED.pictures).setInputFiles(sample("truck.jpg"));
   await says(page, /ready in/);
-  await expect.poll(() => page.locator("#storage").textContent(), { timeout: 10_000 }).toContain("no more room");
+  await expect.poll(() => storage(page), { timeout: 10_000 }).toContain("no more room");
   await clickCanvas(page, 0.4, 0.5);
-  await page.locator("#keep").click();
+  await keep(page);
   await expect.poll(() => names(page)).toEqual(["a.png, 1 object", "truck.jpg, 1 object"]);
-  await expect.poll(() => page.locator("#kept").textContent()).toContain("95 MB of 100 MB on this device: nearly full");
+  await expect
+    .poll(() => page.locator("p.kept").textContent())
+    .toContain("95 MB of 100 MB on this device: nearly full");
   await page.reload();
   await expect.poll(() => names(page)).toEqual(["a.png, 1 object", "truck.jpg, 1 object"]);
   // with room again, the picture finds its labels
-  await page.locator("#file").setInputFiles(sample("truck.jpg"));
+  await page.locator(NAMED.pictures).setInputFiles(sample("truck.jpg"));
   await says(page, /ready in/);
   expect(await objects(page)).toBe(1);
-  await expect.poll(() => page.locator("#storage").isVisible()).toBe(false);
+  await expect.poll(() => page.locator(NAMED.storage).isVisible()).toBe(false);
 });

@@ -1,13 +1,33 @@
 /** Labeling, as a person does it: a set of pictures, objects, exports, no network, no headers. */
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
-import { canvasBox, clickCanvas, DEMO, type DemoServer, drawn, says, serveDemo, violations } from "./demo-page.ts";
+import {
+  addClass,
+  canvasBox,
+  classNames,
+  clickCanvas,
+  DEMO,
+  type DemoServer,
+  drop,
+  exported as exportedFrom,
+  isReady,
+  keep as keepOn,
+  menu,
+  NAMED,
+  objectCount,
+  pictureCount,
+  pixels,
+  says,
+  serveDemo,
+  violations,
+} from "./demo-page.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 /** A small picture. */
@@ -38,20 +58,35 @@ async function visit(given: BrowserContext): Promise<void> {
     if (!request.url().startsWith(address) && /^https?:/.test(request.url())) outside.push(request.url());
   });
   await page.goto(address);
-  await status(/is ready/);
+  await isReady(page);
 }
 
 const status = (text: RegExp): Promise<void> => says(page, text);
 
 const click = (x: number, y: number): Promise<void> => clickCanvas(page, x, y);
 
-const objects = (): Promise<number> => page.locator("#objects li").count();
+const objects = (): Promise<number> => objectCount(page);
+const pictures = (): Promise<number> => pictureCount(page);
+const keep = (): Promise<void> => keepOn(page);
+const exported = (format?: string): Promise<{ name: string; bytes: Buffer }> => exportedFrom(page, format);
+const undo = (): Promise<void> => page.locator(NAMED.undo).click();
+const redo = (): Promise<void> => page.locator(NAMED.redo).click();
+const openSample = async (index = 0): Promise<void> => {
+  await page.locator(NAMED.samples).nth(index).click();
+  await status(/ready in/);
+};
+/** How much is labeled, as the panel says it. */
+const kept = (): Promise<string | null> => page.locator("p.kept").textContent();
+const error = (): Promise<string | null> => page.locator(NAMED.error).textContent();
+/** The name of the class of the next object. */
+const chosen = (): Promise<string | null> =>
+  page.locator(`${NAMED.classes}[aria-pressed=true] .class-name`).textContent();
 
-/** What the Export button gives. */
-async function exported(format: string): Promise<{ name: string; bytes: Buffer }> {
-  await page.locator("#format").selectOption(format);
-  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
-  return { name: download.suggestedFilename(), bytes: await readFile((await download.path()) as string) };
+/** Answers the question that is shown, which has to be this one. */
+async function answer(text: string, choice: string): Promise<void> {
+  const dialog = page.getByRole("alertdialog");
+  expect(await dialog.textContent()).toContain(text);
+  await dialog.getByRole("button", { name: choice }).click();
 }
 
 /** Five pictures, from the three samples under other names. */
@@ -69,27 +104,26 @@ async function fivePictures(): Promise<{ name: string; mimeType: string; buffer:
 
 test("five pictures labeled, exported, and imported again equal; nothing leaves the origin", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  await page.locator("#file").setInputFiles(await fivePictures());
+  await page.locator(NAMED.pictures).setInputFiles(await fivePictures());
   await status(/ready in/);
-  await expect.poll(() => page.locator("#strip button").count()).toBe(5);
-  await page.locator("#new-class-name").fill("thing");
-  await page.locator("#new-class-name").press("Enter");
+  await expect.poll(pictures).toBe(5);
+  await addClass(page, "thing");
   for (let i = 0; i < 5; i++) {
     await click(0.4 + 0.04 * i, 0.5);
-    await page.locator("#class-choice").selectOption(i % 2 === 0 ? "thing" : "object");
-    await page.locator("#canvas").press("k");
+    await page.locator(NAMED.picture).press(i % 2 === 0 ? "2" : "1");
+    await page.locator(NAMED.picture).press("Enter");
     await expect.poll(objects).toBe(1);
     if (i < 4) {
-      await page.locator("#canvas").press("PageDown");
+      await page.locator(NAMED.picture).press("PageDown");
       await status(/ready in/);
       await expect.poll(objects).toBe(0);
     }
   }
-  await expect.poll(() => page.locator("#kept").textContent()).toMatch(/^5 of 5 pictures labeled/);
-  const first = await exported("coco");
+  await expect.poll(kept).toMatch(/^5 of 5 pictures labeled/);
+  const first = await exported();
   const coco = JSON.parse(first.bytes.toString());
   expect([first.name, coco.images.length, coco.annotations.length]).toEqual(["annotations.json", 5, 5]);
-  const yolo = await exported("yolo");
+  const yolo = await exported("YOLO segmentation");
   const files = unzipSync(new Uint8Array(yolo.bytes));
   expect(Object.keys(files)).toEqual([
     ...[1, 2, 3, 4, 5].map((i) => expect.stringContaining(`labels/${i}-`)),
@@ -97,20 +131,15 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   ]);
 
   // all gone, then back from the file
-  await page.locator("#objects button", { hasText: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete object 1" }).click();
   await expect.poll(objects).toBe(0);
   const annotations = { name: "annotations.json", mimeType: "application/json", buffer: first.bytes };
-  await page.locator("#import").setInputFiles(annotations);
+  await page.locator(NAMED.annotations).setInputFiles(annotations);
   await status(/Imported annotations.json/);
   await expect.poll(objects).toBe(1);
-  const again = JSON.parse((await exported("coco")).bytes.toString());
+  const again = JSON.parse((await exported()).bytes.toString());
   expect(again).toEqual(coco);
 
-  const asked: string[] = [];
-  page.on("dialog", (dialog) => {
-    asked.push(dialog.message());
-    void dialog.accept();
-  });
   // a file that knows the folder, and other classes
   const swapped = {
     images: coco.images.map((image: { file_name: string }) => ({ ...image, file_name: `images/${image.file_name}` })),
@@ -121,45 +150,64 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
     categories: coco.categories,
   };
   const elsewhere = { ...annotations, name: "elsewhere.json", buffer: Buffer.from(JSON.stringify(swapped)) };
-  await page.locator("#import").setInputFiles(elsewhere);
+  await page.locator(NAMED.annotations).setInputFiles(elsewhere);
+  await answer("Replace the labels of 5 pictures by those in elsewhere.json?", "Cancel");
+  expect(JSON.parse((await exported()).bytes.toString())).toEqual(coco);
+  await page.locator(NAMED.annotations).setInputFiles(elsewhere);
+  await answer("Replace the labels of 5 pictures by those in elsewhere.json?", "Replace");
   await status(/^Imported elsewhere.json: 5 objects of 5 pictures.$/);
   const categories = async (): Promise<number[]> =>
-    JSON.parse((await exported("coco")).bytes.toString()).annotations.map(
+    JSON.parse((await exported()).bytes.toString()).annotations.map(
       ({ category_id }: { category_id: number }) => category_id,
     );
   expect(await categories()).toEqual([1, 2, 1, 2, 1]);
 
-  await page.locator("#delete-picture").click();
-  await expect.poll(() => page.locator("#kept").textContent()).toMatch(/^4 of 4 pictures labeled/);
+  // an import is taken back and done again like anything else
+  await undo();
+  expect(await categories()).toEqual([2, 1, 2, 1, 2]);
+  await redo();
+  expect(await categories()).toEqual([1, 2, 1, 2, 1]);
+
+  const label = (frame: Locator): Promise<string | null> => frame.getAttribute("aria-label");
+  await menu(page, "Delete this picture");
+  await expect.poll(kept).toMatch(/^4 of 4 pictures labeled/);
   await status(/ready in/);
-  expect(await page.locator("#strip button").last().getAttribute("aria-label")).toBe("4-truck.jpg, 1 object");
-  expect(await page.locator("#strip [aria-current=true]").getAttribute("aria-label")).toBe("4-truck.jpg, 1 object");
-  await Promise.all([page.waitForEvent("load"), page.locator("#delete-all").click()]);
-  expect(asked).toEqual([
-    "Replace the labels of 5 pictures by those in elsewhere.json?",
-    "Delete 5-cars.jpg with its labels from this browser?",
-    "Delete all 4 pictures with their labels from this browser?",
-  ]);
-  await status(/is ready/);
-  expect(await page.locator("#strip button").count()).toBe(0);
+  expect(await label(page.locator(NAMED.frames).last())).toBe("4-truck.jpg, 1 object");
+  expect(await label(page.locator(`${NAMED.frames}[aria-current=true]`))).toBe("4-truck.jpg, 1 object");
+  await menu(page, "Delete all pictures");
+  await answer("Delete all 4 pictures with their labels from this browser?", "Delete all");
+  await expect.poll(pictures).toBe(0);
+  // deleted pictures come back with their labels
+  await undo();
+  await expect.poll(pictures).toBe(4);
+  await undo();
+  await expect.poll(pictures).toBe(5);
+  await status(/ready in/);
+  expect(await label(page.locator(`${NAMED.frames}[aria-current=true]`))).toBe("5-cars.jpg, 1 object");
+  expect(await categories()).toEqual([1, 2, 1, 2, 1]);
+  await redo();
+  await redo();
+  await expect.poll(pictures).toBe(0);
+  await page.reload();
+  await isReady(page);
+  expect(await pictures()).toBe(0);
 
   // labels that come before their pictures wait for them
-  await page.locator("#import").setInputFiles(elsewhere);
+  await page.locator(NAMED.annotations).setInputFiles(elsewhere);
   await status(/5 of them wait to be opened.$/);
-  await expect.poll(() => page.locator("#strip button").count()).toBe(5);
-  await page.locator("#strip button").first().click();
-  await expect.poll(() => page.locator("#error").textContent()).toContain("images/1-truck.jpg is not here");
-  await page.locator("#file").setInputFiles((await fivePictures()).slice(0, 1));
+  await expect.poll(pictures).toBe(5);
+  await page.locator(NAMED.frames).first().click();
+  await expect.poll(error).toContain("images/1-truck.jpg is not here");
+  await page.locator(NAMED.pictures).setInputFiles((await fivePictures()).slice(0, 1));
   await status(/ready in/);
   expect(await objects()).toBe(1);
-  await expect.poll(() => page.locator("#strip img").first().getAttribute("src")).toMatch(/^blob:/);
+  await expect.poll(() => page.locator(`${NAMED.frames} img`).first().getAttribute("src")).toMatch(/^blob:/);
   expect(outside).toEqual([]);
 });
 
 test("a file whose polygons take long is read beside the page, which says how far it is; Cancel ends that", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  await page.locator("#samples button").first().click();
-  await status(/ready in/);
+  await openSample();
   const corners = (count: number, width: number): number[] =>
     Array.from({ length: count }, (_, i) => [i % 2 === 0 ? 0 : width, (i * 0.37) % 3000]).flat();
   const folder = await mkdtemp(join(tmpdir(), "labels-"));
@@ -170,7 +218,7 @@ test("a file whose polygons take long is read beside the page, which says how fa
       annotations: segmentations.map((segmentation, id) => ({ id, image_id: 1, category_id: 1, segmentation })),
     };
     await writeFile(join(folder, "long.json"), JSON.stringify(file));
-    await page.locator("#import").setInputFiles(join(folder, "long.json"));
+    await page.locator(NAMED.annotations).setInputFiles(join(folder, "long.json"));
   };
   await page.evaluate(() => {
     let [before, longest] = [performance.now(), 0];
@@ -185,13 +233,13 @@ test("a file whose polygons take long is read beside the page, which says how fa
   });
   await read(Array.from({ length: 200 }, () => [corners(10_000, 4000)]));
   await expect
-    .poll(() => page.locator("#busy-progress").getAttribute("value"), { timeout: 60_000 })
+    .poll(() => page.locator(`${NAMED.busy} progress`).getAttribute("value"), { timeout: 60_000 })
     .toMatch(/^0\.0[1-9]/);
-  expect(await page.locator("#busy-text").textContent()).toBe("Reading long.json");
-  await page.locator("#cancel").click();
+  expect(await page.locator(`${NAMED.busy} span`).textContent()).toBe("Reading long.json");
+  await page.getByRole("button", { name: "Cancel" }).click();
   await status(/Stopped/);
-  expect(await page.locator("#busy").isVisible()).toBe(false);
-  expect(await page.locator("#strip button").count()).toBe(1);
+  expect(await page.locator(NAMED.busy).isVisible()).toBe(false);
+  expect(await pictures()).toBe(1);
   const far = [-1e12, -1e12, 1e12, -1e12, 1e12, 1e12, -1e12, 1e12];
   await read([[far], [corners(100_000, 40)]]);
   await status(/^Imported long.json: 2 objects of 1 pictures. 1 of them wait to be opened.$/);
@@ -199,81 +247,76 @@ test("a file whose polygons take long is read beside the page, which says how fa
   await rm(folder, { recursive: true });
 }, 120_000);
 
-test("a class is renamed, becomes another, and is deleted; undone steps go along", async () => {
+test("a class is renamed, becomes another, and is deleted; each is a step that can be taken back", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  const classes = (): Promise<string[]> => page.locator("#class-choice option").allTextContents();
-  const classOf = (place: number): Promise<string> => page.getByLabel(`Class of object ${place}`).inputValue();
-  const named = async (name: string, id: string): Promise<void> => {
-    await page.locator("#new-class-name").fill(name);
-    await page.locator(id).click();
+  const classes = (): Promise<string[]> => classNames(page);
+  const rename = async (from: string, to: string): Promise<void> => {
+    await page.getByRole("button", { name: `Edit the class ${from}` }).click();
+    await page.getByLabel("Name of the class").fill(to);
+    await page.getByLabel("Name of the class").press("Enter");
   };
-  const asked: string[] = [];
-  page.on("dialog", (dialog) => {
-    asked.push(dialog.message());
-    void dialog.accept();
-  });
-  await page.locator("#samples button").first().click();
-  await status(/ready in/);
-  expect(await page.locator("#delete-class").isDisabled()).toBe(true);
-  await named("weel", "#new-class button[type=submit]");
-  const chosen = async (): Promise<string[]> => [
-    await page.locator("#class-choice").inputValue(),
-    await page.locator("#class-color").inputValue(),
-  ];
-  expect(await chosen()).toEqual(["weel", "#c2410c"]);
+  const edit = async (name: string): Promise<void> =>
+    page.getByRole("button", { name: `Edit the class ${name}` }).click();
+  const classOf = async (place: number): Promise<string> => {
+    const row = page.getByRole("button", { name: `Edit object ${place} by hand` });
+    if ((await row.getAttribute("aria-pressed")) !== "true") await row.click();
+    return page.getByLabel(`Class of object ${place}`).inputValue();
+  };
+  await openSample();
+  await edit("object");
+  expect(await page.getByRole("button", { name: "Delete the class" }).isDisabled()).toBe(true);
+  await page.keyboard.press("Escape");
+  await addClass(page, "weel");
   for (const [key, expected] of [
-    ["Shift+Digit1", ["object", "#1d6ed8"]],
-    ["Shift+Digit9", ["object", "#1d6ed8"]],
-    ["Shift+Digit2", ["weel", "#c2410c"]],
+    ["1", "object"],
+    ["9", "object"],
+    ["2", "weel"],
   ] as const) {
-    await page.locator("#canvas").press(key);
-    expect(await chosen()).toEqual(expected);
+    await page.locator(NAMED.picture).press(key);
+    expect(await chosen()).toBe(expected);
   }
   await click(0.4, 0.5);
-  await page.locator("#keep").click();
+  await keep();
   await expect.poll(objects).toBe(1);
-  await page.locator("#undo").click();
-  await page.locator("#undo").click();
-  await expect.poll(objects).toBe(0);
 
-  await named("wheel", "#rename-class");
+  await rename("weel", "wheel");
   await status(/^weel is now wheel.$/);
   expect(await classes()).toEqual(["object", "wheel"]);
-  expect(await page.locator("#class-choice").inputValue()).toBe("wheel");
-  await page.locator("#redo").click();
-  await page.locator("#redo").click();
-  await expect.poll(objects).toBe(1);
-  expect(await classOf(1)).toBe("wheel");
+  expect([await chosen(), await classOf(1)]).toEqual(["wheel", "wheel"]);
+  await undo();
+  expect([await classes(), await classOf(1)]).toEqual([["object", "weel"], "weel"]);
+  await redo();
+  expect([await classes(), await classOf(1)]).toEqual([["object", "wheel"], "wheel"]);
 
-  await page.locator("#delete-class").click();
-  await expect
-    .poll(() => page.locator("#error").textContent())
-    .toContain("1 object is of the class wheel — rename it to the class");
+  await edit("wheel");
+  await page.getByRole("button", { name: "Delete the class" }).click();
+  await expect.poll(error).toContain("1 object is of the class wheel — rename it to the class");
   expect(await classes()).toEqual(["object", "wheel"]);
-  await named("object", "#rename-class");
+  await rename("wheel", "object");
+  await answer("Make every object of wheel one of object?", "Join");
   await status(/^wheel is now object.$/);
-  expect([await classes(), await classOf(1), asked]).toEqual([
-    ["object"],
-    "object",
-    ["Make every object of wheel one of object?"],
-  ]);
+  expect([await classes(), await classOf(1)]).toEqual([["object"], "object"]);
 
-  // a step that is undone brings back the class that it needs
-  await named("spare", "#new-class button[type=submit]");
+  // a deleted class comes back with the step that needs it
+  await addClass(page, "spare");
+  await classOf(1);
   await page.getByLabel("Class of object 1").selectOption("spare");
   await status(/^Object 1 is spare.$/);
-  await page.locator("#undo").click();
+  await undo();
   await expect.poll(() => classOf(1)).toBe("object");
-  await page.locator("#delete-class").click();
+  await edit("spare");
+  await page.getByRole("button", { name: "Delete the class" }).click();
   await expect.poll(classes).toEqual(["object"]);
-  await page.locator("#redo").click();
+  await undo();
+  await expect.poll(classes).toEqual(["object", "spare"]);
+  await page.getByLabel("Class of object 1").selectOption("spare");
   await expect.poll(() => classOf(1)).toBe("spare");
   // what is being kept is kept once another tab finds it
   const other = await (context as BrowserContext).newPage();
   const found = async (): Promise<string[]> => {
     await other.goto(server.url);
-    await says(other, /is ready/);
-    return other.locator("#class-choice option").allTextContents();
+    await isReady(other);
+    return classNames(other);
   };
   await expect.poll(found, { timeout: 20_000 }).toEqual(["object", "spare"]);
   await page.reload();
@@ -282,41 +325,48 @@ test("a class is renamed, becomes another, and is deleted; undone steps go along
 
 test("everything: many objects at once, one undo takes them back", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  await page.locator("#samples button").first().click();
-  await status(/ready in/);
-  await page.locator("summary", { hasText: "Everything" }).click();
-  await page.locator("#points-per-side").fill("6");
-  await page.locator("#iou-threshold").fill("0.3");
-  await page.locator("#stability-threshold").fill("0.5");
-  await page.locator("#everything").click();
+  await openSample();
+  const set = async (options: Readonly<Record<string, string>>): Promise<void> => {
+    await page.locator(NAMED.picture).press("o");
+    for (const [name, value] of Object.entries(options)) await page.getByLabel(name).fill(value);
+    await page.keyboard.press("Escape");
+  };
+  const everything = (): Promise<void> => page.getByRole("button", { name: "Find everything" }).click();
+  await set({ "Points along a side": "6", "Least score": "0.3", "Least stability": "0.5" });
+  await everything();
   await status(/objects found/);
   expect(await objects()).toBeGreaterThan(3);
-  await page.locator("#undo").click();
+  await undo();
   await expect.poll(objects).toBe(0);
   // and it can be stopped
-  await page.locator("#points-per-side").fill("40");
-  await page.locator("#everything").click();
-  await page.locator("#cancel").click();
+  await set({ "Points along a side": "40" });
+  await everything();
+  await page.getByRole("button", { name: "Cancel" }).click();
   await status(/Stopped/);
   expect(await objects()).toBe(0);
 });
 
 test("touching up: what is kept is protected, a brush paints and erases, a mask is added and taken; each is one step of undo", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  await page.locator("#samples button").first().click();
-  await status(/ready in/);
+  await openSample();
   await click(0.4, 0.5);
   await page.evaluate(() => {
     navigator.storage.persist = async () => Object.assign(window, { protects: true }) !== null;
   });
-  await page.locator("#keep").click();
+  await keep();
   await expect.poll(objects).toBe(1);
   await page.waitForFunction(() => "protects" in window);
-  const area = async (): Promise<number> => JSON.parse((await exported("coco")).bytes.toString()).annotations[0].area;
+  const area = async (): Promise<number> => JSON.parse((await exported()).bytes.toString()).annotations[0].area;
   const kept = await area();
-  await page.locator("#objects button", { hasText: "Edit" }).click();
-  const drag = async (mode: string): Promise<void> => {
-    await page.locator(`input[value=${mode}]`).check();
+  await page.getByRole("button", { name: "Edit object 1 by hand" }).click();
+  const brush = async (pixels: string): Promise<void> => {
+    await page.locator(NAMED.picture).press("o");
+    await page.getByLabel("Brush, pixels").fill(pixels);
+    await page.keyboard.press("Escape");
+  };
+  const tool = (name: string): Promise<void> => page.getByRole("radio", { name, exact: true }).click();
+  const drag = async (name: string): Promise<void> => {
+    await tool(name);
     const box = await canvasBox(page);
     await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.2 * box.height);
     await page.mouse.down();
@@ -324,22 +374,22 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
     await page.mouse.up();
     await status(/Touched up/);
   };
-  await page.locator("#brush").fill("40");
-  await drag("paint");
+  await brush("40");
+  await drag("Paint");
   const painted = await area();
   expect(painted).toBeGreaterThan(kept + 40 * 200);
-  await drag("erase");
+  await drag("Erase");
   expect(await area()).toBeLessThan(painted - 40 * 200);
-  await page.locator("#undo").click();
+  await undo();
   await expect.poll(area).toBe(painted);
-  await page.locator("#mode-add").check();
+  await tool("Add");
   await click(0.8, 0.9);
-  await page.locator("#add-to").click();
+  await page.getByRole("button", { name: "Add to the edited object" }).click();
   await status(/Added to the object/);
   const added = await area();
   expect(added).toBeGreaterThan(painted);
   await click(0.8, 0.9);
-  await page.locator("#take-from").click();
+  await page.getByRole("button", { name: "Take from the edited object" }).click();
   await status(/Taken from the object/);
   expect(await area()).toBeLessThan(added);
   // a locked object is safe; names and order are the person's
@@ -347,7 +397,7 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
   await page.getByLabel("Name of object 1").press("Enter");
   await page.getByRole("button", { name: "Lock object 1" }).click();
   expect(await page.getByRole("button", { name: "Delete object 1" }).isDisabled()).toBe(true);
-  expect(await page.locator("#add-to").isVisible()).toBe(false);
+  expect(await page.getByRole("radio", { name: "Paint" }).isDisabled()).toBe(true);
   expect(await page.getByLabel("Name of object 1").inputValue()).toBe("the roof");
 });
 
@@ -361,21 +411,19 @@ test("of two pictures, one that claims to have too many pixels is refused before
     { name: "large.png", mimeType: "image/png", buffer: large },
     { name: "small.png", mimeType: "image/png", buffer: photo },
   ];
-  await page.locator("#file").setInputFiles(files);
+  await page.locator(NAMED.pictures).setInputFiles(files);
   await status(/ready in/);
-  expect(await page.locator("#strip button").getAttribute("aria-label")).toBe("small.png, 0 objects");
-  await page.locator("#file").setInputFiles(files.slice(0, 1));
-  await expect
-    .poll(() => page.locator("#error").textContent())
-    .toContain("expected at most 100000000 pixels, got a picture of 30000×20000");
+  expect(await page.locator(NAMED.frames).getAttribute("aria-label")).toBe("small.png, 0 objects");
+  await page.locator(NAMED.pictures).setInputFiles(files.slice(0, 1));
+  await expect.poll(error).toContain("expected at most 100000000 pixels, got a picture of 30000×20000");
 });
 
 test("a picture from the camera", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["camera"] }));
-  await page.locator("#camera").click();
+  await menu(page, "Take a picture");
   await page.getByRole("button", { name: "Take the picture" }).click();
   await status(/ready in/);
-  expect(await page.locator("#strip button").count()).toBe(1);
+  expect(await pictures()).toBe(1);
 });
 
 /** A folder as people have them: folders in it, companions that a system wrote, and a file that is no picture. */
@@ -404,10 +452,10 @@ test.each<[string, (folder: string) => Promise<void>]>([
         },
         [FOLDER, png] as const,
       );
-      await page.locator("#folder-label").click();
+      await page.getByRole("button", { name: "Choose a folder" }).click();
     },
   ],
-  ["chosen, where there is no picker", (folder) => page.locator("#folder").setInputFiles(folder)],
+  ["chosen, where there is no picker", (folder) => page.locator(NAMED.folder).setInputFiles(folder)],
   [
     "dropped",
     async (folder) => {
@@ -429,9 +477,7 @@ test.each<[string, (folder: string) => Promise<void>]>([
     await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
     await give(folder);
     const names = (): Promise<string[]> =>
-      page
-        .locator("#strip button")
-        .evaluateAll((buttons) => buttons.map((button) => button.getAttribute("title") ?? ""));
+      page.locator(NAMED.frames).evaluateAll((buttons) => buttons.map((button) => button.getAttribute("title") ?? ""));
     await expect.poll(names, { timeout: 20_000 }).toEqual(["2.png", "10.png", "seaside/1.png"]);
     await status(/ready in/);
   } finally {
@@ -441,70 +487,57 @@ test.each<[string, (folder: string) => Promise<void>]>([
 
 test("a checkpoint that is dropped becomes the model; one that cannot leaves the model before at work", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  await page.locator("#samples button").first().click();
-  await status(/ready in/);
+  await openSample();
   const toy = fileURLToPath(new URL("../models/reference/fixtures/toy/", import.meta.url));
-  const [config, weights] = await Promise.all(
-    ["config.json", "model.safetensors"].map((name) => readFile(join(toy, name))),
-  );
-  const drop = async (files: Record<string, Buffer | undefined>): Promise<void> => {
-    const given = Object.entries(files).map(([name, bytes]) => ({ name, content: bytes?.toString("base64") ?? "" }));
-    await page.evaluate((contents) => {
-      const dataTransfer = new DataTransfer();
-      for (const { name, content } of contents) {
-        dataTransfer.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
-      }
-      const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
-      document.getElementById("stage")?.dispatchEvent(event);
-    }, given);
-  };
-  const chosen = (): Promise<string> => page.locator("#model-choice").inputValue();
-  const error = (): Promise<string | null> => page.locator("#error").textContent();
-  await drop({ "model.safetensors": weights });
+  const [config, weights] = await Promise.all([
+    readFile(join(toy, "config.json")),
+    readFile(join(toy, "model.safetensors")),
+  ]);
+  const model = async (): Promise<string> => (await page.locator(NAMED.model).getAttribute("aria-label")) ?? "";
+  await drop(page, { "model.safetensors": weights });
   await expect.poll(error).toContain("needs its config.json");
-  await drop({ "config.json": config, "model.safetensors": weights?.subarray(0, 1000) });
+  await drop(page, { "config.json": config, "model.safetensors": weights.subarray(0, 1000) });
   await expect.poll(error).toContain("choose another model");
-  expect(await chosen()).toBe("sam2-mini");
+  expect(await model()).toContain("SAM2 mini");
   await click(0.4, 0.5);
-  await drop({ "config.json": config, "model.safetensors": weights });
-  await status(/dropped is ready/);
-  expect(await chosen()).toBe("Dropped checkpoint");
+  await drop(page, { "config.json": config, "model.safetensors": weights });
+  await expect.poll(model, { timeout: 30_000 }).toContain("Dropped checkpoint");
   // the click is asked again of the new model
   await status(/Mask with score/);
-  expect(await page.locator("#candidates button").count()).toBe(3);
+  expect(await page.locator(NAMED.candidates).count()).toBe(3);
 });
 
 test("while a model is fetched the one before answers; choosing that again ends the wait", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  await page.locator("#samples button").first().click();
-  await status(/ready in/);
+  await openSample();
   await context?.route("https://huggingface.co/**", () => undefined); // never answered
   const request = page.waitForRequest("https://huggingface.co/**");
-  await page.locator("#model-choice").selectOption("sam2.1-tiny");
+  const choose = async (name: RegExp): Promise<void> => {
+    await page.locator(NAMED.model).click();
+    await page.getByRole("menuitemradio", { name }).click();
+  };
+  await choose(/tiny/);
   await request;
   await click(0.4, 0.5);
-  expect(await page.locator("#busy").isVisible()).toBe(true);
-  await page.locator("#model-choice").selectOption("sam2-mini");
-  expect(await page.locator("#busy").isVisible()).toBe(false);
-  await page.locator("#clear").click();
+  expect(await page.locator(NAMED.busy).isVisible()).toBe(true);
+  await choose(/mini/);
+  await expect.poll(() => page.locator(NAMED.busy).isVisible()).toBe(false);
+  await page.locator(NAMED.picture).press("Escape");
   await click(0.6, 0.5);
 });
 
 test("of two pictures opened at once the later is shown, even when the earlier takes longer to decode", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
-  await page.locator("#file").setInputFiles(["truck.jpg", "cars.jpg", "groceries.jpg"].map(sample));
+  await page.locator(NAMED.pictures).setInputFiles(["truck.jpg", "cars.jpg", "groceries.jpg"].map(sample));
   await status(/ready in/);
-  await expect.poll(() => page.locator("#strip button").count()).toBe(3);
-  const shown = async (): Promise<string> => {
-    await drawn(page);
-    return page.evaluate(async () => {
-      const pixels = new TextEncoder().encode((document.getElementById("canvas") as HTMLCanvasElement).toDataURL());
-      return String(new Uint8Array(await crypto.subtle.digest("SHA-256", pixels)));
-    });
-  };
+  await expect.poll(pictures).toBe(3);
+  const shown = async (): Promise<string> =>
+    createHash("sha256")
+      .update((await pixels(page)).data)
+      .digest("hex");
   const open = async (index: number): Promise<void> => {
-    await page.locator("#strip button").nth(index).click();
-    await expect.poll(() => page.locator("#strip button").nth(index).getAttribute("aria-current")).toBe("true");
+    await page.locator(NAMED.frames).nth(index).click();
+    await expect.poll(() => page.locator(NAMED.frames).nth(index).getAttribute("aria-current")).toBe("true");
   };
   const truck = await shown();
   await open(2);
@@ -535,13 +568,12 @@ describe("without", () => {
     await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await context?.setOffline(true);
     await page.reload();
-    await status(/is ready/);
-    await page.locator("#samples button").nth(1).click();
-    await status(/ready in/);
+    await isReady(page);
+    await openSample(1);
     await click(0.5, 0.6);
-    await page.locator("#keep").click();
+    await keep();
     await expect.poll(objects).toBe(1);
-    expect((await exported("svg")).bytes.toString()).toContain("<path");
+    expect((await exported("SVG")).bytes.toString()).toContain("<path");
   });
 
   test("https: a click, a label", async () => {
@@ -549,12 +581,11 @@ describe("without", () => {
     page = await context.newPage();
     await page.goto(server.url.replace("127.0.0.1", "0.0.0.0"));
     expect(await page.evaluate(() => isSecureContext)).toBe(false);
-    await page.locator("#samples button").nth(1).click();
-    await status(/ready in/);
+    await openSample(1);
     await click(0.5, 0.6);
-    await page.locator("#keep").click();
+    await keep();
     await expect.poll(objects).toBe(1);
-    expect(await page.locator("#error").isVisible()).toBe(false);
+    expect(await page.locator(NAMED.error).isVisible()).toBe(false);
   });
 
   test("headers of the host: the page isolates itself, and uses threads", async () => {
@@ -563,7 +594,9 @@ describe("without", () => {
     page = await context.newPage();
     await page.goto(bare.url);
     await page.waitForFunction(() => crossOriginIsolated, undefined, { timeout: 30_000 });
-    await expect.poll(() => page.locator("#model").textContent(), { timeout: 30_000 }).toMatch(/WASM, [2-9] threads/);
+    await expect
+      .poll(() => page.locator(NAMED.model).getAttribute("aria-label"), { timeout: 30_000 })
+      .toMatch(/WASM, [2-9] threads/);
     await bare.close();
   });
 });
@@ -573,15 +606,48 @@ test.each([
   ["dark", { width: 360, height: 740 }],
 ] as const)("no accessibility violations in any view: %s, %o", async (colorScheme, viewport) => {
   await visit(await browser.newContext({ viewport, colorScheme }));
-  expect(await violations(page)).toEqual([]);
-  await page.locator("#samples button").first().click();
-  await status(/ready in/);
+  /** What axe finds in a view, named after the view. */
+  const found: string[] = [];
+  const look = async (view: string): Promise<void> => {
+    // what slides in is looked at once it is there
+    await page.waitForTimeout(250);
+    found.push(...(await violations(page)).map((each) => `${view}: ${each}`));
+  };
+  const isNarrow = viewport.width < 1000;
+  const togglePanel = async (): Promise<void> => {
+    if (isNarrow) await page.getByRole("button", { name: /^Objects and pictures/ }).click();
+  };
+  await look("welcome");
+  await openSample();
   await click(0.4, 0.5);
-  expect(await violations(page)).toEqual([]);
-  await page.locator("#keep").click();
-  await page.locator("#objects button", { hasText: "Edit" }).click();
-  for (const details of await page.locator("details").all()) await details.locator("summary").click();
-  expect(await violations(page)).toEqual([]);
+  await look("mask");
+  await keep();
+  await togglePanel();
+  await page.getByRole("button", { name: "Edit object 1 by hand" }).click();
+  await look("edited object");
+  await page.getByRole("button", { name: "Edit the class object" }).click();
+  await look("class");
+  await page.keyboard.press("Escape");
+  await togglePanel();
+  await page.getByRole("button", { name: "Menu", exact: true }).click();
+  await look("menu");
+  await page.keyboard.press("Escape");
+  await page.locator(NAMED.model).click();
+  await look("models");
+  await page.keyboard.press("Escape");
+  for (const [key, view] of [
+    ["Control+k", "palette"],
+    ["?", "keys"],
+    ["o", "options"],
+    ["Control+e", "export"],
+  ] as const) {
+    await page.locator(NAMED.picture).press(key);
+    await look(view);
+    await page.keyboard.press("Escape");
+  }
+  await menu(page, "Delete all pictures");
+  await look("question");
+  expect(found).toEqual([]);
 });
 
 test("with the keyboard alone, from picture to export", async () => {
@@ -589,27 +655,32 @@ test("with the keyboard alone, from picture to export", async () => {
   const press = (...keys: string[]): Promise<void> =>
     keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
   /** Tabs until the element has the focus. */
-  const reach = async (id: string): Promise<void> => {
+  const reach = async (selector: string): Promise<void> => {
     for (let i = 0; i < 60; i++) {
-      if (await page.evaluate((wanted) => document.activeElement?.closest(`#${wanted}`) !== null, id)) return;
+      if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
       await press("Tab");
     }
-    throw new Error(`#${id} cannot be reached with Tab`);
+    throw new Error(`${selector} cannot be reached with Tab`);
   };
-  await reach("samples");
+  await reach(NAMED.samples);
   await press("Enter");
   await status(/ready in/);
+  // the picture has the focus now
   await press("ArrowUp", "ArrowUp", "Enter");
   await status(/Mask with score/);
-  await press("2");
+  await press("c");
   await status(/Candidate 2/);
   await press("Escape");
-  await expect.poll(() => page.locator("#candidates button").count()).toBe(0);
-  await press("Enter");
+  await expect.poll(() => page.locator(NAMED.candidates).count()).toBe(0);
+  await press(".");
   await status(/Mask with score/);
-  await press("k");
+  await press("ArrowLeft", ",");
+  await status(/Mask with score/);
+  await press("Enter");
   await expect.poll(objects).toBe(1);
-  await reach("export");
+  await press("Control+e");
+  await reach("input[type=radio]");
+  await press("ArrowDown", "Tab", "Tab");
   const [download] = await Promise.all([page.waitForEvent("download"), press("Enter")]);
   expect(download.suggestedFilename()).toBe("annotations.json");
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page, Worker } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { sharedBrowser } from "./browser.ts";
-import { canvasBox, DEMO, says, serveDemo } from "./demo-page.ts";
+import { canvasBox, DEMO, exported, isReady, keep, NAMED, says, serveDemo } from "./demo-page.ts";
 import { serveStatically } from "./static-server.ts";
 
 let browser: Browser;
@@ -49,15 +49,22 @@ describe.each([
     });
     await page.goto(server.url);
     await page.waitForFunction(() => crossOriginIsolated && navigator.serviceWorker.controller !== null);
-    await says(page, /is ready/);
-    await page.locator("#samples button").first().click();
+    await isReady(page);
+    await page.locator(NAMED.samples).first().click();
     await says(page, /ready in/);
     const { x, y, width, height } = await canvasBox(page);
     await page.mouse.click(x + width * 0.3, y + height * 0.33);
     await says(page, /Mask with score/);
-    await Promise.all([page.waitForEvent("download"), page.locator("#save-cutout").click()]);
-    await page.locator("#keep").click();
-    await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
+    await Promise.all([page.waitForEvent("download"), page.keyboard.press("x")]);
+    await keep(page);
+    // dialogs, menus and tooltips bring no styles of their own
+    await exported(page);
+    await page.locator(NAMED.model).click();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+k");
+    await page.keyboard.press("Escape");
+    await page.getByRole("radio", { name: "Box" }).hover();
+    await page.getByRole("tooltip").waitFor();
     expect(await refused()).toEqual([]);
 
     const injected = await page.evaluate(async () => {

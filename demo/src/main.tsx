@@ -1,6 +1,7 @@
 /** Starts the page: the workspace, what it needs of the browser, and what is shown of it. */
-import type { PictureView } from "sam2-canvas";
+
 import { createRoot } from "react-dom/client";
+import type { PictureView } from "sam2-canvas";
 import { sam2Mini } from "sam2-mini";
 import { CATALOG, createSegmenter } from "sam2-web";
 import { readCoco, readPictures, readProjectFile, writeProject, writeProjectFile } from "./formats/off-thread.ts";

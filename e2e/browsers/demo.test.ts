@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { decodeRle, maskArea } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type DemoServer, serveDemo } from "../demo-page.ts";
+import { type DemoServer, NAMED, serveDemo } from "../demo-page.ts";
 import type { Browser, Engine, Point, Tab } from "./driver.ts";
 import { CHROMIUM, FIREFOX } from "./puppeteer.ts";
 import { WEBKIT } from "./webkit.ts";
@@ -23,17 +23,27 @@ afterAll(() => server.close());
 let tab: Tab;
 
 /** The text of an element, empty where it is not shown. */
-const text = (id: string): Promise<string> =>
+const text = (selector: string): Promise<string> =>
   tab.evaluate((wanted) => {
-    const found = document.getElementById(wanted);
+    const found = document.querySelector(wanted);
     return found?.checkVisibility() ? (found.textContent ?? "").trim() : "";
-  }, id);
+  }, selector);
 
 /** Waits until the page's status line says something, or an error is shown. */
 async function says(expected: RegExp): Promise<void> {
   const seen = async (): Promise<string | undefined> =>
-    (await text("error")) || expected.exec(await text("status"))?.input;
+    (await text(NAMED.error)) || expected.exec(await text(NAMED.status))?.input;
   expect(await vi.waitUntil(seen, { timeout: 60_000, interval: 100 })).toMatch(expected);
+}
+
+/** Waits until a model answers. */
+async function isReady(): Promise<void> {
+  const model = (): Promise<boolean> =>
+    tab.evaluate(
+      (wanted) => /WASM|WebGPU/.test(document.querySelector(wanted)?.getAttribute("aria-label") ?? ""),
+      NAMED.model,
+    );
+  await vi.waitUntil(model, { timeout: 60_000, interval: 100 });
 }
 
 const count = (selector: string): Promise<number> =>
@@ -43,27 +53,42 @@ const count = (selector: string): Promise<number> =>
 const counts = (selector: string, expected: number): Promise<void> =>
   expect.poll(() => count(selector), { timeout: 10_000 }).toBe(expected);
 
-/** Clicks in the middle of an element, scrolled into view. */
+/** Clicks in the middle of an element, scrolled into view, once it is there. */
 async function press(selector: string): Promise<void> {
+  await vi.waitUntil(() => count(selector), { timeout: 10_000, interval: 50 });
   await tab.click(
     await tab.evaluate((wanted) => {
-      const found = document.querySelector(wanted);
-      if (!found) throw new Error(`the page has no ${wanted}`);
-      found.scrollIntoView({ block: "center", behavior: "instant" });
+      const found = document.querySelector(wanted) as Element;
+      found.scrollIntoView({ block: "nearest", behavior: "instant" });
       const { x, y, width, height } = found.getBoundingClientRect();
       return { x: x + width / 2, y: y + height / 2 };
     }, selector),
   );
 }
 
-/** Chooses in a list, or fills in a field. */
+/** Clicks what shows this text, or is called so. */
+async function choose(name: string): Promise<void> {
+  const mark = (): Promise<boolean> =>
+    tab.evaluate((wanted) => {
+      const all = [...document.querySelectorAll("button, label, [role=menuitem]")];
+      const called = (each: Element): string => each.getAttribute("aria-label") ?? each.textContent?.trim() ?? "";
+      const found = all.find((each) => called(each) === wanted && each.checkVisibility());
+      for (const each of all) each.toggleAttribute("data-chosen", each === found);
+      return found !== undefined;
+    }, name);
+  await vi.waitUntil(mark, { timeout: 10_000, interval: 50 });
+  await press("[data-chosen]");
+}
+
+/** Fills in a field, as typing would. */
 const fill = (selector: string, value: string): Promise<void> =>
   tab.evaluate(
     (wanted, given) => {
-      const field = document.querySelector<HTMLInputElement | HTMLSelectElement>(wanted);
+      const field = document.querySelector<HTMLInputElement>(wanted);
       if (!field) throw new Error(`the page has no ${wanted}`);
-      field.value = given;
-      for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
+      // React listens to the property of the element itself
+      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(field, given);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
     },
     selector,
     value,
@@ -72,19 +97,20 @@ const fill = (selector: string, value: string): Promise<void> =>
 /** A place on the canvas, in shares of it. */
 const place = (x: number, y: number): Promise<Point> =>
   tab.evaluate(
-    (across, down) => {
-      const box = (document.getElementById("canvas") as HTMLElement).getBoundingClientRect();
+    (across, down, picture) => {
+      const box = (document.querySelector(picture) as HTMLElement).getBoundingClientRect();
       return { x: box.x + across * box.width, y: box.y + down * box.height };
     },
     x,
     y,
+    NAMED.picture,
   );
 
 /** Opens the page and a picture in it. */
 async function open(picture: string, address = server.url): Promise<void> {
   await tab.goto(address);
-  await says(/is ready/);
-  await tab.setFiles("#file", [picture]);
+  await isReady();
+  await tab.setFiles(NAMED.pictures, [picture]);
   await says(/ready in/);
 }
 
@@ -95,20 +121,19 @@ async function click(x: number, y: number): Promise<void> {
 
 /** Makes a class, and keeps the mask that is shown as an object of it. */
 async function keepAs(name: string): Promise<void> {
-  await press("#new-class-name");
+  await press(NAMED.newClass);
   await tab.type(name);
-  await press("#new-class button[type=submit]");
-  await expect
-    .poll(() => tab.evaluate(() => document.querySelector<HTMLSelectElement>("#class-choice")?.value))
-    .toBe(name);
-  await press("#keep");
-  await counts("#objects li", 1);
+  await choose("Add class");
+  await expect.poll(() => text(`${NAMED.classes}[aria-pressed=true] .class-name`)).toBe(name);
+  await press(NAMED.keep);
+  await counts(NAMED.objects, 1);
 }
 
-/** What the Export button gives. */
+/** What an export gives. */
 async function exported(format: string, name: string): Promise<string> {
-  await fill("#format", format);
-  return (await tab.saved(name, () => press("#export"))).toString();
+  await choose("Export");
+  await choose(format);
+  return (await tab.saved(name, () => choose("Save the file"))).toString();
 }
 
 /** What a person does, in any engine. */
@@ -122,13 +147,13 @@ const CASES: readonly Case[] = [
     name: "a picture is opened, and a click gives three masks",
     async run() {
       await open(PHOTO);
-      expect(await text("status")).toMatch(/^480×320/);
+      expect(await text(NAMED.status)).toMatch(/^480×320/);
       await click(0.4, 0.5);
-      await counts("#candidates button", 3);
-      await press("#candidates button:nth-child(2)");
+      await counts(NAMED.candidates, 3);
+      await press(`${NAMED.candidates}:nth-child(2)`);
       await says(/Candidate 2/);
-      await press("#undo");
-      await counts("#candidates button", 0);
+      await press(NAMED.undo);
+      await counts(NAMED.candidates, 0);
     },
   },
   {
@@ -137,7 +162,8 @@ const CASES: readonly Case[] = [
       await open(PHOTO);
       await tab.drag(await place(0.1, 0.25), await place(0.9, 0.75));
       await says(/Mask with score/);
-      const saved = await tab.saved("mask.json", () => press("#save-json"));
+      await choose("More for this mask");
+      const saved = await tab.saved("mask.json", () => choose("Save the mask as COCO RLE"));
       const { segmentation, bbox } = JSON.parse(saved.toString());
       expect(segmentation.size).toEqual([320, 480]);
       const [x, y, width, height] = bbox as [number, number, number, number];
@@ -149,15 +175,19 @@ const CASES: readonly Case[] = [
     name: "everything, taken back with one undo",
     async run() {
       await open(PHOTO);
-      await press("details:has(#points-per-side) summary");
-      await fill("#points-per-side", "6");
-      await fill("#iou-threshold", "0.3");
-      await fill("#stability-threshold", "0.5");
-      await press("#everything");
+      await choose("Options");
+      await vi.waitUntil(() => count("[role=dialog] input[type=number]"), { timeout: 10_000 });
+      // points along a side, least score, least stability
+      for (const [index, value] of ["6", "0.3", "0.5"].entries()) {
+        await fill(`.options h3:nth-of-type(2) ~ label:nth-of-type(${5 + index}) input`, value);
+      }
+      await choose("Close");
+      await counts("[role=dialog]", 0);
+      await choose("Find everything");
       await says(/objects found/);
-      expect(await count("#objects li")).toBeGreaterThan(3);
-      await press("#undo");
-      await counts("#objects li", 0);
+      expect(await count(NAMED.objects)).toBeGreaterThan(3);
+      await press(NAMED.undo);
+      await counts(NAMED.objects, 0);
     },
   },
   {
@@ -166,7 +196,7 @@ const CASES: readonly Case[] = [
       await open(PHOTO);
       await click(0.4, 0.5);
       await keepAs("wheel");
-      const { images, categories, annotations } = JSON.parse(await exported("coco", "annotations.json"));
+      const { images, categories, annotations } = JSON.parse(await exported("COCO JSON, RLE", "annotations.json"));
       expect(images).toMatchObject([{ file_name: "truck.png", width: 480, height: 320 }]);
       expect(annotations).toHaveLength(1);
       const [{ category_id, segmentation, area }] = annotations;
@@ -180,18 +210,17 @@ const CASES: readonly Case[] = [
       await open(PHOTO);
       await click(0.4, 0.5);
       await keepAs("wheel");
-      const before = await exported("coco", "annotations.json");
+      const before = await exported("COCO JSON, RLE", "annotations.json");
       if (isPrivate) {
-        expect(await text("storage")).toMatch(/keeps nothing here.*export them before you close it/);
+        expect(await text(NAMED.storage)).toMatch(/keeps nothing here.*export them before you close it/);
         return;
       }
       await tab.reload();
-      await says(/is ready/);
-      await counts("#strip button", 1);
-      await press("#strip button");
+      await counts(NAMED.frames, 1);
+      // the set is gone on with
       await says(/ready in/);
-      await counts("#objects li", 1);
-      expect(await exported("coco", "annotations.json")).toBe(before);
+      await counts(NAMED.objects, 1);
+      expect(await exported("COCO JSON, RLE", "annotations.json")).toBe(before);
     },
   },
   {
@@ -200,7 +229,7 @@ const CASES: readonly Case[] = [
       const own = await serveDemo();
       try {
         await tab.goto(own.url);
-        await says(/is ready/);
+        await isReady();
         await tab.evaluate(async () => {
           await navigator.serviceWorker.ready;
           if (navigator.serviceWorker.controller) return;
@@ -211,13 +240,13 @@ const CASES: readonly Case[] = [
       }
       await expect(fetch(own.url)).rejects.toThrow();
       await tab.reload();
-      await says(/is ready/);
-      await tab.setFiles("#file", [SAMPLE]);
+      await isReady();
+      await tab.setFiles(NAMED.pictures, [SAMPLE]);
       await says(/ready in/);
       await click(0.5, 0.6);
-      await press("#keep");
-      await counts("#objects li", 1);
-      expect(await exported("svg", "groceries.svg")).toContain("<path");
+      await press(NAMED.keep);
+      await counts(NAMED.objects, 1);
+      expect(await exported("SVG", "groceries.svg")).toContain("<path");
     },
   },
 ];

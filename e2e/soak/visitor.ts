@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Page } from "playwright-core";
-import { canvasBox } from "../demo-page.ts";
+import { canvasBox, drop, menu, NAMED, objectCount, pictureCount } from "../demo-page.ts";
 
 /** A number from 0 to 1, the 1 left out. */
 export type Random = () => number;
@@ -58,9 +58,9 @@ export class Visitor {
     await this.#idle();
     await this.#openPicture();
     // everything in the picture, with fewer points than usual: it is to be done often
-    await this.page.locator("#points-per-side").evaluate((input) => {
-      (input as HTMLInputElement).value = "6";
-    });
+    await this.page.locator(NAMED.picture).press("o");
+    await this.page.getByLabel("Points along a side").fill("6");
+    await this.page.keyboard.press("Escape");
   }
 
   /** Does one thing, and waits until the page is idle. */
@@ -80,16 +80,16 @@ export class Visitor {
       this.faults.push(`${name}: ${(error as Error).message.split("\n")[0]}`);
     }
     this.done.set(name, (this.done.get(name) ?? 0) + 1);
-    const told = await this.page.locator("#error:not([hidden])").allTextContents();
+    const told = await this.page.locator(NAMED.error).allTextContents();
     for (const text of told) this.faults.push(`${name}: the page said: ${text}`);
-    if (told.length > 0) await this.page.locator("#error").evaluate((element) => element.setAttribute("hidden", ""));
-    if ((await this.page.locator("#objects li").count()) > MOST_OBJECTS) await this.#deletePicture();
+    if (told.length > 0) await this.#press(`${NAMED.error} button`);
+    if ((await objectCount(this.page)) > MOST_OBJECTS) await this.#deletePicture();
   }
 
   /** Nothing chosen, and the pointer nowhere: moments that can be compared. */
   async rest(): Promise<void> {
     await this.page.mouse.move(2, 2);
-    await this.#press("#clear");
+    await this.#key("Escape");
     await this.#idle();
   }
 
@@ -98,15 +98,15 @@ export class Visitor {
     "click beside": [8, () => this.#click("right")],
     box: [8, () => this.#drag()],
     hover: [6, async () => this.page.mouse.move(...(await this.#place()))],
-    undo: [6, () => this.#press("#undo")],
-    redo: [4, () => this.#press("#redo")],
-    clear: [6, () => this.#press("#clear")],
-    candidate: [4, () => this.#press("#candidates button:last-child")],
-    keep: [6, () => this.#press("#keep")],
-    everything: [2, () => this.#press("#everything")],
-    zoom: [4, () => this.#press(this.#random() < 0.5 ? "#zoom-in" : "#fit")],
+    undo: [6, () => this.#press(NAMED.undo)],
+    redo: [4, () => this.#press(NAMED.redo)],
+    clear: [6, () => this.#key("Escape")],
+    candidate: [4, () => this.#press(`${NAMED.candidates}:last-child`)],
+    keep: [6, () => this.#press(NAMED.keep)],
+    everything: [2, () => this.#key("f")],
+    zoom: [4, () => this.#key(this.#random() < 0.5 ? "+" : "0")],
     "open a picture": [4, () => this.#openPicture()],
-    "another picture": [4, () => this.#press("#strip button:not([aria-current=true])")],
+    "another picture": [4, () => this.#press(`${NAMED.frames}:not([aria-current=true])`)],
     "delete the picture": [1, () => this.#deletePicture()],
     "another model": [2, () => this.#changeModel()],
   };
@@ -114,8 +114,10 @@ export class Visitor {
   /** Waits until the page does nothing that it tells about. */
   async #idle(): Promise<void> {
     await this.page.waitForFunction(
-      () => document.getElementById("busy")?.hidden === true && document.getElementById("model")?.textContent !== "",
-      undefined,
+      ([busy, model]) =>
+        document.querySelector(busy) === null &&
+        /WASM|WebGPU/.test(document.querySelector(model)?.getAttribute("aria-label") ?? ""),
+      [NAMED.busy, NAMED.model] as const,
       { timeout: PATIENCE },
     );
   }
@@ -124,6 +126,11 @@ export class Visitor {
   async #press(selector: string): Promise<void> {
     const button = this.page.locator(selector).first();
     if ((await button.isVisible()) && (await button.isEnabled())) await button.click({ timeout: PATIENCE });
+  }
+
+  /** Presses a key on the picture. */
+  #key(key: string): Promise<void> {
+    return this.page.locator(NAMED.picture).press(key, { timeout: PATIENCE });
   }
 
   async #place(): Promise<[number, number]> {
@@ -145,45 +152,38 @@ export class Visitor {
 
   async #openPicture(): Promise<void> {
     const { pictures } = this.#things;
-    await this.page.locator("#file").setInputFiles(pictures[Math.floor(this.#random() * pictures.length)] as string);
+    await this.page
+      .locator(NAMED.pictures)
+      .setInputFiles(pictures[Math.floor(this.#random() * pictures.length)] as string);
     await this.page.waitForFunction(
-      () => /ready in/.test(document.getElementById("status")?.textContent ?? ""),
-      undefined,
+      (status) => /ready in/.test(document.querySelector(status)?.textContent ?? ""),
+      NAMED.status,
       {
         timeout: PATIENCE,
       },
     );
   }
 
-  /** Once the last picture is gone, the page loads itself anew. */
+  /** Once the last picture is gone, the page is loaded anew. */
   async #deletePicture(): Promise<void> {
-    await this.#press("#delete-picture");
+    await menu(this.page, "Delete this picture");
     await this.page.waitForTimeout(1_000);
     await this.#idle();
-    if ((await this.page.locator("#strip button").count()) === 0) await this.restart();
+    if ((await pictureCount(this.page)) === 0) await this.restart();
   }
 
   /** The built-in model and a checkpoint that is dropped in turns. */
   async #changeModel(): Promise<void> {
-    const list = this.page.locator("#model-choice");
-    if ((await list.inputValue()) !== "sam2-mini") {
-      await list.selectOption("sam2-mini");
+    const model = await this.page.locator(NAMED.model).getAttribute("aria-label");
+    if (!model?.includes("SAM2 mini")) {
+      await this.page.locator(NAMED.model).click();
+      await this.page.getByRole("menuitemradio", { name: /^SAM2 mini/ }).click();
       return;
     }
     const files = await Promise.all(
-      this.#things.checkpoint.map(async (path) => ({
-        name: basename(path),
-        base64: (await readFile(path)).toString("base64"),
-      })),
+      this.#things.checkpoint.map(async (path) => [basename(path), await readFile(path)] as const),
     );
-    await this.page.evaluate((dropped) => {
-      const transfer = new DataTransfer();
-      for (const { name, base64 } of dropped) {
-        transfer.items.add(new File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], name));
-      }
-      const event = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer });
-      document.getElementById("stage")?.dispatchEvent(event);
-    }, files);
+    await drop(this.page, Object.fromEntries(files));
     await this.page.waitForTimeout(1_000);
   }
 }

@@ -1,6 +1,7 @@
 /** The whole page. */
-import { Button } from "react-aria-components";
+
 import { useEffect, useRef } from "react";
+import { Button } from "react-aria-components";
 import { canPickFolder, listenToPaste, pickFolder, takeIn, takeInFrom } from "../view/intake.ts";
 import { MaskBar } from "../view/mask-bar.tsx";
 import { usePicture } from "../view/picture.ts";
@@ -22,14 +23,15 @@ import { BusyLine, ErrorLine, StatusLine, ZoomBar } from "./status-line.tsx";
 import { TopBar } from "./top-bar.tsx";
 import { Welcome } from "./welcome.tsx";
 
-const DIALOGS: Readonly<Record<NonNullable<Shell["dialog"]>, (props: { readonly close: () => void }) => React.ReactNode>> =
-  {
-    camera: CameraDialog,
-    commands: CommandPalette,
-    export: ExportDialog,
-    keys: Help,
-    options: OptionsDialog,
-  };
+const DIALOGS: Readonly<
+  Record<NonNullable<Shell["dialog"]>, (props: { readonly close: () => void }) => React.ReactNode>
+> = {
+  camera: CameraDialog,
+  commands: CommandPalette,
+  export: ExportDialog,
+  keys: Help,
+  options: OptionsDialog,
+};
 
 /** See the file. */
 export function App({ openers }: { readonly openers: { current: Openers | null } }) {
@@ -100,7 +102,8 @@ function FileInputs({ openers }: { readonly openers: { current: Openers | null }
         pickFolder().then(
           (found) => takeIn(workspace, found),
           (error: unknown) => {
-            if ((error as Error).name !== "AbortError") workspace.notices.fail(error, "choose the pictures one by one.");
+            if ((error as Error).name !== "AbortError")
+              workspace.notices.fail(error, "choose the pictures one by one.");
           },
         );
       },

@@ -33,7 +33,8 @@ export function IconButton({
         onPress={(event) => {
           run();
           // with a mouse, the picture is what the next key is for
-          if (event.pointerType !== "keyboard" && group !== "Page") view.current?.element.focus({ preventScroll: true });
+          if (event.pointerType !== "keyboard" && group !== "Page")
+            view.current?.element.focus({ preventScroll: true });
         }}
       >
         <Icon aria-hidden />

@@ -13,6 +13,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   pagedown: "Page Down",
   enter: "Enter",
   delete: "Delete",
+  backspace: "Backspace",
 };
 
 /** A key as people read it: `ctrl+z` is `Ctrl Z`. */

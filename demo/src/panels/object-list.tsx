@@ -46,7 +46,6 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
         />
       )}
       {objects.length === 0 && <p className="hint">What you keep is listed here. Click a thing, then press Enter.</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be reached with keys */}
       <div ref={scroll} className="object-scroll" tabIndex={objects.length > MANY ? 0 : -1}>
         <ul aria-label="Objects" style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map(({ index, start, key }) => {
@@ -167,7 +166,8 @@ function Row({
             onKeyDown={({ key, currentTarget }) => key === "Enter" && currentTarget.blur()}
             onBlur={({ target }) => {
               const wanted = target.value.trim();
-              if (wanted !== name) set.changeObject(id, { name: wanted }, "Name an object", `Object ${place} is named.`);
+              if (wanted !== name)
+                set.changeObject(id, { name: wanted }, "Name an object", `Object ${place} is named.`);
             }}
           />
           <select

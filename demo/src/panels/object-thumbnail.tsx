@@ -1,6 +1,7 @@
 /** An object, cut from its picture. */
-import { decodeRle, type Rle } from "sam2-web";
+
 import { useEffect, useRef } from "react";
+import { decodeRle, type Rle } from "sam2-web";
 
 /** CSS pixels of its sides. */
 const SIDE = 36;
@@ -34,7 +35,10 @@ export function ObjectThumbnail({
     const tint = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16) || 0);
     for (let y = 0; y < pixels; y++) {
       for (let x = 0; x < pixels; x++) {
-        const [px, py] = [Math.floor(left + ((x + 0.5) / pixels) * side), Math.floor(top + ((y + 0.5) / pixels) * side)];
+        const [px, py] = [
+          Math.floor(left + ((x + 0.5) / pixels) * side),
+          Math.floor(top + ((y + 0.5) / pixels) * side),
+        ];
         const isInside = px >= 0 && py >= 0 && px < width && py < height && data[py * width + px] === 1;
         if (isInside) continue;
         const at = 4 * (y * pixels + x);

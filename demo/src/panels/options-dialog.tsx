@@ -1,7 +1,8 @@
 /** What the person can set. */
+
+import type { Options } from "../workspace/state.ts";
 import { usePage, useWorkspace } from "./page.ts";
 import { Sheet } from "./sheet.tsx";
-import type { Options } from "../workspace/state.ts";
 
 /** The options that are numbers: name, key, and what an input takes. */
 const NUMBERS: readonly (readonly [string, keyof Options, { min: number; max: number; step: number }])[] = [

@@ -1,6 +1,7 @@
 /** What every panel is given: the workspace, the shell, the picture's view, and the commands. */
-import type { PictureView } from "sam2-canvas";
+
 import { createContext, useContext, useSyncExternalStore } from "react";
+import type { PictureView } from "sam2-canvas";
 import type { Observable } from "../workspace/observable.ts";
 import type { State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";

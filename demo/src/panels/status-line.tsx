@@ -23,7 +23,7 @@ export function BusyLine() {
   const isTask = useWorkspace((state) => state.task !== null);
   if (text === null) return null;
   return (
-    <div className="busy" role="group" aria-label="Busy">
+    <section className="busy" aria-label="Busy">
       <span>{text}</span>
       <progress max={1} aria-label={text} {...(share === null ? {} : { value: share })} />
       {isTask && (
@@ -31,7 +31,7 @@ export function BusyLine() {
           Cancel
         </button>
       )}
-    </div>
+    </section>
   );
 }
 
@@ -62,10 +62,10 @@ export function ZoomBar() {
   const isShown = useWorkspace(({ picture }) => picture !== null);
   if (!isShown) return null;
   return (
-    <div className="zoom-bar" role="group" aria-label="Zoom">
+    <section className="zoom-bar" aria-label="Zoom">
       {["zoom out", "fit", "zoom in"].map((id) => (
         <IconButton key={id} command={commands.find((each) => each.id === id) as Command} />
       ))}
-    </div>
+    </section>
   );
 }

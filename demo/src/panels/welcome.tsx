@@ -29,7 +29,10 @@ export function Welcome() {
   useEffect(() => {
     if (isOpen || hasPicture) return;
     // without it the welcome is plainer, no more
-    fetchSample(SAMPLES[0].file).then((sample) => workspace.showSample(sample), () => undefined);
+    fetchSample(SAMPLES[0].file).then(
+      (sample) => workspace.showSample(sample),
+      () => undefined,
+    );
   }, [isOpen, hasPicture, workspace]);
 
   useEffect(() => {

@@ -1,8 +1,8 @@
 /** Beside the mask: its candidates, and what can be done with it. */
 import { Ellipsis } from "lucide-react";
-import { toView } from "sam2-canvas";
 import { useEffect, useRef } from "react";
 import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
+import { toView } from "sam2-canvas";
 import { isEnabled } from "../panels/commands.ts";
 import { IconButton, KeyHint } from "../panels/icon-button.tsx";
 import { usePage, useWorkspace } from "../panels/page.ts";
@@ -19,7 +19,7 @@ export function MaskBar() {
 
 function Bar({ answer }: { readonly answer: Answer }) {
   const { workspace, commands, view } = usePage();
-  const bar = useRef<HTMLDivElement>(null);
+  const bar = useRef<HTMLElement>(null);
   const state = useWorkspace((whole) => whole);
   const color = state.project.classes.find(({ name }) => name === state.className)?.color ?? "";
 
@@ -41,7 +41,7 @@ function Bar({ answer }: { readonly answer: Answer }) {
       const below = to.y + GAP;
       const above = from.y - GAP - height;
       const top = below <= lowest ? Math.max(below, GAP) : above >= GAP ? Math.min(above, lowest) : lowest;
-      element.style.setProperty("translate", `${Math.round(left)}px ${Math.round(top)}px`);
+      element.style.setProperty("--place", `${Math.round(left)}px ${Math.round(top)}px`);
     };
     place();
     const end = shown.on("viewport", place);
@@ -56,9 +56,9 @@ function Bar({ answer }: { readonly answer: Answer }) {
   const command = (id: string) => commands.find((each) => each.id === id);
   const [addTo, takeFrom] = [command("add to object"), command("take from object")];
   return (
-    <div ref={bar} className="mask-bar" role="group" aria-label="Mask">
+    <section ref={bar} className="mask-bar" aria-label="Mask">
       <div className="candidates" role="radiogroup" aria-label="Candidates">
-        {Array.from({ length: candidateCount(answer) }, (_, index) => (
+        {Array.from({ length: candidateCount(answer) }, (_, index) => index).map((index) => (
           <Candidate key={index} answer={answer} index={index} color={color} />
         ))}
       </div>
@@ -88,7 +88,9 @@ function Bar({ answer }: { readonly answer: Answer }) {
             onAction={(id) => commands.find((each) => each.id === id)?.run()}
           >
             {commands
-              .filter(({ group, id }) => group === "Mask" && !["keep", "add to object", "take from object"].includes(id))
+              .filter(
+                ({ group, id }) => group === "Mask" && !["keep", "add to object", "take from object"].includes(id),
+              )
               .map(({ id, name, icon: Icon, keys }) => (
                 <MenuItem key={id} id={id} textValue={name}>
                   <Icon aria-hidden />
@@ -99,11 +101,19 @@ function Bar({ answer }: { readonly answer: Answer }) {
           </Menu>
         </Popover>
       </MenuTrigger>
-    </div>
+    </section>
   );
 }
 
-function Candidate({ answer, index, color }: { readonly answer: Answer; readonly index: number; readonly color: string }) {
+function Candidate({
+  answer,
+  index,
+  color,
+}: {
+  readonly answer: Answer;
+  readonly index: number;
+  readonly color: string;
+}) {
   const { workspace } = usePage();
   const canvas = useRef<HTMLCanvasElement>(null);
   const { result } = answer;

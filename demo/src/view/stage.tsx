@@ -1,6 +1,7 @@
 /** The picture with what lies over it; what is pointed at becomes prompts and strokes. */
-import { type ImageDrag, PictureView } from "sam2-canvas";
+
 import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ImageDrag, PictureView } from "sam2-canvas";
 import { usePage, useWorkspace } from "../panels/page.ts";
 import { logitsOf } from "../workspace/answer.ts";
 import { objectsOf, type State } from "../workspace/state.ts";

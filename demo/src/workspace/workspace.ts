@@ -1,6 +1,6 @@
 /** What a person can do: everything that a button, a key or the pointer asks for. */
 import { decodeRle, encodeRle, type Rle } from "sam2-web";
-import { newObject, type LabeledObject } from "../labels/annotations.ts";
+import { type LabeledObject, newObject } from "../labels/annotations.ts";
 import { brushed, combined, type Stroke } from "../labels/touch-up.ts";
 import type { LabelStore } from "../storage/label-store.ts";
 import { candidateCount } from "./answer.ts";
@@ -10,7 +10,7 @@ import { Notices } from "./notices.ts";
 import { Observable } from "./observable.ts";
 import { type Measure, type NamedFile, PictureSet } from "./picture-set.ts";
 import { type Box, isEmpty, type Marks, NO_MARKS } from "./prompt.ts";
-import { editedOf, FIRST_STATE, imageOf, objectsOf, type Options, type State, type Tool } from "./state.ts";
+import { editedOf, FIRST_STATE, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
 import { type Files, Transfer } from "./transfer.ts";
 
 /** What the workspace needs of the browser. */
@@ -48,7 +48,8 @@ export class Workspace {
   chooseTool(tool: Tool): void {
     const isBrush = tool === "paint" || tool === "erase";
     if (isBrush && !editedOf(this.state.get())) {
-      return this.notices.say("Select an object first: painting and erasing change it.");
+      this.notices.say("Select an object first: painting and erasing change it.");
+      return;
     }
     this.state.update({ tool, preview: null });
   }

@@ -130,7 +130,21 @@ export default {
       comment: "what is true, what is kept and what is written are apart from what is shown",
       severity: "error",
       from: { path: "^demo/src/(?:labels|storage|formats)/" },
-      to: { path: "^demo/src/[^/]+$" },
+      to: { path: "^demo/src/(?:workspace|view|panels|[^/]+$)" },
+    },
+    {
+      name: "the workspace knows no page",
+      comment: "what a person can do is apart from what is drawn and said, and runs without a DOM",
+      severity: "error",
+      from: { path: "^demo/src/workspace/" },
+      to: { path: ["^demo/src/(?:view|panels|[^/]+$)", "node_modules/(?:react|react-dom|react-aria-components)/"] },
+    },
+    {
+      name: "the view knows no panels",
+      comment: "what is drawn does not depend on what is said beside it",
+      severity: "error",
+      from: { path: "^demo/src/view/" },
+      to: { path: "^demo/src/(?:panels/|[^/]+$)" },
     },
     {
       name: "labels know no storage",

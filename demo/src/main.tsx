@@ -15,9 +15,10 @@ import { LabelStore } from "./storage/label-store.ts";
 import { hasCamera } from "./view/camera.ts";
 import { save } from "./view/downloads.ts";
 import { isSparing } from "./view/surroundings.ts";
+import { ViewedContext } from "./view/viewed.ts";
 import { Observable } from "./workspace/observable.ts";
 import { Workspace } from "./workspace/workspace.ts";
-import "./style.css";
+import "./style/style.css";
 
 /** The models of the catalog; the built-in one comes with the page. */
 const MODELS = CATALOG.map(({ id, title, bytes, license }) => ({
@@ -71,9 +72,11 @@ const commands = commandsOf(
 const page: Page = { workspace, shell, view, commands };
 
 createRoot(document.getElementById("page") as HTMLElement).render(
-  <PageContext value={page}>
-    <App openers={openers} />
-  </PageContext>,
+  <ViewedContext value={page}>
+    <PageContext value={page}>
+      <App openers={openers} />
+    </PageContext>
+  </ViewedContext>,
 );
 
 // the model opens while the person chooses a picture

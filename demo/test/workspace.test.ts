@@ -73,7 +73,10 @@ class FakeModel {
 }
 
 /** A picture with bytes of its own. */
-const picture = (name: string): { name: string; blob: Blob } => ({ name, blob: new Blob([name], { type: "image/png" }) });
+const picture = (name: string): { name: string; blob: Blob } => ({
+  name,
+  blob: new Blob([name], { type: "image/png" }),
+});
 
 /** Lets everything happen that waits for nothing but its turn. */
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
@@ -134,7 +137,13 @@ describe("what is asked", () => {
     expect(state().answer?.result.scores.data[0]).toBeCloseTo(0.9);
     workspace.choose(2);
     workspace.addPoint(6, 6, false);
-    expect(last().prompt).toMatchObject({ point_coords: [[5, 5], [6, 6]], point_labels: [1, 0] });
+    expect(last().prompt).toMatchObject({
+      point_coords: [
+        [5, 5],
+        [6, 6],
+      ],
+      point_labels: [1, 0],
+    });
     expect((last().prompt.mask_input as { data: Float32Array }).data[1]).toBe(2);
   });
 
@@ -318,7 +327,7 @@ describe("one history", () => {
 describe("objects and classes", () => {
   test("a locked object is not deleted, and not edited", async () => {
     await keep();
-    const [{ id }] = objectsOf(state()) as [{ id: string }];
+    const id = objectsOf(state())[0]?.id ?? "";
     workspace.select(id);
     workspace.chooseTool("paint");
     expect(state().tool).toBe("paint");

@@ -3,7 +3,8 @@ import { Pencil, Plus, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { Button, Dialog, DialogTrigger, Input, Popover, TextField } from "react-aria-components";
 import type { ObjectClass } from "../labels/annotations.ts";
-import { usePage, useWorkspace } from "./page.ts";
+import { useWorkspace } from "../view/viewed.ts";
+import { usePage } from "./page.ts";
 
 /** See the file. */
 export function ClassList() {

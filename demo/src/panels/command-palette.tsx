@@ -10,9 +10,10 @@ import {
   SearchField,
   useFilter,
 } from "react-aria-components";
+import { useWorkspace } from "../view/viewed.ts";
 import { isEnabled } from "./commands.ts";
 import { KeyHint } from "./icon-button.tsx";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 
 /** See the file. */
 export function CommandPalette({ close }: { readonly close: () => void }) {

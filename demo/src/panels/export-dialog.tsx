@@ -3,8 +3,9 @@ import { Download } from "lucide-react";
 import { useState } from "react";
 import { Button, Label, Radio, RadioGroup } from "react-aria-components";
 import { FORMATS, type Format } from "../formats/archive.ts";
+import { useWorkspace } from "../view/viewed.ts";
 import type { Scope } from "../workspace/transfer.ts";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 import { Sheet } from "./sheet.tsx";
 
 /** What was chosen last. */

@@ -2,7 +2,8 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
 import type { LabeledImage } from "../labels/annotations.ts";
-import { usePage, useWorkspace } from "./page.ts";
+import { useWorkspace } from "../view/viewed.ts";
+import { usePage } from "./page.ts";
 import { Thumbnails } from "./thumbnails.ts";
 
 /** CSS pixels from one picture to the next. */

@@ -1,8 +1,9 @@
 /** A button with an icon, whose tooltip says its name and its key. */
 import { Button, Tooltip, TooltipTrigger } from "react-aria-components";
+import { useWorkspace } from "../view/viewed.ts";
 import { type Command, isEnabled } from "./commands.ts";
 import { shownKey } from "./keys.ts";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 
 /** A key, as it is printed on a keyboard. */
 export function KeyHint({ keys }: { readonly keys: string }) {

@@ -3,9 +3,10 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp, Eye, EyeOff, Lock, LockOpen, Trash2 } from "lucide-react";
 import { useDeferredValue, useRef, useState } from "react";
 import type { LabeledObject, ObjectClass } from "../labels/annotations.ts";
+import { useWorkspace } from "../view/viewed.ts";
 import { objectsOf } from "../workspace/state.ts";
 import { ObjectThumbnail } from "./object-thumbnail.tsx";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 
 /** CSS pixels. */
 const ROW = 52;

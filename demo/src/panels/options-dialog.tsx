@@ -1,7 +1,8 @@
 /** What the person can set. */
 
+import { useWorkspace } from "../view/viewed.ts";
 import type { Options } from "../workspace/state.ts";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 import { Sheet } from "./sheet.tsx";
 
 /** The options that are numbers: name, key, and what an input takes. */

@@ -1,24 +1,18 @@
-/** What every panel is given: the workspace, the shell, the picture's view, and the commands. */
-
+/** What every panel is given: what is viewed, the shell, and the commands. */
 import { createContext, useContext, useSyncExternalStore } from "react";
-import type { PictureView } from "sam2-canvas";
+import type { Viewed } from "../view/viewed.ts";
 import type { Observable } from "../workspace/observable.ts";
-import type { State } from "../workspace/state.ts";
-import type { Workspace } from "../workspace/workspace.ts";
 import type { Command } from "./commands.ts";
 import type { Shell } from "./shell.ts";
 
 /** See the fields. */
-export interface Page {
-  readonly workspace: Workspace;
+export interface Page extends Viewed {
   readonly shell: Observable<Shell>;
-  /** The view of the picture, once it is there. */
-  readonly view: { current: PictureView | null };
   readonly commands: readonly Command[];
 }
 
 /** Provides the page. */
-export const PageContext = createContext<Page | null>(null);
+export const PageContext: React.Context<Page | null> = createContext<Page | null>(null);
 
 /** The page. @throws Error outside of its provider */
 export function usePage(): Page {
@@ -27,13 +21,7 @@ export function usePage(): Page {
   return page;
 }
 
-/** A part of the workspace's state; the component is drawn again when that part is another. */
-export function useWorkspace<T>(select: (state: State) => T): T {
-  const { state } = usePage().workspace;
-  return useSyncExternalStore(state.subscribe, () => select(state.get()));
-}
-
-/** A part of the shell's state. */
+/** A part of the shell's state; the component is drawn again when that part is another. */
 export function useShell<T>(select: (shell: Shell) => T): T {
   const { shell } = usePage();
   return useSyncExternalStore(shell.subscribe, () => select(shell.get()));

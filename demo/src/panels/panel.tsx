@@ -2,10 +2,11 @@
 import { Download, FileUp } from "lucide-react";
 import { useEffect, useState } from "react";
 import { isNearlyFull, type Room, room } from "../storage/room.ts";
+import { useWorkspace } from "../view/viewed.ts";
 import { ClassList } from "./class-list.tsx";
 import type { Command } from "./commands.ts";
 import { ObjectList } from "./object-list.tsx";
-import { usePage, useShell, useWorkspace } from "./page.ts";
+import { usePage, useShell } from "./page.ts";
 import { Storage } from "./storage.tsx";
 
 /** See the file. */

@@ -1,7 +1,8 @@
 /** What the person has to decide before work goes on. */
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { useWorkspace } from "../view/viewed.ts";
 import type { Question } from "../workspace/state.ts";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 
 /** What a question says. */
 interface Words {

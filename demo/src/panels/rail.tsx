@@ -1,10 +1,11 @@
 /** The tools: a slim rail beside the picture, at the foot of a phone's screen. */
 import { Layers } from "lucide-react";
 import { Button, ToggleButton, ToggleButtonGroup, TooltipTrigger } from "react-aria-components";
+import { useWorkspace } from "../view/viewed.ts";
 import { objectsOf, type Tool } from "../workspace/state.ts";
 import { isEnabled } from "./commands.ts";
 import { IconButton, Tip } from "./icon-button.tsx";
-import { usePage, useShell, useWorkspace } from "./page.ts";
+import { usePage, useShell } from "./page.ts";
 
 /** Commands of the rail besides the tools. */
 const BELOW = ["options", "keys"];

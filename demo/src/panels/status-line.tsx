@@ -1,9 +1,10 @@
 /** At the foot of the picture: what was said, what goes on, what went wrong; and the zoom. */
 import { TriangleAlert, X } from "lucide-react";
+import { useWorkspace } from "../view/viewed.ts";
 import { busyOf } from "../workspace/state.ts";
 import type { Command } from "./commands.ts";
 import { IconButton } from "./icon-button.tsx";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 
 /** What was said last; screen readers read it out. */
 export function StatusLine() {

@@ -1,6 +1,6 @@
 /** Why labels are not kept, and what the person can do about it. */
 import type { Trouble } from "../storage/label-store.ts";
-import { useWorkspace } from "./page.ts";
+import { useWorkspace } from "../view/viewed.ts";
 
 /** Nothing while they are kept. */
 export function Storage() {

@@ -1,11 +1,12 @@
 /** The thin bar above the picture: what is open, undo and redo, the model, and the door to everything else. */
 import { ChevronDown, Ellipsis } from "lucide-react";
 import { Button, Header, Menu, MenuItem, MenuSection, MenuTrigger, Popover } from "react-aria-components";
+import { useWorkspace } from "../view/viewed.ts";
 import { placeOf } from "../workspace/models.ts";
 import { imageOf } from "../workspace/state.ts";
 import { type Command, GROUPS, isEnabled } from "./commands.ts";
 import { IconButton, KeyHint } from "./icon-button.tsx";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 
 /** See the file. */
 export function TopBar() {

@@ -2,8 +2,9 @@
 import { FolderOpen, ImagePlus } from "lucide-react";
 import { useEffect } from "react";
 import { fetchSample, SAMPLES } from "../view/intake.ts";
+import { useWorkspace } from "../view/viewed.ts";
 import type { Command } from "./commands.ts";
-import { usePage, useWorkspace } from "./page.ts";
+import { usePage } from "./page.ts";
 
 /** Where a pointer of the page's own goes over the first sample, in shares of its sides, until the person's comes. */
 const TOUR: readonly (readonly [number, number])[] = [

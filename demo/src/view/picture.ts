@@ -1,10 +1,10 @@
 /** The picture that is shown, decoded. */
 import { useEffect, useState } from "react";
-import { usePage, useWorkspace } from "../panels/page.ts";
+import { useViewed, useWorkspace } from "./viewed.ts";
 
 /** The open picture, upright; null until it is decoded. Of two pictures opened at once the later is shown. */
 export function usePicture(): ImageBitmap | null {
-  const { workspace } = usePage();
+  const { workspace } = useViewed();
   const file = useWorkspace(({ picture }) => picture);
   const [decoded, setDecoded] = useState<{ readonly file: Blob; readonly picture: ImageBitmap } | null>(null);
   useEffect(() => {

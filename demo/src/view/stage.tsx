@@ -2,11 +2,11 @@
 
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { type ImageDrag, PictureView } from "sam2-canvas";
-import { usePage, useWorkspace } from "../panels/page.ts";
 import { logitsOf } from "../workspace/answer.ts";
 import { objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { takeInFrom } from "./intake.ts";
+import { useViewed, useWorkspace } from "./viewed.ts";
 
 const LABEL = "Picture to segment";
 
@@ -108,7 +108,7 @@ function listen(view: PictureView, workspace: Workspace): void {
 
 /** Fills its place with the picture; `children` lie over it. */
 export function Stage({ picture, children }: { readonly picture: ImageBitmap | null; readonly children: ReactNode }) {
-  const { workspace, view } = usePage();
+  const { workspace, view } = useViewed();
   const host = useRef<HTMLDivElement>(null);
   const [isDropping, setDropping] = useState(false);
   const { state } = workspace;

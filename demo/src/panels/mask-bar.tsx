@@ -3,10 +3,11 @@ import { Ellipsis } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
 import { toView } from "sam2-canvas";
-import { isEnabled } from "../panels/commands.ts";
-import { IconButton, KeyHint } from "../panels/icon-button.tsx";
-import { usePage, useWorkspace } from "../panels/page.ts";
+import { useWorkspace } from "../view/viewed.ts";
 import { type Answer, boxOf, candidateCount, logitsOf, scoreOf } from "../workspace/answer.ts";
+import { isEnabled } from "./commands.ts";
+import { IconButton, KeyHint } from "./icon-button.tsx";
+import { usePage } from "./page.ts";
 
 /** CSS pixels between the mask and the bar, and between the bar and the picture's frame. */
 const GAP = 10;

@@ -62,10 +62,10 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
         <BusyLine />
         <ErrorLine />
         <NewVersion />
+        <FileInputs openers={openers} />
       </Stage>
       <FilmStrip />
       <Panel picture={picture} />
-      <FileInputs openers={openers} />
       {Shown && <Shown close={() => shell.update({ dialog: null })} />}
       <QuestionDialog />
     </div>

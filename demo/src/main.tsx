@@ -4,7 +4,7 @@ import { createRoot } from "react-dom/client";
 import type { PictureView } from "sam2-canvas";
 import { sam2Mini } from "sam2-mini";
 import { CATALOG, createSegmenter } from "sam2-web";
-import { readCoco, readPictures, readProjectFile, writeProject, writeProjectFile } from "./formats/off-thread.ts";
+import { readLabels, readPictures, readProjectFile, writeProject, writeProjectFile } from "./formats/off-thread.ts";
 import { checkHeader } from "./formats/picture-header.ts";
 import { workOffline } from "./offline.ts";
 import { App } from "./panels/app.tsx";
@@ -43,7 +43,7 @@ const workspace = new Workspace({
   openModel: (model, options) => createSegmenter({ model, ...options }),
   models: MODELS,
   files: {
-    readCoco,
+    readLabels,
     readPictures,
     readProjectFile,
     writeProject,

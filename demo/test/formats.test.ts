@@ -6,12 +6,14 @@ import { unzipSync } from "fflate";
 import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle, rleArea } from "sam2-web";
 import { describe, expect, test } from "vitest";
 import { exportProject } from "../src/formats/archive.ts";
-import { fromCoco, toCoco } from "../src/formats/coco.ts";
+import { toCoco } from "../src/formats/coco.ts";
 import { fillPolygons } from "../src/formats/fill.ts";
 import { joined } from "../src/formats/join.ts";
+import { fromBrush } from "../src/formats/label-studio.ts";
 import { toLabelme } from "../src/formats/labelme.ts";
 import { checkHeader } from "../src/formats/picture-header.ts";
 import { toVocClasses } from "../src/formats/png.ts";
+import { fromJson, readLabels } from "../src/formats/read.ts";
 import { toSvg } from "../src/formats/svg.ts";
 import { toYolo, toYoloDataset } from "../src/formats/yolo.ts";
 import {
@@ -142,7 +144,7 @@ async function casesOfPycocotools<Case extends Filled>(file: string): Promise<Ca
 
 describe("COCO", () => {
   test("comes back as it was", () => {
-    const again = fromCoco(JSON.stringify(toCoco(PROJECT, "rle")));
+    const again = fromJson(JSON.stringify(toCoco(PROJECT, "rle")));
     expect(withoutIds(again.project)).toEqual(withoutIds(PROJECT));
   });
 
@@ -195,7 +197,7 @@ describe("COCO", () => {
         categories: [{ id: 9, name: "thing" }],
         annotations: [{ id: 1, image_id: 3, category_id: 9, segmentation: polygons }],
       };
-      expect(fromCoco(JSON.stringify(file)).project.images[0]?.objects[0]?.rle).toEqual(theirs);
+      expect(fromJson(JSON.stringify(file)).project.images[0]?.objects[0]?.rle).toEqual(theirs);
     }
   });
 
@@ -250,7 +252,7 @@ describe("COCO", () => {
   test("it says how far it is", () => {
     const said: [number, number][] = [];
     const text = JSON.stringify(toCoco(PROJECT, "polygons", (...how) => said.push(how)));
-    fromCoco(text, (...how) => said.push(how));
+    fromJson(text, (...how) => said.push(how));
     expect(said).toEqual([
       [1, 2],
       [2, 2],
@@ -274,14 +276,14 @@ describe("COCO", () => {
           annotations: [{ id: 1, image_id: 1, category_id: 1, segmentation: { size: [height, width], counts } }],
         };
         const rle = encodeRle({ data, width, height });
-        expect(fromCoco(JSON.stringify(file)).project.images[0]?.objects[0]?.rle).toEqual(rle);
+        expect(fromJson(JSON.stringify(file)).project.images[0]?.objects[0]?.rle).toEqual(rle);
       }),
     );
   });
 
   test("boxes without a mask are left out and counted; paths of Windows become those of the web", () => {
     const annotation = { image_id: 1, category_id: 0, bbox: [0, 0, 1, 1] };
-    const { project, boxes } = fromCoco(
+    const { project, boxes } = fromJson(
       JSON.stringify({
         images: [{ id: 1, file_name: "JPEGImages\\a.jpg", width: 2, height: 2 }],
         categories: [{ id: 0, name: "a" }],
@@ -297,8 +299,8 @@ describe("COCO", () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ["no JSON", "nothing", /expected a COCO file/],
-    ["no lists", {}, /expected the lists images, annotations and categories/],
+    ["no JSON", "nothing", /expected a file of annotations/],
+    ["no lists", {}, /expected the annotations of COCO \(images, annotations and categories\)/],
     [
       "an image that is not there",
       { images: [], categories: [{ id: 1, name: "a" }], annotations: [{ id: 7, image_id: 1, category_id: 1 }] },
@@ -348,12 +350,12 @@ describe("COCO", () => {
     [
       "a picture that is none",
       { images: [null], categories: [], annotations: [] },
-      /images: expected objects.* got null/,
+      /images: expected an object, got null/,
     ],
     [
       "a category that is none",
       { images: [], categories: [7], annotations: [] },
-      /categories: expected objects.* got 7/,
+      /categories: expected an object, got 7/,
     ],
     [
       "a picture without a size",
@@ -361,7 +363,7 @@ describe("COCO", () => {
       /image 3: expected its width and height in pixels, got 2 and undefined/,
     ],
   ])("refused: %s", (_, file, message) => {
-    expect(() => fromCoco(typeof file === "string" ? file : JSON.stringify(file))).toThrow(message);
+    expect(() => fromJson(typeof file === "string" ? file : JSON.stringify(file))).toThrow(message);
   });
 });
 
@@ -501,4 +503,123 @@ test("a set becomes a zip, one file stays one file; names do not collide", async
   expect(two.name).toBe("svg.zip");
   const files = unzipSync(new Uint8Array(await two.blob.arrayBuffer()));
   expect(Object.keys(files)).toEqual(["some_photo.svg", "some_photo-2.svg"]);
+});
+
+describe.each([
+  ["cvat", "annotations.xml"],
+  ["label-studio", "tasks.json"],
+  ["datumaro", "default.json"],
+  ["geojson", "some_photo.geojson"],
+  ["labelme", "some_photo.json"],
+  ["coco", "annotations.json"],
+] as const)("%s", (format, name) => {
+  test("what is written is read again: classes, objects in their order, every pixel", async () => {
+    const file = await exportProject(PROJECT, format, noPicture);
+    expect(file.name).toBe(name);
+    const { project, boxes } = await readLabels(await file.blob.text());
+    expect(boxes).toBe(0);
+    const [image] = project.images;
+    expect([image?.name, image?.width, image?.height]).toEqual(["some photo.jpg", 6, 6]);
+    expect(image?.objects.map(({ className, rle }) => [className, rle])).toEqual(
+      IMAGE.objects.map(({ className, rle }) => [className, rle]),
+    );
+    expect(project.classes.map((each) => each.name)).toEqual(PROJECT.classes.map((each) => each.name));
+  });
+
+  test("any mask comes back as it was", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyMask, async (given) => {
+        fc.pre(maskArea(given) > 0);
+        const { width, height } = given;
+        const image = { ...IMAGE, width, height, objects: [object("object", given)] };
+        const { blob } = await exportProject({ ...PROJECT, images: [image] }, format, noPicture);
+        const { project } = await readLabels(await blob.text());
+        expect(project.images[0]?.objects[0]?.rle).toEqual(image.objects[0]?.rle);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+test.each<[string, string, RegExp]>([
+  ["XML that is cut off", "<annotations><image", /expected CVAT's annotations.xml/],
+  ["other XML", "<svg/>", /with annotations in it/],
+  [
+    "a CVAT mask whose runs are too few",
+    '<annotations><image name="a" width="4" height="4"><mask label="x" rle="1, 1" left="0" top="0" width="2" height="2"/></image></annotations>',
+    /image a: mask: expected runs of 4 pixels in all, got 2/,
+  ],
+  [
+    "a CVAT mask beside its picture",
+    '<annotations><image name="a" width="4" height="4"><mask label="x" rle="0, 4" left="3" top="0" width="2" height="2"/></image></annotations>',
+    /expected a box in 4×4, got 2×2 at 3, 0/,
+  ],
+  [
+    "a Datumaro mask of another size",
+    JSON.stringify({
+      categories: { label: { labels: [{ name: "x" }] } },
+      items: [
+        {
+          id: "a",
+          image: { path: "a.jpg", size: [4, 4] },
+          annotations: [{ id: 7, type: "mask", label_id: 0, rle: { counts: "`0", size: [2, 2] } }],
+        },
+      ],
+    }),
+    /annotation 7: expected an RLE of 4×4, got one of 2×2/,
+  ],
+  [
+    "Label Studio's runs of another size",
+    JSON.stringify([
+      {
+        id: 3,
+        data: { image: "a.jpg" },
+        annotations: [
+          {
+            result: [
+              {
+                type: "brushlabels",
+                original_width: 4,
+                original_height: 4,
+                value: { format: "rle", rle: [0, 0, 0, 8], brushlabels: ["x"] },
+              },
+            ],
+          },
+        ],
+      },
+    ]),
+    /task 3: expected runs of 64 values, got 8/,
+  ],
+  ["GeoJSON that names no picture", '{"type":"FeatureCollection","features":[]}', /names its picture/],
+  [
+    "a labelme mask that is no PNG",
+    JSON.stringify({
+      shapes: [{ label: "x", shape_type: "mask", points: [[0, 0]], mask: "AAAA" }],
+      imagePath: "a.jpg",
+      imageWidth: 4,
+      imageHeight: 4,
+    }),
+    /shape 1: /,
+  ],
+  ["other JSON", '{"a":1}', /expected the annotations of COCO/],
+])("%s is refused, with what was expected", async (_, text, message) => {
+  await expect(readLabels(text)).rejects.toThrow(message);
+});
+
+test("Label Studio: literal runs, as its converter writes them, are read", () => {
+  // 2×1 pixels: the first transparent, the second not; sizes 3, 4, 8, 16; one literal run of eight values
+  const bits = [
+    (8).toString(2).padStart(32, "0"),
+    "00111",
+    "0010",
+    "0011",
+    "0111",
+    "1111",
+    "0",
+    "00",
+    "111",
+    ...[0, 0, 0, 0, 255, 255, 255, 255].map((value) => value.toString(2).padStart(8, "0")),
+  ].join("");
+  const bytes = bits.match(/.{1,8}/g)?.map((byte) => Number.parseInt(byte.padEnd(8, "0"), 2)) ?? [];
+  expect([...fromBrush(bytes, 2, 1).data]).toEqual([0, 1]);
 });

@@ -4,6 +4,9 @@ import { cutOut, decodeRle, exportCanvas } from "sam2-web";
 import type { LabeledImage, LabeledObject, Project } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
 import { type Progress, toCoco } from "./coco.ts";
+import { toDatumaro } from "./datumaro.ts";
+import { toGeoJson } from "./geojson.ts";
+import { toLabelStudio } from "./label-studio.ts";
 import { toLabelme } from "./labelme.ts";
 import { toMaskPng, toVocClasses, toVocLabelMap } from "./png.ts";
 import { toSvg } from "./svg.ts";
@@ -18,6 +21,10 @@ export const FORMATS = {
   masks: "PNG for each object",
   cutouts: "Cut-out for each object",
   labelme: "labelme JSON",
+  cvat: "CVAT XML",
+  "label-studio": "Label Studio JSON",
+  datumaro: "Datumaro JSON",
+  geojson: "GeoJSON",
   svg: "SVG",
 } as const;
 
@@ -67,6 +74,16 @@ export async function exportProject(
     const coco = toCoco(project, format === "coco" ? "rle" : "polygons", onProgress);
     return { name: "annotations.json", blob: new Blob([`${JSON.stringify(coco)}\n`], { type: "application/json" }) };
   }
+  const json = (name: string, content: object): ExportedFile => ({
+    name,
+    blob: new Blob([text(content) as Uint8Array<ArrayBuffer>], { type: "application/json" }),
+  });
+  if (format === "datumaro") return json("default.json", toDatumaro(project));
+  if (format === "label-studio") return json("tasks.json", toLabelStudio(project));
+  if (format === "cvat") {
+    const { toCvat } = await import("./cvat.ts");
+    return { name: "annotations.xml", blob: new Blob([toCvat(project)], { type: "application/xml" }) };
+  }
   const files: Zippable = {};
   if (format === "voc") files["labelmap.txt"] = text(toVocLabelMap(project.classes));
   const { classes } = project;
@@ -77,6 +94,7 @@ export async function exportProject(
     const name = stems[index] as string;
     if (format === "yolo") files[`labels/${name}.txt`] = text(toYolo(image, classes));
     if (format === "labelme") files[`${name}.json`] = text(toLabelme(image));
+    if (format === "geojson") files[`${name}.geojson`] = text(toGeoJson(image, classes));
     if (format === "svg") files[`${name}.svg`] = text(toSvg(image, classes));
     if (format === "voc") files[`SegmentationClass/${name}.png`] = toVocClasses(image, classes);
     if (format === "masks")

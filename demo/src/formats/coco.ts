@@ -5,7 +5,6 @@ import {
   EMPTY_PROJECT,
   type LabeledImage,
   type LabeledObject,
-  MOST_PIXELS,
   newObject,
   type Project,
   withClass,
@@ -14,6 +13,7 @@ import { distinct } from "../labels/names.ts";
 import { ImportError, shown } from "./errors.ts";
 import { fillPolygons, fillRuns } from "./fill.ts";
 import { joined } from "./join.ts";
+import { entry, type ReadLabels, sizeOf } from "./labels-file.ts";
 
 /** How masks are written. */
 export type CocoSegmentation = "rle" | "polygons";
@@ -89,19 +89,6 @@ function readSegmentation(segmentation: unknown, width: number, height: number):
   return rle;
 }
 
-/** What a COCO file holds. */
-export interface CocoLabels {
-  readonly project: Project;
-  /** Number of annotations with a box but no mask, as detection data sets have; they are left out. */
-  readonly boxes: number;
-}
-
-/** An entry of one of the file's lists. @throws ImportError */
-function entry(value: unknown, list: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new ImportError(`${list}: expected objects with an id, got ${shown(value)}`);
-}
-
 /** A name; some files have a number instead. */
 function nameOf(value: unknown): string {
   return typeof value === "string" ? value : shown(value);
@@ -109,17 +96,14 @@ function nameOf(value: unknown): string {
 
 /** Name and size of a picture. @throws ImportError */
 function readImage({ id, file_name, width, height }: Record<string, unknown>): Omit<LabeledImage, "objects"> {
-  const isSide = (side: unknown): side is number => Number.isInteger(side) && (side as number) > 0;
-  if (!isSide(width) || !isSide(height)) {
-    throw new ImportError(
-      `image ${shown(id)}: expected its width and height in pixels, got ${shown(width)} and ${shown(height)}`,
-    );
-  }
-  if (width * height > MOST_PIXELS) {
-    throw new ImportError(`image ${shown(id)}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
-  }
+  const size = sizeOf(width, height, `image ${shown(id)}`);
   // some tools on Windows write paths with backslashes
-  return { id: randomId(), sha256: null, name: nameOf(file_name).replaceAll("\\", "/"), width, height };
+  return { id: randomId(), sha256: null, name: nameOf(file_name).replaceAll("\\", "/"), ...size };
+}
+
+/** Whether JSON is of this format. */
+export function isCoco(file: Record<string, unknown>): boolean {
+  return Array.isArray(file.images) && Array.isArray(file.annotations) && Array.isArray(file.categories);
 }
 
 /**
@@ -127,14 +111,8 @@ function readImage({ id, file_name, width, height }: Record<string, unknown>): O
  *
  * @throws ImportError
  */
-export function fromCoco(text: string, onProgress?: Progress): CocoLabels {
-  let file: Partial<Record<keyof CocoFile, unknown>>;
-  try {
-    file = JSON.parse(text);
-  } catch {
-    throw new ImportError("expected a COCO file, which is JSON");
-  }
-  const { images, annotations, categories } = file ?? {};
+export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): ReadLabels {
+  const { images, annotations, categories } = file;
   if (!Array.isArray(images) || !Array.isArray(annotations) || !Array.isArray(categories)) {
     throw new ImportError("expected the lists images, annotations and categories of a COCO file");
   }

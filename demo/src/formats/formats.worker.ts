@@ -2,8 +2,10 @@
 import { expose } from "comlink";
 import type { Project } from "../labels/annotations.ts";
 import { type ExportedFile, exportProject, type Format } from "./archive.ts";
-import { type CocoLabels, fromCoco, type Progress } from "./coco.ts";
+import type { Progress } from "./coco.ts";
+import type { ReadLabels } from "./labels-file.ts";
 import type { FiledPicture, ProjectFile } from "./project-file.ts";
+import { readLabels } from "./read.ts";
 
 /** Shortest time between two progress reports, in milliseconds. */
 const PAUSE = 50;
@@ -19,8 +21,8 @@ function nowAndThen(onProgress: Progress): Progress {
 }
 
 const formats = {
-  async readCoco(file: Blob, onProgress: Progress): Promise<CocoLabels> {
-    return fromCoco(await file.text(), nowAndThen(onProgress));
+  async readLabels(file: Blob, onProgress: Progress): Promise<ReadLabels> {
+    return readLabels(await file.text(), nowAndThen(onProgress));
   },
 
   async exportProject(

@@ -1,7 +1,11 @@
 /** labelme's JSON (wkentaro/labelme): a "polygon" shape if the mask is a single ring, else a "mask" shape. */
-import { encode } from "fast-png";
-import { decodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
-import type { LabeledImage } from "../labels/annotations.ts";
+import { decode, encode } from "fast-png";
+import { decodeRle, encodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
+import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
+import { ImportError } from "./errors.ts";
+import { fillPolygons } from "./fill.ts";
+import { entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { cropped } from "./rows.ts";
 
 interface Shape {
   readonly label: string;
@@ -41,11 +45,7 @@ export function toLabelme({ name, width, height, objects }: LabeledImage): objec
 /** The mask as a "mask" shape. labelme's box includes its last row and column. */
 function inItsBox(mask: Mask): Pick<Shape, "points" | "mask"> {
   const [left, top, width, height] = maskBox(mask);
-  const data = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const from = (top + y) * mask.width + left;
-    data.set(mask.data.subarray(from, from + width), y * width);
-  }
+  const { data } = cropped(mask, [left, top, width, height]);
   const bytes = encode({ width, height, data, channels: 1, depth: 8 });
   return {
     points: [
@@ -54,4 +54,51 @@ function inItsBox(mask: Mask): Pick<Shape, "points" | "mask"> {
     ],
     mask: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")),
   };
+}
+
+/** Whether JSON is of this format. */
+export function isLabelme(file: Record<string, unknown>): boolean {
+  return Array.isArray(file.shapes) && "imagePath" in file;
+}
+
+/** Reads polygons and masks; rectangles are counted as boxes, other shapes are passed over. @throws ImportError */
+export function fromLabelme(file: Record<string, unknown>): ReadLabels {
+  const size = sizeOf(file.imageWidth, file.imageHeight, "the image");
+  let boxes = 0;
+  const objects = (file.shapes as unknown[]).flatMap((each, index): LabeledObject[] => {
+    const { label, points, shape_type, mask } = entry(each, "shapes");
+    if (shape_type === "rectangle") boxes++;
+    if (shape_type !== "polygon" && shape_type !== "mask") return [];
+    try {
+      const corners = points as [number, number][];
+      const rle =
+        shape_type === "polygon"
+          ? fillPolygons([corners.flat()], size.width, size.height)
+          : encodeRle(fromItsBox(String(mask), corners, size));
+      return [newObject(String(label), rle)];
+    } catch (error) {
+      throw new ImportError(`shape ${index + 1}: ${(error as Error).message}`);
+    }
+  });
+  return { project: projectOf([], [{ name: String(file.imagePath), ...size, objects }]), boxes };
+}
+
+/** The mask of a "mask" shape. @throws Error */
+function fromItsBox(
+  base64: string,
+  [corner]: readonly (readonly [number, number])[],
+  size: { readonly width: number; readonly height: number },
+): Mask {
+  const { width, height, data, channels } = decode(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)));
+  const [left = 0, top = 0] = (corner ?? []).map(Math.round);
+  if (left < 0 || top < 0 || left + width > size.width || top + height > size.height) {
+    throw new Error(`expected a mask in ${size.width}×${size.height}, got ${width}×${height} at ${left}, ${top}`);
+  }
+  const whole = new Uint8Array(size.width * size.height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if ((data[(y * width + x) * channels] as number) > 0) whole[(top + y) * size.width + left + x] = 1;
+    }
+  }
+  return { data: whole, ...size };
 }

@@ -2,8 +2,9 @@
 import { proxy, type Remote, wrap } from "comlink";
 import type { Project } from "../labels/annotations.ts";
 import type { ExportedFile, Format } from "./archive.ts";
-import type { CocoLabels, Progress } from "./coco.ts";
+import type { Progress } from "./coco.ts";
 import type { FormatsWorker } from "./formats.worker.ts";
+import type { ReadLabels } from "./labels-file.ts";
 import type { FiledPicture, ProjectFile } from "./project-file.ts";
 
 /** Progress and canceling. */
@@ -27,9 +28,9 @@ function inWorker<T>(signal: AbortSignal, work: (formats: Remote<FormatsWorker>)
   }).finally(() => worker.terminate());
 }
 
-/** Reads COCO annotations. @throws ImportError, by its name */
-export async function readCoco(file: Blob, { signal, onProgress }: WorkOptions): Promise<CocoLabels> {
-  return inWorker(signal, (formats) => formats.readCoco(file, proxy(onProgress)));
+/** Reads annotations. @throws ImportError, by its name */
+export async function readLabels(file: Blob, { signal, onProgress }: WorkOptions): Promise<ReadLabels> {
+  return inWorker(signal, (formats) => formats.readLabels(file, proxy(onProgress)));
 }
 
 /** Writes a project. @throws ExportError, by its name */

@@ -126,7 +126,12 @@ function FileInputs({ openers }: { readonly openers: { current: Openers | null }
       <input {...common} ref={files} aria-label="Pictures to open" accept="image/*" multiple />
       <input {...common} ref={folder} aria-label="Folder to open" {...{ webkitdirectory: "" }} />
       <input {...common} ref={project} aria-label="Project to open" accept=".zip,application/zip" />
-      <input {...common} ref={annotations} aria-label="Labels to import" accept=".json,application/json" />
+      <input
+        {...common}
+        ref={annotations}
+        aria-label="Labels to import"
+        accept=".json,.geojson,.xml,application/json,application/xml"
+      />
     </div>
   );
 }

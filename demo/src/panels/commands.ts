@@ -238,7 +238,7 @@ export function commandsOf(
     },
     {
       id: "import",
-      name: "Import labels (COCO)…",
+      name: "Import labels…",
       group: "Objects",
       icon: FileUp,
       run: () => openers.annotations(),

@@ -33,7 +33,7 @@ export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void 
   const config = files.find(({ name }) => name === "config.json")?.blob;
   const project = files.find(({ name }) => name.endsWith(".zip"));
   const pictures = picturesOf(files);
-  const annotations = files.find(({ name }) => name.endsWith(".json"));
+  const annotations = files.find(({ name }) => /\.(?:json|geojson|xml)$/.test(name));
   if (project) void transfer.openProject(project);
   else if (weights.length > 0 && config) models.bring("Dropped checkpoint", { id: "dropped", config, weights });
   else if (weights.length > 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");

@@ -1,6 +1,12 @@
 /** Labels and sets as files: what is read, and what is written. */
 import type { ExportedFile, Format } from "../formats/archive.ts";
-import type { readCoco, readPictures, readProjectFile, writeProject, writeProjectFile } from "../formats/off-thread.ts";
+import type {
+  readLabels,
+  readPictures,
+  readProjectFile,
+  writeProject,
+  writeProjectFile,
+} from "../formats/off-thread.ts";
 import { type LabeledImage, merge, type NamedImage, type Project } from "../labels/annotations.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
@@ -9,7 +15,7 @@ import { imageOf, type State } from "./state.ts";
 
 /** Reads and writes files, beside the page. */
 export interface Files {
-  readonly readCoco: typeof readCoco;
+  readonly readLabels: typeof readLabels;
   readonly readPictures: typeof readPictures;
   readonly readProjectFile: typeof readProjectFile;
   readonly writeProject: typeof writeProject;
@@ -55,13 +61,13 @@ export class Transfer {
     }, "nothing was saved; the labels are still here.");
   }
 
-  /** Takes the objects of a COCO file into pictures of the same name and size, once the person has agreed. */
+  /** Takes the objects of a file of annotations into pictures of the same name and size, once the person has agreed. */
   async import({ name, blob }: NamedFile): Promise<void> {
     await this.#notices.run(async (signal, show) => {
       const text = `Reading ${name}`;
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
-      const { project: found, boxes } = await this.#files.readCoco(blob, { signal, onProgress });
+      const { project: found, boxes } = await this.#files.readLabels(blob, { signal, onProgress });
       const count = found.images.reduce((sum, { objects }) => sum + objects.length, 0);
       await this.#takeIn(found, name, (added) => {
         const waiting = added.length > 0 ? ` ${added.length} of them wait to be opened.` : "";

@@ -5,10 +5,11 @@ import { decode } from "fast-png";
 import { strToU8, unzipSync, zipSync } from "fflate";
 import { decodeRle, encodeRle, rleArea } from "sam2-web";
 import { exportProject, FORMATS, type Format } from "../../../demo/src/formats/archive.ts";
-import { fromCoco, toCoco } from "../../../demo/src/formats/coco.ts";
+import { toCoco } from "../../../demo/src/formats/coco.ts";
 import { fillPolygons } from "../../../demo/src/formats/fill.ts";
 import { toLabelme } from "../../../demo/src/formats/labelme.ts";
 import { readPictures, readProjectFile, writeProjectFile } from "../../../demo/src/formats/project-file.ts";
+import { fromJson } from "../../../demo/src/formats/read.ts";
 import { mutatedBytes, mutatedJson } from "../mutate.ts";
 import { jsonCase, jsonOf, must, NoCase, type Target, textOf } from "../target.ts";
 
@@ -101,7 +102,7 @@ const coco: Target = {
   cases: fc.oneof({ weight: 4, arbitrary: mutatedJson(COCO_SEEDS) }, { weight: 1, arbitrary: polygonFile }),
   isRefusal: isNamed,
   check(bytes) {
-    const { project } = fromCoco(textOf(bytes));
+    const { project } = fromJson(textOf(bytes));
     for (const { width, height, objects } of project.images) {
       for (const { rle } of objects) {
         must(rle.size[0] === height && rle.size[1] === width, "a mask has its image's size");
@@ -110,7 +111,7 @@ const coco: Target = {
     }
     if (project.images.some(({ width, height }) => width * height > 2 ** 24)) return;
     // names of classes are keys in a COCO file
-    const again = fromCoco(JSON.stringify(toCoco(project, "rle"))).project;
+    const again = fromJson(JSON.stringify(toCoco(project, "rle"))).project;
     must(essence(again) === essence(project), "written and read, it is the same");
   },
 };
@@ -250,7 +251,7 @@ const labels: Target = {
         );
       }
     }
-    const back = fromCoco(JSON.stringify(toCoco(project, "polygons"))).project;
+    const back = fromJson(JSON.stringify(toCoco(project, "polygons"))).project;
     const areas = (of: Project): number[] =>
       of.images.map(({ objects }) => objects.reduce((sum, { rle }) => sum + rleArea(rle), 0));
     must(areas(back).join() === areas(project).join(), "COCO's polygons keep the masks");

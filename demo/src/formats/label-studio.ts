@@ -1,0 +1,179 @@
+/**
+ * Label Studio's JSON (labelstud.io, "Brush labels"): a task for each picture, masks as brush strokes, exact.
+ *
+ * Its runs are bits: the number of values (32 bits), the bits of a value less one (5), four sizes of run lengths, less
+ * one (4 bits each); then for each run a bit that says whether all its values are the same, which of the four sizes
+ * follows (2), the length less one, and the values. Each pixel is four values, as in a canvas: 0 or 255.
+ */
+import { decodeRle, encodeRle, type Mask } from "sam2-web";
+import { v4 as randomId } from "uuid";
+import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import { distinct } from "../labels/names.ts";
+import { ImportError, shown } from "./errors.ts";
+import { fillPolygons } from "./fill.ts";
+import { entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { rowRuns } from "./rows.ts";
+
+/** Bits of a value, and of the four kinds of run lengths. */
+const VALUE = 8;
+const LENGTHS = [3, 4, 8, 16] as const;
+
+/** Writes numbers bit by bit, the highest bit first. */
+class BitWriter {
+  readonly bytes: number[] = [];
+  #free = 0;
+
+  write(value: number, bits: number): void {
+    for (let bit = bits - 1; bit >= 0; bit--) {
+      if (this.#free === 0) {
+        this.bytes.push(0);
+        this.#free = 8;
+      }
+      this.#free--;
+      if (Math.floor(value / 2 ** bit) % 2 === 1) this.bytes[this.bytes.length - 1] = this.#last() | (1 << this.#free);
+    }
+  }
+
+  #last(): number {
+    return this.bytes.at(-1) as number;
+  }
+}
+
+/** Reads them. */
+class BitReader {
+  readonly #bytes: readonly number[];
+  #at = 0;
+
+  constructor(bytes: readonly number[]) {
+    this.#bytes = bytes;
+  }
+
+  /** @throws Error when there are no more */
+  read(bits: number): number {
+    let value = 0;
+    for (let i = 0; i < bits; i++, this.#at++) {
+      const byte = this.#bytes[this.#at >> 3];
+      if (byte === undefined) throw new Error("the runs end too early");
+      value = 2 * value + ((byte >> (7 - (this.#at & 7))) & 1);
+    }
+    return value;
+  }
+}
+
+/** A mask as Label Studio's bytes. */
+export function toBrush({ data }: Mask): number[] {
+  const writer = new BitWriter();
+  writer.write(4 * data.length, 32);
+  writer.write(VALUE - 1, 5);
+  for (const size of LENGTHS) writer.write(size - 1, 4);
+  for (const [index, run] of rowRuns(data).entries()) {
+    for (let left = 4 * run; left > 0; ) {
+      const kind = LENGTHS.findIndex((size) => left <= 2 ** size);
+      const [at, size] = kind < 0 ? [3, 16] : [kind, LENGTHS[kind] as number];
+      const length = Math.min(left, 2 ** size);
+      writer.write(1, 1);
+      writer.write(at, 2);
+      writer.write(length - 1, size);
+      writer.write(index % 2 === 1 ? 255 : 0, VALUE);
+      left -= length;
+    }
+  }
+  return writer.bytes;
+}
+
+/** The mask in Label Studio's bytes: pixels that are not transparent. @throws Error */
+export function fromBrush(bytes: readonly number[], width: number, height: number): Mask {
+  const reader = new BitReader(bytes);
+  const count = reader.read(32);
+  if (count !== 4 * width * height) {
+    throw new Error(`expected runs of ${4 * width * height} values, got ${count}`);
+  }
+  const value = reader.read(5) + 1;
+  const lengths = LENGTHS.map(() => reader.read(4) + 1);
+  const data = new Uint8Array(width * height);
+  const set = (at: number, given: number): void => {
+    // of the four values of a pixel, the last is its opacity
+    if (at % 4 === 3 && given > 0) data[at >> 2] = 1;
+  };
+  for (let at = 0; at < count; ) {
+    const isSame = reader.read(1) === 1;
+    const end = at + reader.read(lengths[reader.read(2)] as number) + 1;
+    if (end > count) throw new Error(`expected runs of ${count} values in all`);
+    if (isSame) for (const same = reader.read(value); at < end; at++) set(at, same);
+    else for (; at < end; at++) set(at, reader.read(value));
+  }
+  return { data, width, height };
+}
+
+/** The tasks. */
+export function toLabelStudio({ images }: Project): object {
+  const names = distinct(images.map(({ name }) => name));
+  return images.map(({ width, height, objects }, i) => ({
+    id: i + 1,
+    data: { image: names[i] },
+    annotations: [
+      {
+        result: objects.map(({ className, rle }) => ({
+          id: randomId().slice(0, 10),
+          type: "brushlabels",
+          from_name: "tag",
+          to_name: "image",
+          original_width: width,
+          original_height: height,
+          image_rotation: 0,
+          value: { format: "rle", rle: toBrush(decodeRle(rle)), brushlabels: [className] },
+        })),
+      },
+    ],
+  }));
+}
+
+/** Whether JSON is of this format. */
+export function isLabelStudio(file: unknown): file is unknown[] {
+  const [first] = Array.isArray(file) ? file : [];
+  return typeof first === "object" && first !== null && "annotations" in first && "data" in first;
+}
+
+/** Reads brush strokes and polygons; boxes are counted. A picture without a result has no size, and is left out. @throws ImportError */
+export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
+  let boxes = 0;
+  const images = tasks.flatMap((each): ReadImage[] => {
+    const task = entry(each, "tasks");
+    const data = entry(task.data, `task ${shown(task.id)}: data`);
+    const path = Object.values(data).find((value) => typeof value === "string") ?? "";
+    const annotations = Array.isArray(task.annotations) ? task.annotations : [];
+    const results = annotations.flatMap((annotation) => {
+      const { result } = entry(annotation, "annotations");
+      return Array.isArray(result) ? result.map((one) => entry(one, "result")) : [];
+    });
+    const [first] = results;
+    if (!first) return [];
+    const size = sizeOf(first.original_width, first.original_height, `task ${shown(task.id)}`);
+    const objects = results.flatMap((result): LabeledObject[] => {
+      const value = entry(result.value, "value");
+      const labels = value[result.type as string];
+      const className = Array.isArray(labels) ? String(labels[0]) : "object";
+      if (result.type === "rectanglelabels") boxes++;
+      try {
+        if (result.type === "brushlabels" && Array.isArray(value.rle)) {
+          return [newObject(className, encodeRle(fromBrush(value.rle, size.width, size.height)))];
+        }
+        if (result.type === "polygonlabels" && Array.isArray(value.points)) {
+          // in hundredths of the sides
+          const ring = (value.points as [number, number][]).flatMap(([x, y]) => [
+            (x * size.width) / 100,
+            (y * size.height) / 100,
+          ]);
+          return [newObject(className, fillPolygons([ring], size.width, size.height))];
+        }
+      } catch (error) {
+        throw new ImportError(`task ${shown(task.id)}: ${(error as Error).message}`);
+      }
+      return [];
+    });
+    // an upload's name has an id before it
+    const name = String(path).replace(/^.*\/(?:upload\/\d+\/)?(?:[0-9a-f]{8}-)?/, "");
+    return [{ name, ...size, objects }];
+  });
+  return { project: projectOf([], images), boxes };
+}

@@ -1,0 +1,54 @@
+/** What the readers of annotation files share. */
+import { v4 as randomId } from "uuid";
+import { EMPTY_PROJECT, type LabeledObject, MOST_PIXELS, type Project, withClass } from "../labels/annotations.ts";
+import { ImportError, shown } from "./errors.ts";
+
+/** What a file of annotations holds. */
+export interface ReadLabels {
+  readonly project: Project;
+  /** Number of annotations with a box but no mask, as detection data sets have; they are left out. */
+  readonly boxes: number;
+}
+
+/** An image as a file has it. */
+export interface ReadImage {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly objects: readonly LabeledObject[];
+}
+
+/** An entry of one of the file's lists. @throws ImportError */
+export function entry(value: unknown, list: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new ImportError(`${list}: expected an object, got ${shown(value)}`);
+}
+
+/** Pixels of a picture. @throws ImportError */
+export function sizeOf(width: unknown, height: unknown, what: string): { width: number; height: number } {
+  const isSide = (side: unknown): side is number => Number.isInteger(side) && (side as number) > 0;
+  if (!isSide(width) || !isSide(height)) {
+    throw new ImportError(`${what}: expected its width and height in pixels, got ${shown(width)} and ${shown(height)}`);
+  }
+  if (width * height > MOST_PIXELS) {
+    throw new ImportError(`${what}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
+  }
+  return { width, height };
+}
+
+/** A project of what was read. Classes that objects have and the file does not list are added. */
+export function projectOf(classes: readonly string[], images: readonly ReadImage[]): Project {
+  const used = images.flatMap(({ objects }) => objects.map(({ className }) => className));
+  const names = [...new Set([...classes, ...used])];
+  const start: Project = names.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
+  return {
+    classes: names.reduce((project, name) => withClass(project, name), start).classes,
+    images: images.map((image) => ({
+      ...image,
+      id: randomId(),
+      sha256: null,
+      // some tools on Windows write paths with backslashes
+      name: image.name.replaceAll("\\", "/"),
+    })),
+  };
+}

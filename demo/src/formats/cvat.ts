@@ -1,5 +1,5 @@
 /** CVAT for images 1.1 (docs.cvat.ai, "CVAT"): masks as runs along the rows of their box, exact. */
-import { XMLBuilder, XMLParser } from "fast-xml-parser";
+import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { decodeRle, encodeRle, maskBox, type Rle } from "sam2-web";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
@@ -8,94 +8,105 @@ import { fillPolygons } from "./fill.ts";
 import { projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { cropped, fromRowRuns, rowRuns } from "./rows.ts";
 
-/** Prefix of attributes in fast-xml-parser's objects. */
-const AT = "@";
-const OPTIONS = { ignoreAttributes: false, attributeNamePrefix: AT } as const;
+/** Characters that XML has no way to write, besides the five that have names. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 
-type Element = Readonly<Record<string, unknown>>;
+const escaped = (text: string): string =>
+  text.replace(UNWRITABLE, "\ufffd").replace(/[&<>"\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const attributes = (values: Readonly<Record<string, string | number>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => ` ${name}="${escaped(String(value))}"`)
+    .join("");
 
 /** The content of annotations.xml. An object without pixels is left out: CVAT has no empty masks. */
 export function toCvat({ classes, images }: Project): string {
   const names = distinct(images.map(({ name }) => name));
-  const labels = classes.map(({ name, color }) => ({ name, color, type: "mask", attributes: "" }));
-  const document = {
-    "?xml": { [`${AT}version`]: "1.0", [`${AT}encoding`]: "utf-8" },
-    annotations: {
-      version: "1.1",
-      meta: { job: { size: images.length, labels: { label: labels } } },
-      image: images.map(({ width, height, objects }, id) => ({
-        ...attributes({ id, name: names[id], width, height }),
-        mask: objects.flatMap(({ className, rle }, z_order): Element[] => {
-          const mask = decodeRle(rle);
-          const [left, top, boxWidth, boxHeight] = maskBox(mask);
-          if (boxWidth === 0) return [];
-          const runs = rowRuns(cropped(mask, [left, top, boxWidth, boxHeight]).data);
-          return [
-            attributes({
-              label: className,
-              source: "semi-auto",
-              occluded: 0,
-              rle: runs.join(", "),
-              left,
-              top,
-              width: boxWidth,
-              height: boxHeight,
-              z_order,
-            }),
-          ];
-        }),
-      })),
-    },
-  };
-  return new XMLBuilder({ ...OPTIONS, format: true }).build(document);
+  const labels = classes.map(({ name, color }) => {
+    const fields = `<name>${escaped(name)}</name><color>${color}</color><type>mask</type><attributes></attributes>`;
+    return `        <label>${fields}</label>\n`;
+  });
+  const written = images.map(({ width, height, objects }, id) => {
+    const masks = objects.flatMap(({ className, rle }, z_order): string[] => {
+      const mask = decodeRle(rle);
+      const [left, top, boxWidth, boxHeight] = maskBox(mask);
+      if (boxWidth === 0) return [];
+      const runs = rowRuns(cropped(mask, [left, top, boxWidth, boxHeight]).data).join(", ");
+      const box = { left, top, width: boxWidth, height: boxHeight, z_order };
+      const shape = attributes({ label: className, source: "semi-auto", occluded: 0, rle: runs, ...box });
+      return [`    <mask${shape}></mask>\n`];
+    });
+    const image = attributes({ id, name: names[id] as string, width, height });
+    return `  <image${image}>\n${masks.join("")}  </image>\n`;
+  });
+  return `<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta>
+    <job>
+      <size>${images.length}</size>
+      <labels>
+${labels.join("")}      </labels>
+    </job>
+  </meta>
+${written.join("")}</annotations>
+`;
 }
 
-function attributes(values: Element): Element {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [AT + name, String(value)]));
-}
+const childrenOf = (element: XmlElement | undefined, ...names: readonly string[]): XmlElement[] =>
+  (element?.children ?? []).filter(
+    (child): child is XmlElement => child.type === "element" && names.includes((child as XmlElement).name),
+  );
 
 /** Reads masks and polygons; boxes are counted. @throws ImportError */
 export function fromCvat(text: string): ReadLabels {
-  const lists = new Set(["image", "mask", "polygon", "box", "label"]);
-  const parser = new XMLParser({ ...OPTIONS, parseAttributeValue: false, isArray: (name) => lists.has(name) });
-  let annotations: Element | undefined;
+  let annotations: XmlElement | null;
   try {
-    annotations = parser.parse(text, true).annotations;
+    annotations = parseXml(text).root;
   } catch (error) {
-    throw new ImportError(`expected CVAT's annotations.xml: ${(error as Error).message}`);
+    throw new ImportError(`expected CVAT's annotations.xml: ${(error as Error).message.split("\n")[0]}`);
   }
-  if (typeof annotations !== "object") throw new ImportError("expected CVAT's annotations.xml, with annotations in it");
-  const meta = annotations.meta as { [kind: string]: { labels?: { label?: readonly Element[] } } } | undefined;
-  const labels = Object.values(meta ?? {}).flatMap((kind) => kind?.labels?.label ?? []);
+  if (annotations?.name !== "annotations") {
+    throw new ImportError(
+      `expected CVAT's annotations.xml, with annotations in it, got ${annotations?.name ?? "none"}`,
+    );
+  }
+  // of a task, a project or a job
+  const kinds = childrenOf(annotations, "meta").flatMap((meta) => childrenOf(meta, "task", "project", "job"));
+  const labels = kinds.flatMap((kind) => childrenOf(childrenOf(kind, "labels")[0], "label"));
   let boxes = 0;
-  const images = ((annotations.image ?? []) as readonly Element[]).map((image): ReadImage => {
-    const what = `image ${shown(image[`${AT}name`])}`;
-    const size = sizeOf(Number(image[`${AT}width`]), Number(image[`${AT}height`]), what);
-    boxes += ((image.box ?? []) as readonly Element[]).length;
-    const read = (kind: "mask" | "polygon", segmentation: (shape: Element) => Rle) =>
-      ((image[kind] ?? []) as readonly Element[]).map((shape) => {
-        try {
-          const object = newObject(String(shape[`${AT}label`]), segmentation(shape));
-          return { object, z: Number(shape[`${AT}z_order`] ?? 0) };
-        } catch (error) {
-          throw new ImportError(`${what}: ${kind}: ${(error as Error).message}`);
-        }
-      });
-    const found = [
-      ...read("mask", (shape) => {
-        const numbers = ["left", "top", "width", "height"].map((name) => Number(shape[AT + name]));
-        const runs = String(shape[`${AT}rle`]).split(",").map(Number);
-        return encodeRle(fromRowRuns(runs, numbers as [number, number, number, number], size));
-      }),
-      ...read("polygon", (shape) => {
-        const ring = String(shape[`${AT}points`]).split(/[;,]/).map(Number);
-        if (ring.length < 6 || !ring.every(Number.isFinite)) throw new Error("expected three or more corners");
-        return fillPolygons([ring], size.width, size.height);
-      }),
-    ];
+  const images = childrenOf(annotations, "image").map((image): ReadImage => {
+    const { name = "", width, height } = image.attributes;
+    const what = `image ${shown(name)}`;
+    const size = sizeOf(Number(width), Number(height), what);
+    boxes += childrenOf(image, "box").length;
+    const found = childrenOf(image, "mask", "polygon").map(({ name: kind, attributes: shape }) => {
+      try {
+        const rle = kind === "mask" ? maskOf(shape, size) : polygonOf(shape, size);
+        return { object: newObject(shape.label ?? "object", rle), z: Number(shape.z_order ?? 0) };
+      } catch (error) {
+        throw new ImportError(`${what}: ${kind}: ${(error as Error).message}`);
+      }
+    });
     const objects = found.sort((a, b) => a.z - b.z).map(({ object }): LabeledObject => object);
-    return { name: String(image[`${AT}name`]), ...size, objects };
+    return { name, ...size, objects };
   });
-  const classes = labels.map(({ name }) => String(name));
+  const classes = labels.flatMap((label) => childrenOf(label, "name").map((name) => name.text));
   return { project: projectOf(classes, images), boxes };
+}
+
+type Shape = Readonly<Record<string, string>>;
+type Size = { readonly width: number; readonly height: number };
+
+function maskOf(shape: Shape, size: Size): Rle {
+  const box = ["left", "top", "width", "height"].map((name) => Number(shape[name]));
+  const runs = (shape.rle ?? "").split(",").map(Number);
+  return encodeRle(fromRowRuns(runs, box as [number, number, number, number], size));
+}
+
+function polygonOf(shape: Shape, { width, height }: Size): Rle {
+  const ring = (shape.points ?? "").split(/[;,]/).map(Number);
+  if (ring.length < 6 || !ring.every(Number.isFinite)) throw new Error("expected three or more corners");
+  return fillPolygons([ring], width, height);
 }

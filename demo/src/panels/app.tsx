@@ -59,9 +59,11 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
           <StatusLine />
           <ZoomBar />
         </div>
-        <BusyLine />
-        <ErrorLine />
-        <NewVersion />
+        <div className="notices">
+          <BusyLine />
+          <ErrorLine />
+          <NewVersion />
+        </div>
         <FileInputs openers={openers} />
       </Stage>
       <FilmStrip />

@@ -5,9 +5,8 @@ import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-compone
 import { toView } from "sam2-canvas";
 import { useWorkspace } from "../view/viewed.ts";
 import { type Answer, boxOf, candidateCount, logitsOf, scoreOf } from "../workspace/answer.ts";
-import { isEnabled } from "./commands.ts";
 import { IconButton, KeyHint } from "./icon-button.tsx";
-import { usePage } from "./page.ts";
+import { useCommand, useEnabled, usePage } from "./page.ts";
 
 /** CSS pixels between the mask and the bar, and between the bar and the picture's frame. */
 const GAP = 10;
@@ -21,8 +20,9 @@ export function MaskBar() {
 function Bar({ answer }: { readonly answer: Answer }) {
   const { workspace, commands, view } = usePage();
   const bar = useRef<HTMLElement>(null);
-  const state = useWorkspace((whole) => whole);
-  const color = state.project.classes.find(({ name }) => name === state.className)?.color ?? "";
+  const isEnabled = useEnabled();
+  const className = useWorkspace((state) => state.className);
+  const color = useWorkspace(({ project }) => project.classes.find(({ name }) => name === className)?.color ?? "");
 
   // below the mask, else above it, else at the foot of the picture's frame
   useEffect(() => {
@@ -54,8 +54,7 @@ function Bar({ answer }: { readonly answer: Answer }) {
     };
   }, [answer, view]);
 
-  const command = (id: string) => commands.find((each) => each.id === id);
-  const [addTo, takeFrom] = [command("add to object"), command("take from object")];
+  const [addTo, takeFrom] = [useCommand("add to object"), useCommand("take from object")];
   return (
     <section ref={bar} className="mask-bar" aria-label="Mask">
       <div className="candidates" role="radiogroup" aria-label="Candidates">
@@ -72,12 +71,12 @@ function Bar({ answer }: { readonly answer: Answer }) {
       >
         <span className="swatch" style={{ background: color }} />
         <span>
-          Keep as <b>{state.className}</b>
+          Keep as <b>{className}</b>
         </span>
         <KeyHint keys="enter" />
       </Button>
-      {addTo && isEnabled(addTo, state) && <IconButton command={addTo} />}
-      {takeFrom && isEnabled(takeFrom, state) && <IconButton command={takeFrom} />}
+      {isEnabled(addTo.id) && <IconButton command={addTo} />}
+      {isEnabled(takeFrom.id) && <IconButton command={takeFrom} />}
       <MenuTrigger>
         <Button className="icon-button" aria-label="More for this mask">
           <Ellipsis aria-hidden />

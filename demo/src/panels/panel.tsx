@@ -4,26 +4,24 @@ import { useEffect, useState } from "react";
 import { isNearlyFull, type Room, room } from "../storage/room.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { ClassList } from "./class-list.tsx";
-import type { Command } from "./commands.ts";
 import { ObjectList } from "./object-list.tsx";
-import { usePage, useShell } from "./page.ts";
+import { useCommand, useShell } from "./page.ts";
 import { Storage } from "./storage.tsx";
 
 /** See the file. */
 export function Panel({ picture }: { readonly picture: ImageBitmap | null }) {
-  const { commands } = usePage();
+  const [exporting, importing] = [useCommand("export"), useCommand("import")];
   const isOpen = useShell(({ isPanelOpen }) => isPanelOpen);
-  const byId = (id: string) => commands.find((each) => each.id === id) as Command;
   return (
     <aside className={isOpen ? "panel is-open" : "panel"} aria-label="Labels">
       <Storage />
       <ClassList />
       <ObjectList picture={picture} />
       <div className="panel-actions">
-        <button type="button" className="primary" onClick={() => byId("export").run()}>
+        <button type="button" className="primary" onClick={() => exporting.run()}>
           <Download aria-hidden /> Export
         </button>
-        <button type="button" onClick={() => byId("import").run()}>
+        <button type="button" onClick={() => importing.run()}>
           <FileUp aria-hidden /> Import
         </button>
       </div>

@@ -3,9 +3,8 @@ import { Layers } from "lucide-react";
 import { Button, ToggleButton, ToggleButtonGroup, TooltipTrigger } from "react-aria-components";
 import { useWorkspace } from "../view/viewed.ts";
 import { objectsOf, type Tool } from "../workspace/state.ts";
-import { isEnabled } from "./commands.ts";
 import { IconButton, Tip } from "./icon-button.tsx";
-import { usePage, useShell } from "./page.ts";
+import { useCommand, useEnabled, usePage, useShell } from "./page.ts";
 
 /** Commands of the rail besides the tools. */
 const BELOW = ["options", "keys"];
@@ -13,10 +12,10 @@ const BELOW = ["options", "keys"];
 /** See the file. */
 export function Rail() {
   const { workspace, commands, view, shell } = usePage();
-  const state = useWorkspace((whole) => whole);
+  const isEnabled = useEnabled();
+  const chosen = useWorkspace(({ tool }) => tool);
   const isPanelOpen = useShell((each) => each.isPanelOpen);
-  const count = objectsOf(state).length;
-  const everything = commands.find(({ id }) => id === "everything");
+  const count = useWorkspace((state) => objectsOf(state).length);
   return (
     <nav className="rail" aria-label="Tools">
       <ToggleButtonGroup
@@ -24,7 +23,7 @@ export function Rail() {
         aria-label="What a click does"
         selectionMode="single"
         disallowEmptySelection
-        selectedKeys={[state.tool]}
+        selectedKeys={[chosen]}
         onSelectionChange={(keys) => {
           const [tool] = keys;
           if (tool !== undefined) workspace.chooseTool(tool as Tool);
@@ -32,15 +31,14 @@ export function Rail() {
       >
         {commands
           .filter(({ tool }) => tool !== undefined)
-          .map((command) => {
-            const { id, name, icon: Icon, keys } = command;
+          .map(({ id, name, icon: Icon, keys }) => {
             return (
               <TooltipTrigger key={id} delay={500}>
                 <ToggleButton
                   id={id}
                   className={`icon-button tool-${id}`}
                   aria-label={name}
-                  isDisabled={!isEnabled(command, state)}
+                  isDisabled={!isEnabled(id)}
                   onPress={({ pointerType }) => {
                     if (pointerType !== "keyboard") view.current?.element.focus({ preventScroll: true });
                   }}
@@ -55,7 +53,7 @@ export function Rail() {
             );
           })}
       </ToggleButtonGroup>
-      {everything && <IconButton command={everything} placement="right" />}
+      <IconButton command={useCommand("everything")} placement="right" />
       <Button
         className="icon-button panel-toggle"
         aria-label={`Objects and pictures, ${count}`}

@@ -2,9 +2,8 @@
 import { TriangleAlert, X } from "lucide-react";
 import { useWorkspace } from "../view/viewed.ts";
 import { busyOf } from "../workspace/state.ts";
-import type { Command } from "./commands.ts";
 import { IconButton } from "./icon-button.tsx";
-import { usePage } from "./page.ts";
+import { useCommand, usePage } from "./page.ts";
 
 /** What was said last; screen readers read it out. */
 export function StatusLine() {
@@ -59,13 +58,13 @@ export function ErrorLine() {
 
 /** Zoom out, in, and fit. */
 export function ZoomBar() {
-  const { commands } = usePage();
+  const zooms = [useCommand("zoom out"), useCommand("fit"), useCommand("zoom in")];
   const isShown = useWorkspace(({ picture }) => picture !== null);
   if (!isShown) return null;
   return (
     <section className="zoom-bar" aria-label="Zoom">
-      {["zoom out", "fit", "zoom in"].map((id) => (
-        <IconButton key={id} command={commands.find((each) => each.id === id) as Command} />
+      {zooms.map((command) => (
+        <IconButton key={command.id} command={command} />
       ))}
     </section>
   );

@@ -4,15 +4,13 @@ import { Button, Header, Menu, MenuItem, MenuSection, MenuTrigger, Popover } fro
 import { useWorkspace } from "../view/viewed.ts";
 import { placeOf } from "../workspace/models.ts";
 import { imageOf } from "../workspace/state.ts";
-import { type Command, GROUPS, isEnabled } from "./commands.ts";
+import { GROUPS } from "./commands.ts";
 import { IconButton, KeyHint } from "./icon-button.tsx";
-import { usePage } from "./page.ts";
+import { useCommand, useEnabled, usePage } from "./page.ts";
 
 /** See the file. */
 export function TopBar() {
-  const { commands } = usePage();
   const image = useWorkspace(imageOf);
-  const byId = (id: string) => commands.find((each) => each.id === id) as Command;
   return (
     <header className="top-bar">
       <h1>
@@ -30,12 +28,12 @@ export function TopBar() {
         <p className="picture-name promise">Your pictures stay on this device.</p>
       )}
       <div className="top-actions">
-        <IconButton command={byId("undo")} placement="bottom" />
-        <IconButton command={byId("redo")} placement="bottom" />
+        <IconButton command={useCommand("undo")} placement="bottom" />
+        <IconButton command={useCommand("redo")} placement="bottom" />
         <span className="divider" />
         <ModelMenu />
-        <IconButton command={byId("open")} placement="bottom" />
-        <IconButton command={byId("commands")} placement="bottom" />
+        <IconButton command={useCommand("open")} placement="bottom" />
+        <IconButton command={useCommand("commands")} placement="bottom" />
         <MoreMenu />
       </div>
     </header>
@@ -81,7 +79,7 @@ function ModelMenu() {
 
 function MoreMenu() {
   const { commands } = usePage();
-  const state = useWorkspace((whole) => whole);
+  const isEnabled = useEnabled();
   const shown = GROUPS.filter((group) => ["Objects", "Pictures", "Page"].includes(group));
   return (
     <MenuTrigger>
@@ -92,7 +90,7 @@ function MoreMenu() {
         <Menu
           className="menu"
           aria-label="Menu"
-          disabledKeys={commands.filter((each) => !isEnabled(each, state)).map(({ id }) => id)}
+          disabledKeys={commands.filter((each) => !isEnabled(each.id)).map(({ id }) => id)}
           onAction={(id) => commands.find((each) => each.id === id)?.run()}
         >
           {shown.map((group) => (

@@ -3,8 +3,7 @@ import { FolderOpen, ImagePlus } from "lucide-react";
 import { useEffect } from "react";
 import { fetchSample, SAMPLES } from "../view/intake.ts";
 import { useWorkspace } from "../view/viewed.ts";
-import type { Command } from "./commands.ts";
-import { usePage } from "./page.ts";
+import { useCommand, usePage } from "./page.ts";
 
 /** Where a pointer of the page's own goes over the first sample, in shares of its sides, until the person's comes. */
 const TOUR: readonly (readonly [number, number])[] = [
@@ -21,7 +20,8 @@ const REST = 1600;
 
 /** Nothing once a picture is open. */
 export function Welcome() {
-  const { workspace, commands } = usePage();
+  const { workspace } = usePage();
+  const [openPictures, openFolder] = [useCommand("open"), useCommand("folder")];
   const isOpen = useWorkspace(({ current }) => current !== null);
   const hasPicture = useWorkspace(({ picture }) => picture !== null);
   const isReady = useWorkspace(({ size }) => size !== null);
@@ -61,16 +61,15 @@ export function Welcome() {
       (error: unknown) => notices.fail(error, "choose a picture of your own."),
     );
   };
-  const run = (id: string) => () => (commands.find((each) => each.id === id) as Command).run();
   return (
     <section className="welcome" aria-label="Welcome">
       <h2>Point at a thing. It is cut out.</h2>
       <p>Click to keep it. Drop your own pictures anywhere; they never leave this device.</p>
       <div className="welcome-actions">
-        <button type="button" className="primary" onClick={run("open")}>
+        <button type="button" className="primary" onClick={openPictures.run}>
           <ImagePlus aria-hidden /> Choose pictures
         </button>
-        <button type="button" onClick={run("folder")}>
+        <button type="button" onClick={openFolder.run}>
           <FolderOpen aria-hidden /> Choose a folder
         </button>
       </div>

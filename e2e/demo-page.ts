@@ -24,7 +24,9 @@ export interface DemoServer {
 /** Builds the demo, unless it is there and newer than all it is made of. */
 export async function buildDemo(): Promise<void> {
   if (await isFresh(join(DEMO, "dist", "service-worker.js"), [DEMO, MODEL])) return;
-  execFileSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit" });
+  // a test runner's environment would give the development forms of libraries
+  const env = { ...process.env, NODE_ENV: "production" };
+  execFileSync(VITE, ["build", DEMO, "--logLevel", "error"], { stdio: "inherit", env });
 }
 
 /** Builds the demo and serves it; `headers` false leaves out those that isolate it, as many hosts do. */

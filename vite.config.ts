@@ -37,6 +37,8 @@ export default defineConfig({
           include: ["packages/*/test/**/*.browser.test.ts", "demo/test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          // a busy machine takes its time
+          expect: { poll: { timeout: 20_000 } },
           sequence: { groupOrder: 1 },
           browser: {
             enabled: true,

@@ -2,7 +2,8 @@
 import axe from "axe-core";
 import { createElement, type ReactNode, StrictMode, Suspense, useState } from "react";
 import { flushSync } from "react-dom";
-import { createRoot, type Root } from "react-dom/client";
+import { createRoot, hydrateRoot, type Root } from "react-dom/client";
+import { renderToString } from "react-dom/server";
 import type { Sam2CanvasElement } from "sam2-canvas";
 import {
   NO_PROMPTS,
@@ -246,4 +247,16 @@ test("an error is reported", async () => {
     createElement(Canvas, { image: new Blob(["no picture"]), onError: ({ name }: Error) => void errors.push(name) }),
   );
   await until(() => errors, ["InvalidImageError"]);
+});
+
+test("what a server sent is taken over as it is, and made live", async () => {
+  const complaints: unknown[] = [];
+  const children = createElement(Canvas, { controls: true, disabled: false, className: "wide", tool: "box" });
+  host.remove();
+  host = document.body.appendChild(document.createElement("main"));
+  host.innerHTML = renderToString(children);
+  const sent = element();
+  root = hydrateRoot(host, children, { onRecoverableError: (error) => void complaints.push(error) });
+  await until(() => sent.state, "ready");
+  expect([element() === sent, complaints]).toEqual([true, []]);
 });

@@ -11,6 +11,9 @@ const OUT = fileURLToPath(new URL("api", import.meta.url));
 /** Packages whose names are published again by others, or that nobody imports. */
 const LEFT_OUT = ["headless", "sam2-core"];
 
+/** The package that most people use. */
+const MAIN = "sam2-web";
+
 /** What users import: a name, and the declarations behind it. */
 interface EntryPoint {
   readonly name: string;
@@ -34,7 +37,9 @@ async function entryPointsOf(folder: string): Promise<EntryPoint[]> {
 }
 
 async function entryPoints(): Promise<EntryPoint[]> {
-  const packages = (await readdir(join(ROOT, "packages"))).filter((name) => !LEFT_OUT.includes(name));
+  const names = (await readdir(join(ROOT, "packages"))).filter((name) => !LEFT_OUT.includes(name));
+  // names that several packages export have their page with the first of them
+  const packages = [MAIN, ...names.filter((name) => name !== MAIN)];
   const folders = [...packages.map((name) => `packages/${name}`), "models/sam2-mini"];
   return (await Promise.all(folders.map(entryPointsOf))).flat();
 }

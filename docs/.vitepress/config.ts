@@ -1,9 +1,12 @@
 /** The docs site: its pages in order, its search, its look. */
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DefaultTheme, defineConfig } from "vitepress";
 import { checkLinks } from "./links.ts";
+import { repositoryLinks } from "./repository-links.ts";
 
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const REPOSITORY = "https://github.com/sam2-web/sam2-web";
 
 const icon = readFileSync(new URL("../../demo/public/icon.svg", import.meta.url), "utf8");
@@ -29,10 +32,13 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
     ],
   },
   {
-    text: "In a page",
+    text: "In your code",
     items: [
       { text: "A picture to click on", link: "/guides/canvas" },
+      { text: "React", link: "/guides/react" },
+      { text: "Annotorious, OpenSeadragon, Konva", link: "/guides/adapters" },
       { text: "Workers and memory", link: "/guides/workers-and-memory" },
+      { text: "Node", link: "/guides/node" },
     ],
   },
   {
@@ -57,6 +63,7 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
     items: [
       { text: "Troubleshooting", link: "/guides/troubleshooting" },
       { text: "Errors", link: "/guides/errors" },
+      { text: "Slow, or poor masks", link: "/guides/speed-and-quality" },
     ],
   },
 ];
@@ -78,8 +85,13 @@ export default defineConfig({
   srcExclude: ["page.md"],
   head: [["link", { rel: "icon", href: ICON, type: "image/svg+xml" }]],
   buildEnd: ({ outDir, site }) => checkLinks(outDir, site.base),
-  // the demo as it is built, which `npm run docs` puts there
-  vite: { publicDir: fileURLToPath(new URL("../../.cache/docs", import.meta.url)) },
+  markdown: { config: (md) => repositoryLinks(md, ROOT, REPOSITORY) },
+  vite: {
+    // the demo as it is built, which `npm run docs` puts there
+    publicDir: join(ROOT, ".cache/docs"),
+    // the search's index is large, and loaded when a person searches
+    build: { chunkSizeWarningLimit: 2000 },
+  },
   themeConfig: {
     logo: ICON,
     nav: [

@@ -64,7 +64,7 @@ export function Welcome() {
   return (
     <section className="welcome" aria-label="Welcome">
       <h2>Point at a thing. It is cut out.</h2>
-      <p>Click to keep it. Drop your own pictures anywhere; they never leave this device.</p>
+      <p>Click to pick it. Drop your own pictures anywhere: they never leave this device.</p>
       <div className="welcome-actions">
         <button type="button" className="primary" onClick={openPictures.run}>
           <ImagePlus aria-hidden /> Choose pictures

@@ -43,6 +43,12 @@ function program(path, args) {
   run(tool("tsx"), [join(ROOT, path), ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
 }
 
+/** Runs a command of sam2-node, as it is compiled; relative paths in its arguments are the caller's. */
+function sam2(command, args) {
+  const main = join(ROOT, "packages", "sam2-node", "dist", "command", "main.js");
+  run(process.execPath, [main, command, ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
+}
+
 function isNewer(file, than) {
   return existsSync(file) && existsSync(than) && statSync(file).mtimeMs >= statSync(than).mtimeMs;
 }
@@ -345,12 +351,17 @@ const COMMANDS = {
     },
   },
   segment: {
-    takes: "IMAGE … --out FILE",
-    does: "segment a picture in a headless browser",
+    takes: "IMAGE … --out FILE [--browser]",
+    does: "segment a picture: `sam2 segment`; with --browser, or --device wasm, in a headless browser",
     async run(args) {
       await prepare();
+      const inBrowser = args.includes("--browser") || args.join(" ").match(/--device[ =]wasm\b/);
+      if (!inBrowser) return sam2("segment", args);
       await installBrowser();
-      program("packages/headless/src/segment.ts", args);
+      program(
+        "packages/headless/src/segment.ts",
+        args.filter((argument) => argument !== "--browser"),
+      );
     },
   },
   export: {
@@ -359,7 +370,7 @@ const COMMANDS = {
     async run(args) {
       installPackages();
       compile();
-      program("packages/sam2-export/src/cli.ts", args);
+      sam2("export", args);
     },
   },
   bench: {

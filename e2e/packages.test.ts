@@ -1,6 +1,7 @@
 /** The packed packages, as consumers install them: a Vite app, a webpack app, and a page without a bundler. */
 import { execFileSync } from "node:child_process";
-import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -144,6 +145,30 @@ describe("size, gzipped, the runtime aside", () => {
     expect(await kilobytes(join(assets, worker))).toBeLessThanOrEqual(45);
   });
 });
+
+test("the command line runs from its package, in an empty folder", async () => {
+  const empty = await mkdtemp(join(tmpdir(), "sam2-empty-"));
+  const sam2 = installed(".bin", "sam2");
+  const photo = join(ROOT, "models/reference/fixtures/photo/truck.png");
+  const args = [
+    "segment",
+    photo,
+    "--point",
+    "150,105",
+    "--device",
+    "cpu",
+    "--out",
+    "overlay.png",
+    "--json",
+    "masks.json",
+  ];
+  const said = execFileSync(sam2, args, { cwd: empty, stdio: "pipe" }).toString();
+  expect(said).toMatch(/^sam2-mini on cpu/);
+  expect((await readdir(empty)).sort()).toEqual(["masks.json", "overlay.png"]);
+  const { masks } = JSON.parse(await readFile(join(empty, "masks.json"), "utf8")) as { masks: { area: number }[] };
+  expect(masks[0]?.area).toBeGreaterThan(100);
+  await rm(empty, { recursive: true });
+}, 60_000);
 
 test("a package holds what it needs and nothing else", async () => {
   expect((await readdir(installed("sam2-mini"))).sort()).toEqual([

@@ -33,6 +33,7 @@ export {
 export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./mask/polygon.ts";
 export { toRegionLimits } from "./mask/regions.ts";
 export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./mask/rle.ts";
+export { type Color, maskColor, tintMask } from "./mask/tint.ts";
 export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
 export { type LoadedModel, type ModelBytes, type ModelForm, type ModelForms, singleForm } from "./model/forms.ts";
 export { type LoadOptions, loadModel } from "./model/load.ts";

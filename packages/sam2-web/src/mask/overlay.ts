@@ -1,9 +1,6 @@
 /** Draws masks, points and boxes over the picture; cut-outs, mask pictures and label maps. */
 import { Sam2Error } from "sam2-contract";
-import { type Mask, maskArea, maskBox } from "sam2-core";
-
-/** R, G and B, 0 to 255. */
-export type Color = readonly [number, number, number];
+import { type Color, type Mask, maskArea, maskBox, maskColor, tintMask } from "sam2-core";
 
 /** A picture that a canvas can draw. */
 export type DrawablePicture = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageElement;
@@ -22,23 +19,6 @@ export interface Overlay {
   readonly colors?: readonly Color[] | undefined;
   /** Width of the masks' opaque edge in pixels; by default one for every 600 of the longer side. 0 draws none. */
   readonly edge?: number | undefined;
-}
-
-/**
- * Colors with hues a golden angle apart, so that colors next to each other in the list differ clearly.
- *
- * @example
- * ```ts
- * const [red, green, blue] = maskColor(0);
- * ```
- */
-export function maskColor(index: number): Color {
-  const hue = (210 + index * 137.508) % 360;
-  const channel = (shift: number): number => {
-    const k = (shift + hue / 30) % 12;
-    return Math.round(255 * (0.56 - 0.42 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
-  };
-  return [channel(0), channel(8), channel(4)];
 }
 
 /** A canvas that can be drawn on. @throws InvalidImageError where the browser has none of this size */
@@ -68,32 +48,6 @@ function checkSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">
   }
 }
 
-/** Blends a mask into RGBA pixels, within its box. */
-function blend(pixels: Uint8ClampedArray, mask: Mask, color: Color, opacity: number, edge: number): void {
-  const { data, width, height } = mask;
-  const [left, top, boxWidth, boxHeight] = maskBox(mask);
-  for (let y = top; y < top + boxHeight; y++) {
-    for (let x = left; x < left + boxWidth; x++) {
-      const at = y * width + x;
-      if (data[at] === 0) continue;
-      const inner =
-        edge === 0 ||
-        (x >= edge &&
-          y >= edge &&
-          x < width - edge &&
-          y < height - edge &&
-          data[at - edge] === 1 &&
-          data[at + edge] === 1 &&
-          data[at - edge * width] === 1 &&
-          data[at + edge * width] === 1);
-      const share = inner ? opacity : 1;
-      for (let c = 0; c < 3; c++) {
-        pixels[4 * at + c] = (pixels[4 * at + c] as number) * (1 - share) + (color[c] as number) * share;
-      }
-    }
-  }
-}
-
 /**
  * Draws an overlay at the size of the picture.
  *
@@ -118,7 +72,7 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
     const image = context.getImageData(0, 0, width, height);
     for (const [index, mask] of overlay.masks.entries()) {
       const color = overlay.colors?.[index] ?? maskColor(index);
-      blend(image.data, mask, color, overlay.opacity ?? 0.45, overlay.edge ?? unit);
+      tintMask(image.data, mask, color, overlay.opacity ?? 0.45, overlay.edge ?? unit);
     }
     context.putImageData(image, 0, 0);
   }

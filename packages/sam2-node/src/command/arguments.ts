@@ -1,0 +1,49 @@
+/** Reads what is given on the command line. */
+import { InvalidArgumentError, Option } from "commander";
+
+/** Numbers with commas between. */
+export function numbers(text: string, count: number): number[] {
+  const values = text.split(",").map(Number);
+  if (values.length !== count || values.some((value) => !Number.isFinite(value))) {
+    throw new InvalidArgumentError(`expected ${count} numbers with commas between`);
+  }
+  return values;
+}
+
+/** One number. */
+export function number(text: string): number {
+  return numbers(text, 1)[0] as number;
+}
+
+/** A whole number over 0. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value <= 0) throw new InvalidArgumentError("expected a whole number over 0");
+  return value;
+}
+
+/** Which model. */
+export const modelOption = (): Option =>
+  new Option("--model <model>", "a model of the catalog, a folder, or the address of a model.json").default(
+    "sam2-mini",
+  );
+
+/** Where it runs. */
+export const deviceOption = (): Option =>
+  new Option("--device <device>", "where to run")
+    .choices(["auto", "cpu", "cuda", "coreml", "dml", "webgpu"] as const)
+    .default("auto");
+
+/** Options of everything mode, as commander names them. */
+export interface EverythingFlags {
+  readonly pointsPerSide?: number;
+  readonly predIouThresh?: number;
+  readonly stabilityScoreThresh?: number;
+}
+
+/** What everything mode looks for. */
+export const everythingOptions = (): Option[] => [
+  new Option("--points-per-side <n>", "everything: points along a side of the grid; default 32").argParser(number),
+  new Option("--pred-iou-thresh <t>", "everything: lowest predicted IoU; default 0.8").argParser(number),
+  new Option("--stability-score-thresh <t>", "everything: lowest stability score; default 0.95").argParser(number),
+];

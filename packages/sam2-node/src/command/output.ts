@@ -1,0 +1,30 @@
+/** Files that are written whole or not at all. */
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
+import { Sam2Error } from "sam2-contract";
+
+/** Files that are being written. */
+const begun = new Set<string>();
+process.on("exit", () => {
+  for (const file of begun) rmSync(file, { force: true });
+});
+
+/**
+ * Writes a file beside its place, then renames it. If the process ends meanwhile, nothing is left.
+ *
+ * @throws OutputError
+ */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const aside = `${path}.${randomUUID()}.aside`;
+  begun.add(aside);
+  try {
+    await writeFile(aside, content);
+    await rename(aside, path);
+  } catch (cause) {
+    rmSync(aside, { force: true });
+    throw new Sam2Error("OutputError", `${path}: could not be written: ${(cause as Error).message}`, { cause });
+  } finally {
+    begun.delete(aside);
+  }
+}

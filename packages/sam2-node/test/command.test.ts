@@ -1,0 +1,248 @@
+/** The command line, as a person runs it: results, exit codes, and what a kill in the middle leaves. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { decodeRle, maskArea, maskBox, type Rle } from "sam2-node";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clock, progressLine } from "../src/command/progress.ts";
+import { FIXTURES, PHOTO } from "./reference.ts";
+
+const MAIN = fileURLToPath(new URL("../dist/command/main.js", import.meta.url));
+const TOY = `${FIXTURES}toy`;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sam2-command-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(...args: string[]): Promise<Ended> {
+  return new Promise((ended) => {
+    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
+      ended({ code: error ? Number(error.code) : 0, stdout, stderr });
+    });
+  });
+}
+
+const read = async <T>(name: string): Promise<T> => JSON.parse(await readFile(join(folder, name), "utf8")) as T;
+
+interface Report {
+  readonly masks: readonly { score: number; area: number; bbox: number[]; rle: Rle }[];
+}
+
+function expectMeasured({ masks }: Report): void {
+  for (const { rle, area, bbox } of masks) {
+    const mask = decodeRle(rle);
+    expect([maskArea(mask), maskBox(mask)]).toEqual([area, bbox]);
+  }
+}
+
+describe("segment", () => {
+  test("writes an overlay and the masks, best first; in a pipe there is no progress", async () => {
+    const prompt = ["--point", "150,105", "--negative", "10,10", "--box", "90,60,300,200", "--multimask"];
+    const came = await run("segment", PHOTO, ...prompt, "--device", "cpu", "--out", "out.png", "--json", "out.json");
+    expect(came).toMatchObject({ code: 0, stderr: "" });
+    expect(came.stdout).toMatch(/^sam2-mini on cpu \(asked for the CPU\): load \d+ ms, .*score 0\.\d+/);
+    expect(await sharp(join(folder, "out.png")).metadata()).toMatchObject({ format: "png", width: 480, height: 320 });
+    const report = await read<Report>("out.json");
+    expect(report).toMatchObject({
+      model: "sam2-mini",
+      device: { encoder: "cpu", decoder: "cpu" },
+      image: { width: 480, height: 320 },
+      timings_ms: { load: expect.any(Number), encode: expect.any(Number), decode: expect.any(Number) },
+    });
+    const scores = report.masks.map(({ score }) => score);
+    expect(scores).toEqual([...scores].sort((a, b) => b - a));
+    expect(scores).toHaveLength(3);
+    expectMeasured(report);
+    // the mark of the point is where it was asked for
+    const { data } = await sharp(join(folder, "out.png")).raw().toBuffer({ resolveWithObject: true });
+    expect([...data.subarray(3 * (105 * 480 + 150), 3 * (105 * 480 + 150) + 3)]).toEqual([0x16, 0xa3, 0x4a]);
+  });
+
+  test("everything in the picture, as JSON on standard output alone", async () => {
+    const limits = ["--points-per-side", "4", "--pred-iou-thresh", "0.01", "--stability-score-thresh", "0.01"];
+    const { code, stdout } = await run(
+      "segment",
+      PHOTO,
+      "--everything",
+      ...limits,
+      "--model",
+      TOY,
+      "--device",
+      "cpu",
+      "--json",
+    );
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout) as Report;
+    expect(report.masks.length).toBeGreaterThan(0);
+    expectMeasured(report);
+  });
+
+  test.each<[string, string[], number, RegExp]>([
+    ["no prompt", [PHOTO], 2, /give at least one --point/],
+    ["a prompt and everything", [PHOTO, "--point", "1,1", "--everything"], 2, /--everything takes no --point/],
+    ["no such picture", ["nothing.jpg", "--point", "1,1"], 2, /nothing.jpg: no such file/],
+    ["a point of one number", [PHOTO, "--point", "1"], 2, /expected 2 numbers with commas between/],
+    ["an unknown option", [PHOTO, "--pint", "1,1"], 2, /unknown option '--pint'/],
+    ["an unknown model", [PHOTO, "--point", "1,1", "--model", "sam9"], 1, /^UnknownModelError: .*got "sam9"/],
+    ["a file that is no picture", [MAIN, "--point", "1,1", "--model", TOY], 1, /^InvalidImageError: /],
+    ["a folder that is missing", [PHOTO, "--point", "1,1", "--model", TOY, "--out", "no/bad.png"], 1, /^OutputError: /],
+  ])("%s: says what is wrong, and writes nothing", async (_, args, code, message) => {
+    const came = await run("segment", "--out", "bad.png", ...args);
+    expect(came).toMatchObject({ code, stderr: expect.stringMatching(message) });
+    expect((await readdir(folder)).filter((name) => name.includes("bad"))).toEqual([]);
+  });
+});
+
+test("export: a checkpoint to a folder that segment takes", async () => {
+  expect(await run("export", TOY, "--out", "toy", "--dtype", "fp16")).toMatchObject({ code: 0 });
+  expect(await run("segment", PHOTO, "--model", "toy", "--point", "9,9", "--json", "toy.json")).toMatchObject({
+    code: 0,
+  });
+  expect((await run("export", "nowhere", "--out", "x")).code).toBe(1);
+});
+
+describe("everything", () => {
+  const LIMITS = ["--points-per-side", "6", "--pred-iou-thresh", "0.01", "--stability-score-thresh", "0.01"];
+  const args = (out: string): string[] => [
+    "everything",
+    "pictures",
+    ...LIMITS,
+    "--model",
+    TOY,
+    "--device",
+    "cpu",
+    "--out",
+    out,
+    "--json",
+  ];
+  const NAMES = ["0.png", "1.png", "2.png", "3.png", "in/4.png", "in/5.png", "in/6.png", "in/7.png"];
+
+  interface Coco {
+    readonly images: readonly { id: number; file_name: string; width: number; height: number }[];
+    readonly annotations: readonly { image_id: number; segmentation: Rle; area: number; bbox: number[] }[];
+  }
+  let whole: Coco;
+  beforeAll(async () => {
+    await mkdir(join(folder, "pictures", "in"), { recursive: true });
+    // each picture is another part of the photograph, of another size
+    for (const [i, name] of NAMES.entries()) {
+      const part = sharp(PHOTO).extract({ left: 20 * i, top: 10 * i, width: 300 + i, height: 200 - i });
+      await part.toFile(join(folder, "pictures", name));
+    }
+    const { code, stdout } = await run(...args("whole.json"));
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { pictures: 8, known: 0, failed: [] }]);
+    whole = await read<Coco>("whole.json");
+  });
+
+  /** Kills a run once `count` pictures are done; tells how many were. */
+  async function kill(signal: NodeJS.Signals, out: string, count: number): Promise<[number | null, number]> {
+    const child: ChildProcess = spawn(process.execPath, [MAIN, ...args(out)], { cwd: folder, stdio: "ignore" });
+    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+    const lines = async (): Promise<number> => {
+      const text = await readFile(join(folder, `${out}.journal`), "utf8").catch(() => "");
+      return Math.max(0, text.split("\n").length - 2);
+    };
+    while ((await lines()) < count && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill(signal);
+    return [await ended, await lines()];
+  }
+
+  test("one COCO file for all, in the order of their names", () => {
+    expect(whole.images.map(({ file_name }) => file_name)).toEqual(NAMES);
+    expect(whole.annotations.length).toBeGreaterThan(0);
+    for (const { image_id, segmentation, area, bbox } of whole.annotations) {
+      const mask = decodeRle(segmentation);
+      expect(mask).toMatchObject({ width: 299 + image_id, height: 201 - image_id });
+      expect([maskArea(mask), maskBox(mask)]).toEqual([area, bbox]);
+    }
+  });
+
+  test.each<[NodeJS.Signals, number | null]>([
+    ["SIGKILL", null],
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ])(
+    "killed in the middle by %s: the rest is done by the next run, nothing twice, and the result is the same",
+    async (signal, code) => {
+      const out = `${signal}.json`;
+      const [exit, done] = await kill(signal, out, 2);
+      expect(exit).toBe(code);
+      expect((await readdir(folder)).filter((name) => name.startsWith(signal))).toEqual([`${out}.journal`]);
+      const again = await run(...args(out));
+      expect(JSON.parse(again.stdout)).toMatchObject({ pictures: 8, known: done, failed: [] });
+      expect(await read<Coco>(out)).toEqual(whole);
+      expect((await readdir(folder)).filter((name) => name.startsWith(signal))).toEqual([out]);
+    },
+  );
+
+  test("a line of the journal that was cut off is not counted", async () => {
+    await kill("SIGKILL", "cut.json", 2);
+    const journal = join(folder, "cut.json.journal");
+    const text = await readFile(journal, "utf8");
+    const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
+    await writeFile(journal, `${lines.slice(0, -1).join("\n")}\n${lines.at(-1)?.slice(0, 40)}`);
+    const { stdout } = await run(...args("cut.json"));
+    expect(JSON.parse(stdout)).toMatchObject({ known: lines.length - 2, failed: [] });
+    expect(await read<Coco>("cut.json")).toEqual(whole);
+  });
+
+  test("a journal of other options is refused", async () => {
+    await kill("SIGKILL", "other.json", 1);
+    const came = await run(...args("other.json"), "--points-per-side", "3");
+    expect(came).toMatchObject({ code: 1, stderr: expect.stringMatching(/^OutputError: .*other options/) });
+    await rm(join(folder, "other.json.journal"));
+  });
+
+  test("a picture that fails is reported, and tried again by the next run", async () => {
+    const bad = join(folder, "pictures", "bad.jpg");
+    await writeFile(bad, "no picture");
+    const first = await run(...args("bad.json"));
+    expect(first).toMatchObject({ code: 3, stderr: expect.stringMatching(/^bad.jpg: InvalidImageError/) });
+    expect(await read<Coco>("bad.json")).toEqual(whole);
+    await rm(bad);
+    const second = await run(...args("bad.json"));
+    expect([second.code, JSON.parse(second.stdout)]).toMatchObject([0, { known: 8, failed: [] }]);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["a folder that is missing", "nowhere", /expected a folder of pictures/],
+    ["a folder without pictures", "toy", /found none/],
+  ])("%s is refused", async (_, given, message) => {
+    await mkdir(join(folder, "toy"), { recursive: true });
+    const came = await run("everything", given, "--out", "none.json");
+    expect(came).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+  });
+});
+
+test("help says how commands end", async () => {
+  const { code, stdout } = await run("--help");
+  expect(code).toBe(0);
+  for (const word of ["segment", "everything", "export", "Examples:", "Exit codes:"]) expect(stdout).toContain(word);
+});
+
+test.each([
+  [0, 60, 0, "0/60 pictures"],
+  [30, 60, 20, "30/60 pictures, 1.50/s, 0:20 left"],
+  [10, 100_000, 0.5, "10/100000 pictures, 20/s, 1:23:20 left"],
+])("%d of %d after %d s: %s", (done, total, seconds, line) => {
+  expect(progressLine(done, total, seconds, "pictures")).toBe(line);
+});
+
+test.each([
+  [0, "0:00"],
+  [61, "1:01"],
+  [3600, "1:00:00"],
+])("%d seconds: %s", (seconds, text) => {
+  expect(clock(seconds)).toBe(text);
+});

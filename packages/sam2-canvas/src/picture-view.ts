@@ -504,8 +504,8 @@ export class PictureView extends Emitter<PictureViewEvents> {
     const before = this.#size;
     this.#size = { width: Math.max(clientWidth, 1), height: Math.max(clientHeight, 1) };
     this.#ratio = this.element.ownerDocument.defaultView?.devicePixelRatio ?? 1;
-    const width = Math.max(1, screen?.width ?? Math.round(clientWidth * this.#ratio));
-    const height = Math.max(1, screen?.height ?? Math.round(clientHeight * this.#ratio));
+    const width = inScreenPixels(clientWidth * this.#ratio, screen?.width);
+    const height = inScreenPixels(clientHeight * this.#ratio, screen?.height);
     for (const { canvas } of Object.values(this.#contexts)) [canvas.width, canvas.height] = [width, height];
     if (this.#isFitted) this.fit();
     // what was in the middle stays there
@@ -591,6 +591,15 @@ export class PictureView extends Emitter<PictureViewEvents> {
       surface.context.restore();
     }
   }
+}
+
+/**
+ * A length in whole screen pixels: `observed`, if it is `computed` but for rounding. Where a browser pretends to have
+ * another pixel ratio than its screen's, it observes sizes of the screen's.
+ */
+function inScreenPixels(computed: number, observed: number | undefined): number {
+  const fits = observed !== undefined && Math.abs(observed - computed) <= 1;
+  return Math.max(1, fits ? observed : Math.round(computed));
 }
 
 /** Sets styles one by one: a Content-Security-Policy forbids them as text only. */

@@ -55,6 +55,7 @@ beforeAll(async () => {
   await cp(version("first"), version("second"), { recursive: true });
   await change(version("second"), /^worker-/, (code) => `${code}\n// second`);
   await change(version("second"), /^index-.*\.js$/, (code) => `${code}\ndocument.documentElement.lang = "en-GB";`);
+  await rename(join(version("second"), "samples", "cars.jpg"), join(version("second"), "samples", "vans.jpg"));
   await buildServiceWorker(version("second"));
 
   await cp(version("first"), version("other-html"), { recursive: true });
@@ -155,10 +156,14 @@ describe.each([
     expect(await runs(old)).toBe("first");
     const served = await old.evaluate(async (name) => (await fetch(`assets/${name}`)).text(), oldWorker);
     expect(served === (await readFile(await workerFile("first"), "utf8"))).toBe(true);
+    const sample = async (name: string): Promise<number> =>
+      old.evaluate(async (file) => (await fetch(`samples/${file}`)).status, name);
+    expect([await sample("cars.jpg"), await sample("none.jpg")]).toEqual([200, 404]);
 
     await accept(old);
     expect(await runs(old)).toBe("new");
     await expect.poll(() => kept(old)).not.toContain(oldWorker);
+    expect(await sample("cars.jpg")).toBe(404);
     await context.setOffline(true);
     await old.reload();
     await isUp(old);

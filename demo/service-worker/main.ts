@@ -24,6 +24,10 @@ const { scope } = self.registration;
 const PAGES: readonly string[] = [scope, `${scope}index.html`];
 /** The folder of the files whose names contain a hash of their content. */
 const ASSETS = `${scope}assets/`;
+/** The page's other folders. The names of their files stay when the content changes. */
+const FOLDERS = [...new Set(__FILES__.kept.map(({ url }) => new URL(".", new URL(url, scope)).href))].filter(
+  (folder) => folder !== scope && folder !== ASSETS,
+);
 /** Name of the lock that is held while files are added or deleted. */
 const FILES_LOCK = `${PREFIX} files ${scope}`;
 
@@ -69,6 +73,16 @@ registerRoute(
       },
     ],
   }),
+);
+
+// files of an older version that this one no longer has, for the tabs that still run the older one
+registerRoute(
+  ({ url }) => FOLDERS.some((folder) => url.href.startsWith(folder)),
+  async ({ request }) => {
+    const cache = await caches.open(version.strategy.cacheName);
+    const kept = await cache.match(request.url, { ignoreSearch: true, ignoreVary: true });
+    return secured(kept ?? (await fetch(request)));
+  },
 );
 
 // without storage, the network answers

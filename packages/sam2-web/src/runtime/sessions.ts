@@ -48,9 +48,17 @@ async function loadRuntime(backend: Backend, threads: number | undefined): Promi
   return runtime;
 }
 
-/** One thread without cross-origin isolation; otherwise as many as asked for, or up to four. */
+/** Why there can be only one thread here; null where there can be more. */
+export function whyOneThread(): string | null {
+  if (!globalThis.crossOriginIsolated) return "one thread, since the page is not cross-origin isolated";
+  // WebKitGTK has none, isolated or not
+  if (typeof SharedArrayBuffer === "undefined") return "one thread, since this browser has no SharedArrayBuffer";
+  return null;
+}
+
+/** One thread where there can be only one; otherwise as many as asked for, or up to four. */
 function threadCount(wish: number | undefined): number {
-  if (!globalThis.crossOriginIsolated) return 1;
+  if (whyOneThread() !== null) return 1;
   return Math.max(1, wish ?? Math.min(4, navigator.hardwareConcurrency ?? 1));
 }
 
@@ -73,10 +81,13 @@ export interface Placement {
 
 /** How long a GPU may take to answer whether it is lost; in milliseconds. */
 const LATEST_WORD = 5_000;
+/** How long after that answer the browser may still tell of a loss; in milliseconds. */
+const AFTERTHOUGHT = 500;
 
 /**
- * Whether a GPU is lost. The browser says so only some time after runs have failed. It answers in order: once it has
- * answered a question that is asked now, it has told of any loss before.
+ * Whether a GPU is lost. The browser says so only some time after runs have failed. Chromium answers in order: once a
+ * question that is asked now is answered, it has told of any loss before. Firefox answers for a lost GPU at once, and
+ * tells a moment later.
  */
 export async function isLost(device: GPUDevice): Promise<boolean> {
   let lost = false;
@@ -84,11 +95,9 @@ export async function isLost(device: GPUDevice): Promise<boolean> {
     lost = true;
   });
   device.pushErrorScope("validation");
+  const pause = (time: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, time));
   const answered = device.popErrorScope().catch(() => null);
-  const late = new Promise((resolve) => setTimeout(resolve, LATEST_WORD));
-  await Promise.race([told, answered, late]);
-  // what was told at the same time as the answer
-  await new Promise((resolve) => setTimeout(resolve));
+  await Promise.race([told, answered.then(() => pause(AFTERTHOUGHT)), pause(LATEST_WORD)]);
   return lost;
 }
 
@@ -148,13 +157,13 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
     const encoder = await create("encoder", backend, decoderBackend === "webgpu" ? "gpu-buffer" : "cpu");
     const decoder = await create("decoder", decoderBackend, "cpu");
     const threads = runtime.env.wasm.numThreads ?? 1;
-    const isolation = globalThis.crossOriginIsolated ? "" : "; one thread, since the page is not cross-origin isolated";
+    const oneThread = whyOneThread();
     const device: DeviceInfo = {
       encoder: backend,
       decoder: decoderBackend,
       threads,
       adapter: gpu?.name ?? null,
-      reason: reason + isolation,
+      reason: oneThread === null ? reason : `${reason}; ${oneThread}`,
     };
     const tensor = ({ type, data, dims }: GraphInput): Ort.Tensor => new runtime.Tensor(type, data, dims);
     return new OrtSessions({ spec, encoder, decoder, tensor }, device, gpu);

@@ -163,7 +163,7 @@ describe.each([
     await accept(old);
     expect(await runs(old)).toBe("new");
     await expect.poll(() => kept(old)).not.toContain(oldWorker);
-    expect(await sample("cars.jpg")).toBe(404);
+    await expect.poll(() => kept(old)).not.toContain("cars.jpg");
     await context.setOffline(true);
     await old.reload();
     await isUp(old);

@@ -6,6 +6,7 @@ import { click, draft, everything, kernels, load, memory, models } from "./brows
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
 import type { Row } from "./measure.ts";
+import { node } from "./node.ts";
 import { quality } from "./quality.ts";
 import { line, markdown } from "./report.ts";
 import { size } from "./size.ts";
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Row[]>>> = {
   kernels,
   size,
   gpu,
+  node,
 };
 
 const program = new Command("bench")

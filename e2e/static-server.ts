@@ -13,8 +13,13 @@ export interface StaticServer {
 }
 
 /** Serves a folder. */
-export async function serveStatically(folder: string, cacheControl?: string): Promise<StaticServer> {
+export async function serveStatically(
+  folder: string,
+  cacheControl?: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<StaticServer> {
   const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (cacheControl !== undefined) response.setHeader("Cache-Control", cacheControl);
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     send(request, pathname, { root: served.folder, cacheControl: false }).pipe(response);

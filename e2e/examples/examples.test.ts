@@ -1,0 +1,170 @@
+/** Each example, followed as its README says, in an empty folder, with the packages as they would be published. */
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { launchBrowser } from "headless/browser";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectWholeLicenses } from "../licenses.ts";
+import { serveStatically } from "../static-server.ts";
+import { installed, packed, run, type Served, served, type Tarballs } from "./application.ts";
+
+let folder: string;
+let tarballs: Tarballs;
+let browser: Browser;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sam2-web-examples-"));
+  tarballs = await packed(join(folder, "packages"));
+  browser = await launchBrowser({});
+});
+afterAll(async () => {
+  await browser?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Opens an example and clicks the truck, as its page asks for. */
+async function click(url: string): Promise<{ status: string; share: number; truck: number; sky: number }> {
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", ({ message }) => complaints.push(message));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("response", (answer) => answer.status() >= 400 && complaints.push(`${answer.status()} ${answer.url()}`));
+  try {
+    // development servers load the page once more when they have found all dependencies
+    await page.goto(url, { waitUntil: "networkidle" });
+    const photo = page.locator("img");
+    await photo.evaluate((image: HTMLImageElement) => image.decode());
+    await photo.click({ position: { x: 300, y: 215 } });
+    const status = page.locator("output");
+    await expect.poll(() => status.textContent(), { timeout: 90_000 }).toMatch(/^score/);
+    expect(complaints).toEqual([]);
+    const mask = await page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
+      const { width, height } = canvas;
+      const pixels = canvas.getContext("2d")?.getImageData(0, 0, width, height).data ?? [];
+      const opacity = (x: number, y: number): number => pixels[4 * (y * width + x) + 3] ?? 0;
+      let inside = 0;
+      for (let i = 3; i < pixels.length; i += 4) if (pixels[i] === 255) inside++;
+      return { share: inside / (width * height), truck: opacity(300, 215), sky: opacity(320, 10) };
+    });
+    return { status: (await status.textContent()) ?? "", ...mask };
+  } finally {
+    await page.close();
+  }
+}
+
+/** How an example is built and served. */
+interface Example {
+  readonly folder: string;
+  /** Whether `npm run build` comes first. */
+  readonly builds: boolean;
+  readonly serve: (folder: string) => Promise<Served>;
+}
+
+/** What any server of files does. */
+const files =
+  (name: string): Example["serve"] =>
+  (application) =>
+    serveStatically(join(application, name));
+
+/** A server of its own that an example's README starts. */
+const own =
+  (program: string, ...args: string[]): Example["serve"] =>
+  (application) =>
+    served(application, program, ...args);
+
+/** A CDN that serves npm's packages, on an origin of its own; its address is put into the page. */
+async function withCdn(application: string): Promise<Served> {
+  const page = join(application, "index.html");
+  const html = await readFile(page, "utf8");
+  const [, version] = /\/npm\/sam2-web@([^/]+)\//.exec(html) ?? [];
+  const cdn = join(application, "cdn");
+  for (const name of ["sam2-web", "sam2-mini"]) {
+    const place = join(cdn, "npm", `${name}@${version}`);
+    await mkdir(place, { recursive: true });
+    await run(place, "tar", "-xzf", (tarballs[name] as string).replace("file:", ""), "--strip-components=1");
+  }
+  const other = await serveStatically(cdn, undefined, { "Access-Control-Allow-Origin": "*" });
+  await writeFile(page, html.replace("https://cdn.jsdelivr.net/", other.url));
+  const own = await serveStatically(application);
+  return { url: own.url, close: async () => void (await Promise.all([own.close(), other.close()])) };
+}
+
+const EXAMPLES: Readonly<Record<string, Example>> = {
+  Vite: { folder: "vite", builds: true, serve: files("dist") },
+  "Vite's development server": { folder: "vite", builds: false, serve: own("vite", "--strictPort") },
+  "webpack 5": { folder: "webpack", builds: true, serve: files("public") },
+  Rspack: { folder: "rspack", builds: true, serve: files("public") },
+  "Next.js": { folder: "next", builds: true, serve: own("next", "start") },
+  SvelteKit: { folder: "sveltekit", builds: true, serve: files("build") },
+  "an import map": { folder: "import-map", builds: false, serve: files(".") },
+  "a script tag, from another origin": { folder: "script-tag", builds: false, serve: withCdn },
+  "a strict policy, isolated": { folder: "strict-csp", builds: true, serve: own("vite", "preview", "--strictPort") },
+};
+
+test.each(Object.keys(EXAMPLES))("%s", async (name) => {
+  const { folder: example, builds, serve } = EXAMPLES[name] as Example;
+  const application = await installed(example, folder, tarballs);
+  if (builds) await run(application, "npm", "run", "build");
+  const server = await serve(application);
+  try {
+    const { status, share, truck, sky } = await click(server.url);
+    expect({ truck, sky }).toEqual({ truck: 255, sky: 0 });
+    expect(share).toBeGreaterThan(0.1);
+    expect(share).toBeLessThan(0.4);
+    if (example === "strict-csp") expect(status).toMatch(/^score 0\.\d\d, [2-9] threads\. $/);
+    else expect(status).toMatch(/^score 0\.\d\d$/);
+  } finally {
+    await server.close();
+  }
+});
+
+test("each example is tried, and listed in the README", async () => {
+  const examples = new URL("../../examples/", import.meta.url);
+  const entries = await readdir(examples, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  expect([...new Set(Object.values(EXAMPLES).map((example) => example.folder))].sort()).toEqual(folders.sort());
+  const readme = await readFile(new URL("README.md", examples), "utf8");
+  for (const name of folders) expect(readme).toContain(`[${name}](${name})`);
+});
+
+test.each([
+  ["Vite", "vite", "main.js", "dist"],
+  ["webpack 5", "webpack", "src/index.js", "public"],
+  ["Rspack", "rspack", "src/index.js", "public"],
+])("without the package of the built-in model, %s builds, and the call says what is missing", async (...given) => {
+  const [, example, script, output] = given;
+  const application = await installed(example, join(folder, "without"), tarballs, ["sam2-mini"]);
+  const call = `segment(document.querySelector("img"), { point: [1, 1] })`;
+  const code = `import { segment } from "sam2-web";\n${call}.catch(({ name }) => document.querySelector("output").append(name));`;
+  await writeFile(join(application, script), code);
+  await run(application, "npm", "run", "build");
+  const server = await serveStatically(join(application, output));
+  const page = await browser.newPage();
+  try {
+    await page.goto(server.url);
+    await expect.poll(() => page.locator("output").textContent()).toBe("MissingPackageError");
+  } finally {
+    await page.close();
+    await server.close();
+  }
+});
+
+test("a package holds what it needs and nothing else", async () => {
+  const contents = async (name: string): Promise<string[]> => {
+    const place = join(folder, "contents", name);
+    await mkdir(place, { recursive: true });
+    await run(place, "tar", "-xzf", (tarballs[name] as string).replace("file:", ""), "--strip-components=1");
+    return (await readdir(place)).sort();
+  };
+  expect(await contents("sam2-mini")).toEqual([
+    "LICENSE",
+    "README.md",
+    "index.d.ts",
+    "index.js",
+    "onnx",
+    "package.json",
+  ]);
+  expect(await contents("sam2-web")).toEqual(expect.arrayContaining(["LICENSE", "dist", "package.json", "standalone"]));
+  const licenses = await readFile(join(folder, "contents", "sam2-web", "standalone", "LICENSES.md"), "utf8");
+  expect(expectWholeLicenses(licenses)).toEqual(["@bufbuild/protobuf", "@noble/hashes", "comlink", "onnxruntime-web"]);
+});

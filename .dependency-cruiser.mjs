@@ -57,7 +57,10 @@ const packages = Object.entries(PACKAGES).map(([name, allowed]) => ({
   comment: `${name} imports ${allowed.join(", ") || "no other package"}, and nothing of the pages, benchmarks and tests`,
   severity: "error",
   from: { path: `^packages/${name}/(?:src|page)/` },
-  to: { path: `^(?:packages/(?!${either([name, ...allowed])}/)|models/|demo/|bench/|e2e/|docs/)` },
+  to: {
+    path: `^(?:packages/(?!${either([name, ...allowed])}/)|models/|demo/|bench/|e2e/|docs/|examples/)`,
+    pathNot: "^models/sam2-mini/index[.]d[.]ts$",
+  },
 }));
 
 /** @type {import("dependency-cruiser").IConfiguration} */
@@ -92,6 +95,20 @@ export default {
       severity: "error",
       from: { path: "^packages/sam2-core/src/" },
       to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "built-in model on demand",
+      comment: "sam2-mini is a package that need not be installed: one file asks for it, by import()",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { path: "^models/sam2-mini/", dynamic: false },
+    },
+    {
+      name: "one door to the built-in model",
+      comment: "only built-in.ts knows where it is",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/", pathNot: "^packages/sam2-web/src/page/built-in[.]ts$" },
+      to: { path: "^models/sam2-mini/" },
     },
     {
       name: "exporter on demand",

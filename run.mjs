@@ -5,7 +5,17 @@
  * modules.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -129,6 +139,21 @@ function pack(folder) {
   quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...workspaces]);
 }
 
+/** Writes the packages' version into the examples and the guides, which name it as their readers install it. */
+function nameVersionInExamples() {
+  const { version } = JSON.parse(readFileSync(join(ROOT, "packages/sam2-web/package.json"), "utf8"));
+  const named = /\b(sam2-(?:web|mini))(@|": ")\d+\.\d+\.\d+/g;
+  for (const folder of ["examples", "docs/guides"]) {
+    for (const name of readdirSync(join(ROOT, folder), { recursive: true })) {
+      const file = join(ROOT, folder, name);
+      if (!/\.(json|html|md)$/.test(name) || name.includes("node_modules")) continue;
+      const text = readFileSync(file, "utf8");
+      const renamed = text.replace(named, `$1$2${version}`);
+      if (renamed !== text) writeFileSync(file, renamed);
+    }
+  }
+}
+
 /** The report of the public surface; it must be as it is kept, and all of it documented. */
 const SURFACE = ["run", "--config", "packages/sam2-web/api-extractor.json"];
 
@@ -149,6 +174,7 @@ function checks() {
     ["import rules", tool("depcruise"), "--config", ".dependency-cruiser.mjs", "--output-type", "err", ...CRUISED],
     ["picture of the imports", tool("tsx"), "docs/imports.ts", "--check"],
     ["unused code", tool("knip"), "--no-progress"],
+    ["sizes of packages", tool("size-limit")],
     ...each("package", "publint", "--strict"),
     ...each("types of package", "attw", "--profile", "esm-only", "--format", "ascii"),
   ];
@@ -278,6 +304,15 @@ const COMMANDS = {
       run(tool("vitest"), ["run", "--project", "browsers", ...filters]);
     },
   },
+  "test:examples": {
+    takes: "[-t NAME]",
+    does: "install, build and click through every folder of examples, with the packages as they would be published",
+    async run(args) {
+      await prepare();
+      await installBrowser();
+      run(tool("vitest"), ["run", "--project", "examples", "--reporter", "verbose", ...args]);
+    },
+  },
   fuzz: {
     takes: "[SECONDS]",
     does: "feed every reader with broken input; what fails is kept in e2e/fuzz/corpus",
@@ -318,10 +353,20 @@ const COMMANDS = {
     },
   },
   "release-notes": {
-    does: "turn the noted changes into the packages' CHANGELOG.md and their new version",
+    does: "turn the noted changes into the packages' CHANGELOG.md and their new version, in the examples too",
     run() {
       installPackages();
       run(tool("changeset"), ["version"]);
+      run("npm", ["install", "--package-lock-only"]);
+      nameVersionInExamples();
+    },
+  },
+  release: {
+    does: "publish the packages whose version is new; for the workflow of releases",
+    async run() {
+      await prepare();
+      pack(TARBALLS);
+      run(tool("changeset"), ["publish"]);
     },
   },
   pack: {

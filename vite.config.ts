@@ -76,6 +76,17 @@ export default defineConfig({
       },
       {
         test: {
+          name: "examples",
+          include: ["e2e/examples/*.test.ts"],
+          // installing from the registry and building take most of it
+          testTimeout: 480_000,
+          hookTimeout: 240_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 5 },
+        },
+      },
+      {
+        test: {
           name: "browsers",
           include: ["e2e/browsers/*.test.ts"],
           globalSetup: "e2e/setup.ts",

@@ -116,7 +116,7 @@ test("a GPU that is lost, whenever it is, is replaced: the answers stay the same
     };
     const setImageAndLose = async (when: string): Promise<void> => {
       await image.release();
-      image = await segmenter.setImage("photo/truck.png", { onProgress: (phase) => phase === when && lose() });
+      image = await segmenter.setImage("photo/truck.png", { onProgress: ({ phase }) => phase === when && lose() });
     };
     Object.assign(window, { lose, click, everything, setImageAndLose, where: () => segmenter.currentDevice() });
     return fallen;

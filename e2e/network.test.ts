@@ -161,8 +161,8 @@ describe("network", () => {
     const giveUp = (): Promise<string> =>
       toy.page.evaluate(async (given) => {
         const stop = new AbortController();
-        const onProgress = (progress: { phase: string; loaded?: number }): void => {
-          if ((progress.loaded ?? 0) >= 8 * 2 ** 20) setTimeout(() => stop.abort(), 500);
+        const onProgress = ({ done }: { done: number }): void => {
+          if (done >= 8 * 2 ** 20) setTimeout(() => stop.abort(), 500);
         };
         const opening = window.sam2.createSegmenter({ model: given, signal: stop.signal, onProgress });
         return opening.then(

@@ -61,6 +61,7 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
   {
     text: "When something fails",
     items: [
+      { text: "sam2-web and others", link: "/comparison" },
       { text: "Troubleshooting", link: "/guides/troubleshooting" },
       { text: "Errors", link: "/guides/errors" },
       { text: "Slow, or poor masks", link: "/guides/speed-and-quality" },

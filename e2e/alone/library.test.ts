@@ -58,7 +58,7 @@ test.skipIf(process.platform !== "linux")(
       const phases = ["decode", "preprocess", "encode"];
       const giveUp = async (at: string | undefined): Promise<void> => {
         const stop = new AbortController();
-        const onProgress = (phase: string): void => {
+        const onProgress = ({ phase }: { phase: string }): void => {
           if (phase === at) stop.abort();
         };
         const outcome = await segmenter

@@ -2,7 +2,7 @@
  * The choice of the model: one of the catalog, or a checkpoint that the person opened. The old model answers until the
  * new one is open, and stays if opening fails.
  */
-import type { ModelSource, OpenProgress } from "sam2-web";
+import type { ModelProgress, ModelSource } from "sam2-web";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
 import type { Model } from "./sight.ts";
@@ -16,7 +16,7 @@ export interface ListedModel extends ModelEntry {
 /** Opens a model. */
 export type OpenModel = (
   source: ModelSource,
-  options: { readonly signal: AbortSignal; readonly onProgress: (progress: OpenProgress) => void },
+  options: { readonly signal: AbortSignal; readonly onProgress: (progress: ModelProgress) => void },
 ) => Promise<Model>;
 
 /** The list of models, and the one that answers. */
@@ -61,7 +61,7 @@ export class Models {
     show("Opening the model");
     try {
       const { signal } = opening;
-      const onProgress = (progress: OpenProgress): void => {
+      const onProgress = (progress: ModelProgress): void => {
         const { text, share } = inWords(progress);
         show(text, share);
       };
@@ -96,11 +96,11 @@ export function placeOf({ device }: Model): string {
   return device.encoder === "webgpu" ? "WebGPU" : `WASM, ${threads}`;
 }
 
-function inWords(progress: OpenProgress): Busy {
+function inWords(progress: ModelProgress): Busy {
   if (progress.phase !== "download") {
     return { text: progress.phase === "compile" ? "Preparing the model" : "Checking the GPU", share: null };
   }
-  const { loaded, total } = progress;
-  const text = `Loading the model, ${(loaded / 1e6).toFixed(1)} MB`;
-  return { text, share: total === null ? null : loaded / total };
+  const { done, total } = progress;
+  const text = `Loading the model, ${(done / 1e6).toFixed(1)} MB`;
+  return { text, share: total === null ? null : done / total };
 }

@@ -25,6 +25,10 @@ export const ERROR_NAMES = [
   "IntegrityError",
   /** The device cannot run the model. */
   "DeviceError",
+  /** The browser lacks something that is needed, or there is no browser: the call ran on a server. */
+  "UnsupportedBrowserError",
+  /** The worker's script was not found, or the page's policy forbids it. */
+  "WorkerStartError",
   /** onnxruntime-web did not start, not even with one thread. */
   "RuntimeStartError",
   /** The segmenter was disposed of. */

@@ -8,6 +8,7 @@
  */
 export { type CanaryAnswer, type CanarySample, canaryQuestion, sampleCanary } from "./canary.ts";
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "./errors.ts";
+export { type GuideSection, seeGuide } from "./guide.ts";
 export {
   type AttentionForm,
   CONTRACT_VERSION,

@@ -12,7 +12,7 @@ export type { Region } from "./detail/region.ts";
 export { type Detail, type DetailedPrediction, readDetail, SecondLooks } from "./detail/second-look.ts";
 export { segmentImage } from "./everything/crops.ts";
 export { type CrossingProgress, type MaskList, MaskReceiver, MaskSender } from "./everything/crossing.ts";
-export type { EverythingMask, EverythingProgress } from "./everything/everything.ts";
+export type { EverythingMask } from "./everything/everything.ts";
 export { type EverythingOptions, everythingSettings, type OutputMode } from "./everything/options.ts";
 export { nonMaximumSuppression } from "./everything/suppression.ts";
 export { IMAGE_FORMATS, type ImageHeader, readImageHeader } from "./image/header.ts";
@@ -69,7 +69,8 @@ export type {
   SegmentOptions,
   SetImageOptions,
 } from "./segmenter/options.ts";
-export { type Quality, type ResultParts, SegmentResult } from "./segmenter/result.ts";
+export type { EverythingProgress, ImageProgress, ModelProgress, Progress } from "./segmenter/progress.ts";
+export { type MaskChoice, type Quality, type ResultParts, SegmentResult } from "./segmenter/result.ts";
 export {
   openSegmenter,
   SegmenterOf,
@@ -80,6 +81,7 @@ export {
 export { type CachedModel, ModelCache } from "./storage/cache.ts";
 export { digest } from "./storage/digest.ts";
 export type { DownloadProgress } from "./storage/download.ts";
+export { fetchFault } from "./storage/fault.ts";
 export type { Store, StoredFile } from "./storage/store.ts";
 export { ModelWorker } from "./worker/model-worker.ts";
 export type {

@@ -3,11 +3,9 @@
  * and masks. Nothing leaves the device.
  *
  * ```ts
- * import { createSegmenter } from "sam2-web";
+ * import { segment } from "sam2-web";
  *
- * const segmenter = await createSegmenter({ model: "sam2-mini" });
- * const image = await segmenter.setImage(file);
- * const result = await segmenter.segment({ image, point_coords: [[500, 375]], point_labels: [1] });
+ * const result = await segment(file, { point: [500, 375] }); // a Blob, an <img>, a canvas, …
  * const { data, width, height } = result.mask(); // 0 and 1, the best mask
  * ```
  *
@@ -43,7 +41,6 @@ export {
   compressRuns,
   type Detail,
   decodeRle,
-  type EncodePhase,
   type EncodeTimings,
   type EverythingMask,
   type EverythingOptions,
@@ -51,7 +48,10 @@ export {
   encodeRle,
   expandRuns,
   type ImageHeader,
+  type ImageProgress,
   type Mask,
+  type MaskChoice,
+  type ModelProgress,
   type ModelSpec,
   maskArea,
   maskBox,
@@ -62,6 +62,7 @@ export {
   type OutputMode,
   type Polygon,
   type PolygonOptions,
+  type Progress,
   polygonsToPath,
   type Quality,
   type Region,
@@ -72,7 +73,6 @@ export {
   resizeMask,
   rleArea,
   type SegmentPrompt,
-  SegmentResult,
   stabilityScore,
   type Tensor,
 } from "sam2-core";
@@ -85,6 +85,7 @@ export {
   drawOverlay,
   exportCanvas,
   type LabelMap,
+  maskPixels,
   type Overlay,
   toDataUrl,
   toLabelMap,
@@ -102,5 +103,7 @@ export {
   toLivepeerJSON,
   writeLivepeerJSON,
 } from "./page/livepeer.ts";
+export { type CutoutOptions, type MaskDrawing, SegmentResult } from "./page/result.ts";
+export { type SharedSegmenterOptions, type SharedSegmentOptions, segment, sharedSegmenter } from "./page/shared.ts";
 export type { DeviceChoice } from "./runtime/device.ts";
 export type { Backend, DeviceInfo } from "./runtime/sessions.ts";

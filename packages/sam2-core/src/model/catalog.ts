@@ -11,8 +11,8 @@ export interface CatalogEntry {
   readonly license: string;
   /** Approximate size of the download, in bytes. */
   readonly bytes: number;
-  /** Where it comes from; addresses are relative to the page. */
-  readonly source: ModelSource;
+  /** Where it comes from; null for the built-in model, whose files are in the npm package of its name. */
+  readonly source: ModelSource | null;
 }
 
 /** Meta's checkpoints on the Hugging Face hub, by the part of the repository's name that tells the size. */
@@ -25,9 +25,8 @@ function published(size: string, title: string, bytes: number): CatalogEntry {
 /**
  * The models that can be opened by name.
  *
- * `sam2-mini` is read from `models/sam2-mini/model.json` beside the page. The others are downloaded once
- * from the hub and converted on this device: SAM 2.1 as Meta published it, EdgeTAM as the authors of
- * `transformers` converted Meta's.
+ * `sam2-mini` is the npm package of that name. The others are downloaded once from the hub and converted on
+ * this device: SAM 2.1 as Meta published it, EdgeTAM as the authors of `transformers` converted Meta's.
  *
  * ```ts
  * for (const { id, title, bytes } of CATALOG) menu.append(new Option(`${title}, ${bytes / 1e6} MB`, id));
@@ -39,7 +38,7 @@ export const CATALOG: readonly CatalogEntry[] = [
     title: "SAM2 mini (built in, for trying out)",
     license: "Apache-2.0",
     bytes: 13_000_000,
-    source: "models/sam2-mini/model.json",
+    source: null,
   },
   {
     id: "edgetam",

@@ -1,9 +1,10 @@
 /** Loads a model: from its source to the ONNX bytes that sessions are opened with. */
-import { isSam2Error, type ModelManifest, readManifest, Sam2Error } from "sam2-contract";
+import { isSam2Error, type ModelManifest, readManifest, Sam2Error, seeGuide } from "sam2-contract";
 import { type ModelCache, modelKey } from "../storage/cache.ts";
-import { type FetchedFile, type FetchOptions, fetchCached } from "../storage/download.ts";
+import { type FetchedFile, type FetchOptions, fetchCached, refused } from "../storage/download.ts";
+import { isWebPage } from "../storage/fault.ts";
 import { bytesOf, readJson } from "./blobs.ts";
-import { findModel } from "./catalog.ts";
+import { CATALOG, findModel } from "./catalog.ts";
 import { checkpointForms } from "./convert.ts";
 import { type ModelForm, type ModelForms, singleForm } from "./forms.ts";
 import type { CheckpointSource, ExportSource, ModelSource } from "./source.ts";
@@ -31,11 +32,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
 /** A name of the catalog, or the address of a model.json. */
 async function loadNamed(name: string, options: LoadOptions): Promise<ModelForms> {
   const entry = findModel(name);
-  if (entry) return loadModel(entry.source, options);
+  if (entry?.source) return loadModel(entry.source, options);
   if (!/\.json($|\?)/.test(name)) {
+    const names = CATALOG.map(({ id }) => id).join(", ");
     throw new Sam2Error(
       "UnknownModelError",
-      `expected a model of the catalog or the address of a model.json, got "${name}"`,
+      `expected ${names} or the address of a model.json, got "${name}". ${seeGuide("the-model-is-not-found")}`,
     );
   }
   const address = new URL(name, options.base).href;
@@ -118,7 +120,7 @@ async function fetchManifest(address: string, cache: ModelCache): Promise<ModelM
   const key = `manifest/${address}`;
   try {
     const response = await fetch(address, { cache: "no-cache" } as RequestInit);
-    if (!response.ok) throw new Sam2Error("DownloadError", `${address}: got status ${response.status}`);
+    if (!response.ok || isWebPage(response)) throw refused(address, response);
     const text = await response.text();
     const manifest = readManifest(await readJson(new Blob([text]), address), address);
     if (address.startsWith("http")) await cache.keep(key, new TextEncoder().encode(text));

@@ -15,8 +15,10 @@ export interface Tensor<T extends Float32Array | Uint8Array = Float32Array> {
   readonly dims: readonly number[];
 }
 
-/** What to segment: the prompt parameters of Livepeer's `segment-anything-2`. */
+/** What to segment: the prompt parameters of Livepeer's `segment-anything-2`, and `point`. */
 export interface SegmentPrompt {
+  /** One point on the object: short for `point_coords: [point]` with `point_labels: [1]`. */
+  readonly point?: readonly [number, number] | undefined;
   /** Points [N,2], or [B,N,2] for B objects: x, y in pixels of the image (see `normalize_coords`). */
   readonly point_coords?: NumbersLike | Tensor | undefined;
   /** 1 for a point on the object, 0 for a point not on it: [N] or [B,N]; required with `point_coords`. */
@@ -140,8 +142,19 @@ interface Objects {
   readonly mask: Tensor | null;
 }
 
+/** Writes a `point` in full. */
+function withPoint({ point, ...prompt }: SegmentPrompt): SegmentPrompt {
+  if (point === undefined) return prompt;
+  if (prompt.point_coords !== undefined || prompt.point_labels !== undefined) {
+    throw invalid("point", "it alone, or point_coords with point_labels", "both");
+  }
+  const { dims } = readTensor("point", point);
+  if (dims.length !== 1 || dims[0] !== 2) throw invalid("point", "x, y", `shape [${dims}]`);
+  return { ...prompt, point_coords: [point], point_labels: [1] };
+}
+
 function readObjects(prompt: SegmentPrompt, maskSize: number): Objects {
-  const { point_coords, point_labels, box, mask_input } = prompt;
+  const { point_coords, point_labels, box, mask_input } = withPoint(prompt);
   if ((point_coords === undefined) !== (point_labels === undefined)) {
     const [given, missing] =
       point_coords === undefined ? ["point_labels", "point_coords"] : ["point_coords", "point_labels"];
@@ -176,7 +189,7 @@ function readObjects(prompt: SegmentPrompt, maskSize: number): Objects {
   }
   const counts = [coords, boxes, mask].filter((tensor) => tensor !== null).map((tensor) => tensor.dims[0] as number);
   const count = Math.max(...counts, 0);
-  if (count === 0) throw invalid("prompt", "point_coords, box or mask_input", "none of them");
+  if (count === 0) throw invalid("prompt", "point, point_coords, box or mask_input", "none of them");
   if (counts.some((size) => size !== count && size !== 1) || (coords !== null && coords.dims[0] !== count)) {
     throw invalid("prompt", "one number of objects in points, boxes and masks", `${counts.join(" and ")}`);
   }

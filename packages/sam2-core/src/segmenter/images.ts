@@ -5,6 +5,7 @@ import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/pred
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import { abortable, type Connection } from "./connection.ts";
 import type { SetImageOptions } from "./options.ts";
+import { imageProgress } from "./progress.ts";
 import type { Quality } from "./result.ts";
 import { type WorkerPair, type Workers, whenReady } from "./workers.ts";
 
@@ -29,6 +30,8 @@ export interface SegmenterImage {
 /** A picture that was passed to `segment` directly: its encoding, and how many calls wait for it. */
 interface Seen {
   readonly image: Promise<SegmenterImage>;
+  /** What the picture showed when it was encoded; see `PictureCourier.shown`. */
+  readonly shown: string | undefined;
   readonly unwanted: AbortController;
   waiting: number;
   done: boolean;
@@ -59,6 +62,8 @@ export interface PictureCourier<Source, Sent> {
   moved(image: Sent): Sent;
   /** Frees what was prepared and is not sent. */
   discard(image: Sent): void;
+  /** What a picture shows that may come to show another, such as an `<img>`. */
+  shown?(source: Source): string | undefined;
 }
 
 /** Frees an image in a worker; a worker that has ended is ignored. */
@@ -140,7 +145,7 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     const { main } = pair;
     const draft = this.#workers.isQuick ? null : pair.draft;
     const encodeIn = (connection: Connection<Sent, D>, as: Quality, given: Sent): Promise<EncodedImage> => {
-      const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(phase, as));
+      const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(imageProgress(phase, as)));
       return connection.call((remote) => remote.setImage(id, this.#courier.moved(given), isDisposable, listener));
     };
     const encodeFully = async (): Promise<EncodedImage> => {
@@ -199,12 +204,13 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
    */
   async with<T>(
     source: SegmenterImage | Source,
-    signal: AbortSignal | undefined,
+    options: SetImageOptions,
     task: (image: SegmenterImage, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    const { signal } = options;
     if (isImage(source)) return this.#whileKept(source, signal, task);
     for (;;) {
-      const image = await this.#encoded(source, signal);
+      const image = await this.#encoded(source, options);
       try {
         return await this.#whileKept(image, signal, task);
       } catch (error) {
@@ -232,10 +238,13 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     return abortable(task(image, either), either);
   }
 
-  async #encoded(source: Source, signal: AbortSignal | undefined): Promise<SegmenterImage> {
-    if (typeof source === "string") return this.#set(source, { signal }, true);
+  async #encoded(source: Source, options: SetImageOptions): Promise<SegmenterImage> {
+    const { signal } = options;
+    if (typeof source === "string") return this.#set(source, options, true);
     signal?.throwIfAborted();
-    const seen = this.#seen.get(source) ?? this.#see(source, source);
+    const known = this.#seen.get(source);
+    const isKnown = known !== undefined && known.shown === this.#courier.shown?.(source);
+    const seen = isKnown ? known : this.#see(source, source, options.onProgress);
     seen.waiting++;
     try {
       return await abortable(seen.image, signal);
@@ -249,10 +258,11 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     }
   }
 
-  #see(key: object, source: Source): Seen {
+  #see(key: object, source: Source, onProgress: SetImageOptions["onProgress"]): Seen {
     const unwanted = new AbortController();
     const seen: Seen = {
-      image: this.#set(source, { signal: unwanted.signal }, true),
+      image: this.#set(source, { signal: unwanted.signal, onProgress }, true),
+      shown: this.#courier.shown?.(source),
       unwanted,
       waiting: 0,
       done: false,
@@ -273,6 +283,11 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
   async #forgetSeen(source: object, image: SegmenterImage): Promise<void> {
     const seen = this.#seen.get(source);
     if (seen?.done && (await seen.image) === image && this.#seen.get(source) === seen) this.#seen.delete(source);
+  }
+
+  /** The picture that an image was made from. */
+  sourceOf(image: SegmenterImage): Source | undefined {
+    return this.#lives.get(image)?.source;
   }
 
   /** The picture of an image, ready to send to a worker. */

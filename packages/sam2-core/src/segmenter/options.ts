@@ -1,16 +1,17 @@
 /** Options of the segmenter's calls. */
 import type { Detail } from "../detail/second-look.ts";
-import type { EverythingProgress } from "../everything/everything.ts";
 import type { EverythingOptions } from "../everything/options.ts";
 import type { ModelSource } from "../model/source.ts";
-import type { EncodePhase } from "../predictor/predictor.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
-import type { DeviceChoiceOf, OpenProgress } from "../worker/open.ts";
-import type { Quality } from "./result.ts";
+import type { DeviceChoiceOf } from "../worker/open.ts";
+import type { EverythingProgress, ImageProgress, ModelProgress } from "./progress.ts";
 
 /** Options of `createSegmenter`. */
 export interface SegmenterOptionsOf<D extends DeviceInfoOf = DeviceInfoOf> {
-  /** A name from the catalog, the address of a model.json, an export or a checkpoint; `sam2-mini` by default. */
+  /**
+   * A name from the catalog, the address of a model.json, an export or a checkpoint; by default `sam2-mini`, the npm
+   * package of that name.
+   */
   readonly model?: ModelSource | undefined;
   /** `auto` (default) takes a GPU whose results are correct, and the CPU otherwise: in browsers, WASM. */
   readonly device?: DeviceChoiceOf<D> | undefined;
@@ -42,7 +43,7 @@ export interface SegmenterOptionsOf<D extends DeviceInfoOf = DeviceInfoOf> {
    */
   readonly maxPixels?: number | undefined;
   /** Called for every step of opening the model. */
-  readonly onProgress?: ((progress: OpenProgress) => void) | undefined;
+  readonly onProgress?: ((progress: ModelProgress) => void) | undefined;
   /** Cancels opening the model, and ends the worker. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -56,7 +57,7 @@ export interface CallOptions {
 /** Options of `setImage`. */
 export interface SetImageOptions extends CallOptions {
   /** Called when a step of the encoding begins. */
-  readonly onProgress?: ((phase: EncodePhase, quality: Quality) => void) | undefined;
+  readonly onProgress?: ((progress: ImageProgress) => void) | undefined;
 }
 
 /** Options of `segment`. */
@@ -74,6 +75,8 @@ export interface SegmentOptions extends CallOptions {
    * are not looked at close up. Like crops, it needs the picture that was given to `setImage`.
    */
   readonly detail?: Detail | undefined;
+  /** Called when a step of the encoding begins, if the picture must be encoded first. */
+  readonly onProgress?: ((progress: ImageProgress) => void) | undefined;
 }
 
 /** Options of `segmentEverything`: the algorithm's own, and those of a call. */

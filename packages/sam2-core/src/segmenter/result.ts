@@ -3,6 +3,8 @@ import { Sam2Error } from "sam2-contract";
 import { type CloseUp, closeUpMask, pasteCloseUp } from "../detail/carry.ts";
 import type { DetailedPrediction } from "../detail/second-look.ts";
 import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
+import { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath } from "../mask/polygon.ts";
+import { encodeRle, type Rle } from "../mask/rle.ts";
 import type { Tensor } from "../prompt/prompt.ts";
 
 /** The encoding that an answer came from: the quick draft, or the full model's. */
@@ -17,10 +19,24 @@ export interface ResultParts {
   readonly quality: Quality;
 }
 
+/** Which mask of a result; the best of the first object by default. */
+export interface MaskChoice {
+  /** Place among the object's masks: 0, the default, is the best. */
+  readonly index?: number | undefined;
+  /** Place of the object in the prompt; 0 by default. */
+  readonly object?: number | undefined;
+}
+
 /**
  * The answer to a prompt: K masks for each of B objects, best first.
  *
- * Only low-resolution logits are sent from the worker. Full-size masks are made when they are asked for.
+ * Only low-resolution logits are sent from the worker. Full-size masks, and what is made from them, are made when they
+ * are asked for.
+ *
+ * ```ts
+ * const { counts, size } = result.toRle();
+ * const secondBest = result.toPolygons({ index: 1, tolerance: 1 });
+ * ```
  */
 export class SegmentResult {
   /** Predicted IoU [B,K]. */
@@ -88,6 +104,26 @@ export class SegmentResult {
     const closeUp = index === 0 ? this.closeUps[object] : null;
     if (closeUp) pasteCloseUp(full, this.width, closeUp);
     return full;
+  }
+
+  /** A mask in COCO's compressed run-length encoding, as pycocotools writes it. */
+  toRle({ index, object }: MaskChoice = {}): Rle {
+    return encodeRle(this.mask(index, object));
+  }
+
+  /** A mask's outlines, with holes, in pixels of the image. */
+  toPolygons({ tolerance, index, object }: PolygonOptions & MaskChoice = {}): Polygon[] {
+    return maskToPolygons(this.mask(index, object), { tolerance });
+  }
+
+  /**
+   * A mask as the text of an SVG of the image's size: one path, filled with `currentColor`, so that a page gives it its
+   * color by CSS.
+   */
+  toSvg(options: PolygonOptions & MaskChoice = {}): string {
+    const path = polygonsToPath(this.toPolygons(options));
+    const box = `viewBox="0 0 ${this.width} ${this.height}"`;
+    return `<svg xmlns="http://www.w3.org/2000/svg" ${box}><path fill="currentColor" fill-rule="evenodd" d="${path}"/></svg>`;
   }
 
   /** One mask's low-resolution logits [1,1,S/4,S/4], to be given back as `mask_input`. */

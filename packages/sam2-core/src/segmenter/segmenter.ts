@@ -18,14 +18,15 @@ import type {
   SegmentOptions,
   SetImageOptions,
 } from "./options.ts";
+import { everythingProgress } from "./progress.ts";
 import type { ResultParts, SegmentResult } from "./result.ts";
 import { type WorkerStart, Workers, whenReady } from "./workers.ts";
 
 /** What a platform brings to a segmenter. */
 export interface SegmenterPlatform<Source extends Picked, Sent, R extends SegmentResult> extends WorkerStart {
   readonly courier: PictureCourier<Source, Sent>;
-  /** Makes the answer to a prompt. */
-  result(parts: ResultParts): R;
+  /** Makes the answer to a prompt about a picture. */
+  result(parts: ResultParts, picture: Source | undefined): R;
 }
 
 /** A request: a prompt, and the image it is about. */
@@ -52,14 +53,14 @@ export interface SegmenterParts<Source extends Picked, D extends DeviceInfoOf, R
 export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extends SegmentResult> {
   readonly #workers: Workers<unknown, D>;
   readonly #images: Images<Source, unknown, D>;
-  readonly #result: (parts: ResultParts) => R;
+  readonly #result: SegmenterPlatform<Source, unknown, R>["result"];
   #hover = new Latest();
 
   /** @internal */
   constructor({ workers, platform }: SegmenterParts<Source, D, R>) {
     this.#workers = workers;
     this.#images = new Images(workers, platform.courier);
-    this.#result = (parts) => platform.result(parts);
+    this.#result = (parts, picture) => platform.result(parts, picture);
   }
 
   /** What runs where, and why. */
@@ -113,7 +114,7 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
     const hover = options.supersede ? this.#hover : null;
     const signal = hover ? hover.begin(options.signal) : options.signal;
     signal?.throwIfAborted();
-    return this.#images.with(source, signal, async (image, wanted) => {
+    return this.#images.with(source, { signal, onProgress: options.onProgress }, async (image, wanted) => {
       const predict = async (): Promise<R> => {
         const { main, draft } = await this.#workers.ready();
         const { id, width, height, quality } = image;
@@ -124,7 +125,8 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
         const prediction = await connection.call((remote) =>
           remote.predict(id, { ...prompt, mask_input }, looks, pictureOf),
         );
-        return this.#result({ prediction, width, height, returnLogits: prompt.return_logits ?? false, quality });
+        const returnLogits = prompt.return_logits ?? false;
+        return this.#result({ prediction, width, height, returnLogits, quality }, this.#images.sourceOf(image));
       };
       return hover ? hover.run(wanted, predict) : predict();
     });
@@ -148,7 +150,7 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
     { signal, onProgress, ...options }: SegmentEverythingOptions = {},
   ): Promise<EverythingMask[]> {
     signal?.throwIfAborted();
-    return this.#images.with(source, signal, async (image, wanted) => {
+    return this.#images.with(source, { signal }, async (image, wanted) => {
       await abortable(image.refined, wanted);
       return whenReady(this.#workers, wanted, async ({ main }) => {
         const picture = (options.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, wanted) : null;
@@ -156,7 +158,7 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
         const listener = Comlink.proxy(async ({ done, total, masks }: CrossingProgress) => {
           const left = receiver.receive(masks);
           if (wanted.aborted) return false;
-          onProgress?.({ done, total, masks: left });
+          onProgress?.(everythingProgress({ done, total, masks: left }));
           return true;
         });
         const call = main.call((remote) => remote.segmentEverything(image.id, picture, options, listener), wanted);
@@ -192,6 +194,11 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
   async deleteCached(id?: string): Promise<void> {
     const { main } = await this.#workers.ready();
     return main.call((remote) => remote.deleteCached(id));
+  }
+
+  /** Whether it was disposed of: it answers no more calls. */
+  get isDisposed(): boolean {
+    return this.#workers.isDisposed;
   }
 
   /** Ends the workers and frees all their memory; calls in flight reject with a DisposedError. */

@@ -4,6 +4,7 @@ import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import type { Opened, OpenProgress, OpenRequest } from "../worker/open.ts";
 import { abortable, Connection, type StartedWorker } from "./connection.ts";
 import type { SegmenterOptionsOf } from "./options.ts";
+import { modelProgress } from "./progress.ts";
 
 /** If the encoder takes no longer than this, there is no draft; in milliseconds. */
 const QUICK_ENOUGH = 2000;
@@ -66,6 +67,11 @@ export class Workers<Sent, D extends DeviceInfoOf> {
   /** The model that was opened last. */
   get opened(): Opened<D> {
     return this.#opened;
+  }
+
+  /** Whether `dispose` was called. */
+  get isDisposed(): boolean {
+    return this.#state.kind === "disposed";
   }
 
   /** Whether the encoder is so quick here that no draft is needed. */
@@ -177,7 +183,7 @@ async function connect<Sent, D extends DeviceInfoOf>(
     embeddingBudget,
     maxPixels,
   };
-  const onProgress = (progress: OpenProgress): void => options.onProgress?.(progress);
+  const onProgress = (progress: OpenProgress): void => options.onProgress?.(modelProgress(progress));
   const start = (): StartedWorker => how.start();
   try {
     return await Connection.open(start, request, onProgress, signal);

@@ -3,9 +3,10 @@
  * hash is given for it, it must be the same as when it was first downloaded. If the cache fails, the file is
  * downloaded without it.
  */
-import { Sam2Error } from "sam2-contract";
+import { Sam2Error, seeGuide } from "sam2-contract";
 import type { ModelCache } from "./cache.ts";
 import { digest } from "./digest.ts";
+import { isWebPage } from "./fault.ts";
 import { forgetPart, joined, type Part, PartWriter, readPart } from "./parts.ts";
 
 /** A file to fetch. `key` names it in the cache. */
@@ -100,6 +101,12 @@ function failed(url: string, message: string, cause?: unknown): Sam2Error {
   return new Sam2Error("DownloadError", `${url}: ${message}`, cause === undefined ? undefined : { cause });
 }
 
+/** The error for an answer that is not a model's file. */
+export function refused(url: string, response: Response): Sam2Error {
+  const got = response.ok ? "a web page" : `status ${response.status}`;
+  return failed(url, `expected a file of a model, got ${got}. ${seeGuide("the-model-is-not-found")}`);
+}
+
 /** The ETag or the date of a file; empty if the server sends neither. */
 function versionOf({ headers }: Response): string {
   return headers.get("etag") ?? headers.get("last-modified") ?? "";
@@ -142,10 +149,9 @@ async function download(file: RemoteFile, begun: Part | null, options: FetchOpti
     await response.body?.cancel();
     return download(file, null, options);
   }
-  if (!response.ok) throw failed(file.url, `got status ${response.status}`);
-  if (response.headers.get("content-type")?.startsWith("text/html")) {
+  if (!response.ok || isWebPage(response)) {
     await response.body?.cancel();
-    throw failed(file.url, "expected a model file, got a web page");
+    throw refused(file.url, response);
   }
   const reader = response.body?.getReader();
   if (!reader) throw failed(file.url, "the answer has no body");

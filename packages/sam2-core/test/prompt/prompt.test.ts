@@ -15,6 +15,14 @@ function converted(prompt: SegmentPrompt): { coords: number[]; dims: readonly nu
 describe("coordinates", () => {
   test.each<[string, SegmentPrompt, number[], number[], number[]]>([
     ["a point", { point_coords: [[100, 50]], point_labels: [1] }, [1, 1, 2], [512, 512], [1]],
+    ["a point, in short", { point: [100, 50] }, [1, 1, 2], [512, 512], [1]],
+    [
+      "a point, in short, with a box",
+      { point: [100, 50], box: [50, 25, 100, 50] },
+      [1, 3, 2],
+      [256, 256, 512, 512, 512, 512],
+      [2, 3, 1],
+    ],
     ["JSON, as the API has it", { point_coords: "[[100, 50]]", point_labels: "[1]" }, [1, 1, 2], [512, 512], [1]],
     [
       "typed arrays",
@@ -88,7 +96,18 @@ test("a mask of one object serves all", () => {
 
 describe("refusals", () => {
   test.each<[string, SegmentPrompt, RegExp]>([
-    ["nothing", {}, /point_coords, box or mask_input, got none/],
+    ["nothing", {}, /expected point, point_coords, box or mask_input, got none/],
+    [
+      "a short point of three numbers",
+      { point: [1, 2, 3] as unknown as [number, number] },
+      /point: expected x, y, got shape \[3\]/,
+    ],
+    ["a short point that is none", { point: [1, Number.NaN] }, /point: expected finite numbers, got NaN at index 1/],
+    [
+      "a short point and others",
+      { point: [1, 2], point_coords: [[1, 1]], point_labels: [1] },
+      /point: expected it alone, .*, got both/,
+    ],
     ["points without labels", { point_coords: [[1, 1]] }, /point_labels: expected it with point_coords/],
     ["labels without points", { point_labels: [1] }, /point_coords: expected it with point_labels/],
     [

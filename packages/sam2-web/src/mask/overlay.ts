@@ -129,7 +129,26 @@ export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): Offsc
 }
 
 /**
- * The mask as a picture: white on black.
+ * The mask as pixels: white on black, or in a color on a transparent ground.
+ *
+ * @example
+ * ```ts
+ * context.putImageData(maskPixels(result.mask(), [255, 0, 128]), 0, 0);
+ * ```
+ */
+export function maskPixels({ data, width, height }: Mask, color?: Color): ImageData {
+  const image = new ImageData(width, height);
+  const [red, green, blue] = color ?? [255, 255, 255];
+  // RGBA as one number, as the little-endian machines that have browsers read it
+  const inside = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+  const outside = color ? 0 : 0xff000000;
+  const words = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < data.length; i++) words[i] = data[i] ? inside : outside;
+  return image;
+}
+
+/**
+ * The mask as a picture: white on black, or in a color on a transparent ground.
  *
  * @throws InvalidImageError where the browser has no canvas as large as the mask
  *
@@ -138,12 +157,9 @@ export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): Offsc
  * const png = await exportCanvas(drawMask(result.mask()), "blob");
  * ```
  */
-export function drawMask({ data, width, height }: Mask): OffscreenCanvas {
-  const [canvas, context] = canvasOf(width, height);
-  const image = context.createImageData(width, height);
-  const words = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < data.length; i++) words[i] = data[i] ? 0xffffffff : 0xff000000;
-  context.putImageData(image, 0, 0);
+export function drawMask(mask: Mask, color?: Color): OffscreenCanvas {
+  const [canvas, context] = canvasOf(mask.width, mask.height);
+  context.putImageData(maskPixels(mask, color), 0, 0);
   return canvas;
 }
 

@@ -1,17 +1,20 @@
 /** The segmenter that a page holds. */
 import * as Comlink from "comlink";
 import {
+  type ModelSource,
   openSegmenter,
   type PictureCourier,
   SegmenterOf,
   type SegmenterOptionsOf,
   type SegmenterPlatform,
   type SegmentRequestOf,
-  SegmentResult,
 } from "sam2-core";
 import { type ImageSource, type TransferableImage, toTransferable } from "../image/source.ts";
 import type { DeviceInfo } from "../runtime/sessions.ts";
+import { BUILT_IN, builtInModel } from "./built-in.ts";
+import { SegmentResult } from "./result.ts";
 import { startWorker } from "./start-worker.ts";
+import { checkBrowser } from "./support.ts";
 
 /** Options of `createSegmenter`. */
 export interface SegmenterOptions extends SegmenterOptionsOf<DeviceInfo> {}
@@ -29,7 +32,18 @@ const courier: PictureCourier<ImageSource, TransferableImage> = {
   discard: (image) => {
     if (image instanceof ImageBitmap) image.close();
   },
+  shown: (source) => {
+    if (typeof HTMLImageElement === "undefined" || !(source instanceof HTMLImageElement)) return undefined;
+    // `currentSrc` changes a while after `src`: it is asked only where the browser chooses among several
+    const isChoice = source.srcset !== "" || source.parentElement?.localName === "picture";
+    return isChoice ? source.currentSrc : source.src;
+  },
 };
+
+/** A model as a worker takes it: with the addresses of its files, which only the page knows of the built-in one. */
+async function located(model: ModelSource): Promise<ModelSource> {
+  return model === BUILT_IN ? builtInModel() : model;
+}
 
 /**
  * Opens a model in a worker of its own.
@@ -39,14 +53,19 @@ const courier: PictureCourier<ImageSource, TransferableImage> = {
  * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
  * ```
  *
- * @throws UnknownModelError, InvalidModelError, DownloadError, IntegrityError, DeviceError
+ * @throws UnsupportedBrowserError, MissingPackageError, WorkerStartError, UnknownModelError, InvalidModelError,
+ *   DownloadError, IntegrityError, DeviceError
  */
 export async function createSegmenter(options: SegmenterOptions = {}): Promise<Segmenter> {
+  checkBrowser();
   const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult> = {
     start: startWorker,
     base: globalThis.document?.baseURI ?? globalThis.location?.href,
     courier,
-    result: (parts) => new SegmentResult(parts),
+    result: (parts, picture) => new SegmentResult(parts, picture),
   };
-  return new Segmenter(await openSegmenter(platform, options));
+  const { draft = false } = options;
+  const model = await located(options.model ?? BUILT_IN);
+  const foundDraft = typeof draft === "boolean" ? draft : await located(draft);
+  return new Segmenter(await openSegmenter(platform, { ...options, model, draft: foundDraft }));
 }

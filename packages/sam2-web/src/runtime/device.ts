@@ -165,6 +165,9 @@ interface Refusal {
   readonly isLost: boolean;
 }
 
+/** Errors that say nothing about a GPU. */
+const NO_FAULT = ["InvalidModelError", "RuntimeStartError", "DownloadError"] as const;
+
 /** Opens a model on a GPU in one way, and checks its answer; the GPU is destroyed if it does not pass. */
 async function openOnGpu(
   gpu: Gpu,
@@ -193,8 +196,9 @@ async function openOnGpu(
     await sessions.dispose();
     return { fault, isLost: false };
   } catch (error) {
-    // files that do not fit the contract are wrong on every device, and threads that hang are no fault of the GPU
-    if (isSam2Error(error, "InvalidModelError") || isSam2Error(error, "RuntimeStartError")) throw error;
+    // files that do not fit the contract are wrong on every device; threads that hang, and files of the runtime that are
+    // missing, are no fault of the GPU
+    if (NO_FAULT.some((name) => isSam2Error(error, name))) throw error;
     const gone = await isLost(gpu.device);
     sessions?.abandon();
     gpu.device.destroy();

@@ -4,10 +4,11 @@
  * One `OrtSessions` is an encoder and a decoder on given devices.
  */
 import type * as Ort from "onnxruntime-web";
-import { Sam2Error } from "sam2-contract";
+import { Sam2Error, seeGuide } from "sam2-contract";
 import {
   type DeviceInfoOf,
   type DeviceSessions,
+  fetchFault,
   type GraphInput,
   type GraphPair,
   GraphSessions,
@@ -19,12 +20,20 @@ import {
 export type Backend = "webgpu" | "wasm";
 
 /** What runs where, and why. */
-export interface DeviceInfo extends DeviceInfoOf<Backend> {}
+export interface DeviceInfo extends DeviceInfoOf<Backend> {
+  /** What the page can do to have it run faster; null if nothing is known. */
+  readonly hint: string | null;
+}
 
 type Runtime = typeof Ort;
 
 /** If the runtime has not started with several threads after this time, it hangs; in milliseconds, download included. */
 const STARTED = 45_000;
+
+/** How a page gets threads. */
+const ISOLATION_HINT =
+  "for more threads, send the page with the headers Cross-Origin-Opener-Policy: same-origin and " +
+  `Cross-Origin-Embedder-Policy: require-corp. ${seeGuide("one-thread-only")}`;
 
 async function loadRuntime(backend: Backend, threads: number | undefined): Promise<Runtime> {
   // both imports are literals so that bundlers find them
@@ -54,6 +63,20 @@ export function whyOneThread(): string | null {
   // WebKitGTK has none, isolated or not
   if (typeof SharedArrayBuffer === "undefined") return "one thread, since this browser has no SharedArrayBuffer";
   return null;
+}
+
+/** Why the runtime did not start: a file of it that is missing, or what it says itself. */
+async function startError(runtime: Runtime, cause: Error): Promise<Sam2Error> {
+  const files = Object.values(runtime.env.wasm.wasmPaths as Ort.Env.WasmFilePaths).map(String);
+  const guide = seeGuide("a-wasm-file-is-missing");
+  for (const file of files) {
+    const fault = await fetchFault(file);
+    if (fault)
+      return new Sam2Error("DownloadError", `${file}: expected a file of onnxruntime-web, ${fault}. ${guide}`, {
+        cause,
+      });
+  }
+  return new Sam2Error("RuntimeStartError", `onnxruntime-web did not start: ${cause.message}. ${guide}`, { cause });
 }
 
 /** One thread where there can be only one; otherwise as many as asked for, or up to four. */
@@ -143,16 +166,15 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
       where: Backend,
       outputs: "cpu" | "gpu-buffer",
     ): Promise<Ort.InferenceSession> =>
-      runtime.InferenceSession.create(bytes[part], sessionOptions(where, outputs)).catch((cause: unknown) => {
-        if ((cause as Error).message.includes("due to timeout")) {
+      runtime.InferenceSession.create(bytes[part], sessionOptions(where, outputs)).catch(async (cause: Error) => {
+        if (cause.message.includes("due to timeout")) {
           throw new Sam2Error("RuntimeStartError", `onnxruntime-web did not start in ${STARTED / 1000} s`, { cause });
         }
+        if (cause.message.includes("no available backend")) throw await startError(runtime, cause);
         if (gpu) throw cause;
-        throw new Sam2Error(
-          "InvalidModelError",
-          `${spec.id}: the ${part} could not be opened: ${(cause as Error).message}`,
-          { cause },
-        );
+        throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${cause.message}`, {
+          cause,
+        });
       });
     const encoder = await create("encoder", backend, decoderBackend === "webgpu" ? "gpu-buffer" : "cpu");
     const decoder = await create("decoder", decoderBackend, "cpu");
@@ -164,6 +186,7 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
       threads,
       adapter: gpu?.name ?? null,
       reason: oneThread === null ? reason : `${reason}; ${oneThread}`,
+      hint: globalThis.crossOriginIsolated ? null : ISOLATION_HINT,
     };
     const tensor = ({ type, data, dims }: GraphInput): Ort.Tensor => new runtime.Tensor(type, data, dims);
     return new OrtSessions({ spec, encoder, decoder, tensor }, device, gpu);

@@ -155,7 +155,7 @@ describe.each<[Kind, boolean]>([
     await open(EXPORT);
     spoil("model.json", (_request, response) => !!response.writeHead(status, { "Content-Type": type }).end(body));
     if (keeps) await open(EXPORT);
-    else await expect(open(EXPORT)).rejects.toThrow(/got status 503|expected JSON/);
+    else await expect(open(EXPORT)).rejects.toThrow(/got status 503|got a web page/);
   });
 
   test("a download that breaks off is resumed", async () => {
@@ -219,7 +219,7 @@ describe.each<[Kind, boolean]>([
   test.each<[string, RegExp, (bytes: Buffer) => { status: number; type: string; body: Buffer | string }]>([
     [
       "a web page answered with 200",
-      /DownloadError: .*expected a model file, got a web page/,
+      /DownloadError: .*expected a file of a model, got a web page/,
       () => ({ status: 200, type: "text/html; charset=utf-8", body: "<!doctype html><p>Sign in" }),
     ],
     ["an error status", /DownloadError: .*got status 410/, () => ({ status: 410, type: "text/plain", body: "gone" })],

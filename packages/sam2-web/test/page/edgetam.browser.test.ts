@@ -77,7 +77,9 @@ test("a draft of half the size gives way to the whole", async () => {
   await segmenter.deleteCached();
   const drafting = await createSegmenter({ device: "wasm", model, draft: true });
   const phases: string[] = [];
-  const image = await drafting.setImage(photo, { onProgress: (phase, quality) => phases.push(`${quality} ${phase}`) });
+  const image = await drafting.setImage(photo, {
+    onProgress: ({ phase, quality }) => phases.push(`${quality} ${phase}`),
+  });
   const point = { point_coords: [[200, 100]], point_labels: [1] };
   await image.refined;
   expect(phases).toContain("draft encode");

@@ -51,7 +51,7 @@ test("a worker that ends while it opens: a named error", async () => {
 test.each<[string, (segmenter: Segmenter, photo: Blob) => Promise<unknown>]>([
   [
     "encoding",
-    (segmenter, photo) => segmenter.setImage(photo, { onProgress: (phase) => phase === "encode" && endWorker() }),
+    (segmenter, photo) => segmenter.setImage(photo, { onProgress: ({ phase }) => phase === "encode" && endWorker() }),
   ],
   [
     "a click",

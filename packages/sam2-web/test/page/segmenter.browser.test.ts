@@ -179,7 +179,7 @@ describe("draft", () => {
     const segmenter = await createSegmenter({ device: "wasm", model, draft: true });
     const phases: string[] = [];
     const image = await segmenter.setImage(photo, {
-      onProgress: (phase, quality) => phases.push(`${quality} ${phase}`),
+      onProgress: ({ phase, quality }) => phases.push(`${quality} ${phase}`),
     });
     const early = await segmenter.segment({ image, ...point });
     expect([early.quality, early.logits.dims]).toEqual(["draft", [1, 3, 16, 16]]);

@@ -148,7 +148,12 @@ test("examples compile", async () => {
     writeFile(join(FOLDER, "given.d.ts"), GIVEN),
     writeFile(
       join(FOLDER, "tsconfig.json"),
-      JSON.stringify({ extends: "../../tsconfig.tests.json", include: ["*.ts"], exclude: [] }),
+      JSON.stringify({
+        extends: "../../tsconfig.tests.json",
+        compilerOptions: { jsx: "react-jsx" },
+        include: ["*.ts", "*.tsx"],
+        exclude: [],
+      }),
     ),
   ]);
   const complaints = await new Promise<string>((resolve) => {

@@ -1,14 +1,15 @@
 /** `<sam2-canvas>`: a picture to click on, as an element for any page or framework. Its form value is the mask. */
 import {
-  createSegmenter,
   drawMask,
   encodeRle,
   expandRuns,
   exportCanvas,
   type ImageSource,
+  type Progress,
   type Rle,
   Sam2Error,
   type Segmenter,
+  sharedSegmenter,
 } from "sam2-web";
 import type { ShownObject } from "./paint.ts";
 import { PictureView } from "./picture-view.ts";
@@ -23,6 +24,8 @@ export interface Sam2CanvasEvents {
   /** Another mask is shown, or none. */
   answerchange: Answer | null;
   statechange: SessionState;
+  /** How far opening the shared model is. */
+  segmenterprogress: Progress;
   /** The picture, the model or a prompt failed; named `segmenterror`, since `error` is the browser's own. */
   segmenterror: Error;
 }
@@ -60,16 +63,6 @@ function styles(): CSSStyleSheet {
 
 /** In Node there are no elements; the class can be imported there, and not be used. */
 const Base: typeof HTMLElement = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElement);
-
-/** The segmenters of elements that were given none: one for each model, opened by the first of them. */
-const shared = new Map<string, Promise<Segmenter>>();
-
-function sharedSegmenter(model: string): Promise<Segmenter> {
-  const opened = shared.get(model) ?? createSegmenter({ model });
-  shared.set(model, opened);
-  opened.catch(() => shared.delete(model));
-  return opened;
-}
 
 /**
  * The element `<sam2-canvas>`, once `sam2-canvas/define` was imported.
@@ -383,7 +376,8 @@ export class Sam2CanvasElement extends Base {
     const model = this.getAttribute("model");
     if (this.#image === null) return;
     try {
-      const segmenter = await sharedSegmenter(model ?? "sam2-mini");
+      const onProgress = (progress: Progress): boolean => this.#tell("segmenterprogress", progress);
+      const segmenter = await sharedSegmenter({ ...(model === null ? {} : { model }), onProgress });
       const isWanted = this.#session === session && !this.#segmenter && this.getAttribute("model") === model;
       if (isWanted) session.segmenter = segmenter;
     } catch (error) {

@@ -230,6 +230,28 @@ test.each<[string, string, string]>([
   expect((await told).name).toBe(name);
 });
 
+test("elements without a segmenter open one together; where its model is not there, each is told", async () => {
+  const OriginalWorker = globalThis.Worker;
+  let started = 0;
+  globalThis.Worker = class extends OriginalWorker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      started++;
+    }
+  };
+  document.body.innerHTML = '<sam2-canvas model="/none/model.json"></sam2-canvas>'.repeat(2);
+  const told = [...document.querySelectorAll("sam2-canvas")].map((canvas) => {
+    canvas.image = photo;
+    return new Promise<string>((resolve) =>
+      canvas.addEventListener("segmenterror", ({ detail }) => resolve(detail.name)),
+    );
+  });
+  const names = await Promise.all(told);
+  globalThis.Worker = OriginalWorker;
+  expect([names[0], started]).toEqual([names[1], 1]);
+  expect(names[0]).toMatch(/DownloadError|InvalidModelError/);
+});
+
 test("axe finds nothing wrong, with and without a mask", async () => {
   const canvas = await ready(show('<h1>Picture</h1><sam2-canvas controls label="A truck"></sam2-canvas>'));
   const wrong = async (): Promise<string[]> => (await axe.run("main")).violations.map(({ id }) => id);

@@ -56,12 +56,12 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
       { text: "Meta's Python predictor", link: "/guides/from-python" },
       { text: "transformers.js", link: "/guides/from-transformers-js" },
       { text: "Livepeer, fal, Segmind", link: "/guides/hosted-apis" },
+      { text: "Others, call by call", link: "/comparison" },
     ],
   },
   {
     text: "When something fails",
     items: [
-      { text: "sam2-web and others", link: "/comparison" },
       { text: "Troubleshooting", link: "/guides/troubleshooting" },
       { text: "Errors", link: "/guides/errors" },
       { text: "Slow, or poor masks", link: "/guides/speed-and-quality" },

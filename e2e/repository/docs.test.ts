@@ -4,10 +4,31 @@ import { ERROR_NAMES } from "sam2-contract";
 import { expect, test } from "vitest";
 import { deadLinks, readPage } from "../../docs/.vitepress/links.ts";
 
+const ROOT = new URL("../../", import.meta.url);
+
 test("each error has a section that says what to do, and there are no other errors", async () => {
-  const page = await readFile(new URL("../../docs/guides/errors.md", import.meta.url), "utf8");
+  const page = await readFile(new URL("docs/guides/errors.md", ROOT), "utf8");
   const sections = [...page.matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
   expect(sections.sort()).toEqual([...ERROR_NAMES].sort());
+});
+
+/** The first lines of code that a page shows. */
+async function firstLines(page: string): Promise<string | undefined> {
+  return /^```js\n([\s\S]*?)^```/m.exec(await readFile(new URL(page, ROOT), "utf8"))?.[1];
+}
+
+test.each(["docs/index.md", "docs/start.md"])("%s begins with the README's lines", async (page) => {
+  expect(await firstLines("README.md")).toContain('from "sam2-web"');
+  expect(await firstLines(page)).toBe(await firstLines("README.md"));
+});
+
+test("each section that an error's message links to is there", async () => {
+  const guide = await readFile(new URL("packages/sam2-contract/src/guide.ts", ROOT), "utf8");
+  const page = await readFile(new URL("docs/guides/troubleshooting.md", ROOT), "utf8");
+  const linked = [...guide.matchAll(/^ {2}\| "([\w-]+)"/gm)].map(([, section]) => section);
+  const sections = [...page.matchAll(/^## (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
+  expect(linked).toContain("the-model-is-not-found");
+  expect(sections).toEqual(expect.arrayContaining(linked));
 });
 
 const SITE = {

@@ -171,7 +171,6 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   const label = (frame: Locator): Promise<string | null> => frame.getAttribute("aria-label");
   await menu(page, "Delete this picture");
   await expect.poll(kept).toMatch(/^4 of 4 pictures labeled/);
-  await status(/ready in/);
   expect(await label(page.locator(NAMED.frames).last())).toBe("4-truck.jpg, 1 object");
   expect(await label(page.locator(`${NAMED.frames}[aria-current=true]`))).toBe("4-truck.jpg, 1 object");
   await menu(page, "Delete all pictures");
@@ -422,8 +421,7 @@ test("a picture from the camera", async () => {
   await visit(await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["camera"] }));
   await menu(page, "Take a picture");
   await page.getByRole("button", { name: "Take the picture" }).click();
-  await status(/ready in/);
-  expect(await pictures()).toBe(1);
+  await expect.poll(pictures).toBe(1);
 });
 
 /** A folder as people have them: folders in it, companions that a system wrote, and a file that is no picture. */

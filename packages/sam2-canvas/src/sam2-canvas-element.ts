@@ -96,7 +96,7 @@ export class Sam2CanvasElement extends Base {
   #view: PictureView | null = null;
   #session: SegmentSession | null = null;
   #refreshToolbar: (() => void) | null = null;
-  #segmenter: Segmenter | null = null;
+  #segmenter: Segmenter | null | undefined;
   #image: ImageSource | null = null;
   #prompts: Prompts = NO_PROMPTS;
   #objects: readonly ShownObject[] = [];
@@ -113,12 +113,15 @@ export class Sam2CanvasElement extends Base {
     root.adoptedStyleSheets = [styles()];
   }
 
-  /** Answers the prompts; stays yours. Without one, the element opens the model named by `model`, shared by all elements. */
-  get segmenter(): Segmenter | null {
+  /**
+   * Answers the prompts; stays yours. While it is undefined, as at first, the element opens the model named by `model`,
+   * shared by all elements. Null says that one of yours is on its way.
+   */
+  get segmenter(): Segmenter | null | undefined {
     return this.#segmenter;
   }
 
-  set segmenter(segmenter: Segmenter | null) {
+  set segmenter(segmenter: Segmenter | null | undefined) {
     this.#segmenter = segmenter;
     void this.#provideSegmenter();
   }
@@ -369,7 +372,7 @@ export class Sam2CanvasElement extends Base {
   async #provideSegmenter(): Promise<void> {
     const session = this.#session;
     if (!session) return;
-    if (this.#segmenter) {
+    if (this.#segmenter !== undefined) {
       session.segmenter = this.#segmenter;
       return;
     }
@@ -378,7 +381,8 @@ export class Sam2CanvasElement extends Base {
     try {
       const onProgress = (progress: Progress): boolean => this.#tell("segmenterprogress", progress);
       const segmenter = await sharedSegmenter({ ...(model === null ? {} : { model }), onProgress });
-      const isWanted = this.#session === session && !this.#segmenter && this.getAttribute("model") === model;
+      const isWanted =
+        this.#session === session && this.#segmenter === undefined && this.getAttribute("model") === model;
       if (isWanted) session.segmenter = segmenter;
     } catch (error) {
       this.#tell("segmenterror", error as Error);

@@ -16,7 +16,7 @@ import type { ImageSource, Segmenter } from "sam2-web";
 export interface SegmentCanvasProps {
   /** The picture: an address, or one that is the same object at each render. */
   readonly image: ImageSource | null;
-  /** Answers the prompts, as from `useSegmenter`; without it, a shared one is opened. */
+  /** Answers the prompts, as from `useSegmenter`, null while that opens; where it is left out, a shared one is opened. */
   readonly segmenter?: Segmenter | null | undefined;
   /** Which model the shared one is. */
   readonly model?: string | undefined;
@@ -81,7 +81,7 @@ function useNewest<Call>(call: Call): { readonly current: Call } {
  * ```
  */
 export function SegmentCanvas(props: SegmentCanvasProps): ReactElement {
-  const { image, segmenter = null, prompts, defaultPrompts = NO_PROMPTS, objects = NO_OBJECTS, opacity = 0.45 } = props;
+  const { image, segmenter, prompts, defaultPrompts = NO_PROMPTS, objects = NO_OBJECTS, opacity = 0.45 } = props;
   const element = useRef<Sam2CanvasElement | null>(null);
   const newest = useNewest(props);
   const first = useRef(defaultPrompts);

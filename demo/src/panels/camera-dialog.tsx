@@ -1,6 +1,6 @@
 /** A picture from the camera. */
 import { Camera } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Button } from "react-aria-components";
 import { openCamera, takePicture } from "../view/camera.ts";
 import { usePage } from "./page.ts";
@@ -10,6 +10,7 @@ import { Sheet } from "./sheet.tsx";
 export function CameraDialog({ close }: { readonly close: () => void }) {
   const { workspace } = usePage();
   const video = useRef<HTMLVideoElement>(null);
+  const [sees, setSees] = useState(false);
   useEffect(() => {
     let stream: MediaStream | undefined;
     let isOpen = true;
@@ -33,16 +34,16 @@ export function CameraDialog({ close }: { readonly close: () => void }) {
     };
   }, [workspace, close]);
   const take = async (): Promise<void> => {
-    if (!video.current || video.current.videoWidth === 0) return;
+    if (!video.current) return;
     const blob = await takePicture(video.current);
     close();
     void workspace.set.add([{ name: `camera-${new Date().toISOString().replace(/\W/g, "-")}.jpg`, blob }]);
   };
   return (
     <Sheet title="Camera" close={close} size="wide">
-      <video ref={video} playsInline muted />
+      <video ref={video} playsInline muted onLoadedData={() => setSees(true)} />
       <footer>
-        <Button className="primary" onPress={() => void take()}>
+        <Button className="primary" isDisabled={!sees} onPress={() => void take()}>
           <Camera aria-hidden /> Take the picture
         </Button>
       </footer>

@@ -1,8 +1,8 @@
 /** `sam2 everything`: all that is in the pictures of a folder, as one COCO file. */
 import { join } from "node:path";
 import { Command } from "commander";
-import type { BoxXYWH, Rle } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
+import { type FoundThings, findEverything } from "../work/everything.ts";
 import { deviceOption, type EverythingFlags, everythingOptions, modelOption, wholeNumber } from "./arguments.ts";
 import { type Outcome, picturesIn, runBatch, shares } from "./batch.ts";
 import { Journal } from "./journal.ts";
@@ -16,21 +16,8 @@ interface Flags extends EverythingFlags {
   readonly json: boolean;
 }
 
-/** What was found in a picture. */
-interface Found {
-  readonly width: number;
-  readonly height: number;
-  readonly masks: readonly {
-    readonly segmentation: Rle;
-    readonly area: number;
-    readonly bbox: BoxXYWH;
-    readonly score: number;
-    readonly stability_score: number;
-  }[];
-}
-
 /** A COCO file of what was found, in the order of the pictures. */
-function toCoco(outcomes: readonly (readonly [string, Outcome<Found>])[], model: string): object {
+function toCoco(outcomes: readonly (readonly [string, Outcome<FoundThings>])[], model: string): object {
   const images: object[] = [];
   const annotations: object[] = [];
   for (const [file_name, outcome] of outcomes) {
@@ -55,34 +42,19 @@ async function everything(folder: string, flags: Flags): Promise<void> {
   };
   const pictures = await picturesIn(folder);
   const { workers, threads } = shares(flags.workers);
-  const journal = await Journal.open<Outcome<Found>>(`${flags.out}.journal`, JSON.stringify({ model, ...options }));
+  const journal = await Journal.open<Outcome<FoundThings>>(
+    `${flags.out}.journal`,
+    JSON.stringify({ model, ...options }),
+  );
   const known = pictures.filter((picture) => "value" in (journal.done.get(picture) ?? {})).length;
-  const outcomes = await runBatch<Found>({
+  const outcomes = await runBatch<FoundThings>({
     pictures,
     options: { model, device, threads },
     workers,
     journal,
-    async work(segmenter, picture) {
-      const image = await segmenter.setImage(join(folder, picture));
-      try {
-        const masks = await segmenter.segmentEverything(image, options);
-        return {
-          width: image.width,
-          height: image.height,
-          masks: masks.map(({ segmentation, area, bbox, predicted_iou, stability_score }) => ({
-            segmentation: segmentation as Rle,
-            area,
-            bbox,
-            score: predicted_iou,
-            stability_score,
-          })),
-        };
-      } finally {
-        await image.release();
-      }
-    },
+    work: (segmenter, picture) => findEverything(segmenter, join(folder, picture), options),
   });
-  const ordered = pictures.map((picture) => [picture, outcomes.get(picture) as Outcome<Found>] as const);
+  const ordered = pictures.map((picture) => [picture, outcomes.get(picture) as Outcome<FoundThings>] as const);
   await writeWhole(flags.out, `${JSON.stringify(toCoco(ordered, model))}\n`);
   const failed = ordered.flatMap(([picture, outcome]) =>
     "error" in outcome ? [{ picture, error: outcome.error }] : [],

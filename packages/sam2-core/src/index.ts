@@ -62,6 +62,13 @@ export type { GraphInput } from "./runtime/layouts/layout.ts";
 export type { Decoded, DeviceInfoOf, DeviceTensor, Embedding, Sessions } from "./runtime/sessions.ts";
 export { abortable, type StartedWorker } from "./segmenter/connection.ts";
 export type { PictureCourier, SegmenterImage } from "./segmenter/images.ts";
+export {
+  type LivepeerJson,
+  type LivepeerSource,
+  livepeerLength,
+  toLivepeerJSON,
+  writeLivepeerJSON,
+} from "./segmenter/livepeer.ts";
 export type {
   CallOptions,
   SegmentEverythingOptions,

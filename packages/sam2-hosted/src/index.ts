@@ -14,11 +14,13 @@
  * @module
  */
 export type { FalOptions } from "./fal/fal.ts";
+export type { HostedOptions } from "./hosted-fetch.ts";
 export { isHosted } from "./http/addresses.ts";
 export type { HostedLimits } from "./http/limits.ts";
 export type { LivepeerOptions } from "./livepeer/livepeer.ts";
-export { createHostedFetch, type HostedOptions } from "./page/hosted-fetch.ts";
+export { createHostedFetch } from "./page/create-hosted-fetch.ts";
 export { serveHosted } from "./page/serve-hosted.ts";
+export type { HostedSegmenter } from "./segmenter.ts";
 export type { SegmindOptions } from "./segmind/segmind.ts";
 export {
   createTextDetector,

@@ -49,6 +49,9 @@ export {
   expandRuns,
   type ImageHeader,
   type ImageProgress,
+  type LivepeerJson,
+  type LivepeerSource,
+  livepeerLength,
   type Mask,
   type MaskChoice,
   type ModelProgress,
@@ -75,6 +78,8 @@ export {
   type SegmentPrompt,
   stabilityScore,
   type Tensor,
+  toLivepeerJSON,
+  writeLivepeerJSON,
 } from "sam2-core";
 export type { ImageSource } from "./image/source.ts";
 export {
@@ -96,13 +101,6 @@ export {
   type SegmenterOptions,
   type SegmentRequest,
 } from "./page/create-segmenter.ts";
-export {
-  type LivepeerJson,
-  type LivepeerSource,
-  livepeerLength,
-  toLivepeerJSON,
-  writeLivepeerJSON,
-} from "./page/livepeer.ts";
 export { type CutoutOptions, type MaskDrawing, SegmentResult } from "./page/result.ts";
 export { type SharedSegmenterOptions, type SharedSegmentOptions, segment, sharedSegmenter } from "./page/shared.ts";
 export type { DeviceChoice } from "./runtime/device.ts";

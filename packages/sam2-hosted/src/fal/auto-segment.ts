@@ -1,15 +1,8 @@
 /** fal's `auto-segment`: its input, and the pictures of its output. */
-import {
-  decodeRle,
-  drawMask,
-  type EverythingOptions,
-  exportCanvas,
-  maskColor,
-  type Rle,
-  type Segmenter,
-  toDataUrl,
-} from "sam2-web";
+import { decodeRle, type EverythingOptions, maskColor, type Pixels, type Rle } from "sam2-core";
 import { Fields } from "../http/fields.ts";
+import { blackPixels, fillMask, maskPicture, type PictureCodec, toBase64 } from "../picture/codec.ts";
+import type { HostedSegmenter } from "../segmenter.ts";
 
 /** The endpoint's input, with its defaults. */
 export interface AutoSegmentInput
@@ -73,8 +66,8 @@ export type AutoSegment = (
   context: AutoSegmentContext,
 ) => Promise<AutoSegmentOutput>;
 
-/** With a segmenter, on canvases. @throws InvalidImageError */
-export function createAutoSegment(segmenter: Segmenter): AutoSegment {
+/** With a segmenter. @throws InvalidImageError */
+export function createAutoSegment(segmenter: HostedSegmenter, codec: PictureCodec): AutoSegment {
   return async (picture, input, { signal, log, publish }) => {
     const { points_per_side, pred_iou_thresh, stability_score_thresh, min_mask_region_area } = input;
     const image = await segmenter.setImage(picture, { signal });
@@ -87,41 +80,34 @@ export function createAutoSegment(segmenter: Segmenter): AutoSegment {
         signal,
         onProgress: ({ done, total, masks }) => log(`${done} of ${total} points, ${masks.length} masks`),
       });
-      const { width, height } = image;
-      const combined = new ImageData(width, height);
-      const colors = new Uint32Array(combined.data.buffer).fill(OPAQUE);
+      const combined = blackPixels(image.width, image.height);
+      const write = (pixels: Pixels, name: string): Promise<FalImage> => falImage(pixels, name, input, codec, publish);
       const individual_masks: FalImage[] = [];
       // one mask of full size at a time: a picture may have a thousand
       for (const { segmentation } of found.toSorted((a, b) => b.area - a.area)) {
         signal.throwIfAborted();
         const index = individual_masks.length;
         const mask = decodeRle(segmentation as Rle);
-        const [red, green, blue] = maskColor(index);
-        const color = (OPAQUE | (blue << 16) | (green << 8) | red) >>> 0;
-        for (let at = 0; at < colors.length; at++) if (mask.data[at]) colors[at] = color;
-        individual_masks.push(await falImage(drawMask(mask), `mask_${index}`, input, publish));
+        fillMask(combined, mask, maskColor(index));
+        individual_masks.push(await write(maskPicture(mask), `mask_${index}`));
       }
-      const canvas = new OffscreenCanvas(width, height);
-      canvas.getContext("2d")?.putImageData(combined, 0, 0);
-      return { combined_mask: await falImage(canvas, "combined_mask", input, publish), individual_masks };
+      return { combined_mask: await write(combined, "combined_mask"), individual_masks };
     } finally {
       await image.release();
     }
   };
 }
 
-/** Black, as the four bytes of a pixel in the order of little-endian memory. */
-const OPAQUE = 0xff000000;
-
 async function falImage(
-  canvas: OffscreenCanvas,
+  pixels: Pixels,
   name: string,
   { output_format, sync_mode }: AutoSegmentInput,
+  codec: PictureCodec,
   publish: AutoSegmentContext["publish"],
 ): Promise<FalImage> {
   const content_type = `image/${output_format}` as const;
-  const file = await exportCanvas(canvas, "blob", { type: content_type });
+  const file = await codec.encode(pixels, { type: content_type });
   const file_name = `${name}.${output_format}`;
-  const url = sync_mode ? await toDataUrl(file) : publish(file, file_name);
-  return { url, content_type, file_name, file_size: file.size, width: canvas.width, height: canvas.height };
+  const url = sync_mode ? `data:${content_type};base64,${await toBase64(file)}` : publish(file, file_name);
+  return { url, content_type, file_name, file_size: file.size, width: pixels.width, height: pixels.height };
 }

@@ -2,7 +2,7 @@
  * fal.ai's protocol for `fal-ai/sam2/auto-segment`: at once (`fal.run`), through the queue (`queue.fal.run`), and the
  * storage that its client uploads files to (`rest.fal.ai`, `v3.fal.media`).
  */
-import { isSam2Error } from "sam2-web";
+import { isSam2Error } from "sam2-contract";
 import { FAL_APPLICATION, type FalRequestAddress, falRequest } from "../http/addresses.ts";
 import { jsonBody, type RequestReading, requestBody } from "../http/body.ts";
 import { asProblem, falError } from "../http/error-forms.ts";
@@ -17,6 +17,11 @@ import { AlreadyCompleted, Queue, type QueuedRequest, QueueFull, type TaskContex
 export interface FalOptions {
   /** Key that must come as `Authorization: Key …`; none is asked for by default. */
   readonly key?: string | undefined;
+  /**
+   * Where a server that answers for the service is reached: its answers then refer to `${origin}/queue.fal.run/…` and
+   * `${origin}/v3.fal.media/…`, which it must answer like the addresses of the service.
+   */
+  readonly origin?: string | undefined;
 }
 
 /** How fal names what is wrong with a picture. */
@@ -75,6 +80,20 @@ export class FalService implements HostedService {
     this.#files.clear();
   }
 
+  /** An address of the service as whoever asks can reach it. */
+  #outward(address: string): string {
+    const { origin } = this.#options;
+    return origin === undefined ? address : address.replace(/^https:[/]/, origin);
+  }
+
+  /** The same, back. */
+  #inward(address: string): string {
+    const { origin } = this.#options;
+    return origin !== undefined && address.startsWith(`${origin}/`)
+      ? `https:/${address.slice(origin.length)}`
+      : address;
+  }
+
   #reading({ signal }: Request): RequestReading {
     return { limits: this.#access.limits, signal, error: falError };
   }
@@ -99,7 +118,7 @@ export class FalService implements HostedService {
     const input = readInput(body);
     const refuse = (msg: string, type: string): Problem =>
       Problem.unprocessable([{ loc: ["body", "image_url"], msg, type }]);
-    const uploaded = this.#files.get(input.image_url);
+    const uploaded = this.#files.get(this.#inward(input.image_url));
     const access: PictureAccess = uploaded
       ? { ...this.#access, download: () => Promise.resolve(new Response(uploaded)) }
       : this.#access;
@@ -107,7 +126,7 @@ export class FalService implements HostedService {
       throw error instanceof UnreadablePicture ? refuse(error.message, PICTURE_ERRORS[error.reason]) : error;
     });
     await turn();
-    const publish = (picture: Blob, name: string): string => this.#files.publish(picture, name, id);
+    const publish = (picture: Blob, name: string): string => this.#outward(this.#files.publish(picture, name, id));
     return this.#autoSegment(file, input, { signal, log, publish }).catch((error: Error) => {
       throw isSam2Error(error, "InvalidImageError") ? refuse(error.message, PICTURE_ERRORS.format) : error;
     });
@@ -156,7 +175,7 @@ export class FalService implements HostedService {
   }
 
   #describe(queued: FalRequest, logs = false): object {
-    const address = `https://queue.fal.run${FAL_APPLICATION}/requests/${queued.id}`;
+    const address = this.#outward(`https://queue.fal.run${FAL_APPLICATION}/requests/${queued.id}`);
     return {
       status: queued.state,
       request_id: queued.id,
@@ -199,7 +218,7 @@ export class FalService implements HostedService {
     }
     const { file_name, content_type } = await jsonBody(request, this.#reading(request), NO_OBJECT);
     const text = (value: unknown): string => (typeof value === "string" ? value : "");
-    const address = this.#files.reserve(text(file_name), text(content_type));
+    const address = this.#outward(this.#files.reserve(text(file_name), text(content_type)));
     return json({ upload_url: address, file_url: address });
   }
 

@@ -1,5 +1,5 @@
 /** What a request may cost. */
-import { Sam2Error } from "sam2-web";
+import { Sam2Error } from "sam2-contract";
 
 /** Limits of requests and answers; a request that is over one is refused in the service's own form. */
 export interface HostedLimits {

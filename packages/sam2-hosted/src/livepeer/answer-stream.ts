@@ -1,5 +1,6 @@
 /** Livepeer's answer as a stream: hundreds of megabytes of numbers, which must neither stop the page nor be whole in memory. */
-import { type LivepeerSource, Sam2Error } from "sam2-web";
+import { Sam2Error } from "sam2-contract";
+import type { LivepeerSource } from "sam2-core";
 import { answerChunks } from "./answer-text.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** Livepeer's answer as chunks of JSON text. */
-import { type LivepeerSource, writeLivepeerJSON } from "sam2-web";
+import { type LivepeerSource, writeLivepeerJSON } from "sam2-core";
 
 /** Characters of a chunk: few enough to be written in some milliseconds. */
 const CHUNK = 2 ** 18;

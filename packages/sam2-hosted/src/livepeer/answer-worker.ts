@@ -1,5 +1,5 @@
 /** Writes one answer of Livepeer's in a thread of its own: first comes the result, then a "more" for each chunk. */
-import type { LivepeerSource } from "sam2-web";
+import type { LivepeerSource } from "sam2-core";
 import { answerChunks } from "./answer-text.ts";
 
 let chunks: ReturnType<typeof answerChunks> | undefined;

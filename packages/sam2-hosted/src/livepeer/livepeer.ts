@@ -1,5 +1,6 @@
 /** Livepeer's `POST /segment-anything-2` (livepeer/ai-runner, `routes/segment_anything_2.py`, and its OpenAPI description). */
-import { isSam2Error, livepeerLength, type Segmenter } from "sam2-web";
+import { isSam2Error } from "sam2-contract";
+import { livepeerLength } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { formBody } from "../http/body.ts";
 import { livepeerError } from "../http/error-forms.ts";
@@ -8,6 +9,7 @@ import type { HostedLimits } from "../http/limits.ts";
 import { Problem } from "../http/problem.ts";
 import type { HostedService } from "../http/service.ts";
 import { checkPicture, UnreadablePicture } from "../picture/picture.ts";
+import type { HostedSegmenter } from "../segmenter.ts";
 import { streamAnswer } from "./answer-stream.ts";
 
 /** Options of the Livepeer part. */
@@ -26,11 +28,11 @@ const REFUSED = ["InvalidPromptError", "InvalidImageError", "UnsupportedPromptEr
 
 /** Answers for the service. */
 export class LivepeerService implements HostedService {
-  readonly #segmenter: Segmenter;
+  readonly #segmenter: HostedSegmenter;
   readonly #options: LivepeerOptions;
   readonly #limits: HostedLimits;
 
-  constructor(segmenter: Segmenter, options: LivepeerOptions, limits: HostedLimits) {
+  constructor(segmenter: HostedSegmenter, options: LivepeerOptions, limits: HostedLimits) {
     this.#segmenter = segmenter;
     this.#options = options;
     this.#limits = limits;

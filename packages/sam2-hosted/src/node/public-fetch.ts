@@ -1,8 +1,6 @@
 /**
  * For servers on Node: downloads for strangers that reach public addresses only. Otherwise whoever may name the
  * address of a picture could have the server ask its own network (server-side request forgery).
- *
- * @module
  */
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from "node:dns";
 import { request as httpRequest, type IncomingMessage } from "node:http";

@@ -1,5 +1,5 @@
 /** Pictures as the services take them: an address, a data URI, or plain base64. */
-import { readImageHeader } from "sam2-web";
+import { readImageHeader } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { BodyTooLarge, readBody } from "../http/body.ts";
 import type { HostedLimits } from "../http/limits.ts";

@@ -1,20 +1,14 @@
 /** Segmind's `POST /v1/sam-v2-image` (segmind.com/models/sam-v2-image/api). */
-import {
-  type BoxXYWH,
-  drawMask,
-  drawOverlay,
-  exportCanvas,
-  isSam2Error,
-  type Mask,
-  type Segmenter,
-  type SegmenterImage,
-} from "sam2-web";
+import { isSam2Error } from "sam2-contract";
+import type { BoxXYWH, Mask, Pixels, SegmenterImage } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { jsonBody } from "../http/body.ts";
 import { segmindError } from "../http/error-forms.ts";
 import { json, Problem } from "../http/problem.ts";
 import type { HostedService } from "../http/service.ts";
+import { maskPicture, overlayMask, type PictureCodec, toBase64 } from "../picture/codec.ts";
 import { type PictureAccess, readPicture, UnreadablePicture } from "../picture/picture.ts";
+import type { HostedSegmenter } from "../segmenter.ts";
 import type { TextDetector } from "./text-detector.ts";
 
 /** Options of the Segmind part. */
@@ -75,15 +69,17 @@ function readFields(body: Readonly<Record<string, unknown>>) {
 
 /** Answers for the service; counts requests. */
 export class SegmindService implements HostedService {
-  readonly #segmenter: Segmenter;
+  readonly #segmenter: HostedSegmenter;
+  readonly #codec: PictureCodec;
   readonly #options: SegmindOptions;
   readonly #access: PictureAccess;
   /** When the requests of the last minute came, in milliseconds. */
   #recent: number[] = [];
   #used = 0;
 
-  constructor(segmenter: Segmenter, options: SegmindOptions, access: PictureAccess) {
+  constructor(segmenter: HostedSegmenter, codec: PictureCodec, options: SegmindOptions, access: PictureAccess) {
     this.#segmenter = segmenter;
+    this.#codec = codec;
     this.#options = options;
     this.#access = access;
   }
@@ -136,14 +132,19 @@ export class SegmindService implements HostedService {
       const mask = text
         ? await this.#ofText(encoded, file, text, signal)
         : await this.#ofPoints(encoded, wanted, removed, signal);
-      const drawn = overlay_mask ? await overlaid(file, mask) : drawMask(mask);
+      const drawn = overlay_mask ? await this.#overlaid(file, mask) : maskPicture(mask);
       const format = { type: overlay_mask ? "image/jpeg" : "image/png", quality: 0.95 } as const;
-      if (!base64) return new Response(await exportCanvas(drawn, "blob", format));
-      const url = await exportCanvas(drawn, "data-url", format);
-      return json({ image: url.slice(url.indexOf(",") + 1) });
+      const picture = await this.#codec.encode(drawn, format);
+      return base64 ? json({ image: await toBase64(picture) }) : new Response(picture);
     } finally {
       await encoded.release();
     }
+  }
+
+  async #overlaid(picture: Blob, mask: Mask): Promise<Pixels> {
+    const pixels = await this.#codec.decode(picture);
+    overlayMask(pixels, mask);
+    return pixels;
   }
 
   async #ofPoints(
@@ -180,14 +181,5 @@ export class SegmindService implements HostedService {
       for (let i = 0; i < union.length; i++) union[i] = (union[i] as number) | (data[i] as number);
     }
     return { data: union, width: image.width, height: image.height };
-  }
-}
-
-async function overlaid(picture: Blob, mask: Mask): Promise<OffscreenCanvas> {
-  const bitmap = await createImageBitmap(picture, { imageOrientation: "from-image" });
-  try {
-    return drawOverlay(bitmap, { masks: [mask] });
-  } finally {
-    bitmap.close();
   }
 }

@@ -1,5 +1,6 @@
 /** From words to boxes, by zero-shot object detection. Library and model are loaded only when they are used. */
-import { type BoxXYWH, Sam2Error } from "sam2-web";
+import { Sam2Error } from "sam2-contract";
+import type { BoxXYWH } from "sam2-core";
 
 /** Something that was found. */
 export interface Detection {

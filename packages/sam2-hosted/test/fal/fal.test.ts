@@ -3,8 +3,8 @@ import { ApiError, createFalClient, ValidationError } from "@fal-ai/client";
 import { describe, expect, test } from "vitest";
 import type { AutoSegment, AutoSegmentInput } from "../../src/fal/auto-segment.ts";
 import { FalService } from "../../src/fal/fal.ts";
+import { answerWith } from "../../src/hosted-fetch.ts";
 import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
-import { answerWith } from "../../src/page/hosted-fetch.ts";
 import { png, pngUri } from "../fakes.ts";
 
 const ENDPOINT = "fal-ai/sam2/auto-segment";

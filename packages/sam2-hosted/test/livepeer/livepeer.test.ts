@@ -5,7 +5,8 @@ import { HTTPError, HTTPValidationError, HTTPValidationError$inboundSchema } fro
 import Ajv from "ajv";
 import { Sam2Error, type SegmentRequest, toLivepeerJSON } from "sam2-web";
 import { describe, expect, test } from "vitest";
-import { createHostedFetch, type HostedOptions } from "../../src/page/hosted-fetch.ts";
+import type { HostedOptions } from "../../src/hosted-fetch.ts";
+import { createHostedFetch } from "../../src/page/create-hosted-fetch.ts";
 import { fakeSegmenter, png } from "../fakes.ts";
 import schema from "../livepeer-schema.json" with { type: "json" };
 

@@ -1,7 +1,7 @@
 /** Whatever a request holds, it is answered with a status of the service and in its form. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createHostedFetch } from "../../src/page/hosted-fetch.ts";
+import { createHostedFetch } from "../../src/page/create-hosted-fetch.ts";
 import { fakeSegmenter, pngUri } from "../fakes.ts";
 
 const hosted = createHostedFetch(fakeSegmenter(30, 20));

@@ -1,6 +1,7 @@
 /** What is passed on, whom it serves, and how it ends. */
 import { describe, expect, test } from "vitest";
-import { createHostedFetch, type HostedOptions } from "../../src/page/hosted-fetch.ts";
+import type { HostedOptions } from "../../src/hosted-fetch.ts";
+import { createHostedFetch } from "../../src/page/create-hosted-fetch.ts";
 import { fakeSegmenter, png, pngUri } from "../fakes.ts";
 
 const LIVEPEER = "https://dream-gateway.livepeer.cloud/segment-anything-2";

@@ -1,7 +1,7 @@
 /** Segmind's refusals, which need no canvas; its answers are tested in a browser. */
 import { expect, test } from "vitest";
-import type { HostedOptions } from "../../src/page/hosted-fetch.ts";
-import { createHostedFetch } from "../../src/page/hosted-fetch.ts";
+import type { HostedOptions } from "../../src/hosted-fetch.ts";
+import { createHostedFetch } from "../../src/page/create-hosted-fetch.ts";
 import { fakeSegmenter, pngUri } from "../fakes.ts";
 
 const image = await pngUri(30, 20);

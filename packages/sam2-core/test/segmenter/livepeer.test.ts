@@ -1,8 +1,14 @@
 /** Results as JSON text: nesting, values, length, and what is too long. */
 
-import { resizeLogits, resizeMask } from "sam2-core";
+import {
+  type LivepeerSource,
+  livepeerLength,
+  resizeLogits,
+  resizeMask,
+  toLivepeerJSON,
+  writeLivepeerJSON,
+} from "sam2-core";
 import { describe, expect, test } from "vitest";
-import { type LivepeerSource, livepeerLength, toLivepeerJSON, writeLivepeerJSON } from "../../src/page/livepeer.ts";
 
 const SIDE = 4;
 

@@ -1,6 +1,8 @@
 /** A result in the JSON form of Livepeer's `POST /segment-anything-2`. */
 import { Sam2Error } from "sam2-contract";
-import { resizeLogits, resizeMask, type SegmentResult, type Tensor } from "sam2-core";
+import { resizeLogits, resizeMask } from "../mask/mask.ts";
+import type { Tensor } from "../prompt/prompt.ts";
+import type { SegmentResult } from "./result.ts";
 
 /** Three strings, each a JSON array. If there is one object, its axis is left out, as in the service. */
 export interface LivepeerJson {

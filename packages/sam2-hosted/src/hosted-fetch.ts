@@ -1,18 +1,19 @@
 /** Takes a request to its service, and everything else on. */
-import type { Segmenter } from "sam2-web";
-import { createAutoSegment } from "../fal/auto-segment.ts";
-import { type FalOptions, FalService } from "../fal/fal.ts";
-import { abortable } from "../http/abortable.ts";
-import { type ServiceName, serviceOf } from "../http/addresses.ts";
-import { asProblem, ERROR_FORMS } from "../http/error-forms.ts";
-import { completeLimits, type HostedLimits } from "../http/limits.ts";
-import { answerOf, json } from "../http/problem.ts";
-import type { HostedService } from "../http/service.ts";
-import { type LivepeerOptions, LivepeerService } from "../livepeer/livepeer.ts";
-import type { PictureAccess } from "../picture/picture.ts";
-import { type SegmindOptions, SegmindService } from "../segmind/segmind.ts";
+import { createAutoSegment } from "./fal/auto-segment.ts";
+import { type FalOptions, FalService } from "./fal/fal.ts";
+import { abortable } from "./http/abortable.ts";
+import { type ServiceName, serviceOf } from "./http/addresses.ts";
+import { asProblem, ERROR_FORMS } from "./http/error-forms.ts";
+import { completeLimits, type HostedLimits } from "./http/limits.ts";
+import { answerOf, json, Problem } from "./http/problem.ts";
+import type { HostedService } from "./http/service.ts";
+import { type LivepeerOptions, LivepeerService } from "./livepeer/livepeer.ts";
+import type { PictureCodec } from "./picture/codec.ts";
+import type { PictureAccess } from "./picture/picture.ts";
+import type { HostedSegmenter } from "./segmenter.ts";
+import { type SegmindOptions, SegmindService } from "./segmind/segmind.ts";
 
-/** Options of `createHostedFetch`. */
+/** Options of `createHostedFetch` and `hostedFetchWith`. */
 export interface HostedOptions {
   /** Livepeer's `segment-anything-2`. */
   readonly livepeer?: LivepeerOptions | undefined;
@@ -41,25 +42,20 @@ export interface HostedOptions {
 }
 
 /**
- * A `fetch` that answers Livepeer's, fal's and Segmind's SAM 2 APIs with a segmenter on this device.
- * Software that is written for a service runs unchanged when it is given this function.
- *
- * What is wrong with a request is answered in the service's own form and never thrown. It rejects only as `fetch`
- * does: with the reason of an aborted signal, or with what `fallback` rejects with.
+ * A `fetch` over a segmenter, with pictures read and written by a codec. `createHostedFetch` is this with the browser's
+ * canvases.
  *
  * @throws InvalidPromptError for a limit that is no number over 0
  * @example
  * ```ts
- * const hostedFetch = createHostedFetch(segmenter);
- * const body = new FormData();
- * body.append("image", file);
- * body.append("point_coords", "[[500, 375]]");
- * body.append("point_labels", "[1]");
- * const url = "https://dream-gateway.livepeer.cloud/segment-anything-2";
- * const { masks, scores } = await (await hostedFetch(url, { method: "POST", body })).json();
+ * const hosted = hostedFetchWith(codec, segmenter, { download: createPublicFetch() });
  * ```
  */
-export function createHostedFetch(segmenter: Segmenter, options: HostedOptions = {}): typeof fetch {
+export function hostedFetchWith(
+  codec: PictureCodec,
+  segmenter: HostedSegmenter,
+  options: HostedOptions = {},
+): typeof fetch {
   const inBrowser = globalThis.location !== undefined;
   const { serving = inBrowser ? "self" : "others", signal } = options;
   const platform = serving === "self" ? fetch.bind(globalThis) : null;
@@ -68,8 +64,8 @@ export function createHostedFetch(segmenter: Segmenter, options: HostedOptions =
   const access: PictureAccess = { download: options.download ?? (platform && fallback), limits };
   const services: Readonly<Record<ServiceName, HostedService>> = {
     livepeer: new LivepeerService(segmenter, options.livepeer ?? {}, limits),
-    fal: new FalService(createAutoSegment(segmenter), options.fal ?? {}, access),
-    segmind: new SegmindService(segmenter, options.segmind ?? {}, access),
+    fal: new FalService(createAutoSegment(segmenter, codec), options.fal ?? {}, access),
+    segmind: new SegmindService(segmenter, codec, options.segmind ?? {}, access),
   };
   return answerWith(services, fallback, signal);
 }
@@ -106,3 +102,22 @@ export function answerWith(
 
 /** What strangers get for addresses that are not answered here. */
 const notFound: typeof fetch = () => Promise.resolve(json({ detail: "Not Found" }, 404));
+
+/**
+ * An error in the form of the service that an address belongs to, for a server that refuses a request itself.
+ *
+ * @param headers such as `Retry-After`
+ * @example
+ * ```ts
+ * return hostedError("https://fal.run/fal-ai/sam2/auto-segment", 429, "too many requests", { "Retry-After": "2" });
+ * ```
+ */
+export function hostedError(
+  address: string | URL,
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const name = serviceOf(address);
+  return answerOf(name ? ERROR_FORMS[name](status, message) : new Problem(status, { detail: message }), headers);
+}

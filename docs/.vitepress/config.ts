@@ -56,6 +56,7 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
       { text: "Meta's Python predictor", link: "/guides/from-python" },
       { text: "transformers.js", link: "/guides/from-transformers-js" },
       { text: "Livepeer, fal, Segmind", link: "/guides/hosted-apis" },
+      { text: "A server", link: "/guides/serve" },
       { text: "Others, call by call", link: "/comparison" },
     ],
   },

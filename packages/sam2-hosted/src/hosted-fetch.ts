@@ -48,7 +48,9 @@ export interface HostedOptions {
  * @throws InvalidPromptError for a limit that is no number over 0
  * @example
  * ```ts
- * const hosted = hostedFetchWith(codec, segmenter, { download: createPublicFetch() });
+ * import { type PictureCodec, hostedFetchWith } from "sam2-hosted/node";
+ *
+ * const answering = (codec: PictureCodec) => hostedFetchWith(codec, segmenter, { serving: "others" });
  * ```
  */
 export function hostedFetchWith(
@@ -109,7 +111,7 @@ const notFound: typeof fetch = () => Promise.resolve(json({ detail: "Not Found" 
  * @param headers such as `Retry-After`
  * @example
  * ```ts
- * return hostedError("https://fal.run/fal-ai/sam2/auto-segment", 429, "too many requests", { "Retry-After": "2" });
+ * const refused = hostedError("https://fal.run/fal-ai/sam2/auto-segment", 429, "too many", { "Retry-After": "2" });
  * ```
  */
 export function hostedError(

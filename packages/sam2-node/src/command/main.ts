@@ -4,16 +4,19 @@ import { Command, CommanderError } from "commander";
 import { isSam2Error } from "sam2-contract";
 import { exportCommand } from "sam2-export/command";
 import { everythingCommand } from "./everything.ts";
+import { listenToSignals } from "./interruption.ts";
 import { segmentCommand } from "./segment.ts";
+import { serveCommand } from "./serve.ts";
 
-/** How a command ended. */
-const EXIT = { failed: 1, usage: 2, interrupted: 130, terminated: 143 } as const;
+/** How a command ended; `interruption` has the codes of signals. */
+const EXIT = { failed: 1, usage: 2 } as const;
 
 const HELP = `
 Examples:
   sam2 segment truck.jpg --point 500,375 --out overlay.png
   sam2 segment truck.jpg --box 75,275,1725,850 --json
   sam2 everything photos/ --out coco.json
+  sam2 serve --port 8080
   sam2 export sam2.1-hiera-tiny/ --out models/tiny --dtype fp16 --canary
 
 Models are downloaded once, to the user's cache folder, or where SAM2_CACHE says.
@@ -30,12 +33,12 @@ const program = new Command("sam2")
   .description("SAM 2 on the command line: masks from points and boxes, everything in pictures, models to ONNX")
   .addCommand(segmentCommand())
   .addCommand(everythingCommand())
+  .addCommand(serveCommand())
   .addCommand(exportCommand("export"))
   .addHelpText("after", HELP);
 for (const command of [program, ...program.commands]) command.exitOverride();
 
-process.once("SIGINT", () => process.exit(EXIT.interrupted));
-process.once("SIGTERM", () => process.exit(EXIT.terminated));
+listenToSignals();
 
 try {
   await program.parseAsync();

@@ -1,0 +1,131 @@
+/** Segmenters that answer side by side. A picture that is sent again is known by its content, and not encoded again. */
+import { createHash } from "node:crypto";
+import { isSam2Error, Sam2Error } from "sam2-contract";
+import type { EverythingMask, ModelSpec, SegmenterImage, SegmentResult } from "sam2-core";
+import type { HostedSegmenter } from "sam2-hosted/node";
+import type { DeviceInfo } from "../runtime/sessions.ts";
+import { createSegmenter, type Segmenter, type SegmenterOptions } from "../segmenter.ts";
+
+/** Bytes of pictures that are remembered. */
+const REMEMBERED = 256e6;
+
+interface Member {
+  readonly segmenter: Segmenter;
+  /** Calls that it is busy with. */
+  busy: number;
+}
+
+interface Known {
+  readonly picture: Blob;
+  readonly member: Member;
+}
+
+/** Several segmenters of one model, each in a thread of its own. */
+export class SegmenterPool implements HostedSegmenter {
+  readonly #members: readonly Member[];
+  /** Pictures by their SHA-256, those that were used last at the end. */
+  readonly #known = new Map<string, Known>();
+  readonly #homes = new WeakMap<SegmenterImage, Member>();
+  #bytes = 0;
+
+  private constructor(members: readonly Member[]) {
+    this.#members = members;
+  }
+
+  /** Opens so many segmenters. @throws what `createSegmenter` throws */
+  static async open(options: SegmenterOptions, count: number): Promise<SegmenterPool> {
+    const members: Member[] = [];
+    try {
+      // one after the other: the first may have to download the model
+      for (let i = 0; i < count; i++) members.push({ segmenter: await createSegmenter(options), busy: 0 });
+    } catch (error) {
+      await Promise.all(members.map(({ segmenter }) => segmenter.dispose()));
+      throw error;
+    }
+    return new SegmenterPool(members);
+  }
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  get model(): ModelSpec {
+    return this.#first.segmenter.model;
+  }
+
+  get device(): DeviceInfo {
+    return this.#first.segmenter.device;
+  }
+
+  segment: HostedSegmenter["segment"] = async ({ image, ...prompt }, options): Promise<SegmentResult> => {
+    if (!(image instanceof Blob)) {
+      return this.#use(this.#homeOf(image), ({ segmenter }) => segmenter.segment({ image, ...prompt }, options));
+    }
+    const { picture, member } = await this.#remember(image);
+    return this.#use(member, ({ segmenter }) => segmenter.segment({ image: picture, ...prompt }, options));
+  };
+
+  setImage: HostedSegmenter["setImage"] = (picture, options): Promise<SegmenterImage> =>
+    this.borrow(async (segmenter, member) => {
+      const image = await segmenter.setImage(picture, options);
+      this.#homes.set(image, member);
+      return image;
+    });
+
+  segmentEverything: HostedSegmenter["segmentEverything"] = (image, options): Promise<EverythingMask[]> =>
+    image instanceof Blob
+      ? this.borrow((segmenter) => segmenter.segmentEverything(image, options))
+      : this.#use(this.#homeOf(image), ({ segmenter }) => segmenter.segmentEverything(image, options));
+
+  /** Works with the segmenter that has the least to do. */
+  borrow<T>(work: (segmenter: Segmenter, member: Member) => Promise<T>): Promise<T> {
+    return this.#use(this.#idlest(), (member) => work(member.segmenter, member));
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#members.map(({ segmenter }) => segmenter.dispose()));
+  }
+
+  get #first(): Member {
+    return this.#members[0] as Member;
+  }
+
+  #idlest(): Member {
+    return this.#members.reduce((idlest, member) => (member.busy < idlest.busy ? member : idlest));
+  }
+
+  #homeOf(image: SegmenterImage): Member {
+    const home = this.#homes.get(image);
+    if (!home) throw new Sam2Error("InvalidImageError", "the image is of another segmenter; call this one's setImage");
+    return home;
+  }
+
+  async #use<T>(member: Member, work: (member: Member) => Promise<T>): Promise<T> {
+    member.busy++;
+    try {
+      return await work(member);
+    } catch (error) {
+      // its thread may have ended; whoever comes next finds it open again
+      if (isSam2Error(error, "DeviceError")) void member.segmenter.restart().catch(() => undefined);
+      throw error;
+    } finally {
+      member.busy--;
+    }
+  }
+
+  /** The same picture as one and the same Blob, by which its segmenter finds the embedding. */
+  async #remember(picture: Blob): Promise<Known> {
+    const sha256 = createHash("sha256")
+      .update(new Uint8Array(await picture.arrayBuffer()))
+      .digest("hex");
+    const known = this.#known.get(sha256) ?? { picture, member: this.#idlest() };
+    if (!this.#known.delete(sha256)) this.#bytes += picture.size;
+    this.#known.set(sha256, known);
+    for (const [oldest, { picture: forgotten }] of this.#known) {
+      if (this.#bytes <= REMEMBERED || oldest === sha256) break;
+      this.#known.delete(oldest);
+      this.#bytes -= forgotten.size;
+    }
+    return known;
+  }
+}

@@ -35,7 +35,15 @@ export { toRegionLimits } from "./mask/regions.ts";
 export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./mask/rle.ts";
 export { type Color, maskColor, tintMask } from "./mask/tint.ts";
 export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
-export { type LoadedModel, type ModelBytes, type ModelForm, type ModelForms, singleForm } from "./model/forms.ts";
+export {
+  type DtypeChoice,
+  type Int8Choice,
+  type LoadedModel,
+  type ModelBytes,
+  type ModelForm,
+  type ModelForms,
+  singleForm,
+} from "./model/forms.ts";
 export { type LoadOptions, loadModel } from "./model/load.ts";
 export type { CheckpointSource, ExportSource, ModelSource } from "./model/source.ts";
 export { type ModelSpec, publishedSpec } from "./model/spec.ts";
@@ -57,6 +65,7 @@ export {
   toModelPrompt,
 } from "./prompt/prompt.ts";
 export { askCanary, type CanaryFault, compareCanary } from "./runtime/canary.ts";
+export { cpuForm, isForCpus } from "./runtime/cpu-form.ts";
 export { type Graph, type GraphPair, GraphSessions, type GraphTensor } from "./runtime/graph-sessions.ts";
 export type { GraphInput } from "./runtime/layouts/layout.ts";
 export type { Decoded, DeviceInfoOf, DeviceTensor, Embedding, Sessions } from "./runtime/sessions.ts";

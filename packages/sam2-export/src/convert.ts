@@ -42,6 +42,19 @@ export interface ExportOptions {
   readonly attention?: AttentionForm | undefined;
 }
 
+/**
+ * Whether a model can be exported in int8: where its trunk multiplies matrices. In a trunk of convolutions there is nothing
+ * to gain.
+ *
+ * @example
+ * ```ts
+ * const dtype = gainsByInt8(parseConfig(config)) ? "int8" : "fp16";
+ * ```
+ */
+export function gainsByInt8({ trunk }: Sam2Config): boolean {
+  return trunk.kind === "hiera";
+}
+
 /** Takes the pieces of one file, in order. */
 export type FileWriter = (name: string, pieces: AsyncIterable<Uint8Array>) => Promise<void>;
 
@@ -111,7 +124,7 @@ export async function exportModel(
 ): Promise<ModelManifest> {
   const config: Sam2Config = parseConfig(files.config, options.imageSize);
   const dtype = options.dtype ?? "fp32";
-  if (dtype === "int8" && config.trunk.kind !== "hiera") {
+  if (dtype === "int8" && !gainsByInt8(config)) {
     throw new Sam2Error(
       "InvalidConfigError",
       `dtype: int8 speeds up matrix products, of which a trunk of convolutions (${config.trunk.kind}) has none; expected fp32 or fp16`,

@@ -18,7 +18,14 @@
 export type { AttentionForm, Dtype, ModelFile, ModelManifest } from "sam2-contract";
 export { isSam2Error, Sam2Error, type Sam2ErrorName } from "sam2-contract";
 export { type ModelType, parseConfig, type Sam2Config } from "./config.ts";
-export { type CheckpointFiles, type ExportOptions, exportModel, exportToMemory, type FileWriter } from "./convert.ts";
+export {
+  type CheckpointFiles,
+  type ExportOptions,
+  exportModel,
+  exportToMemory,
+  type FileWriter,
+  gainsByInt8,
+} from "./convert.ts";
 export { type ByteSource, byteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";
 export type { EfficientNetLiteConfig } from "./trunk/efficientnet-lite.ts";
 export type { HieraConfig } from "./trunk/hiera-config.ts";

@@ -27,6 +27,7 @@ export {
   compressRuns,
   type Detail,
   type DownloadProgress,
+  type DtypeChoice,
   decodeRle,
   type EncodePhase,
   type EncodeTimings,

@@ -39,7 +39,7 @@ describe("against PyTorch, with", () => {
     ["a toy checkpoint", `${FIXTURES}toy`, "expected.json", 32],
     ["the built-in model", "sam2-mini", "expected-sam2-mini.json", 160],
   ])("%s: every kind of prompt gives the same masks and scores", async (_, model, file, side) => {
-    const segmenter = await createSegmenter({ model, device: "cpu" });
+    const segmenter = await createSegmenter({ model, device: "cpu", dtype: "fp32" });
     const image = await segmenter.setImage(PHOTO);
     expect(image).toMatchObject({ width: 480, height: 320 });
     for (const expected of await readJson<Case[]>(file)) {
@@ -238,5 +238,36 @@ test("a device that this build does not have is refused by name", async () => {
   await expect(toy({ device: missing })).rejects.toMatchObject({
     name: "DeviceError",
     message: expect.stringContaining("runs on cpu"),
+  });
+});
+
+describe("a precision", () => {
+  test("int8: nearly the same masks, and the device says so", async () => {
+    const [whole, exact] = [await toy({ dtype: "int8" }), await toy({ dtype: "fp32" })];
+    expect(whole.device).toMatchObject({ encoder: "cpu", dtype: "int8" });
+    expect(exact.device).toMatchObject({ encoder: "cpu", dtype: "fp32" });
+    const request = { image: PHOTO, ...POINT, multimask_output: false };
+    const [near, right] = [await whole.segment(request), await exact.segment(request)];
+    expect(near.scores.data).not.toEqual(right.scores.data);
+    expect(maskIou(near.mask(), right.mask())).toBeGreaterThan(0.9);
+    await Promise.all([whole.dispose(), exact.dispose()]);
+  });
+
+  test("auto tries int8 once, and says what came of it", async () => {
+    const reasons: string[] = [];
+    for (let visit = 0; visit < 2; visit++) {
+      const segmenter = await toy();
+      expect(segmenter.device.reason).toMatch(/int8 (took 0\.\d+ of fp32's time|is not taken: )/);
+      reasons.push(segmenter.device.reason);
+      await segmenter.dispose();
+    }
+    expect(reasons[1]).toBe(reasons[0]);
+  });
+
+  test("that is none is refused by name", async () => {
+    await expect(toy({ dtype: "int4" as "int8" })).rejects.toMatchObject({
+      name: "InvalidPromptError",
+      message: 'dtype: expected auto, fp32, fp16, int8, got "int4"',
+    });
   });
 });

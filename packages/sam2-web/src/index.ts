@@ -20,6 +20,7 @@ export type {
   DeviceChoiceOf,
   DeviceInfoOf,
   DownloadProgress,
+  DtypeChoice,
   ExportSource,
   ModelSource,
   OpenPhase,

@@ -1,6 +1,9 @@
-/** The forms of a model: one set of weights, in graphs that differ in how attention is written. */
-import type { AttentionForm } from "sam2-contract";
+/** The forms of a model: one set of weights, in graphs that differ in precision and in how attention is written. */
+import type { AttentionForm, Dtype } from "sam2-contract";
 import type { ModelSpec } from "./spec.ts";
+
+/** The precision to run a model in: `auto` takes int8 on a CPU where that is faster and right, and fp32 otherwise. */
+export type DtypeChoice = "auto" | Dtype;
 
 /** The two graphs of a model, as ONNX files. */
 export interface ModelBytes {
@@ -17,18 +20,43 @@ export interface LoadedModel {
 /** One form of a model. For a checkpoint, `load` converts it. */
 export interface ModelForm {
   readonly attention: AttentionForm;
+  /** Null for files that do not say. */
+  readonly dtype: Dtype | null;
   load(): Promise<LoadedModel>;
+}
+
+/** A form in int8, and a small pair of forms that shows on a CPU whether it is right and faster there. */
+export interface Int8Choice {
+  readonly form: ModelForm;
+  readonly trial: { readonly fp32: ModelForm; readonly int8: ModelForm };
+  /** Identifies the weights, whatever the image size. */
+  readonly weights: string;
 }
 
 /** All forms of a model. */
 export interface ModelForms {
-  /** Fastest on a GPU first. The last one gives correct results on every device. */
+  /** Fastest on a GPU first. The last one gives correct results on every device that computes in its precision. */
   readonly forms: readonly [...ModelForm[], ModelForm];
+  /** What a CPU may take instead; null where there is no such form, or another precision was asked for. */
+  readonly int8: Int8Choice | null;
   /** Identifies the model in notes that are kept about it: a hash of its weights; null if not known. */
   readonly fingerprint: string | null;
+  /** Why it is not in the precision that was asked for; null if it is. */
+  readonly dtypeReason: string | null;
 }
 
 /** A model that exists in one form only, already loaded. */
-export function singleForm(loaded: LoadedModel, attention: AttentionForm, fingerprint: string | null): ModelForms {
-  return { forms: [{ attention, load: () => Promise.resolve(loaded) }], fingerprint };
+export function singleForm(
+  loaded: LoadedModel,
+  { attention, dtype }: Pick<ModelForm, "attention" | "dtype">,
+  fingerprint: string | null,
+  asked: DtypeChoice,
+): ModelForms {
+  const isAsked = asked === "auto" || asked === dtype;
+  return {
+    forms: [{ attention, dtype, load: () => Promise.resolve(loaded) }],
+    int8: null,
+    fingerprint,
+    dtypeReason: isAsked ? null : `${asked} was asked for, these files are in ${dtype ?? "a precision of their own"}`,
+  };
 }

@@ -6,7 +6,7 @@ import { isWebPage } from "../storage/fault.ts";
 import { bytesOf, readJson } from "./blobs.ts";
 import { CATALOG, findModel } from "./catalog.ts";
 import { checkpointForms } from "./convert.ts";
-import { type ModelForm, type ModelForms, singleForm } from "./forms.ts";
+import { type DtypeChoice, type ModelForm, type ModelForms, singleForm } from "./forms.ts";
 import type { CheckpointSource, ExportSource, ModelSource } from "./source.ts";
 import { publishedSpec } from "./spec.ts";
 
@@ -16,6 +16,8 @@ export interface LoadOptions extends FetchOptions {
   readonly base: string;
   /** Whether to load the model at half its image size, for quick first answers. */
   readonly draft: boolean;
+  /** A checkpoint is converted to it. An export is in one precision, and is loaded in that. */
+  readonly dtype: DtypeChoice;
 }
 
 /**
@@ -55,9 +57,14 @@ async function loadExport(source: ExportSource, options: LoadOptions): Promise<M
   if (options.draft) throw noDraft("files");
   const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
   if (!("manifest" in files))
-    return singleForm({ spec: publishedSpec("files", files.imageSize), bytes }, "fused", null);
+    return singleForm(
+      { spec: publishedSpec("files", files.imageSize), bytes },
+      { attention: "fused", dtype: null },
+      null,
+      options.dtype,
+    );
   const manifest = readManifest(await readJson(files.manifest, "model.json"), "model.json");
-  return singleForm({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
+  return singleForm({ spec: manifest, bytes }, manifest, manifest.files.encoder.sha256, options.dtype);
 }
 
 function noDraft(name: string): Sam2Error {
@@ -72,7 +79,7 @@ async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): P
   const { imageSize } = source;
   if ("config" in source) {
     const { id = "converted", config, weights } = source;
-    return checkpointForms({ id, config, weights, imageSize }, options.draft);
+    return checkpointForms({ id, config, weights, imageSize }, options);
   }
   const folder = new URL(source.checkpoint, options.base);
   const id = source.id ?? (folder.host + folder.pathname).replace(/\/$/, "");
@@ -93,9 +100,9 @@ async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): P
       }
       throw error;
     });
-  const { forms, fingerprint } = await checked(checkpointForms(files, options.draft));
-  const [first, last] = forms.map((form) => ({ ...form, load: () => checked(form.load()) }));
-  return { forms: [first as ModelForm, last as ModelForm], fingerprint };
+  const model = await checked(checkpointForms(files, options));
+  const guarded = (form: ModelForm): ModelForm => ({ ...form, load: () => checked(form.load()) });
+  return { ...model, forms: model.forms.map(guarded) as [...ModelForm[], ModelForm] };
 }
 
 /** Downloads the files of an export; `addressOf` gives their addresses. */
@@ -112,7 +119,7 @@ async function downloadExport(
     return (await fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, options)).bytes;
   };
   const bytes = { encoder: await part("encoder"), decoder: await part("decoder") };
-  return singleForm({ spec: manifest, bytes }, manifest.attention, manifest.files.encoder.sha256);
+  return singleForm({ spec: manifest, bytes }, manifest, manifest.files.encoder.sha256, options.dtype);
 }
 
 /** Fetches model.json; without a network, the last valid one that was kept. */

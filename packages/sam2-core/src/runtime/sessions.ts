@@ -1,4 +1,5 @@
 /** What the predictor needs of a runtime: sessions that encode images and decode prompts, on whatever device. */
+import type { Dtype } from "sam2-contract";
 import type { ModelPrompt, Tensor } from "../prompt/prompt.ts";
 
 /** A tensor of a runtime, on the device that made it. */
@@ -25,6 +26,8 @@ export interface DeviceInfoOf<B extends string = string> {
   readonly encoder: B;
   /** Where the prompt decoder runs. */
   readonly decoder: B;
+  /** Precision of the model's weights, and with `int8` of its arithmetic, too; null for files that do not say. */
+  readonly dtype: Dtype | null;
   /** Threads where a graph runs on the CPU. */
   readonly threads: number;
   /** The GPU's name, as far as the platform tells. */

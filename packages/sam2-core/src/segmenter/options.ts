@@ -1,6 +1,7 @@
 /** Options of the segmenter's calls. */
 import type { Detail } from "../detail/second-look.ts";
 import type { EverythingOptions } from "../everything/options.ts";
+import type { DtypeChoice } from "../model/forms.ts";
 import type { ModelSource } from "../model/source.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import type { DeviceChoiceOf } from "../worker/open.ts";
@@ -15,6 +16,14 @@ export interface SegmenterOptionsOf<D extends DeviceInfoOf = DeviceInfoOf> {
   readonly model?: ModelSource | undefined;
   /** `auto` (default) takes a GPU whose results are correct, and the CPU otherwise: in browsers, WASM. */
   readonly device?: DeviceChoiceOf<D> | undefined;
+  /**
+   * The precision to run a checkpoint in. `auto` (default) is float32, and on the CPU int8 for those models that gain by it
+   * (SAM 2, not EdgeTAM): once for each model a trial finds out whether its results are right and it is faster here.
+   * `fp32`, `fp16` (half the space on the disk; the same arithmetic) and `int8` (CPUs only) ask for one of them. An export
+   * is in one precision, and is opened in that. Where the model or the device cannot do what is asked for,
+   * `DeviceInfoOf.dtype` says what was taken and `reason` why.
+   */
+  readonly dtype?: DtypeChoice | undefined;
   /**
    * Encodes images with a quick draft first, which answers prompts until the full encoding is ready. `true` uses
    * the same model at half its image size, which needs a checkpoint; or give another model. The draft runs in a

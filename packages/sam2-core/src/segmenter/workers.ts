@@ -1,5 +1,6 @@
 /** The workers of a segmenter: opened, restarted and ended together. */
-import { isSam2Error, Sam2Error } from "sam2-contract";
+import { DTYPES, isSam2Error, Sam2Error, shown } from "sam2-contract";
+import type { DtypeChoice } from "../model/forms.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import type { Opened, OpenProgress, OpenRequest } from "../worker/open.ts";
 import { abortable, Connection, type StartedWorker } from "./connection.ts";
@@ -145,6 +146,13 @@ function isQuick(encodeTime: number | null): boolean {
   return encodeTime !== null && encodeTime <= QUICK_ENOUGH;
 }
 
+/** @throws InvalidPromptError for a precision that is none */
+function readDtype(dtype: DtypeChoice): DtypeChoice {
+  const choices: readonly DtypeChoice[] = ["auto", ...DTYPES];
+  if (choices.includes(dtype)) return dtype;
+  throw new Sam2Error("InvalidPromptError", `dtype: expected ${choices.join(", ")}, got ${shown(dtype)}`);
+}
+
 async function connectPair<Sent, D extends DeviceInfoOf>(
   how: WorkerStart,
   options: SegmenterOptionsOf<D>,
@@ -169,12 +177,14 @@ async function connect<Sent, D extends DeviceInfoOf>(
   signal?: AbortSignal,
 ): Promise<Connection<Sent, D>> {
   const { device = "auto", softwareGpu, threads, acceptChanges = false, embeddingBudget = 256e6, maxPixels } = options;
+  const dtype = readDtype(options.dtype ?? "auto");
   const another = typeof options.draft === "boolean" ? undefined : options.draft;
   const isDraft = quality === "draft";
   const model = (isDraft && another) || (options.model ?? "sam2-mini");
   const request: OpenRequest<D> = {
     model: model instanceof URL ? model.href : model,
     base: how.base,
+    dtype,
     draft: isDraft && !another,
     device,
     softwareGpu,

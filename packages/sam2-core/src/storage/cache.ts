@@ -54,9 +54,14 @@ export class ModelCache {
     }
   }
 
-  /** Keeps a note about a model, as JSON. */
-  async keepNote(name: string, note: unknown): Promise<void> {
-    await this.keep(`note/${name}`, new TextEncoder().encode(JSON.stringify(note)));
+  /** Keeps a note about a model, as JSON; false if that is not possible. */
+  keepNote(name: string, note: unknown): Promise<boolean> {
+    return this.keep(`note/${name}`, new TextEncoder().encode(JSON.stringify(note)));
+  }
+
+  /** Deletes a note. */
+  forgetNote(name: string): Promise<void> {
+    return this.forget(`note/${name}`);
   }
 
   /** Reads a note of `keepNote`; null if it is missing or cannot be read. */

@@ -2,7 +2,7 @@
 
 import { SecondLooks } from "../detail/second-look.ts";
 import type { Picture } from "../image/picture.ts";
-import type { ModelForms } from "../model/forms.ts";
+import type { DtypeChoice, ModelForms } from "../model/forms.ts";
 import { loadModel } from "../model/load.ts";
 import type { ModelSource } from "../model/source.ts";
 import type { ModelSpec } from "../model/spec.ts";
@@ -71,6 +71,7 @@ export type OpenProgress = ({ readonly phase: "download" } & DownloadProgress) |
 /** What opening a model needs. */
 export interface OpenRequest<D extends DeviceInfoOf = DeviceInfoOf> extends DeviceOptions<D> {
   readonly model: ModelSource;
+  readonly dtype: DtypeChoice;
   /** Address that relative ones are resolved against. */
   readonly base: string;
   /** Whether the model is wanted at half its image size. */
@@ -161,6 +162,7 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
     cache,
     base: request.base,
     draft: request.draft,
+    dtype: request.dtype,
     acceptChanges: request.acceptChanges,
     onProgress: (progress) => onProgress({ phase: "download", ...progress }),
   });
@@ -174,7 +176,8 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
   };
   const decode = (source: Sent): Promise<Picture> => platform.decode(source, request.maxPixels, () => sessions);
   const { device, takesMaskInput } = sessions;
-  const timeKey = model.fingerprint && `timing/${model.fingerprint}/${device.adapter ?? device.threads}`;
+  const timeKey =
+    model.fingerprint && `timing/${model.fingerprint}/${device.dtype}/${device.adapter ?? device.threads}`;
   const encodeTime = timeKey ? await cache.readNote<number>(timeKey) : null;
   const predictor = new Predictor(spec, sessions, reopen, request);
   const opened = { spec, device, takesMaskInput, encodeTime };

@@ -11,7 +11,9 @@ import {
   type CanaryFault,
   type DeviceOptions as CoreDeviceOptions,
   compareCanary,
+  cpuForm,
   type DeviceChoiceOf,
+  isForCpus,
   type ModelCache,
   type ModelForm,
   type ModelForms,
@@ -74,14 +76,10 @@ export async function openSessions(
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions>> {
   const { device, cache, threads } = options;
-  const safe = model.forms.at(-1) as ModelForm;
-  const onCpu = async (reason: string): Promise<OpenedSessions<OrtSessions>> => {
+  const onCpu = async (why: string): Promise<OpenedSessions<OrtSessions>> => {
     onPhase("compile");
-    const { spec, bytes } = await safe.load();
-    return {
-      spec,
-      sessions: await OrtSessions.create(spec, bytes, { encoder: "cpu", decoder: "cpu", threads, reason }),
-    };
+    const { form, reason } = await cpuForm(model, cache, (trial) => openOnCpu(trial, threads, "for a trial"));
+    return openOnCpu(form, threads, [why, reason, model.dtypeReason].filter(Boolean).join("; "));
   };
   if (device === "cpu") return onCpu("asked for the CPU");
   const providers = gpuProviders();
@@ -89,6 +87,13 @@ export async function openSessions(
   if (device !== "auto" && !providers.includes(device)) {
     const built = ["cpu", ...providers].join(", ");
     throw new Sam2Error("DeviceError", `${device}: this onnxruntime-node runs on ${built}`);
+  }
+  if (isForCpus(model)) {
+    if (device === "auto") return onCpu("int8 is for CPUs");
+    throw new Sam2Error(
+      "DeviceError",
+      `${device}: expected a model in fp32 or fp16, got one in int8, which is for CPUs`,
+    );
   }
   const key = model.fingerprint && `verdict/${model.fingerprint}/node`;
   const kept = key ? await cache.readNote<Verdicts>(key) : null;
@@ -113,6 +118,16 @@ export async function openSessions(
   return onCpu(problem.length === 0 ? "this onnxruntime-node has no GPU provider" : problem.join("; "));
 }
 
+async function openOnCpu(
+  form: ModelForm,
+  threads: number | undefined,
+  reason: string,
+): Promise<OpenedSessions<OrtSessions>> {
+  const { spec, bytes } = await form.load();
+  const placement = { encoder: "cpu", decoder: "cpu", dtype: form.dtype, threads, reason } as const;
+  return { spec, sessions: await OrtSessions.create(spec, bytes, placement) };
+}
+
 /** Opens a model in one way, and checks its answer. */
 async function open(
   { form, encoder, decoder }: Attempt,
@@ -127,8 +142,9 @@ async function open(
     sessions = await OrtSessions.create(spec, bytes, {
       encoder,
       decoder,
+      dtype: form.dtype,
       threads,
-      reason: `its results on ${encoder} are right`,
+      reason: `its results on ${encoder} are right${model.dtypeReason ? `; ${model.dtypeReason}` : ""}`,
     });
     onPhase("check");
     const expected = spec.canary ?? (await rightAnswer(model, threads));
@@ -152,9 +168,7 @@ async function open(
 
 /** The correct answer to the canary, computed on the CPU, for a model that brings none. */
 async function rightAnswer({ forms }: ModelForms, threads: number | undefined): ReturnType<typeof askCanary> {
-  const { spec, bytes } = await (forms.at(-1) as ModelForm).load();
-  const placement = { encoder: "cpu", decoder: "cpu", threads, reason: "for the check" } as const;
-  const sessions = await OrtSessions.create(spec, bytes, placement);
+  const { spec, sessions } = await openOnCpu(forms.at(-1) as ModelForm, threads, "for the check");
   const answer = await askCanary(sessions, spec);
   await sessions.dispose();
   return answer;

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import * as Ort from "onnxruntime-node";
-import { Sam2Error } from "sam2-contract";
+import { type Dtype, Sam2Error } from "sam2-contract";
 import {
   type DeviceInfoOf,
   type DeviceSessions,
@@ -25,6 +25,8 @@ export interface DeviceInfo extends DeviceInfoOf<Backend> {}
 export interface Placement {
   readonly encoder: Backend;
   readonly decoder: Backend;
+  /** Precision of the files that are opened. */
+  readonly dtype: Dtype | null;
   /** Threads of the CPU provider; as many as cores when absent. */
   readonly threads?: number | undefined;
   /** Why, for `DeviceInfo.reason`. */
@@ -84,7 +86,8 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
     const encoder = await create("encoder");
     const decoder = await create("decoder");
     const tensor = ({ type, data, dims }: GraphInput): Ort.Tensor => new Ort.Tensor(type, data, dims);
-    const device = { encoder: placement.encoder, decoder: placement.decoder, threads, adapter: null, reason };
+    const { encoder: runsEncoder, decoder: runsDecoder, dtype } = placement;
+    const device = { encoder: runsEncoder, decoder: runsDecoder, dtype, threads, adapter: null, reason };
     return new OrtSessions({ spec, encoder, decoder, tensor }, device);
   }
 }

@@ -11,6 +11,8 @@ import {
   type CanaryFault,
   type DeviceOptions as CoreDeviceOptions,
   compareCanary,
+  cpuForm,
+  isForCpus,
   type ModelCache,
   type ModelForm,
   type ModelForms,
@@ -106,16 +108,19 @@ export async function openSessions(
   options: DeviceOptions,
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions>> {
-  const safe = model.forms.at(-1) as ModelForm;
-  const because = (...reasons: string[]): string =>
-    [...reasons, ...(options.threadsReason ? [options.threadsReason] : [])].join("; ");
+  const because = (...reasons: (string | null | undefined)[]): string =>
+    [...reasons, model.dtypeReason, options.threadsReason].filter(Boolean).join("; ");
   const onWasm = async (why: string): Promise<OpenedSessions<OrtSessions>> => {
+    const open = (form: ModelForm, reason: string): Promise<OpenedSessions<OrtSessions>> =>
+      openOnWasm(form, options, because(why, reason));
     onPhase("compile");
-    const reason = because(why);
-    const { spec, bytes } = await safe.load();
-    const { threads } = options;
-    return { spec, sessions: await OrtSessions.create(spec, bytes, { gpu: null, decoder: "wasm", threads, reason }) };
+    const { form, reason } = await cpuForm(model, options.cache, (trial) => open(trial, "for a trial"));
+    return open(form, reason ?? "");
   };
+  if (isForCpus(model)) {
+    if (options.device !== "webgpu") return onWasm("int8 is for CPUs");
+    throw new Sam2Error("DeviceError", `webgpu: expected a model in fp32 or fp16, got one in int8, which is for CPUs`);
+  }
   const first = await requestGpu(options);
   if (typeof first === "string") {
     if (options.device === "webgpu") throw new Sam2Error("DeviceError", `webgpu: ${first}`);
@@ -159,6 +164,16 @@ export async function openSessions(
   return onWasm(`${adapter} was not used: ${problem}`);
 }
 
+async function openOnWasm(
+  form: ModelForm,
+  { threads }: DeviceOptions,
+  reason: string,
+): Promise<OpenedSessions<OrtSessions>> {
+  const { spec, bytes } = await form.load();
+  const placement = { gpu: null, decoder: "wasm", dtype: form.dtype, threads, reason } as const;
+  return { spec, sessions: await OrtSessions.create(spec, bytes, placement) };
+}
+
 /** Why a GPU is not used for a model, and whether it was lost meanwhile. */
 interface Refusal {
   readonly fault: CanaryFault;
@@ -186,7 +201,7 @@ async function openOnGpu(
   let sessions: OrtSessions | undefined;
   try {
     const { threads, reason } = options;
-    sessions = await alive(OrtSessions.create(spec, bytes, { gpu, decoder, threads, reason }));
+    sessions = await alive(OrtSessions.create(spec, bytes, { gpu, decoder, dtype: form.dtype, threads, reason }));
     onPhase("check");
     const expected = spec.canary ?? (await rightAnswer(model, options));
     const fault = await alive(check(sessions, spec, expected, options.device === "auto"));
@@ -244,16 +259,12 @@ function within<T>(limit: number, task: Promise<T>): Promise<T> {
  * The correct answer to the canary, for a model that brings none: kept from an earlier session, or else computed
  * on WASM. That takes as long as encoding a picture there, so the answer is kept.
  */
-async function rightAnswer(
-  { forms, fingerprint }: ModelForms,
-  { cache, threads }: DeviceOptions,
-): Promise<CanaryAnswer> {
+async function rightAnswer({ forms, fingerprint }: ModelForms, options: DeviceOptions): Promise<CanaryAnswer> {
+  const { cache } = options;
   const key = fingerprint && `canary/${fingerprint}`;
   const kept = key && (await cache.readNote<CanaryAnswer>(key));
   if (kept) return kept;
-  const { spec, bytes } = await (forms.at(-1) as ModelForm).load();
-  const placement = { gpu: null, decoder: "wasm", threads, reason: "for the check" } as const;
-  const sessions = await OrtSessions.create(spec, bytes, placement);
+  const { spec, sessions } = await openOnWasm(forms.at(-1) as ModelForm, options, "for the check");
   const answer = await askCanary(sessions, spec);
   await sessions.dispose();
   if (key) await cache.keepNote(key, answer);

@@ -4,7 +4,7 @@
  * One `OrtSessions` is an encoder and a decoder on given devices.
  */
 import type * as Ort from "onnxruntime-web";
-import { Sam2Error, seeGuide } from "sam2-contract";
+import { type Dtype, Sam2Error, seeGuide } from "sam2-contract";
 import {
   type DeviceInfoOf,
   type DeviceSessions,
@@ -96,6 +96,8 @@ export interface Placement {
   readonly gpu: Gpu | null;
   /** Where the decoder runs beside an encoder on the GPU. */
   readonly decoder: Backend;
+  /** Precision of the files that are opened. */
+  readonly dtype: Dtype | null;
   /** Threads of the WASM provider; the runtime's default when absent. */
   readonly threads?: number | undefined;
   /** Why, for `DeviceInfo.reason`. */
@@ -183,6 +185,7 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
     const device: DeviceInfo = {
       encoder: backend,
       decoder: decoderBackend,
+      dtype: placement.dtype,
       threads,
       adapter: gpu?.name ?? null,
       reason: oneThread === null ? reason : `${reason}; ${oneThread}`,

@@ -103,7 +103,9 @@ class CacheApiStore implements Store {
 /** For pages without storage: those without https, and some private windows. */
 const NOWHERE: Store = {
   read: async () => null,
-  write: async () => undefined,
+  write: async () => {
+    throw new Error("nothing can be kept here");
+  },
   remove: async () => undefined,
   list: async () => [],
   // nothing is shared; and pages without https have no locks

@@ -89,7 +89,15 @@ async function visit(): Promise<{
       source,
       { converts = false, hash = sha256(published.get("checkpoint/model.safetensors") as Buffer), ...options } = {},
     ) {
-      const given = { cache, base, draft: false, acceptChanges: false, onProgress: () => undefined, ...options };
+      const given = {
+        cache,
+        base,
+        draft: false,
+        dtype: "auto" as const,
+        acceptChanges: false,
+        onProgress: () => undefined,
+        ...options,
+      };
       const { forms, fingerprint } = await loadModel(source, given);
       if (source !== EXPORT) {
         if (converts) await forms[0].load();

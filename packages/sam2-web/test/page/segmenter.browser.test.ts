@@ -70,7 +70,7 @@ async function clearNotes(): Promise<void> {
 
 async function openToy(device: "wasm" | "webgpu", options: SegmenterOptions = {}): Promise<Segmenter> {
   const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];
-  return createSegmenter({ device, model: { id: "toy", config, weights: [weights] }, ...options });
+  return createSegmenter({ device, dtype: "fp32", model: { id: "toy", config, weights: [weights] }, ...options });
 }
 
 /** The GPU that tests have: emulated in software. */
@@ -169,6 +169,16 @@ describe.each([
   });
 });
 
+test("int8 on WASM: nearly the same masks, and the device says so", async () => {
+  const [whole, exact] = [await openToy("wasm", { dtype: "int8" }), await openToy("wasm")];
+  expect(whole.device).toMatchObject({ encoder: "wasm", dtype: "int8" });
+  const request = { image: photo, point_coords: [[200, 100]], point_labels: [1], multimask_output: false };
+  const [near, right] = [await whole.segment(request), await exact.segment(request)];
+  expect(near.scores.data).not.toEqual(right.scores.data);
+  expect(maskIou(near.mask(), right.mask())).toBeGreaterThan(0.9);
+  await Promise.all([whole.dispose(), exact.dispose()]);
+});
+
 describe("draft", () => {
   const point = { point_coords: [[200, 100]], point_labels: [1] };
 
@@ -176,7 +186,7 @@ describe("draft", () => {
     await clearNotes();
     const [config, weights] = [await fixture("toy/config.json"), await fixture("toy/model.safetensors")];
     const model = { config, weights: [weights] };
-    const segmenter = await createSegmenter({ device: "wasm", model, draft: true });
+    const segmenter = await createSegmenter({ device: "wasm", dtype: "fp32", model, draft: true });
     const phases: string[] = [];
     const image = await segmenter.setImage(photo, {
       onProgress: ({ phase, quality }) => phases.push(`${quality} ${phase}`),

@@ -1,5 +1,6 @@
 /** Which device a model is opened on: GPUs that are missing, emulated, wrong in parts, slow, or lost while it opens. */
 import { type CanaryAnswer, canaryQuestion, sampleCanary } from "sam2-contract";
+import type { ModelForms } from "sam2-core";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openSessions } from "../../src/runtime/device.ts";
 import { openCache } from "../../src/storage/store.ts";
@@ -66,6 +67,7 @@ function makeDevice(): FakeDevice {
 
 interface Placement {
   gpu: { device: FakeDevice } | null;
+  dtype: string;
   decoder: "webgpu" | "wasm";
   reason: string;
 }
@@ -79,12 +81,12 @@ class FakeSessions {
   constructor(form: string, placement: Placement) {
     this.#form = form;
     this.#placement = placement;
-    const { gpu, decoder, reason } = placement;
-    this.device = { encoder: gpu ? "webgpu" : "wasm", decoder: gpu ? decoder : "wasm", reason };
+    const { gpu, decoder, dtype, reason } = placement;
+    this.device = { encoder: gpu ? "webgpu" : "wasm", decoder: gpu ? decoder : "wasm", dtype, reason };
   }
 
   static async create(_: unknown, { encoder }: { encoder: string }, placement: Placement): Promise<FakeSessions> {
-    if (placement.reason !== "for the check") {
+    if (!/for (the check|a trial)$/.test(placement.reason)) {
       tried.push(`${encoder} ${placement.gpu ? "webgpu" : "wasm"}/${placement.gpu ? placement.decoder : "wasm"}`);
     }
     if (placement.gpu) loseIn("compile", placement.gpu.device);
@@ -153,16 +155,21 @@ afterEach(() => vi.unstubAllGlobals());
 const SPEC = { id: "fake", imageSize: 64, canary: undefined as CanaryAnswer | undefined };
 
 /** A checkpoint: it can be opened with fused and with decomposed attention. */
-const form = (attention: "fused" | "decomposed") => ({
+const form = (attention: "fused" | "decomposed", dtype: "fp32" | "int8" = "fp32") => ({
   attention,
+  dtype,
   load: async () => ({ spec: SPEC as never, bytes: { encoder: attention, decoder: attention } as never }),
 });
 
-async function open(given: Behavior, options: { device?: "webgpu"; softwareGpu?: true } = {}) {
+async function open(
+  given: Behavior,
+  options: { device?: "webgpu"; softwareGpu?: true } = {},
+  precision: Partial<ModelForms> = {},
+) {
   behavior = given;
   const forms = [form("fused"), form("decomposed")] as const;
   const opened = await openSessions(
-    { forms, fingerprint: `${model}` },
+    { forms, int8: null, fingerprint: `${model}`, dtypeReason: null, ...precision },
     { cache: await openCache(), device: "auto", ...options },
     () => undefined,
   );
@@ -268,4 +275,48 @@ test.each<[string, Behavior]>([
   ["one that is wrong", { wrongEncoder: BOTH }],
 ])("where the GPU is asked for and there is %s: a named error", async (_, given) => {
   await expect(open(given, { device: "webgpu" })).rejects.toMatchObject({ name: "DeviceError" });
+});
+
+describe("a model in int8", () => {
+  const int8 = form("decomposed", "int8");
+
+  test("is opened on WASM where there is a good GPU, too", async () => {
+    const device = await open({}, {}, { forms: [int8] });
+    expect(device).toMatchObject({ ...ON_WASM, dtype: "int8", reason: "int8 is for CPUs" });
+    expect(tried).toEqual(["decomposed wasm/wasm"]);
+  });
+
+  test("is refused by name where the GPU is asked for", async () => {
+    const opening = open({}, { device: "webgpu" }, { forms: [int8] });
+    await expect(opening).rejects.toMatchObject({
+      name: "DeviceError",
+      message: "webgpu: expected a model in fp32 or fp16, got one in int8, which is for CPUs",
+    });
+  });
+
+  const choice = { form: int8, trial: { fp32: form("decomposed"), int8 }, weights: "w" };
+
+  test("is chosen on WASM where its trial went well", async () => {
+    const cache = await openCache();
+    await cache.keepNote("int8/w", { problem: null, share: 0.55 });
+    const device = await open({ isMissing: true }, {}, { int8: choice });
+    expect(device).toMatchObject({
+      ...ON_WASM,
+      dtype: "int8",
+      reason: "no WebGPU here; int8 took 0.55 of fp32's time here",
+    });
+  });
+
+  test("is not looked at where the GPU is good", async () => {
+    expect(await open({}, {}, { int8: choice })).toMatchObject({ ...ON_GPU, dtype: "fp32", reason: "runs on acme" });
+  });
+});
+
+test("why a model is in another precision than the one asked for is told", async () => {
+  const precision = { dtypeReason: "int8 was asked for" };
+  expect(await open({}, {}, precision)).toMatchObject({ ...ON_GPU, reason: "runs on acme; int8 was asked for" });
+  expect(await open({ isMissing: true }, {}, precision)).toMatchObject({
+    ...ON_WASM,
+    reason: "no WebGPU here; int8 was asked for",
+  });
 });

@@ -88,7 +88,12 @@ export class ToyPage {
     return this.page.evaluate(async (given) => {
       const { createSegmenter } = window.sam2;
       try {
-        const segmenter = await createSegmenter({ model: "models/toy/model.json", device: "wasm", dtype: "fp32", ...given });
+        const segmenter = await createSegmenter({
+          model: "models/toy/model.json",
+          device: "wasm",
+          dtype: "fp32",
+          ...given,
+        });
         const { scores } = await segmenter.segment({
           image: "photo/truck.png",
           point_coords: [[192, 112]],

@@ -199,7 +199,7 @@ describe("draft", () => {
     // what the draft gave can be refined by the full encoding
     const refining = await segmenter.segment({ image, ...point, mask_input: early.maskInput() });
     expect(refining.quality).toBe("full");
-    const alone = await createSegmenter({ device: "wasm", model });
+    const alone = await createSegmenter({ device: "wasm", dtype: "fp32", model });
     const expected = await alone.segment({ image: photo, ...point });
     expect(late.scores.data).toEqual(expected.scores.data);
     expect(phases).toEqual(

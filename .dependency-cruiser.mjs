@@ -13,6 +13,7 @@ const ROOMS = {
     "model",
     "image",
     "prompt",
+    "embedding",
     "runtime",
     "mask",
     "predictor",

@@ -11,6 +11,8 @@ export const ERROR_NAMES = [
   "UnsupportedPromptError",
   /** The image cannot be read, or is too large. */
   "InvalidImageError",
+  /** A file is no embedding, or one of another model, picture or contract. */
+  "InvalidEmbeddingError",
   /** A mask, an RLE or the index of a mask is not as documented. */
   "InvalidMaskError",
   /** The image was released, or lost by a restart, before the call. */

@@ -10,6 +10,8 @@
 export { type CloseUp, closeUpMask, pasteCloseUp } from "./detail/carry.ts";
 export type { Region } from "./detail/region.ts";
 export { type Detail, type DetailedPrediction, readDetail, SecondLooks } from "./detail/second-look.ts";
+export { type EmbeddingDtype, type EmbeddingInfo, readEmbeddingInfo } from "./embedding/codec.ts";
+export type { EmbeddingSource } from "./embedding/source.ts";
 export { segmentImage } from "./everything/crops.ts";
 export { type CrossingProgress, type MaskList, MaskReceiver, MaskSender } from "./everything/crossing.ts";
 export type { EverythingMask } from "./everything/everything.ts";
@@ -36,7 +38,9 @@ export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } fro
 export { type Color, maskColor, tintMask } from "./mask/tint.ts";
 export { CATALOG, type CatalogEntry } from "./model/catalog.ts";
 export {
+  DECODER_ALONE,
   type DtypeChoice,
+  decoderOf,
   type Int8Choice,
   type LoadedModel,
   type ModelBytes,
@@ -80,6 +84,7 @@ export {
 } from "./segmenter/livepeer.ts";
 export type {
   CallOptions,
+  SaveEmbeddingOptions,
   SegmentEverythingOptions,
   SegmenterOptionsOf,
   SegmentOptions,

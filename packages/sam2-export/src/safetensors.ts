@@ -1,7 +1,9 @@
 /**
- * Reads safetensors (https://github.com/huggingface/safetensors#format): 8 bytes of header length,
+ * Reads and writes safetensors (https://github.com/huggingface/safetensors#format): 8 bytes of header length,
  * a JSON header of dtype, shape and offsets, then the tensors' bytes. Only the header is read at
  * first; a tensor's bytes are fetched when asked for.
+ *
+ * @module
  */
 import { Sam2Error, shown } from "sam2-contract";
 
@@ -22,6 +24,9 @@ export interface TensorEntry {
   readonly end: number;
   readonly source: ByteSource;
 }
+
+/** The header's entry that is no tensor. */
+const METADATA = "__metadata__";
 
 /** The format's limit on the header. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -85,6 +90,80 @@ export function byteSource(data: ArrayBuffer | Uint8Array | Blob): ByteSource {
  * ```
  */
 export async function readSafetensors(source: ByteSource): Promise<Map<string, TensorEntry>> {
+  const { header, dataStart } = await readHeader(source);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== METADATA)
+    .map(([name, value]) => parseEntry(name, value, dataStart, source));
+  checkOverlap(entries);
+  return new Map(entries.map((entry) => [entry.name, entry]));
+}
+
+/**
+ * Reads what a file says of itself: texts by name.
+ *
+ * @returns an empty record if it says nothing
+ * @throws InvalidSafetensorsError when the length or the JSON of the header is wrong, or a value is no text
+ *
+ * @example
+ * ```ts
+ * const { format } = await readMetadata(byteSource(file)); // "pt" in files that PyTorch's users write
+ * ```
+ */
+export async function readMetadata(source: ByteSource): Promise<Readonly<Record<string, string>>> {
+  const { header } = await readHeader(source);
+  const metadata = header[METADATA] ?? {};
+  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== "string")) {
+    throw invalid(`${METADATA}: expected texts by name, got ${shown(metadata)}`);
+  }
+  return metadata as Record<string, string>;
+}
+
+/** A tensor to be written. */
+export interface WrittenTensor {
+  readonly name: string;
+  readonly dtype: "F32" | "F16" | "I8";
+  readonly shape: readonly number[];
+  /** As many as dtype and shape take, little-endian. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Writes a file. Tensors lie in it in the order given; with the widest dtype first, all are aligned.
+ *
+ * @example
+ * ```ts
+ * const bytes = new Uint8Array(Float32Array.of(1, 2).buffer);
+ * const file = writeSafetensors([{ name: "w", dtype: "F32", shape: [2], bytes }], { format: "pt" });
+ * ```
+ */
+export function writeSafetensors(
+  tensors: readonly WrittenTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  let end = 0;
+  const entries = tensors.map(({ name, dtype, shape, bytes }) => {
+    const start = end;
+    end += bytes.length;
+    return [name, { dtype, shape, data_offsets: [start, end] }] as const;
+  });
+  const text = new TextEncoder().encode(JSON.stringify({ [METADATA]: metadata, ...Object.fromEntries(entries) }));
+  const dataStart = 8 + 8 * Math.ceil(text.length / 8);
+  const file = new Uint8Array(dataStart + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(dataStart - 8), true);
+  // the format fills the header up with spaces
+  file.fill(0x20, 8, dataStart);
+  file.set(text, 8);
+  let at = dataStart;
+  for (const { bytes } of tensors) {
+    file.set(bytes, at);
+    at += bytes.length;
+  }
+  return file;
+}
+
+async function readHeader(
+  source: ByteSource,
+): Promise<{ readonly header: Record<string, unknown>; readonly dataStart: number }> {
   if (source.size < 8) throw invalid(`expected at least 8 bytes, got ${source.size}`);
   const prefix = await source.read(0, 8);
   if (new TextDecoder().decode(prefix) === GIT_LFS_POINTER) {
@@ -98,12 +177,7 @@ export async function readSafetensors(source: ByteSource): Promise<Map<string, T
   if (dataStart > source.size) {
     throw invalid(`header ends at byte ${dataStart}, but the file has ${source.size} bytes`);
   }
-  const header = parseHeader(await source.read(8, dataStart));
-  const entries = Object.entries(header)
-    .filter(([name]) => name !== "__metadata__")
-    .map(([name, value]) => parseEntry(name, value, dataStart, source));
-  checkOverlap(entries);
-  return new Map(entries.map((entry) => [entry.name, entry]));
+  return { header: parseHeader(await source.read(8, dataStart)), dataStart };
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {

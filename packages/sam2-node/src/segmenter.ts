@@ -51,6 +51,7 @@ const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult>
     copy: async (image) => image,
     moved: (image) => image,
     discard: () => undefined,
+    isFile: (source) => !(typeof source === "object" && "data" in source),
   },
   result: (parts) => new SegmentResult(parts),
 };

@@ -2,8 +2,8 @@
 import * as Comlink from "comlink";
 import { ModelWorker, type WorkerPlatform } from "sam2-core";
 import { BitmapPicture } from "./image/bitmap.ts";
-import { decodeImage, type TransferableImage } from "./image/source.ts";
-import { openSessions } from "./runtime/device.ts";
+import { decodeImage, fileOf, type TransferableImage } from "./image/source.ts";
+import { openDecoder, openSessions } from "./runtime/device.ts";
 import type { DeviceInfo, OrtSessions } from "./runtime/sessions.ts";
 import { openCache } from "./storage/store.ts";
 
@@ -11,6 +11,9 @@ const platform: WorkerPlatform<TransferableImage, DeviceInfo, OrtSessions> = {
   openCache,
   localSource: async (source) => source,
   openSessions,
+  openDecoder,
+  fileOf,
+  openPath: async () => null,
   async decode(source, maxPixels, sessions) {
     return new BitmapPicture(await decodeImage(source, maxPixels), (task) => sessions().onGpu(task));
   },

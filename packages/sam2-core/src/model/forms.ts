@@ -7,7 +7,8 @@ export type DtypeChoice = "auto" | Dtype;
 
 /** The two graphs of a model, as ONNX files. */
 export interface ModelBytes {
-  readonly encoder: Uint8Array;
+  /** Null where the decoder alone was loaded. */
+  readonly encoder: Uint8Array | null;
   readonly decoder: Uint8Array;
 }
 
@@ -39,17 +40,31 @@ export interface ModelForms {
   readonly forms: readonly [...ModelForm[], ModelForm];
   /** What a CPU may take instead; null where there is no such form, or another precision was asked for. */
   readonly int8: Int8Choice | null;
-  /** Identifies the model in notes that are kept about it: a hash of its weights; null if not known. */
-  readonly fingerprint: string | null;
+  /** Identifies the model, in notes that are kept about it and in embeddings: a hash of its weights. */
+  readonly fingerprint: string;
   /** Why it is not in the precision that was asked for; null if it is. */
   readonly dtypeReason: string | null;
+}
+
+/** Why a model runs where it does while its encoder is not open; for `DeviceInfoOf.reason`. */
+export const DECODER_ALONE = "the decoder alone, since no picture has been encoded yet";
+
+/** The decoder of a form, alone. */
+export function decoderOf(form: ModelForm): ModelForm {
+  return {
+    ...form,
+    load: async () => {
+      const { spec, bytes } = await form.load();
+      return { spec, bytes: { ...bytes, encoder: null } };
+    },
+  };
 }
 
 /** A model that exists in one form only, already loaded. */
 export function singleForm(
   loaded: LoadedModel,
   { attention, dtype }: Pick<ModelForm, "attention" | "dtype">,
-  fingerprint: string | null,
+  fingerprint: string,
   asked: DtypeChoice,
 ): ModelForms {
   const isAsked = asked === "auto" || asked === dtype;

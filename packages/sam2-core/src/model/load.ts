@@ -1,6 +1,7 @@
 /** Loads a model: from its source to the ONNX bytes that sessions are opened with. */
 import { isSam2Error, type ModelManifest, readManifest, Sam2Error, seeGuide } from "sam2-contract";
 import { type ModelCache, modelKey } from "../storage/cache.ts";
+import { digest } from "../storage/digest.ts";
 import { type FetchedFile, type FetchOptions, fetchCached, refused } from "../storage/download.ts";
 import { isWebPage } from "../storage/fault.ts";
 import { bytesOf, readJson } from "./blobs.ts";
@@ -18,6 +19,8 @@ export interface LoadOptions extends FetchOptions {
   readonly draft: boolean;
   /** A checkpoint is converted to it. An export is in one precision, and is loaded in that. */
   readonly dtype: DtypeChoice;
+  /** Whether the decoder alone is wanted. Of a checkpoint both parts are in one file, and both are loaded. */
+  readonly decoderAlone: boolean;
 }
 
 /**
@@ -55,14 +58,13 @@ async function loadExport(source: ExportSource, options: LoadOptions): Promise<M
   }
   const files = source as Extract<ExportSource, { encoder: Blob }>;
   if (options.draft) throw noDraft("files");
-  const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
-  if (!("manifest" in files))
-    return singleForm(
-      { spec: publishedSpec("files", files.imageSize), bytes },
-      { attention: "fused", dtype: null },
-      null,
-      options.dtype,
-    );
+  const encoder = options.decoderAlone && "manifest" in files ? null : await bytesOf(files.encoder);
+  const bytes = { encoder, decoder: await bytesOf(files.decoder) };
+  if (!("manifest" in files)) {
+    const fingerprint = await digest(encoder as Uint8Array);
+    const loaded = { spec: publishedSpec("files", files.imageSize), bytes };
+    return singleForm(loaded, { attention: "fused", dtype: null }, fingerprint, options.dtype);
+  }
   const manifest = readManifest(await readJson(files.manifest, "model.json"), "model.json");
   return singleForm({ spec: manifest, bytes }, manifest, manifest.files.encoder.sha256, options.dtype);
 }
@@ -118,7 +120,7 @@ async function downloadExport(
     const key = `${modelKey(manifest.id)}${manifest.dtype}/${label}/${sha256}`;
     return (await fetchCached({ key, url: addressOf(label, name), bytes, sha256 }, options)).bytes;
   };
-  const bytes = { encoder: await part("encoder"), decoder: await part("decoder") };
+  const bytes = { encoder: options.decoderAlone ? null : await part("encoder"), decoder: await part("decoder") };
   return singleForm({ spec: manifest, bytes }, manifest, manifest.files.encoder.sha256, options.dtype);
 }
 

@@ -1,6 +1,7 @@
 /** Encode once, decode many: one model, and the images that were encoded with it. */
 
 import { Sam2Error } from "sam2-contract";
+import type { EmbeddingTensors } from "../embedding/codec.ts";
 import type { Picture } from "../image/picture.ts";
 import { normalize } from "../image/stretch.ts";
 import { clampLogits } from "../mask/mask.ts";
@@ -56,11 +57,14 @@ interface Encoding {
   readonly sessions: Sessions;
 }
 
+/** What an embedding is made from, again and again: the stretched picture, or a file's tensors. */
+type Origin = { readonly rgb: Uint8ClampedArray } | { readonly tensors: () => Promise<EmbeddingTensors> };
+
 interface Kept {
   readonly width: number;
   readonly height: number;
-  /** The stretched picture, kept so that it can be encoded again. */
-  readonly rgb: Uint8ClampedArray;
+  /** Kept since the embedding may make room, or be lost with a GPU. */
+  readonly origin: Origin;
   /** Whether the image may be dropped to make room, not only its embedding. */
   readonly isDisposable: boolean;
   /** Null once it made room for others. */
@@ -94,9 +98,12 @@ export class Predictor {
   readonly #encoding = new Map<string, AbortController>();
   #sessions: Sessions;
   #reviving: Promise<Sessions> | null = null;
+  /** Pending while the encoder is opened, the decoder being open alone. */
+  #completing: Promise<void> | null = null;
 
   /**
-   * @param reopen opens sessions anew, for when the GPU was lost
+   * @param reopen opens sessions with both graphs: after the GPU was lost, or when `sessions` are the decoder alone and a
+   *   picture has to be encoded
    */
   constructor(spec: ModelSpec, sessions: Sessions, reopen: () => Promise<Sessions>, limits: PredictorLimits) {
     this.spec = spec;
@@ -138,21 +145,61 @@ export class Predictor {
       }
       signal.throwIfAborted();
       const prepared = performance.now();
+      await this.#complete();
+      const opened = performance.now();
       onPhase("encode");
-      const encoding = await this.#encode(rgb, signal);
-      if (signal.aborted) {
-        await release(encoding);
-        throw signal.reason;
-      }
-      const encode = performance.now() - prepared;
-      const freed = this.#forget(id);
-      this.#images.set(id, { width, height, rgb, isDisposable, encoding, encodingAgain: null });
-      await freed;
-      await this.#makeRoom(id);
-      return { width, height, timings: { decodeImage: decoded - start, preprocess: prepared - decoded, encode } };
+      const encode = await this.#keep(id, { width, height, isDisposable, origin: { rgb } }, signal);
+      const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode: encode - opened };
+      return { width, height, timings };
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
     }
+  }
+
+  /**
+   * Keeps an image whose embedding is known as `id`; an image of the same id is replaced. Nothing is encoded.
+   *
+   * @param tensors gives the embedding, anew at each call
+   * @throws InvalidEmbeddingError
+   */
+  async setEmbedding(
+    id: string,
+    { width, height }: { readonly width: number; readonly height: number },
+    tensors: () => Promise<EmbeddingTensors>,
+    { isDisposable = false }: KeepOptions = {},
+  ): Promise<void> {
+    const unwanted = new AbortController();
+    this.#encoding.get(id)?.abort(released());
+    this.#encoding.set(id, unwanted);
+    try {
+      await this.#keep(id, { width, height, isDisposable, origin: { tensors } }, unwanted.signal);
+    } finally {
+      if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
+    }
+  }
+
+  /** Makes an image's embedding, and keeps both; returns when the embedding was made. */
+  async #keep(
+    id: string,
+    image: Pick<Kept, "width" | "height" | "isDisposable" | "origin">,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const encoding = await this.#encode(image.origin, signal);
+    const made = performance.now();
+    if (signal.aborted) {
+      await release(encoding);
+      throw signal.reason;
+    }
+    const freed = this.#forget(id);
+    this.#images.set(id, { ...image, encoding, encodingAgain: null });
+    await freed;
+    await this.#makeRoom(id);
+    return made;
+  }
+
+  /** Reads an image's embedding. @throws ImageReleasedError */
+  async embeddingOf(id: string): Promise<EmbeddingTensors> {
+    return this.#withEmbedding(id, (sessions, embedding) => sessions.read(embedding));
   }
 
   /** Width and height of an image. @throws ImageReleasedError */
@@ -184,14 +231,19 @@ export class Predictor {
 
   /** Like `predictUnclamped`, for a prompt in the model's own terms. */
   async answer(id: string, modelPrompt: ModelPrompt): Promise<Omit<Prediction, "settled" | "decode">> {
+    const decoded = await this.#withEmbedding(id, (sessions, embedding) => sessions.decode(embedding, modelPrompt));
+    return { ...selectMasks(decoded, modelPrompt.multimask, this.spec), objectScores: decoded.objectScores };
+  }
+
+  /** Runs a task with an image's embedding, which is made again where it is gone. */
+  async #withEmbedding<T>(id: string, task: (sessions: Sessions, embedding: Embedding) => Promise<T>): Promise<T> {
     const kept = this.#kept(id);
     this.#images.delete(id);
     this.#images.set(id, kept);
-    const decoded = await this.#onGoodSessions(async () => {
+    return this.#onGoodSessions(async () => {
       while (kept.encoding?.sessions !== this.#sessions) await this.#encodeAgain(id, kept);
-      return kept.encoding.sessions.decode(kept.encoding.embedding, modelPrompt);
+      return task(kept.encoding.sessions, kept.encoding.embedding);
     });
-    return { ...selectMasks(decoded, modelPrompt.multimask, this.spec), objectScores: decoded.objectScores };
   }
 
   #kept(id: string): Kept {
@@ -200,18 +252,41 @@ export class Predictor {
     return kept;
   }
 
-  #encode(rgb: Uint8ClampedArray, signal?: AbortSignal): Promise<Encoding> {
+  async #encode(origin: Origin, signal?: AbortSignal): Promise<Encoding> {
     const { mean, std } = this.spec;
-    return this.#onGoodSessions(async (sessions) => ({
-      embedding: await sessions.encode(normalize(rgb, mean, std), signal),
-      sessions,
-    }));
+    if ("rgb" in origin) await this.#complete();
+    return this.#onGoodSessions(async (sessions) => {
+      const embedding =
+        "rgb" in origin
+          ? await sessions.encode(normalize(origin.rgb, mean, std), signal)
+          : await sessions.load(await origin.tensors());
+      return { embedding, sessions };
+    });
+  }
+
+  /**
+   * Opens the encoder, if the decoder is open alone. Prompts are answered by the earlier sessions meanwhile; if it fails,
+   * these stay.
+   */
+  #complete(): Promise<void> {
+    if (this.#sessions.encodes) return Promise.resolve();
+    this.#completing ??= this.#reopen()
+      .then((sessions) => {
+        const before = this.#sessions;
+        this.#sessions = sessions;
+        // runs that were begun there are waited for
+        return before.dispose();
+      })
+      .finally(() => {
+        this.#completing = null;
+      });
+    return this.#completing;
   }
 
   /** Encodes an image again, after its embedding made room or was lost; prompts that arrive meanwhile share the one encoding. */
   async #encodeAgain(id: string, kept: Kept): Promise<void> {
     if (this.#images.get(id) !== kept) throw released();
-    kept.encodingAgain ??= this.#encode(kept.rgb)
+    kept.encodingAgain ??= this.#encode(kept.origin)
       .then(async (encoding) => {
         if (this.#images.get(id) !== kept) {
           await release(encoding);

@@ -26,7 +26,8 @@ export async function askCanary(sessions: Sessions, spec: ModelSpec): Promise<Ca
   });
   const values = await sessions.read(embedding);
   await sessions.release(embedding);
-  return sampleCanary({ ...values, masks: decoded.masks.data, iou_predictions: decoded.scores.data });
+  const encoded = Object.fromEntries(Object.entries(values).map(([name, { data }]) => [name, data]));
+  return sampleCanary({ ...encoded, masks: decoded.masks.data, iou_predictions: decoded.scores.data });
 }
 
 /** What is wrong with an answer. */

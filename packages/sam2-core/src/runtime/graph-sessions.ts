@@ -1,7 +1,8 @@
 /** Sessions over two ONNX graphs that a runtime has opened: onnxruntime-web and onnxruntime-node alike. */
 import { Sam2Error } from "sam2-contract";
+import { checkTensors } from "../embedding/shapes.ts";
 import type { ModelSpec } from "../model/spec.ts";
-import type { ModelPrompt } from "../prompt/prompt.ts";
+import type { ModelPrompt, Tensor } from "../prompt/prompt.ts";
 import { detectLayout } from "./layouts/detect.ts";
 import type { GraphInput, Layout } from "./layouts/layout.ts";
 import type { Decoded, DeviceTensor, Embedding, Sessions } from "./sessions.ts";
@@ -27,7 +28,8 @@ export interface Graph<T extends GraphTensor> {
 /** The two graphs of a model, opened. */
 export interface GraphPair<T extends GraphTensor> {
   readonly spec: ModelSpec;
-  readonly encoder: Graph<T>;
+  /** Null where the decoder alone is open. */
+  readonly encoder: Graph<T> | null;
   readonly decoder: Graph<T>;
   /** Makes a tensor of the runtime's. */
   readonly tensor: (input: GraphInput) => T;
@@ -47,7 +49,7 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
   /** @throws InvalidModelError for graphs of an unknown layout */
   constructor(graphs: GraphPair<T>) {
     this.#graphs = graphs;
-    this.#layout = detectLayout(graphs.encoder.inputNames, graphs.decoder.inputNames);
+    this.#layout = detectLayout(graphs.encoder?.inputNames ?? null, graphs.decoder.inputNames);
   }
 
   get lost(): string | null {
@@ -56,6 +58,10 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
 
   async wasLost(): Promise<boolean> {
     return this.lost !== null;
+  }
+
+  get encodes(): boolean {
+    return this.#graphs.encoder !== null;
   }
 
   /** Whether the decoder can take a mask as a prompt. */
@@ -67,11 +73,25 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
     const { spec, encoder, tensor } = this.#graphs;
     return this.enqueue(async () => {
       signal?.throwIfAborted();
+      if (!encoder) throw new Error("the encoder is not open");
       const dims = [1, 3, spec.imageSize, spec.imageSize];
       const tensors = await encoder.run({ [this.#layout.imageInput]: tensor({ type: "float32", data: pixels, dims }) });
-      const bytes = Object.values(tensors).reduce((total, { size }) => total + 4 * size, 0);
-      return { tensors, bytes };
+      return this.#embedding(tensors);
     });
+  }
+
+  #embedding(tensors: Readonly<Record<string, T>>): GraphEmbedding<T> {
+    return { tensors, bytes: Object.values(tensors).reduce((total, { size }) => total + 4 * size, 0) };
+  }
+
+  async load(tensors: Readonly<Record<string, Tensor>>): Promise<GraphEmbedding<T>> {
+    const { spec, tensor } = this.#graphs;
+    checkTensors(tensors, this.#layout.embedding, spec.imageSize);
+    const loaded = Object.entries(tensors).map(([name, { data, dims }]) => [
+      name,
+      tensor({ type: "float32", data, dims }),
+    ]);
+    return this.#embedding(Object.fromEntries(loaded));
   }
 
   decode(embedding: GraphEmbedding<T>, prompt: ModelPrompt): Promise<Decoded> {
@@ -123,18 +143,19 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
     });
   }
 
-  read(embedding: GraphEmbedding<T>): Promise<Record<string, Float32Array>> {
+  read(embedding: GraphEmbedding<T>): Promise<Record<string, Tensor>> {
     return this.enqueue(async () => {
-      const values: Record<string, Float32Array> = {};
-      for (const [name, tensor] of Object.entries(embedding.tensors))
-        values[name] = (await tensor.getData()) as Float32Array;
+      const values: Record<string, Tensor> = {};
+      for (const [name, tensor] of Object.entries(embedding.tensors)) {
+        values[name] = { data: (await tensor.getData()) as Float32Array, dims: tensor.dims };
+      }
       return values;
     });
   }
 
   dispose(): Promise<void> {
     return this.enqueue(async () => {
-      await this.#graphs.encoder.release();
+      await this.#graphs.encoder?.release();
       await this.#graphs.decoder.release();
     });
   }

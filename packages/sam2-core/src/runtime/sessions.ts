@@ -40,6 +40,8 @@ export interface DeviceInfoOf<B extends string = string> {
 export interface Sessions {
   /** Why the device is gone, or null while it is there. */
   readonly lost: string | null;
+  /** Whether the encoder is open, too. Where it is not, `encode` must not be called. */
+  readonly encodes: boolean;
   /** Whether a run failed because the device was lost. */
   wasLost(): Promise<boolean>;
   /**
@@ -50,8 +52,14 @@ export interface Sessions {
   encode(pixels: Float32Array, signal?: AbortSignal): Promise<Embedding>;
   /** Decodes one batch of prompts against an encoded image. */
   decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded>;
-  /** Reads an embedding's values. */
-  read(embedding: Embedding): Promise<Record<string, Float32Array>>;
+  /** Reads an embedding. */
+  read(embedding: Embedding): Promise<Record<string, Tensor>>;
+  /**
+   * Takes what `read` gave, of these sessions or of others of the same model.
+   *
+   * @throws InvalidEmbeddingError for tensors that this model's decoder does not take
+   */
+  load(tensors: Readonly<Record<string, Tensor>>): Promise<Embedding>;
   /** Frees an embedding's memory. */
   release(embedding: Embedding): Promise<void>;
   /** Frees everything. Nothing may be called after this. */

@@ -1,6 +1,7 @@
 /** The images of a segmenter: each is encoded once (by the draft first, if there is one) and found again by its source. */
 import * as Comlink from "comlink";
 import { isSam2Error, Sam2Error } from "sam2-contract";
+import { sentEmbedding } from "../embedding/source.ts";
 import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import { abortable, type Connection } from "./connection.ts";
@@ -46,7 +47,8 @@ interface Life<Source> {
 }
 
 /** How an image is encoded. */
-interface EncodeOptions extends SetImageOptions {
+interface EncodeOptions extends Omit<SetImageOptions, "embedding"> {
+  readonly embedding: string | Blob | undefined;
   readonly isDisposable: boolean;
   /** Aborted when the caller releases the image. */
   readonly released: AbortController;
@@ -62,6 +64,8 @@ export interface PictureCourier<Source, Sent> {
   moved(image: Sent): Sent;
   /** Frees what was prepared and is not sent. */
   discard(image: Sent): void;
+  /** Whether a picture is a file, or an address of one; others are pixels. */
+  isFile(source: Source): boolean;
   /** What a picture shows that may come to show another, such as an `<img>`. */
   shown?(source: Source): string | undefined;
 }
@@ -114,8 +118,10 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
   }
 
   /** @param isDisposable whether the worker may drop the image for others: it can be set again from its source */
-  async #set(source: Source, { signal, onProgress }: SetImageOptions, isDisposable: boolean): Promise<SegmenterImage> {
+  async #set(source: Source, options: SetImageOptions, isDisposable: boolean): Promise<SegmenterImage> {
+    const { signal, onProgress } = options;
     signal?.throwIfAborted();
+    const embedding = options.embedding === undefined ? undefined : sentEmbedding(options.embedding);
     return whenReady(this.#workers, signal, async (pair) => {
       const restarted = this.#restarted.signal;
       const image = await this.#prepared(source, signal);
@@ -127,7 +133,7 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       try {
         const released = new AbortController();
         const ended = AbortSignal.any([released.signal, restarted]);
-        const handle = await this.#encode(id, image, pair, { signal, onProgress, isDisposable, released });
+        const handle = await this.#encode(id, image, pair, { signal, onProgress, embedding, isDisposable, released });
         this.#lives.set(handle, { source, ended });
         return handle;
       } finally {
@@ -140,15 +146,18 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     id: string,
     image: Sent,
     pair: WorkerPair<Sent, D>,
-    { signal, onProgress, isDisposable, released }: EncodeOptions,
+    { signal, onProgress, embedding, isDisposable, released }: EncodeOptions,
   ): Promise<SegmenterImage> {
     const { main } = pair;
-    const draft = this.#workers.isQuick ? null : pair.draft;
+    // with its embedding an image is there at once, without a draft
+    const draft = this.#workers.isQuick || embedding !== undefined ? null : pair.draft;
     const encodeIn = (connection: Connection<Sent, D>, as: Quality, given: Sent): Promise<EncodedImage> => {
       const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(imageProgress(phase, as)));
       return connection.call((remote) => remote.setImage(id, this.#courier.moved(given), isDisposable, listener));
     };
     const encodeFully = async (): Promise<EncodedImage> => {
+      if (embedding !== undefined)
+        return main.call((remote) => remote.setEmbedded(id, this.#courier.moved(image), embedding, isDisposable));
       const full = await encodeIn(main, "full", image);
       this.#workers.measured(full.timings.encode);
       return full;
@@ -288,6 +297,12 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
   /** The picture that an image was made from. */
   sourceOf(image: SegmenterImage): Source | undefined {
     return this.#lives.get(image)?.source;
+  }
+
+  /** The picture of an image, ready to send to a worker; null if it came as pixels. */
+  async fileOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<Sent | null> {
+    const { source } = this.#lives.get(image) as Life<Source>;
+    return this.#courier.isFile(source) ? this.pictureOf(image, signal) : null;
   }
 
   /** The picture of an image, ready to send to a worker. */

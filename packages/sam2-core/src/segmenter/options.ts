@@ -1,5 +1,7 @@
 /** Options of the segmenter's calls. */
 import type { Detail } from "../detail/second-look.ts";
+import type { EmbeddingDtype } from "../embedding/codec.ts";
+import type { EmbeddingSource } from "../embedding/source.ts";
 import type { EverythingOptions } from "../everything/options.ts";
 import type { DtypeChoice } from "../model/forms.ts";
 import type { ModelSource } from "../model/source.ts";
@@ -36,6 +38,12 @@ export interface SegmenterOptionsOf<D extends DeviceInfoOf = DeviceInfoOf> {
   /** Threads on the CPU; by default as many as cores, and in browsers up to four. */
   readonly threads?: number | undefined;
   /**
+   * Whether the encoder is downloaded and opened only when a picture comes without its embedding; `false` by default.
+   * Until then the decoder runs on the CPU, where nothing has to be checked, whatever `device` is; `device` is chosen and
+   * checked with the encoder. Of a checkpoint both parts are downloaded as one.
+   */
+  readonly lazyEncoder?: boolean | undefined;
+  /**
    * Whether to accept a checkpoint whose files have changed at their address since they were first downloaded.
    * `false` by default: then opening it throws an IntegrityError.
    */
@@ -67,6 +75,21 @@ export interface CallOptions {
 export interface SetImageOptions extends CallOptions {
   /** Called when a step of the encoding begins. */
   readonly onProgress?: ((progress: ImageProgress) => void) | undefined;
+  /**
+   * The picture's embedding, as `saveEmbedding` or `sam2 embed` made it: its file, or that file's address (in Node a
+   * path, too). The picture is then not encoded, and prompts for it are answered at once. It must be of this picture and
+   * by this model: where it is not, nothing is set, and the call rejects.
+   */
+  readonly embedding?: EmbeddingSource | undefined;
+}
+
+/** Options of `saveEmbedding`. */
+export interface SaveEmbeddingOptions extends CallOptions {
+  /**
+   * `fp16`, the default, takes two bytes a value; `int8` one, with a scale for each channel. Masks hardly differ: see
+   * the guide on embeddings.
+   */
+  readonly dtype?: EmbeddingDtype | undefined;
 }
 
 /** Options of `segment`. */

@@ -1,6 +1,8 @@
 /** The segmenter that a caller holds: sends images and prompts to the workers, and turns answers into results. */
 import * as Comlink from "comlink";
+import { Sam2Error, shown } from "sam2-contract";
 import { readDetail } from "../detail/second-look.ts";
+import { EMBEDDING_DTYPES } from "../embedding/codec.ts";
 import { type CrossingProgress, MaskReceiver } from "../everything/crossing.ts";
 import type { EverythingMask } from "../everything/everything.ts";
 import { resizeLogits } from "../mask/mask.ts";
@@ -13,6 +15,7 @@ import { Images, type Picked, type PictureCourier, type SegmenterImage } from ".
 import { Latest } from "./latest.ts";
 import type {
   CallOptions,
+  SaveEmbeddingOptions,
   SegmentEverythingOptions,
   SegmenterOptionsOf,
   SegmentOptions,
@@ -93,10 +96,48 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    * const image = await segmenter.setImage(file, { signal });
    * ```
    *
-   * @throws InvalidImageError, DisposedError
+   * With `embedding` the picture is not encoded: see `SetImageOptions.embedding`.
+   *
+   * @throws InvalidImageError, DisposedError; with `embedding` also DownloadError, InvalidSafetensorsError,
+   *   InvalidEmbeddingError, IntegrityError
    */
   async setImage(source: Source, options: SetImageOptions = {}): Promise<SegmenterImage> {
     return this.#images.set(source, options);
+  }
+
+  /**
+   * An image's embedding as a safetensors file, to be kept and given to `setImage` later, here or on another machine.
+   * It holds what the encoder made of the picture, and names the picture and the model; the picture is not in it.
+   *
+   * ```ts
+   * const bytes = await segmenter.saveEmbedding(image, { dtype: "int8" });
+   * const again = await segmenter.setImage(file, { embedding: bytes });
+   * ```
+   *
+   * A picture that was given as an address or a path is read once more, for its hash.
+   *
+   * @returns the file's bytes
+   * @throws InvalidPromptError for an unknown `dtype`; TensorValueError for values that `fp16` cannot hold;
+   *   InvalidImageError, ImageReleasedError, DisposedError
+   */
+  async saveEmbedding(
+    source: SegmenterImage | Source,
+    { signal, dtype = "fp16" }: SaveEmbeddingOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    signal?.throwIfAborted();
+    if (!EMBEDDING_DTYPES.includes(dtype)) {
+      throw new Sam2Error(
+        "InvalidPromptError",
+        `dtype: expected ${EMBEDDING_DTYPES.join(" or ")}, got ${shown(dtype)}`,
+      );
+    }
+    return this.#images.with(source, { signal }, async (image, wanted) => {
+      await abortable(image.refined, wanted);
+      return whenReady(this.#workers, wanted, async ({ main }) => {
+        const picture = await this.#images.fileOf(image, wanted);
+        return main.call((remote) => remote.saveEmbedding(image.id, picture, dtype), wanted);
+      });
+    });
   }
 
   /**

@@ -176,7 +176,8 @@ async function connect<Sent, D extends DeviceInfoOf>(
   quality: "draft" | "full",
   signal?: AbortSignal,
 ): Promise<Connection<Sent, D>> {
-  const { device = "auto", softwareGpu, threads, acceptChanges = false, embeddingBudget = 256e6, maxPixels } = options;
+  const { device = "auto", softwareGpu, threads, acceptChanges = false, lazyEncoder = false } = options;
+  const { embeddingBudget = 256e6, maxPixels } = options;
   const dtype = readDtype(options.dtype ?? "auto");
   const another = typeof options.draft === "boolean" ? undefined : options.draft;
   const isDraft = quality === "draft";
@@ -189,6 +190,7 @@ async function connect<Sent, D extends DeviceInfoOf>(
     device,
     softwareGpu,
     threads,
+    lazyEncoder,
     acceptChanges,
     embeddingBudget,
     maxPixels,

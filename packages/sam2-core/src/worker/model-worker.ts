@@ -2,6 +2,7 @@
 import * as Comlink from "comlink";
 import { Sam2Error } from "sam2-contract";
 import type { Detail, DetailedPrediction } from "../detail/second-look.ts";
+import type { EmbeddingDtype } from "../embedding/codec.ts";
 import { segmentImage } from "../everything/crops.ts";
 import { type CrossingProgress, type MaskList, MaskSender } from "../everything/crossing.ts";
 import type { EverythingOptions } from "../everything/options.ts";
@@ -50,6 +51,21 @@ export class ModelWorker<Sent, D extends DeviceInfoOf> {
     onPhase: (phase: EncodePhase) => void,
   ): Promise<EncodedImage> {
     return this.#opened.setImage(id, source, onPhase, { isDisposable });
+  }
+
+  /** `setImage` with the image's embedding: see `Embeddings.set`. */
+  setEmbedded(id: string, source: Sent, embedding: string | Blob, isDisposable: boolean): Promise<EncodedImage> {
+    return this.#opened.embeddings.set(id, source, embedding, { isDisposable });
+  }
+
+  /**
+   * An image's embedding as a file.
+   *
+   * @param source the image's picture, if it is a file
+   */
+  async saveEmbedding(id: string, source: Sent | null, dtype: EmbeddingDtype): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await this.#opened.embeddings.save(id, source, dtype);
+    return Comlink.transfer(bytes, [bytes.buffer]);
   }
 
   /**

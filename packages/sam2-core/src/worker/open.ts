@@ -10,6 +10,7 @@ import { type EncodedImage, type EncodePhase, type KeepOptions, Predictor } from
 import type { DeviceInfoOf, Sessions } from "../runtime/sessions.ts";
 import type { ModelCache } from "../storage/cache.ts";
 import type { DownloadProgress } from "../storage/download.ts";
+import { Embeddings } from "./embeddings.ts";
 
 /** The steps of opening sessions: compiling the graphs, and checking the device's results. */
 export type OpenPhase = "compile" | "check";
@@ -55,6 +56,16 @@ export interface WorkerPlatform<Sent, D extends DeviceInfoOf, S extends DeviceSe
     options: DeviceOptions<D> & { readonly cache: ModelCache },
     onPhase: (phase: OpenPhase) => void,
   ): Promise<OpenedSessions<S>>;
+  /** Opens the decoder of a model alone, on the CPU, where nothing has to be checked. @throws InvalidModelError */
+  openDecoder(
+    model: ModelForms,
+    options: DeviceOptions<D>,
+    onPhase: (phase: OpenPhase) => void,
+  ): Promise<OpenedSessions<S>>;
+  /** The file of a picture; null where it came as pixels. @throws InvalidImageError */
+  fileOf(source: Sent): Promise<Blob | null>;
+  /** Opens a file by a path, where this platform has paths; null for an address. @throws DownloadError */
+  openPath(path: string): Promise<Blob | null>;
   /**
    * Decodes a picture.
    *
@@ -76,6 +87,8 @@ export interface OpenRequest<D extends DeviceInfoOf = DeviceInfoOf> extends Devi
   readonly base: string;
   /** Whether the model is wanted at half its image size. */
   readonly draft: boolean;
+  /** Whether the encoder is opened only when a picture has to be encoded. */
+  readonly lazyEncoder: boolean;
   /** Whether files that have changed at their address since they were first downloaded are taken. */
   readonly acceptChanges: boolean;
   /** The most bytes that all embeddings together may take. */
@@ -100,29 +113,34 @@ export class OpenModel<Sent, D extends DeviceInfoOf> {
   readonly opened: Opened<D>;
   /** Decodes a picture, within the limit of pixels. @throws InvalidImageError */
   readonly decode: (source: Sent) => Promise<Picture>;
+  /** The embeddings of its images, as files. */
+  readonly embeddings: Embeddings<Sent>;
   readonly #device: () => D;
   readonly #cache: ModelCache;
-  /** Key under which to keep the encoder's time; null once it was measured. */
-  #unmeasured: string | null;
+  readonly #timeKey: () => string;
+  /** Whether the encoder's time is still to be measured. */
+  #isUnmeasured = true;
 
   constructor(parts: {
     predictor: Predictor;
     opened: Opened<D>;
     decode: (source: Sent) => Promise<Picture>;
+    embeddings: Embeddings<Sent>;
     device: () => D;
     cache: ModelCache;
-    timeKey: string | null;
+    timeKey: () => string;
   }) {
     this.predictor = parts.predictor;
     this.looks = new SecondLooks(parts.predictor);
     this.opened = parts.opened;
     this.decode = parts.decode;
+    this.embeddings = parts.embeddings;
     this.#device = parts.device;
     this.#cache = parts.cache;
-    this.#unmeasured = parts.timeKey;
+    this.#timeKey = parts.timeKey;
   }
 
-  /** What runs where. May change when the GPU is lost. */
+  /** What runs where. May change when the GPU is lost, and when the encoder is opened later than the decoder. */
   get device(): D {
     return this.#device();
   }
@@ -135,8 +153,8 @@ export class OpenModel<Sent, D extends DeviceInfoOf> {
     options: KeepOptions,
   ): Promise<EncodedImage> {
     const encoded = await this.predictor.setImage(id, () => this.decode(source), onPhase, options);
-    if (this.#unmeasured) await this.#cache.keepNote(this.#unmeasured, encoded.timings.encode);
-    this.#unmeasured = null;
+    if (this.#isUnmeasured) await this.#cache.keepNote(this.#timeKey(), encoded.timings.encode);
+    this.#isUnmeasured = false;
     return encoded;
   }
 
@@ -158,28 +176,42 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
   onProgress: (progress: OpenProgress) => void,
 ): Promise<OpenModel<Sent, D>> {
   const cache = await platform.openCache();
-  const model = await loadModel(await platform.localSource(request.model), {
-    cache,
-    base: request.base,
-    draft: request.draft,
-    dtype: request.dtype,
-    acceptChanges: request.acceptChanges,
-    onProgress: (progress) => onProgress({ phase: "download", ...progress }),
-  });
-  const open = () => platform.openSessions(model, { ...request, cache }, (phase) => onProgress({ phase }));
-  const first = await open();
-  const { spec } = first;
-  let { sessions } = first;
+  const source = await platform.localSource(request.model);
+  const { base, draft, dtype, acceptChanges, lazyEncoder } = request;
+  const load = (decoderAlone: boolean): Promise<ModelForms> =>
+    loadModel(source, {
+      cache,
+      base,
+      draft,
+      dtype,
+      decoderAlone,
+      acceptChanges,
+      onProgress: (progress) => onProgress({ phase: "download", ...progress }),
+    });
+  const onPhase = (phase: OpenPhase): void => onProgress({ phase });
+  const first = await load(lazyEncoder);
+  let whole = lazyEncoder ? null : first;
+  const open = async (): Promise<OpenedSessions<S>> => {
+    whole ??= await load(false);
+    return platform.openSessions(whole, { ...request, cache }, onPhase);
+  };
+  const opening = await (lazyEncoder ? platform.openDecoder(first, request, onPhase) : open());
+  const { spec } = opening;
+  let { sessions } = opening;
   const reopen = async (): Promise<Sessions> => {
     ({ sessions } = await open());
     return sessions;
   };
   const decode = (source: Sent): Promise<Picture> => platform.decode(source, request.maxPixels, () => sessions);
   const { device, takesMaskInput } = sessions;
-  const timeKey =
-    model.fingerprint && `timing/${model.fingerprint}/${device.dtype}/${device.adapter ?? device.threads}`;
-  const encodeTime = timeKey ? await cache.readNote<number>(timeKey) : null;
+  const { fingerprint } = first;
+  const timeKey = (): string => {
+    const { dtype, adapter, threads } = sessions.device;
+    return `timing/${fingerprint}/${dtype}/${adapter ?? threads}`;
+  };
+  const encodeTime = await cache.readNote<number>(timeKey());
   const predictor = new Predictor(spec, sessions, reopen, request);
+  const embeddings = new Embeddings({ predictor, fingerprint, platform, base, decode });
   const opened = { spec, device, takesMaskInput, encodeTime };
-  return new OpenModel({ predictor, opened, decode, device: () => sessions.device, cache, timeKey });
+  return new OpenModel({ predictor, opened, decode, embeddings, device: () => sessions.device, cache, timeKey });
 }

@@ -6,7 +6,7 @@ import type { Picture } from "../../src/image/picture.ts";
 import { type Pixels, stretch } from "../../src/image/stretch.ts";
 import { type Mask, maskIou, resizeMask } from "../../src/mask/mask.ts";
 import { Predictor } from "../../src/predictor/predictor.ts";
-import type { ModelPrompt } from "../../src/prompt/prompt.ts";
+import type { ModelPrompt, Tensor } from "../../src/prompt/prompt.ts";
 import type { Decoded, Embedding, Sessions } from "../../src/runtime/sessions.ts";
 
 const SIZE = 128;
@@ -28,6 +28,7 @@ interface Seen extends Embedding {
 /** Every mask is what is bright; the scores, and what was asked, are the test's. */
 class BrightSessions implements Sessions {
   readonly lost = null;
+  readonly encodes = true;
   encoded = 0;
   held = 0;
   readonly asked: ModelPrompt[] = [];
@@ -70,8 +71,12 @@ class BrightSessions implements Sessions {
     return false;
   }
 
-  async read(): Promise<Record<string, Float32Array>> {
+  async read(): Promise<Record<string, Tensor>> {
     return {};
+  }
+
+  load(): Promise<Embedding> {
+    return Promise.reject(new Error("no embedding is given here"));
   }
 
   async dispose(): Promise<void> {}

@@ -1,7 +1,8 @@
 /** What a predictor keeps, when images are released while they are encoded and when a GPU is lost. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Picture } from "../../src/image/picture.ts";
 import { Predictor } from "../../src/predictor/predictor.ts";
+import type { Tensor } from "../../src/prompt/prompt.ts";
 import type { Decoded, Embedding, Sessions } from "../../src/runtime/sessions.ts";
 
 const SPEC = {
@@ -22,12 +23,16 @@ interface FakeEmbedding extends Embedding {
 class FakeSessions implements Sessions {
   encoded = 0;
   held = 0;
+  loaded = 0;
+  disposed = 0;
   lost: string | null = null;
+  encodes = true;
   slow = false;
   readonly waiting: (() => void)[] = [];
 
   async encode(_: Float32Array, signal?: AbortSignal): Promise<FakeEmbedding> {
     signal?.throwIfAborted();
+    if (!this.encodes) throw new Error("the encoder is not open");
     this.encoded++;
     if (this.slow) await new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.lost !== null) throw new Error("the device was lost");
@@ -55,11 +60,19 @@ class FakeSessions implements Sessions {
     return this.lost !== null;
   }
 
-  async read(): Promise<Record<string, Float32Array>> {
+  async read(): Promise<Record<string, Tensor>> {
     return {};
   }
 
-  async dispose(): Promise<void> {}
+  async load(): Promise<FakeEmbedding> {
+    this.loaded++;
+    this.held++;
+    return { tensors: {}, bytes: 10, isFreed: false };
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed++;
+  }
 }
 
 function make(budget = 1000): { sessions: FakeSessions; next: FakeSessions; predictor: Predictor } {
@@ -187,4 +200,80 @@ test("after a lost GPU an image is encoded again once, however many prompts wait
   const answers = await Promise.all(Array.from({ length: 5 }, () => predictor.predict("a", POINT)));
   expect(answers).toHaveLength(5);
   expect([next.encoded, next.held]).toEqual([1, 1]);
+});
+
+describe("an image whose embedding is given", () => {
+  const size = { width: 4, height: 4 };
+  const tensors = async (): Promise<Record<string, Tensor>> => ({});
+
+  test("is not encoded, and is loaded again where its embedding made room", async () => {
+    const { sessions, predictor } = make(10);
+    for (const id of ["a", "b"]) await predictor.setEmbedding(id, size, tensors);
+    for (const id of ["a", "b", "b"]) await predictor.predict(id, POINT);
+    expect([sessions.encoded, sessions.loaded, sessions.held]).toEqual([0, 4, 1]);
+    await predictor.releaseImage("b");
+    expect(sessions.held).toBe(0);
+  });
+
+  test("takes the place of an encoding of the same id that is under way", async () => {
+    const { sessions, predictor } = make();
+    sessions.slow = true;
+    const call = predictor.setImage("a", picture, ignore);
+    await turn();
+    await predictor.setEmbedding("a", size, tensors);
+    sessions.waiting[0]?.();
+    await expect(call).rejects.toMatchObject({ name: "ImageReleasedError" });
+    expect([sessions.held, open]).toEqual([1, 0]);
+  });
+
+  test("whose tensors are refused is not kept, and what was kept as it stays", async () => {
+    const { predictor } = make();
+    await predictor.setEmbedding("a", size, tensors);
+    const refused = predictor.setEmbedding("a", { width: 9, height: 9 }, () => Promise.reject(new Error("refused")));
+    await expect(refused).rejects.toThrow("refused");
+    expect(predictor.sizeOf("a")).toMatchObject(size);
+  });
+
+  test("goes on to new sessions after a lost GPU", async () => {
+    const { sessions, next, predictor } = make();
+    await predictor.setEmbedding("a", size, tensors);
+    sessions.lost = "gone";
+    await predictor.predict("a", POINT);
+    expect([next.loaded, next.encoded]).toEqual([1, 0]);
+  });
+});
+
+describe("the decoder alone", () => {
+  const size = { width: 4, height: 4 };
+  const tensors = async (): Promise<Record<string, Tensor>> => ({});
+
+  test("answers until a picture has to be encoded; both graphs are then opened, once", async () => {
+    const { sessions, next, predictor } = make();
+    sessions.encodes = false;
+    await predictor.setEmbedding("a", size, tensors);
+    await predictor.predict("a", POINT);
+    expect([sessions.loaded, next.loaded, sessions.disposed]).toEqual([1, 0, 0]);
+    await Promise.all(["b", "c"].map((id) => predictor.setImage(id, picture, ignore)));
+    await Promise.all(["a", "b", "c"].map((id) => predictor.predict(id, POINT)));
+    expect([next.encoded, next.loaded, sessions.disposed]).toEqual([2, 1, 1]);
+  });
+
+  test("answers while the encoder is opened, and stays where that fails", async () => {
+    const sessions = new FakeSessions();
+    sessions.encodes = false;
+    let fail: (reason: Error) => void = ignore;
+    const reopen = (): Promise<Sessions> =>
+      new Promise((_, reject) => {
+        fail = reject;
+      });
+    const predictor = new Predictor(SPEC, sessions, reopen, { embeddingBudget: 1000 });
+    await predictor.setEmbedding("a", size, tensors);
+    const call = predictor.setImage("b", picture, ignore);
+    await turn();
+    await predictor.predict("a", POINT);
+    fail(new Error("the network failed"));
+    await expect(call).rejects.toThrow("the network failed");
+    await predictor.predict("a", POINT);
+    expect([sessions.disposed, open]).toEqual([0, 0]);
+  });
 });

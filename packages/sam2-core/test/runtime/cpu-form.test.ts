@@ -72,7 +72,7 @@ function cpu({ time = 6, error = 0.02, fault }: Behavior) {
         return {};
       },
       decode: async () => ({ masks: { data: values }, scores: { data: values } }),
-      read: async () => ({ image_embed: values.map((value) => value + (isInt8 ? error : 0)) }),
+      read: async () => ({ image_embed: { data: values.map((value) => value + (isInt8 ? error : 0)) } }),
       release: async () => undefined,
       dispose: async () => void closed++,
     };

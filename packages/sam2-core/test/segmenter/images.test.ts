@@ -13,6 +13,7 @@ const platform: SegmenterPlatform<Blob | string, Blob | string, SegmentResult> =
     copy: async (image) => image,
     moved: (image) => image,
     discard: () => undefined,
+    isFile: () => true,
   },
   result: (parts) => new SegmentResult(parts),
 };

@@ -31,7 +31,7 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
     checkSize(source, maxPixels);
     return source;
   }
-  const file = typeof source === "string" ? await openFile(source) : source;
+  const file = (await fileOf(source)) as Blob;
   const header = await readImageHeader(file);
   if (!header) {
     throw new Sam2Error(
@@ -59,6 +59,12 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
     const got = `a ${header.format} file of ${header.width}×${header.height}: ${(cause as Error).message}`;
     throw new Sam2Error("InvalidImageError", `expected a picture that sharp can decode, got ${got}`, { cause });
   }
+}
+
+/** The file of a picture; null for pixels. @throws InvalidImageError if it cannot be read */
+export async function fileOf(source: TransferableImage): Promise<Blob | null> {
+  if (typeof source === "string") return openFile(source);
+  return source instanceof Blob ? source : null;
 }
 
 /** Pixels that a caller made. @throws InvalidImageError */

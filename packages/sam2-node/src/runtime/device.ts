@@ -12,7 +12,9 @@ import {
   type DeviceOptions as CoreDeviceOptions,
   compareCanary,
   cpuForm,
+  DECODER_ALONE,
   type DeviceChoiceOf,
+  decoderOf,
   isForCpus,
   type ModelCache,
   type ModelForm,
@@ -116,6 +118,20 @@ export async function openSessions(
   const problem = Object.entries(faults).map(([name, fault]) => `${name}: ${fault.problem}`);
   if (device !== "auto") throw new Sam2Error("DeviceError", problem.join("; "));
   return onCpu(problem.length === 0 ? "this onnxruntime-node has no GPU provider" : problem.join("; "));
+}
+
+/**
+ * Opens the decoder alone, on the CPU.
+ *
+ * @throws InvalidModelError
+ */
+export async function openDecoder(
+  { forms }: ModelForms,
+  { threads }: CoreDeviceOptions<DeviceInfo>,
+  onPhase: (phase: OpenPhase) => void,
+): Promise<OpenedSessions<OrtSessions>> {
+  onPhase("compile");
+  return openOnCpu(decoderOf(forms.at(-1) as ModelForm), threads, DECODER_ALONE);
 }
 
 async function openOnCpu(

@@ -69,22 +69,22 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
     const { reason } = placement;
     const threads = placement.threads ?? availableParallelism();
     Ort.env.logLevel = "fatal";
-    const create = (part: "encoder" | "decoder"): Promise<Ort.InferenceSession> => {
+    const create = (part: "encoder" | "decoder", graph: Uint8Array): Promise<Ort.InferenceSession> => {
       const options: Ort.InferenceSession.SessionOptions = {
         executionProviders: [placement[part]],
         graphOptimizationLevel: "all",
         intraOpNumThreads: threads,
         logSeverityLevel: 4,
       };
-      return Ort.InferenceSession.create(bytes[part], options).catch((cause: Error) => {
+      return Ort.InferenceSession.create(graph, options).catch((cause: Error) => {
         if (placement[part] !== "cpu") throw cause;
         throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${cause.message}`, {
           cause,
         });
       });
     };
-    const encoder = await create("encoder");
-    const decoder = await create("decoder");
+    const encoder = bytes.encoder && (await create("encoder", bytes.encoder));
+    const decoder = await create("decoder", bytes.decoder);
     const tensor = ({ type, data, dims }: GraphInput): Ort.Tensor => new Ort.Tensor(type, data, dims);
     const { encoder: runsEncoder, decoder: runsDecoder, dtype } = placement;
     const device = { encoder: runsEncoder, decoder: runsDecoder, dtype, threads, adapter: null, reason };

@@ -97,8 +97,14 @@ export function readPixels(bitmap: ImageBitmap): Pixels {
   }
 }
 
+/** The file of a picture; null for pixels. @throws InvalidImageError if it cannot be fetched */
+export async function fileOf(source: TransferableImage): Promise<Blob | null> {
+  if (source instanceof ImageBitmap) return null;
+  return typeof source === "string" ? fetchFile(source) : source;
+}
+
 async function decodeFile(source: Blob | string, maxPixels: number): Promise<ImageBitmap> {
-  const file = typeof source === "string" ? await fetchFile(source) : source;
+  const file = (await fileOf(source)) as Blob;
   const header = await readImageHeader(file);
   if (!header) {
     const got = `${file.size} bytes of "${file.type}"`;

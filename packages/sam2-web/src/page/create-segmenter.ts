@@ -32,6 +32,7 @@ const courier: PictureCourier<ImageSource, TransferableImage> = {
   discard: (image) => {
     if (image instanceof ImageBitmap) image.close();
   },
+  isFile: (source) => source instanceof Blob || source instanceof URL || typeof source === "string",
   shown: (source) => {
     if (typeof HTMLImageElement === "undefined" || !(source instanceof HTMLImageElement)) return undefined;
     // `currentSrc` changes a while after `src`: it is asked only where the browser chooses among several

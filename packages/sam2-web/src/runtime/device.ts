@@ -12,6 +12,8 @@ import {
   type DeviceOptions as CoreDeviceOptions,
   compareCanary,
   cpuForm,
+  DECODER_ALONE,
+  decoderOf,
   isForCpus,
   type ModelCache,
   type ModelForm,
@@ -164,9 +166,24 @@ export async function openSessions(
   return onWasm(`${adapter} was not used: ${problem}`);
 }
 
+/**
+ * Opens the decoder alone, on WASM.
+ *
+ * @throws InvalidModelError
+ */
+export async function openDecoder(
+  { forms }: ModelForms,
+  options: CoreDeviceOptions<DeviceInfo>,
+  onPhase: (phase: OpenPhase) => void,
+): Promise<OpenedSessions<OrtSessions>> {
+  onPhase("compile");
+  const reason = [DECODER_ALONE, options.threadsReason].filter(Boolean).join("; ");
+  return openOnWasm(decoderOf(forms.at(-1) as ModelForm), options, reason);
+}
+
 async function openOnWasm(
   form: ModelForm,
-  { threads }: DeviceOptions,
+  { threads }: CoreDeviceOptions<DeviceInfo>,
   reason: string,
 ): Promise<OpenedSessions<OrtSessions>> {
   const { spec, bytes } = await form.load();

@@ -165,10 +165,11 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
     });
     const create = (
       part: keyof ModelBytes,
+      graph: Uint8Array,
       where: Backend,
       outputs: "cpu" | "gpu-buffer",
     ): Promise<Ort.InferenceSession> =>
-      runtime.InferenceSession.create(bytes[part], sessionOptions(where, outputs)).catch(async (cause: Error) => {
+      runtime.InferenceSession.create(graph, sessionOptions(where, outputs)).catch(async (cause: Error) => {
         if (cause.message.includes("due to timeout")) {
           throw new Sam2Error("RuntimeStartError", `onnxruntime-web did not start in ${STARTED / 1000} s`, { cause });
         }
@@ -178,8 +179,9 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
           cause,
         });
       });
-    const encoder = await create("encoder", backend, decoderBackend === "webgpu" ? "gpu-buffer" : "cpu");
-    const decoder = await create("decoder", decoderBackend, "cpu");
+    const outputs = decoderBackend === "webgpu" ? "gpu-buffer" : "cpu";
+    const encoder = bytes.encoder && (await create("encoder", bytes.encoder, backend, outputs));
+    const decoder = await create("decoder", bytes.decoder, decoderBackend, "cpu");
     const threads = runtime.env.wasm.numThreads ?? 1;
     const oneThread = whyOneThread();
     const device: DeviceInfo = {

@@ -2,7 +2,7 @@
 import { type CanaryAnswer, canaryQuestion, sampleCanary } from "sam2-contract";
 import type { ModelForms } from "sam2-core";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { openSessions } from "../../src/runtime/device.ts";
+import { openDecoder, openSessions } from "../../src/runtime/device.ts";
 import { openCache } from "../../src/storage/store.ts";
 import { FakeStorage } from "../storage/fake-storage.ts";
 
@@ -98,10 +98,10 @@ class FakeSessions {
     return {};
   }
 
-  async read(): Promise<Record<string, Float32Array>> {
+  async read(): Promise<Record<string, { data: Float32Array }>> {
     const { gpu } = this.#placement;
     const isWrong = gpu && (gpu.device.isGone || behavior.wrongEncoder?.includes(this.#form));
-    return { image_embed: answer(isWrong ? 0 : 1) };
+    return { image_embed: { data: answer(isWrong ? 0 : 1) } };
   }
 
   async decode(): Promise<object> {
@@ -258,6 +258,19 @@ describe.each(["compile", "check"] as const)("a GPU that is lost while the model
     await expect(asked).rejects.toMatchObject({ name: "DeviceError", message: expect.stringContaining(LOST) });
     expect(devices).toBe(0);
   });
+});
+
+test("the decoder alone is opened on WASM, in the form that is right there, and nothing is checked", async () => {
+  behavior = {};
+  const forms = [form("fused"), form("decomposed")] as const;
+  const options = { device: "webgpu", threadsReason: "one thread" } as const;
+  const given = { forms, int8: null, fingerprint: "x", dtypeReason: null };
+  const { sessions } = await openDecoder(given, options, () => undefined);
+  expect(sessions.device).toMatchObject({
+    ...ON_WASM,
+    reason: expect.stringMatching(/^the decoder alone, .*; one thread$/),
+  });
+  expect([tried, devices]).toEqual([["null wasm/wasm"], 0]);
 });
 
 test("a model that brings its answer is checked against that", async () => {

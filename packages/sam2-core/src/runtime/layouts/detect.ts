@@ -4,9 +4,15 @@ import type { Layout } from "./layout.ts";
 import { sam2WebLayout } from "./sam2-web.ts";
 import { transformersJsLayout } from "./transformers-js.ts";
 
-/** Finds the layout. @throws InvalidModelError for an unknown layout */
-export function detectLayout(encoderInputs: readonly string[], decoderInputs: readonly string[]): Layout {
-  const has = (names: readonly string[], ...wanted: string[]): boolean => wanted.every((name) => names.includes(name));
+/**
+ * Finds the layout.
+ *
+ * @param encoderInputs null where the decoder alone is open
+ * @throws InvalidModelError for an unknown layout
+ */
+export function detectLayout(encoderInputs: readonly string[] | null, decoderInputs: readonly string[]): Layout {
+  const has = (names: readonly string[] | null, ...wanted: string[]): boolean =>
+    names === null || wanted.every((name) => names.includes(name));
   if (
     has(encoderInputs, "image") &&
     has(decoderInputs, "image_embed", "point_coords", "mask_input", "has_mask_input")
@@ -18,6 +24,6 @@ export function detectLayout(encoderInputs: readonly string[], decoderInputs: re
   }
   throw new Sam2Error(
     "InvalidModelError",
-    `expected inputs image → image_embed, point_coords, …, or pixel_values → input_points, …; got ${encoderInputs.join()} → ${decoderInputs.join()}`,
+    `expected inputs image → image_embed, point_coords, …, or pixel_values → input_points, …; got ${encoderInputs?.join() ?? "no encoder"} → ${decoderInputs.join()}`,
   );
 }

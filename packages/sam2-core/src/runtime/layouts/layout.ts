@@ -1,4 +1,5 @@
 /** A layout: the names and types of the tensors in a pair of ONNX files, as some exporter chose them. */
+import type { TensorShape } from "sam2-contract";
 import type { ModelPrompt } from "../../prompt/prompt.ts";
 
 /** An input of a graph, for a runtime to make its own tensor of. */
@@ -13,6 +14,8 @@ export interface Layout {
   readonly name: string;
   /** The encoder's only input. */
   readonly imageInput: string;
+  /** The encoder's outputs, which are inputs of the decoder: shapes in the letters of `sam2-contract`. */
+  readonly embedding: Readonly<Record<string, TensorShape>>;
   /** Names of the decoder's outputs. Some files have no `objectScores`. */
   readonly outputs: { readonly masks: string; readonly scores: string; readonly objectScores: string };
   /** Whether the decoder takes a mask as a prompt. */

@@ -1,10 +1,12 @@
 /** The layout of this project's exporter, and of samexporter and its kin; see `sam2-contract`. */
+import { ENCODER_OUTPUTS } from "sam2-contract";
 import type { Layout } from "./layout.ts";
 
 /** float32 throughout; the graph pads the points by itself. */
 export const sam2WebLayout: Layout = {
   name: "sam2-web",
   imageInput: "image",
+  embedding: ENCODER_OUTPUTS,
   outputs: { masks: "masks", scores: "iou_predictions", objectScores: "object_score_logits" },
   takesMaskInput: true,
   feeds({ coords, labels, mask }, maskSize) {

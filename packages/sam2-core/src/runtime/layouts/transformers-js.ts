@@ -1,4 +1,5 @@
 /** The layout of transformers.js: one image with B objects, int64 labels, and no mask prompt. */
+import { ENCODER_OUTPUTS } from "sam2-contract";
 import type { Layout } from "./layout.ts";
 
 /**
@@ -11,6 +12,11 @@ export function transformersJsLayout(takesBoxes: boolean): Layout {
   return {
     name: "transformers.js",
     imageInput: "pixel_values",
+    embedding: {
+      "image_embeddings.0": ENCODER_OUTPUTS.high_res_feats_0,
+      "image_embeddings.1": ENCODER_OUTPUTS.high_res_feats_1,
+      "image_embeddings.2": ENCODER_OUTPUTS.image_embed,
+    },
     outputs: { masks: "pred_masks", scores: "iou_scores", objectScores: "object_score_logits" },
     takesMaskInput: false,
     feeds({ coords, labels }) {

@@ -1,12 +1,13 @@
 /** The command line, as a person runs it: results, exit codes, and what a kill in the middle leaves. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodeRle, maskArea, maskBox, type Rle } from "sam2-node";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { runCommand } from "../dist/command/program.js";
 import { clock, progressLine } from "../src/command/progress.ts";
 import { FIXTURES, PHOTO } from "./reference.ts";
 
@@ -14,10 +15,15 @@ const MAIN = fileURLToPath(new URL("../dist/command/main.js", import.meta.url));
 const TOY = `${FIXTURES}toy`;
 
 let folder: string;
+const before = process.cwd();
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sam2-command-"));
+  process.chdir(folder);
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(async () => {
+  process.chdir(before);
+  await rm(folder, { recursive: true });
+});
 
 interface Ended {
   readonly code: number;
@@ -25,7 +31,26 @@ interface Ended {
   readonly stderr: string;
 }
 
-function run(...args: string[]): Promise<Ended> {
+/** Runs a command in this process, which loads its libraries once. */
+async function run(...args: string[]): Promise<Ended> {
+  const written = { stdout: "", stderr: "" };
+  const spies = (["stdout", "stderr"] as const).map((stream) =>
+    vi.spyOn(process[stream], "write").mockImplementation((text) => {
+      written[stream] += text;
+      return true;
+    }),
+  );
+  try {
+    await runCommand(args);
+    return { code: Number(process.exitCode ?? 0), ...written };
+  } finally {
+    process.exitCode = undefined;
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** Runs a command as a process of its own, in a pipe. */
+function runProcess(...args: string[]): Promise<Ended> {
   return new Promise((ended) => {
     execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
       ended({ code: error ? Number(error.code) : 0, stdout, stderr });
@@ -49,7 +74,17 @@ function expectMeasured({ masks }: Report): void {
 describe("segment", () => {
   test("writes an overlay and the masks, best first; in a pipe there is no progress", async () => {
     const prompt = ["--point", "150,105", "--negative", "10,10", "--box", "90,60,300,200", "--multimask"];
-    const came = await run("segment", PHOTO, ...prompt, "--device", "cpu", "--out", "out.png", "--json", "out.json");
+    const came = await runProcess(
+      "segment",
+      PHOTO,
+      ...prompt,
+      "--device",
+      "cpu",
+      "--out",
+      "out.png",
+      "--json",
+      "out.json",
+    );
     expect(came).toMatchObject({ code: 0, stderr: "" });
     expect(came.stdout).toMatch(/^sam2-mini on cpu \(asked for the CPU\): load \d+ ms, .*score 0\.\d+/);
     expect(await sharp(join(folder, "out.png")).metadata()).toMatchObject({ format: "png", width: 480, height: 320 });
@@ -133,6 +168,8 @@ describe("everything", () => {
     readonly annotations: readonly { image_id: number; segmentation: Rle; area: number; bbox: number[] }[];
   }
   let whole: Coco;
+  /** How many pictures a run had done before it was killed; its journal is kept beside. */
+  let doneBeforeKill: number;
   beforeAll(async () => {
     await mkdir(join(folder, "pictures", "in"), { recursive: true });
     // each picture is another part of the photograph, of another size
@@ -143,12 +180,23 @@ describe("everything", () => {
     const { code, stdout } = await run(...args("whole.json"));
     expect([code, JSON.parse(stdout)]).toMatchObject([0, { pictures: 8, known: 0, failed: [] }]);
     whole = await read<Coco>("whole.json");
+    doneBeforeKill = (await kill("SIGKILL", "killed.json", 2))[1];
   });
 
-  /** Kills a run once `count` pictures are done; tells how many were. */
-  async function kill(signal: NodeJS.Signals, out: string, count: number): Promise<[number | null, number]> {
+  /** Begins where the killed run ended. */
+  const afterKill = (out: string): Promise<void> =>
+    copyFile(join(folder, "killed.json.journal"), join(folder, `${out}.journal`));
+
+  /** Sends a signal to a run once `count` pictures are done; tells how the run ended, and how many were. */
+  async function kill(
+    signal: NodeJS.Signals,
+    out: string,
+    count: number,
+  ): Promise<[number | NodeJS.Signals | null, number]> {
     const child: ChildProcess = spawn(process.execPath, [MAIN, ...args(out)], { cwd: folder, stdio: "ignore" });
-    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+    const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
+      child.on("exit", (code, endedBy) => resolve(code ?? endedBy)),
+    );
     const lines = async (): Promise<number> => {
       const text = await readFile(join(folder, `${out}.journal`), "utf8").catch(() => "");
       return Math.max(0, text.split("\n").length - 2);
@@ -168,26 +216,26 @@ describe("everything", () => {
     }
   });
 
-  test.each<[NodeJS.Signals, number | null]>([
-    ["SIGKILL", null],
+  test("killed in the middle: the rest is done by the next run, nothing twice, and the result is the same", async () => {
+    expect((await readdir(folder)).filter((name) => name.startsWith("killed"))).toEqual(["killed.json.journal"]);
+    await afterKill("again.json");
+    const again = await run(...args("again.json"));
+    expect(JSON.parse(again.stdout)).toMatchObject({ pictures: 8, known: doneBeforeKill, failed: [] });
+    expect(await read<Coco>("again.json")).toEqual(whole);
+    expect((await readdir(folder)).filter((name) => name.startsWith("again"))).toEqual(["again.json"]);
+  });
+
+  test.each<[NodeJS.Signals, number]>([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-  ])(
-    "killed in the middle by %s: the rest is done by the next run, nothing twice, and the result is the same",
-    async (signal, code) => {
-      const out = `${signal}.json`;
-      const [exit, done] = await kill(signal, out, 2);
-      expect(exit).toBe(code);
-      expect((await readdir(folder)).filter((name) => name.startsWith(signal))).toEqual([`${out}.journal`]);
-      const again = await run(...args(out));
-      expect(JSON.parse(again.stdout)).toMatchObject({ pictures: 8, known: done, failed: [] });
-      expect(await read<Coco>(out)).toEqual(whole);
-      expect((await readdir(folder)).filter((name) => name.startsWith(signal))).toEqual([out]);
-    },
-  );
+  ])("ended in the middle by %s: only its journal is left", async (signal, code) => {
+    const [exit] = await kill(signal, `${signal}.json`, 1);
+    expect(exit).toBe(code);
+    expect((await readdir(folder)).filter((name) => name.startsWith(signal))).toEqual([`${signal}.json.journal`]);
+  });
 
   test("a line of the journal that was cut off is not counted", async () => {
-    await kill("SIGKILL", "cut.json", 2);
+    await afterKill("cut.json");
     const journal = join(folder, "cut.json.journal");
     const text = await readFile(journal, "utf8");
     const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
@@ -198,10 +246,9 @@ describe("everything", () => {
   });
 
   test("a journal of other options is refused", async () => {
-    await kill("SIGKILL", "other.json", 1);
+    await afterKill("other.json");
     const came = await run(...args("other.json"), "--points-per-side", "3");
     expect(came).toMatchObject({ code: 1, stderr: expect.stringMatching(/^OutputError: .*other options/) });
-    await rm(join(folder, "other.json.journal"));
   });
 
   test("a picture that fails is reported, and tried again by the next run", async () => {
@@ -223,6 +270,11 @@ describe("everything", () => {
     const came = await run("everything", given, "--out", "none.json");
     expect(came).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
   });
+});
+
+test("a process ends with the command's exit code", async () => {
+  const came = await runProcess("segment", "nothing.jpg", "--point", "1,1", "--json");
+  expect(came).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/no such file/) });
 });
 
 test("help says how commands end", async () => {

@@ -1,51 +1,7 @@
 #!/usr/bin/env node
 /** `sam2`: the command line. */
-import { Command, CommanderError } from "commander";
-import { isSam2Error } from "sam2-contract";
-import { exportCommand } from "sam2-export/command";
-import { everythingCommand } from "./everything.ts";
 import { listenToSignals } from "./interruption.ts";
-import { segmentCommand } from "./segment.ts";
-import { serveCommand } from "./serve.ts";
-
-/** How a command ended; `interruption` has the codes of signals. */
-const EXIT = { failed: 1, usage: 2 } as const;
-
-const HELP = `
-Examples:
-  sam2 segment truck.jpg --point 500,375 --out overlay.png
-  sam2 segment truck.jpg --box 75,275,1725,850 --json
-  sam2 everything photos/ --out coco.json
-  sam2 serve --port 8080
-  sam2 export sam2.1-hiera-tiny/ --out models/tiny --dtype fp16 --canary
-
-Models are downloaded once, to the user's cache folder, or where SAM2_CACHE says.
-Files are written whole or not at all. Progress is shown on terminals only.
-
-Exit codes:
-  0  done
-  1  an error, named on standard error
-  2  the command line is not understood
-  3  a batch ended, but some pictures failed
-  130, 143  interrupted (SIGINT, SIGTERM)`;
-
-const program = new Command("sam2")
-  .description("SAM 2 on the command line: masks from points and boxes, everything in pictures, models to ONNX")
-  .addCommand(segmentCommand())
-  .addCommand(everythingCommand())
-  .addCommand(serveCommand())
-  .addCommand(exportCommand("export"))
-  .addHelpText("after", HELP);
-for (const command of [program, ...program.commands]) command.exitOverride();
+import { runCommand } from "./program.ts";
 
 listenToSignals();
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
-  else if (isSam2Error(error)) {
-    process.stderr.write(`${error.name}: ${error.message}\n`);
-    process.exitCode = EXIT.failed;
-  } else throw error;
-}
+await runCommand(process.argv.slice(2));

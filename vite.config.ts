@@ -23,6 +23,9 @@ export default defineConfig({
           exclude: ["**/*.browser.test.ts", "**/node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // most of a small file's time would be the loading of what it tests
+          isolate: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
@@ -37,6 +40,7 @@ export default defineConfig({
           include: ["packages/*/test/**/*.browser.test.ts", "demo/test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          maxWorkers: 2,
           // a busy machine takes its time
           expect: { poll: { timeout: 20_000 } },
           sequence: { groupOrder: 1 },

@@ -1,9 +1,9 @@
 /** The demo as it is served: real model, real clicks. */
 import { readFile } from "node:fs/promises";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { decodeRle, maskToPolygons, type Rle } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { sharedBrowser } from "./browser.ts";
+import { newContext } from "./browser.ts";
 import {
   canvasBox,
   type DemoServer,
@@ -19,7 +19,6 @@ import {
 import { expectWholeLicenses } from "./licenses.ts";
 
 let server: DemoServer;
-let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let requests: string[] = [];
@@ -27,12 +26,11 @@ let errors: string[] = [];
 
 beforeAll(async () => {
   server = await serveDemo();
-  browser = await sharedBrowser();
 });
 afterAll(() => server.close());
 
-async function open(options: Parameters<Browser["newContext"]>[0]): Promise<void> {
-  context = await browser.newContext(options);
+async function open(options: BrowserContextOptions): Promise<void> {
+  context = await newContext(options);
   page = await context.newPage();
   requests = [];
   errors = [];
@@ -207,7 +205,7 @@ describe("on a phone", () => {
 });
 
 test("the welcome: a sample is segmented under a pointer by itself; a click makes it a picture of the set", async () => {
-  context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  context = await newContext();
   page = await context.newPage();
   await page.goto(server.url);
   await isReady(page);
@@ -256,7 +254,7 @@ test("Enter right after a click keeps the mask once it is there", async () => {
 });
 
 test("the site brings the licenses of what it runs", async () => {
-  const site = await browser.newContext();
+  const site = await newContext();
   const licenses = await (await site.request.get(`${server.url}LICENSES.md`)).text();
   await site.close();
   const packages = expectWholeLicenses(licenses);

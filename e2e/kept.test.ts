@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { launchOptions } from "headless/browser";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { sharedBrowser } from "./browser.ts";
+import { newContext } from "./browser.ts";
 import {
   addClass,
   classNames,
@@ -31,12 +31,10 @@ const PHOTO = fileURLToPath(new URL("../models/reference/fixtures/photo/truck.pn
 const VIEWPORT = { width: 1280, height: 800 };
 
 let server: DemoServer;
-let browser: Browser;
 let context: BrowserContext;
 
 beforeAll(async () => {
   server = await serveDemo();
-  browser = await sharedBrowser();
 });
 afterAll(() => server.close());
 afterEach(() => context.close());
@@ -85,7 +83,7 @@ async function openFrame(page: Page): Promise<void> {
 const storage = (page: Page): Promise<string | null> => page.locator(NAMED.storage).textContent();
 
 test("a picture of the same name and size, with other bytes, is another one; both keep their labels", async () => {
-  context = await browser.newContext({ viewport: VIEWPORT });
+  context = await newContext();
   const page = await visit();
   await openPicture(page, "a.png", 1);
   await label(page);
@@ -129,7 +127,7 @@ test("a browser that is killed once it says that a label is kept has it", async 
 });
 
 test("two windows: each shows what the other labels, and Undo of one leaves the other's work", async () => {
-  context = await browser.newContext({ viewport: VIEWPORT });
+  context = await newContext();
   const [one, two] = [await visit(), await visit()];
   await openPicture(one, "a.png", 1);
   await label(one);
@@ -168,7 +166,7 @@ test("two windows: each shows what the other labels, and Undo of one leaves the 
 });
 
 test("a database of an older page: its labels and pictures are there; a window that still has it is asked for", async () => {
-  context = await browser.newContext({ viewport: VIEWPORT });
+  context = await newContext();
   const old = await context.newPage();
   await old.goto(`${server.url}icon.svg`);
   const png = (await readFile(PHOTO)).toString("base64");
@@ -226,7 +224,7 @@ test.each<[string, () => void]>([
     },
   ],
 ])("%s: the page says so once; a picture is segmented, labeled and exported", async (_, take) => {
-  context = await browser.newContext({ viewport: VIEWPORT });
+  context = await newContext();
   await context.addInitScript(take);
   const page = await visit();
   await openPicture(page, "a.png", 1);
@@ -241,7 +239,7 @@ test.each<[string, () => void]>([
 });
 
 test("storage that keeps no Blob, as in private windows of Safari: pictures and labels outlive a reload, and the page says no more", async () => {
-  context = await browser.newContext({ viewport: VIEWPORT });
+  context = await newContext();
   await context.addInitScript(() => {
     const { put } = IDBObjectStore.prototype;
     const holdsBlob = (value: unknown): boolean =>
@@ -263,7 +261,7 @@ test("storage that keeps no Blob, as in private windows of Safari: pictures and 
 });
 
 test("a set that was saved as one file is the same set in another browser; a damaged file changes nothing", async () => {
-  context = await browser.newContext({ viewport: VIEWPORT });
+  context = await newContext();
   const page = await visit();
   await openPicture(page, "a.png", 1);
   await label(page);
@@ -278,7 +276,7 @@ test("a set that was saved as one file is the same set in another browser; a dam
     of.locator(NAMED.project).setInputFiles({ name: "project.zip", mimeType: "application/zip", buffer: bytes });
 
   // where nothing is kept, a file is how labels outlive the window
-  const elsewhere = await browser.newContext({ viewport: VIEWPORT });
+  const elsewhere = await newContext();
   await elsewhere.addInitScript(() => Object.assign(window, { indexedDB: undefined }));
   const other = await visit(elsewhere);
   await drop(other, { "project.zip": buffer });
@@ -297,7 +295,7 @@ test("a set that was saved as one file is the same set in another browser; a dam
 });
 
 test("the quota is reached: labels are kept, the picture is in this window, and the page says so", async () => {
-  context = await browser.newContext({ viewport: VIEWPORT });
+  context = await newContext();
   const page = await visit();
   await openPicture(page, "a.png", 1);
   await label(page);

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { sharedBrowser } from "./browser.ts";
+import { newContext } from "./browser.ts";
 import {
   addClass,
   canvasBox,
@@ -34,14 +34,12 @@ const sample = (name: string): string => join(DEMO, "public", "samples", name);
 const PHOTO = fileURLToPath(new URL("../models/reference/fixtures/photo/truck.png", import.meta.url));
 
 let server: DemoServer;
-let browser: Browser;
 let context: BrowserContext | undefined;
 let page: Page;
 let outside: string[];
 
 beforeAll(async () => {
   server = await serveDemo();
-  browser = await sharedBrowser();
 });
 afterAll(() => server.close());
 afterEach(async () => {
@@ -103,7 +101,7 @@ async function fivePictures(): Promise<{ name: string; mimeType: string; buffer:
 }
 
 test("five pictures labeled, exported, and imported again equal; nothing leaves the origin", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   await page.locator(NAMED.pictures).setInputFiles(await fivePictures());
   await status(/ready in/);
   await expect.poll(pictures).toBe(5);
@@ -205,7 +203,7 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
 });
 
 test("a file whose polygons take long is read beside the page, which says how far it is; Cancel ends that", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   await openSample();
   const corners = (count: number, width: number): number[] =>
     Array.from({ length: count }, (_, i) => [i % 2 === 0 ? 0 : width, (i * 0.37) % 3000]).flat();
@@ -247,7 +245,7 @@ test("a file whose polygons take long is read beside the page, which says how fa
 }, 120_000);
 
 test("a class is renamed, becomes another, and is deleted; each is a step that can be taken back", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   const classes = (): Promise<string[]> => classNames(page);
   const rename = async (from: string, to: string): Promise<void> => {
     await page.getByRole("button", { name: `Edit the class ${from}` }).click();
@@ -323,7 +321,7 @@ test("a class is renamed, becomes another, and is deleted; each is a step that c
 });
 
 test("everything: many objects at once, one undo takes them back", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   await openSample();
   const set = async (options: Readonly<Record<string, string>>): Promise<void> => {
     await page.locator(NAMED.picture).press("o");
@@ -346,7 +344,7 @@ test("everything: many objects at once, one undo takes them back", async () => {
 });
 
 test("touching up: what is kept is protected, a brush paints and erases, a mask is added and taken; each is one step of undo", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   await openSample();
   await click(0.4, 0.5);
   await page.evaluate(() => {
@@ -401,7 +399,7 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
 });
 
 test("of two pictures, one that claims to have too many pixels is refused before it is decoded", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   const photo = await readFile(PHOTO);
   const large = Buffer.from(photo);
   large.writeUInt32BE(30_000, 16);
@@ -418,7 +416,7 @@ test("of two pictures, one that claims to have too many pixels is refused before
 });
 
 test("a picture from the camera", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["camera"] }));
+  await visit(await newContext({ permissions: ["camera"] }));
   await menu(page, "Take a picture");
   await page.getByRole("button", { name: "Take the picture" }).click();
   await expect.poll(pictures).toBe(1);
@@ -472,7 +470,7 @@ test.each<[string, (folder: string) => Promise<void>]>([
       // bytes of its own: a picture is known by them
       await writeFile(join(folder, path), Buffer.concat([await readFile(PHOTO), Buffer.from(path)]));
     }
-    await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+    await visit(await newContext());
     await give(folder);
     const names = (): Promise<string[]> =>
       page.locator(NAMED.frames).evaluateAll((buttons) => buttons.map((button) => button.getAttribute("title") ?? ""));
@@ -484,7 +482,7 @@ test.each<[string, (folder: string) => Promise<void>]>([
 });
 
 test("a checkpoint that is dropped becomes the model; one that cannot leaves the model before at work", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   await openSample();
   const toy = fileURLToPath(new URL("../models/reference/fixtures/toy/", import.meta.url));
   const [config, weights] = await Promise.all([
@@ -506,7 +504,7 @@ test("a checkpoint that is dropped becomes the model; one that cannot leaves the
 });
 
 test("while a model is fetched the one before answers; choosing that again ends the wait", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   await openSample();
   await context?.route("https://huggingface.co/**", () => undefined); // never answered
   const request = page.waitForRequest("https://huggingface.co/**");
@@ -525,7 +523,7 @@ test("while a model is fetched the one before answers; choosing that again ends 
 });
 
 test("of two pictures opened at once the later is shown, even when the earlier takes longer to decode", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   await page.locator(NAMED.pictures).setInputFiles(["truck.jpg", "cars.jpg", "groceries.jpg"].map(sample));
   await status(/ready in/);
   await expect.poll(pictures).toBe(3);
@@ -561,7 +559,7 @@ test("of two pictures opened at once the later is shown, even when the earlier t
 
 describe("without", () => {
   test("a network, after the first visit: a click, a label, an export", async () => {
-    await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+    await visit(await newContext({ serviceWorkers: "allow" }));
     await page.evaluate(() => navigator.serviceWorker.ready);
     await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await context?.setOffline(true);
@@ -575,7 +573,7 @@ describe("without", () => {
   });
 
   test("https: a click, a label", async () => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    context = await newContext();
     page = await context.newPage();
     await page.goto(server.url.replace("127.0.0.1", "0.0.0.0"));
     expect(await page.evaluate(() => isSecureContext)).toBe(false);
@@ -588,7 +586,7 @@ describe("without", () => {
 
   test("headers of the host: the page isolates itself, and uses threads", async () => {
     const bare = await serveDemo({ headers: false });
-    context = await browser.newContext();
+    context = await newContext({ serviceWorkers: "allow" });
     page = await context.newPage();
     await page.goto(bare.url);
     await page.waitForFunction(() => crossOriginIsolated, undefined, { timeout: 30_000 });
@@ -603,7 +601,7 @@ test.each([
   ["light", { width: 1280, height: 800 }],
   ["dark", { width: 360, height: 740 }],
 ] as const)("no accessibility violations in any view: %s, %o", async (colorScheme, viewport) => {
-  await visit(await browser.newContext({ viewport, colorScheme }));
+  await visit(await newContext({ viewport, colorScheme }));
   /** What axe finds in a view, named after the view. */
   const found: string[] = [];
   const look = async (view: string): Promise<void> => {
@@ -649,7 +647,7 @@ test.each([
 });
 
 test("with the keyboard alone, from picture to export", async () => {
-  await visit(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await visit(await newContext());
   const press = (...keys: string[]): Promise<void> =>
     keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
   /** Tabs until the element has the focus. */

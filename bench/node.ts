@@ -24,7 +24,7 @@ async function pytorch(): Promise<number | null> {
 
 /** One row for each peer. */
 export async function node(): Promise<Row[]> {
-  const server = await serve({ folders: { "models/sam2-mini/": MINI.onnx, "samples/": SAMPLES } });
+  const server = await serve({ folders: { "samples/": SAMPLES } });
   const browser = await launchBrowser();
   const segmenter = await createSegmenter({ device: "cpu", threads: THREADS });
   const ours = async (): Promise<number> => {

@@ -5,7 +5,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { launchBrowser } from "headless/browser";
 import type { Question } from "headless/segment-job";
@@ -72,7 +71,6 @@ export async function quality(set: string, model: string, detail: Detail): Promi
   const server = await serve({
     folders: {
       "set/": resolve(set),
-      "models/sam2-mini/": fileURLToPath(new URL("../models/sam2-mini/onnx/", import.meta.url)),
       ...(local ? { "models/local/": resolve(model) } : {}),
     },
   });

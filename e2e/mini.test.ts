@@ -16,7 +16,7 @@ const ONNX = path("../models/sam2-mini/onnx/");
 const CASES = await readCases("expected-sam2-mini.json");
 
 test("every kind of prompt, in the browser", async () => {
-  const server = await serve({ folders: { "models/sam2-mini/": ONNX, "photo/": PHOTO } });
+  const server = await serve({ folders: { "photo/": PHOTO } });
   const page = await (await sharedBrowser()).newPage();
   try {
     await page.goto(server.url);

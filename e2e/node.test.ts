@@ -22,7 +22,7 @@ const PROMPTS = [
 
 test("masks of IoU ≥ 0.999, for clicks and a box", async () => {
   const server = await serve({
-    folders: { "models/sam2-mini/": path("../models/sam2-mini/onnx/"), "samples/": SAMPLES },
+    folders: { "samples/": SAMPLES },
   });
   const page = await (await sharedBrowser()).newPage();
   const segmenter = await createSegmenter({ device: "cpu" });

@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { SegmentJob } from "../page/main.ts";
 import { launchBrowser } from "./browser.ts";
@@ -77,12 +76,10 @@ program.action(async (image: string, options: CliOptions) => {
   }
   if (prompted && options.everything) program.error("error: --everything takes no --point, --negative or --box");
   if (!existsSync(image)) program.error(`error: ${image}: no such file`);
-  const builtIn = fileURLToPath(new URL("../../../models/sam2-mini/onnx/", import.meta.url));
   const isFolder = existsSync(join(options.model, "model.json"));
   const server = await serve({
     folders: {
       "input/": dirname(resolve(image)),
-      "models/sam2-mini/": builtIn,
       ...(isFolder ? { "models/local/": resolve(options.model) } : {}),
     },
   });

@@ -160,8 +160,15 @@ export default {
       name: "labels know no page",
       comment: "what is true, what is kept and what is written are apart from what is shown",
       severity: "error",
-      from: { path: "^demo/src/(?:labels|storage|formats)/" },
+      from: { path: "^demo/src/(?:labels|masks|storage|formats)/" },
       to: { path: "^demo/src/(?:workspace|view|panels|[^/]+$)" },
+    },
+    {
+      name: "masks know no labels",
+      comment: "what is done to a mask does not depend on what it is a mask of",
+      severity: "error",
+      from: { path: "^demo/src/masks/" },
+      to: { path: "^demo/src/", pathNot: "^demo/src/masks/" },
     },
     {
       name: "the workspace knows no page",

@@ -123,6 +123,13 @@ export async function pictureCount(page: Page): Promise<number> {
   );
 }
 
+/** Masks stay as they are until something is done: no closer look by itself, whose time depends on the machine. */
+export async function looksOnce(page: Page): Promise<void> {
+  await page.locator(NAMED.picture).press("o");
+  await page.getByLabel("Look closer at small things when the pointer rests").uncheck();
+  await page.keyboard.press("Escape");
+}
+
 /** Chooses an entry of the menu. */
 export async function menu(page: Page, name: string): Promise<void> {
   await page.getByRole("button", { name: "Menu", exact: true }).click();

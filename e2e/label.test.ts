@@ -356,10 +356,9 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
   const area = async (): Promise<number> => JSON.parse((await exported()).bytes.toString()).annotations[0].area;
   const kept = await area();
   await page.getByRole("button", { name: "Edit object 1 by hand" }).click();
-  const brush = async (pixels: string): Promise<void> => {
-    await page.locator(NAMED.picture).press("o");
-    await page.getByLabel("Brush, pixels").fill(pixels);
-    await page.keyboard.press("Escape");
+  const at = async (x: number, y: number): Promise<[number, number]> => {
+    const box = await canvasBox(page);
+    return [box.x + x * box.width, box.y + y * box.height];
   };
   const tool = (name: string): Promise<void> => page.getByRole("radio", { name, exact: true }).click();
   const drag = async (name: string): Promise<void> => {
@@ -371,7 +370,8 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
     await page.mouse.up();
     await status(/Touched up/);
   };
-  await brush("40");
+  await tool("Paint");
+  await page.getByLabel("Brush, pixels").fill("40");
   await drag("Paint");
   const painted = await area();
   expect(painted).toBeGreaterThan(kept + 40 * 200);
@@ -394,8 +394,55 @@ test("touching up: what is kept is protected, a brush paints and erases, a mask 
   await page.getByLabel("Name of object 1").press("Enter");
   await page.getByRole("button", { name: "Lock object 1" }).click();
   expect(await page.getByRole("button", { name: "Delete object 1" }).isDisabled()).toBe(true);
-  expect(await page.getByRole("radio", { name: "Paint" }).isDisabled()).toBe(true);
+  const locked = await area();
+  await tool("Paint");
+  await page.mouse.click(...(await at(0.3, 0.8)));
+  await status(/locked: unlock it first/);
+  expect(await area()).toBe(locked);
   expect(await page.getByLabel("Name of object 1").inputValue()).toBe("the roof");
+});
+
+test("by hand, without the model: outlines, corners, parts, and a copy in the next picture", async () => {
+  await visit(await newContext());
+  await page.locator(NAMED.pictures).setInputFiles((await fivePictures()).slice(0, 2));
+  await status(/ready in/);
+  const at = async (x: number, y: number): Promise<[number, number]> => {
+    const box = await canvasBox(page);
+    return [box.x + x * box.width, box.y + y * box.height];
+  };
+  const tool = (name: string): Promise<void> => page.getByRole("radio", { name, exact: true }).click();
+  const areas = async (): Promise<number[]> => {
+    const { annotations } = JSON.parse((await exported()).bytes.toString());
+    return annotations.map(({ area }: { area: number }) => area);
+  };
+  await tool("Outline");
+  for (const [x, y] of [
+    [0.2, 0.2],
+    [0.4, 0.2],
+    [0.4, 0.4],
+    [0.2, 0.4],
+    [0.2, 0.2],
+  ] as const) {
+    await page.mouse.click(...(await at(x, y)));
+  }
+  await expect.poll(objects).toBe(1);
+  const [square] = await areas();
+  await tool("Corners");
+  await expect.poll(() => page.getByRole("status", { name: "Corners" }).textContent()).toMatch(/^4 corners, IoU 1.000/);
+  await page.mouse.move(...(await at(0.4, 0.4)));
+  await page.mouse.down();
+  await page.mouse.move(...(await at(0.6, 0.6)), { steps: 4 });
+  await page.mouse.up();
+  await status(/Reshaped/);
+  const [reshaped] = await areas();
+  expect(reshaped).toBeGreaterThan((square as number) * 1.5);
+  await undo();
+  await expect.poll(areas).toEqual([square]);
+  await page.getByRole("button", { name: "Grow", exact: true }).click();
+  await status(/Grow: \d+ pixels changed/);
+  await page.getByRole("button", { name: "Copy to the next picture" }).click();
+  await status(/Copied to 2-groceries/);
+  expect(await areas()).toHaveLength(2);
 });
 
 test("of two pictures, one that claims to have too many pixels is refused before it is decoded", async () => {
@@ -621,6 +668,12 @@ test.each([
   await togglePanel();
   await page.getByRole("button", { name: "Edit object 1 by hand" }).click();
   await look("edited object");
+  if (!isNarrow) {
+    for (const each of ["Paint", "Outline", "Corners", "Add"]) {
+      await page.getByRole("radio", { name: each, exact: true }).click();
+      await look(each);
+    }
+  }
   await page.getByRole("button", { name: "Edit the class object" }).click();
   await look("class");
   await page.keyboard.press("Escape");

@@ -7,7 +7,6 @@ import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle, rl
 import { describe, expect, test } from "vitest";
 import { exportProject } from "../src/formats/archive.ts";
 import { toCoco } from "../src/formats/coco.ts";
-import { fillPolygons } from "../src/formats/fill.ts";
 import { joined } from "../src/formats/join.ts";
 import { fromBrush } from "../src/formats/label-studio.ts";
 import { toLabelme } from "../src/formats/labelme.ts";
@@ -24,6 +23,7 @@ import {
   withClass,
   withImage,
 } from "../src/labels/annotations.ts";
+import { fillPolygons } from "../src/masks/fill.ts";
 
 const anyMask = fc
   .record({ width: fc.integer({ min: 2, max: 12 }), height: fc.integer({ min: 2, max: 12 }) })

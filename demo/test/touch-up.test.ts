@@ -1,7 +1,7 @@
 /** Masks changed by hand. */
 import type { Mask } from "sam2-web";
 import { describe, expect, test } from "vitest";
-import { brushed, combined, type Stroke } from "../src/labels/touch-up.ts";
+import { brushed, combined, type Stroke } from "../src/masks/touch-up.ts";
 
 const mask = (...rows: string[]): Mask => ({
   data: Uint8Array.from(rows.join(""), Number),

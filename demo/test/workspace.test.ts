@@ -1,7 +1,7 @@
 /** The workspace without a page: prompts, answers, objects, and one history for all of it. */
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
-import type { SegmenterImage, SegmentPrompt } from "sam2-web";
+import { type Detail, rleArea, type SegmenterImage, type SegmentOptions, type SegmentPrompt } from "sam2-web";
 import { beforeEach, describe, expect, test } from "vitest";
 import { LabelStore } from "../src/storage/label-store.ts";
 import type { Model } from "../src/workspace/sight.ts";
@@ -15,7 +15,9 @@ const SIZE = { width: 40, height: 30 };
 interface Asked {
   readonly image: SegmenterImage;
   readonly prompt: SegmentPrompt;
-  answer(score?: number): void;
+  readonly detail: Detail | undefined;
+  /** @param isCloser whether the best mask was seen closer */
+  answer(score?: number, isCloser?: boolean): void;
   fail(error: Error): void;
 }
 
@@ -48,9 +50,12 @@ class FakeModel {
     } as unknown as SegmenterImage;
   }
 
-  segment({ image, ...prompt }: { image: SegmenterImage } & SegmentPrompt): Promise<unknown> {
+  segment(
+    { image, ...prompt }: { image: SegmenterImage } & SegmentPrompt,
+    { detail }: SegmentOptions = {},
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const answer = (score = 0.9): void => {
+      const answer = (score = 0.9, isCloser = false): void => {
         const logits = { data: Float32Array.from({ length: 48 }, (_, i) => (i % 2 ? 1 : -1)), dims: [1, 3, 4, 4] };
         const mask = { ...SIZE, data: new Uint8Array(SIZE.width * SIZE.height).fill(1, 0, 10) };
         resolve({
@@ -59,11 +64,12 @@ class FakeModel {
           settledLogits: logits,
           logits,
           decodeTime: 1,
+          closeUps: [isCloser ? { region: [0, 0, 4, 4], logits: new Float32Array(16) } : null],
           mask: () => mask,
           maskInput: (index = 0) => ({ data: Float32Array.from([score, index]), dims: [1, 1, 1, 2] }),
         });
       };
-      this.asked.push({ image, prompt, answer, fail: reject });
+      this.asked.push({ image, prompt, detail, answer, fail: reject });
     });
   }
 
@@ -334,7 +340,7 @@ describe("objects and classes", () => {
     workspace.set.changeObject(id, { locked: true }, "Lock", "locked");
     workspace.set.deleteObject(id);
     expect(objectsOf(state())).toHaveLength(1);
-    workspace.brush({ points: [{ x: 20, y: 20 }], radius: 3, erase: false });
+    workspace.editing.brush({ points: [{ x: 20, y: 20 }], radius: 3, erase: false });
     expect(state().undoable).toBe("Lock");
   });
 
@@ -389,4 +395,207 @@ test("a sample on the welcome becomes a picture of the set with the first mark o
   last().answer();
   await settle();
   expect(state().answer).not.toBeNull();
+});
+
+describe("a closer look", () => {
+  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
+  beforeEach(() => workspace.setOptions({ rest: 40 }));
+  const points = (): number => state().marks.points.length;
+
+  test("once the pointer rests, what is found closer takes the mask's place, as a step; undone, it stays away", async () => {
+    await click();
+    const first = state().answer?.result;
+    await rest();
+    expect([last().detail, state().isLookingCloser]).toEqual(["auto", true]);
+    last().answer(0.95, true);
+    await settle();
+    expect([state().marks.closer, state().answer?.result.scores.data[0], state().isLookingCloser]).toEqual([
+      "auto",
+      expect.closeTo(0.95),
+      false,
+    ]);
+    workspace.set.undo();
+    last().answer(0.9);
+    await settle();
+    expect(state().answer?.result.scores.data[0]).toBeCloseTo(first?.scores.data[0] as number);
+    const { length } = model().asked;
+    await rest();
+    expect([model().asked.length, points()]).toEqual([length, 1]);
+    workspace.set.redo();
+    await settle();
+    expect([state().answer?.result.scores.data[0], model().asked.length]).toEqual([expect.closeTo(0.95), length]);
+  });
+
+  test("one that finds nothing better changes nothing", async () => {
+    await click();
+    const { answer, undoable } = state();
+    await rest();
+    last().answer(0.99);
+    await settle();
+    expect([state().answer, state().undoable, state().isLookingCloser]).toEqual([answer, undoable, false]);
+  });
+
+  test("a click takes the place of a look that is under way; the next clicks are seen closer at once", async () => {
+    await click();
+    await rest();
+    const look = last();
+    workspace.addPoint(6, 6, true);
+    expect(last().detail).toBe("off");
+    last().answer(0.8);
+    await settle();
+    look.answer(0.99, true);
+    await settle();
+    expect([state().answer?.result.scores.data[0], points()]).toEqual([expect.closeTo(0.8), 2]);
+    workspace.lookCloser();
+    expect(last().detail).toBe("always");
+    last().answer(0.97, true);
+    await settle();
+    workspace.addPoint(7, 7, true);
+    expect(last().detail).toBe("always");
+  });
+
+  test("another candidate is looked at by refining it, and not by itself", async () => {
+    await click();
+    workspace.choose(2);
+    const { length } = model().asked;
+    await rest();
+    expect(model().asked).toHaveLength(length);
+    workspace.lookCloser();
+    expect((last().prompt.mask_input as { data: Float32Array }).data[1]).toBe(2);
+  });
+
+  test("none where the person does not want it", async () => {
+    workspace.setOptions({ rest: null });
+    await click();
+    await rest();
+    expect(last().detail).toBe("off");
+  });
+});
+
+describe("by hand", () => {
+  const areas = (): number[] => objectsOf(state()).map(({ rle }) => rleArea(rle));
+  const square = (left: number, top: number, side: number) =>
+    [
+      [left, top],
+      [left + side, top],
+      [left + side, top + side],
+      [left, top + side],
+    ].map(([x, y]) => ({ x, y }) as { x: number; y: number });
+  const draw = (left: number, top: number, side: number, how: "add" | "subtract" = "add"): void =>
+    workspace.editing.outline(square(left, top, side), how);
+  const fresh = (left: number, top: number, side: number): string => {
+    workspace.select(null);
+    draw(left, top, side);
+    return state().selected as string;
+  };
+  const undoAll = async (): Promise<void> => {
+    while (state().undoable !== null) workspace.set.undo();
+    await settle();
+  };
+
+  test("without an object, an outline and a stroke make one, which the next ones change", () => {
+    draw(2, 2, 10);
+    draw(12, 2, 10);
+    draw(4, 4, 2, "subtract");
+    expect(areas()).toEqual([196]);
+    workspace.select(null);
+    workspace.editing.brush({ points: [{ x: 30.5, y: 20.5 }], radius: 0.6, erase: false });
+    expect(areas()).toEqual([196, 1]);
+  });
+
+  test("erasing takes from the object where the stroke begins; where there is none, it says so", () => {
+    fresh(2, 2, 10);
+    workspace.select(null);
+    workspace.editing.brush({ points: [{ x: 35, y: 25 }], radius: 1, erase: true });
+    expect([state().said, areas()]).toEqual(["There is no object under the eraser.", [100]]);
+    workspace.editing.brush({ points: [{ x: 5.5, y: 5.5 }], radius: 0.6, erase: true });
+    expect(areas()).toEqual([99]);
+  });
+
+  test("corners that are clicked one by one make an outline; one at the first closes it, undo takes the last back", () => {
+    for (const place of square(2, 2, 10)) workspace.editing.drawCorner(place, 1);
+    workspace.editing.drawCorner({ x: 20, y: 20 }, 1);
+    workspace.editing.takeBackCorner();
+    expect([state().drawn.length, areas()]).toEqual([4, []]);
+    workspace.editing.drawCorner({ x: 2.5, y: 2.5 }, 1);
+    expect([state().drawn, areas()]).toEqual([[], [100]]);
+    workspace.editing.drawCorner({ x: 20, y: 20 }, 1);
+    workspace.escape();
+    expect(state().drawn).toEqual([]);
+  });
+
+  test.each([
+    ["grow", 140, "Grow: 40 pixels changed."],
+    ["shrink", 64, "Shrink: 36 pixels changed."],
+    ["smooth", 96, "Smooth: 4 pixels changed."],
+    ["fill", 100, "Fill holes: there is nothing to change."],
+  ] as const)("%s", async (how, area, said) => {
+    workspace.setOptions({ reach: 1 });
+    fresh(5, 5, 10);
+    await settle();
+    workspace.editing.reshape(how);
+    await settle();
+    expect([areas(), state().said]).toEqual([[area], said]);
+  });
+
+  test("what would leave nothing is not done", () => {
+    workspace.setOptions({ reach: 50 });
+    fresh(5, 5, 10);
+    workspace.editing.reshape("shrink");
+    expect([areas(), state().said]).toEqual([[100], "Nothing would be left of the object."]);
+  });
+
+  test("corners are moved, added and removed; a simplified outline says how near it is", () => {
+    workspace.setOptions({ tolerance: 0 });
+    fresh(5, 5, 10);
+    expect(workspace.editing.simplicity).toEqual({ corners: 4, iou: 1 });
+    expect(workspace.editing.addCorner({ x: 10, y: 5 }, 1)).toBe(true);
+    const [ring] = workspace.editing.rings;
+    workspace.editing.moveCorner(
+      { ring: 0, corner: ring?.findIndex(({ x, y }) => x === 10 && y === 5) ?? 0 },
+      { x: 10, y: 0 },
+    );
+    expect(areas()[0]).toBeGreaterThan(115);
+    expect(workspace.editing.simplicity?.corners).toBe(5);
+    workspace.editing.removeCorner({ x: 10, y: 0 }, 1);
+    expect(areas()).toEqual([100]);
+    workspace.setOptions({ tolerance: 9 });
+    expect(workspace.editing.simplicity?.iou).toBeLessThan(1);
+  });
+
+  test("split, merge and subtract", async () => {
+    const first = fresh(2, 2, 4);
+    draw(10, 2, 6);
+    workspace.editing.split();
+    expect([areas(), objectsOf(state())[0]?.id]).toEqual([[36, 16], first]);
+    workspace.selectAlso(objectsOf(state())[1]?.id as string);
+    workspace.editing.merge();
+    expect([areas(), state().others]).toEqual([[52], []]);
+    const second = fresh(10, 2, 3);
+    workspace.select(first);
+    workspace.selectAlso(second);
+    workspace.editing.subtractOthers();
+    expect(areas()).toEqual([43, 9]);
+    await undoAll();
+    expect(areas()).toEqual([]);
+  });
+
+  test("a copy goes to the next picture, at its size, and undo comes back", async () => {
+    fresh(2, 2, 10);
+    const { current } = state();
+    workspace.editing.copyToNext();
+    await settle();
+    expect([state().current === current, areas()]).toEqual([false, [100]]);
+    workspace.set.undo();
+    await settle();
+    expect([state().current === current, areas()]).toEqual([true, [100]]);
+    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([1, 0]);
+  });
+
+  test("a locked object is left alone, and why is said", () => {
+    const id = fresh(2, 2, 10);
+    workspace.set.changeObject(id, { locked: true }, "Lock", "locked");
+    draw(0, 0, 20);
+    expect([areas(), state().said]).toEqual([[100], "The selected object is locked: unlock it first."]);
+  });
 });

@@ -10,8 +10,8 @@ import {
   withClass,
 } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
+import { fillPolygons, fillRuns } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { fillPolygons, fillRuns } from "./fill.ts";
 import { joined } from "./join.ts";
 import { entry, type ReadLabels, sizeOf } from "./labels-file.ts";
 

@@ -3,8 +3,8 @@ import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { decodeRle, encodeRle, maskBox, type Rle } from "sam2-web";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
+import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { fillPolygons } from "./fill.ts";
 import { projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { cropped, fromRowRuns, rowRuns } from "./rows.ts";
 

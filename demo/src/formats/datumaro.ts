@@ -2,8 +2,8 @@
 import { expandRuns, type Rle } from "sam2-web";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
+import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { fillPolygons } from "./fill.ts";
 import { entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 
 /** The content of `annotations/default.json`. */

@@ -4,9 +4,9 @@
  */
 import { decodeRle, encodeRle, maskToPolygons, type Ring } from "sam2-web";
 import { type LabeledImage, newObject, type ObjectClass } from "../labels/annotations.ts";
-import { combined } from "../labels/touch-up.ts";
+import { fillPolygons } from "../masks/fill.ts";
+import { combined } from "../masks/touch-up.ts";
 import { ImportError } from "./errors.ts";
-import { fillPolygons } from "./fill.ts";
 import { entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 
 /** Rings are closed: the first corner is also the last. */

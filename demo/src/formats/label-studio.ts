@@ -9,8 +9,8 @@ import { decodeRle, encodeRle, type Mask } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
+import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { fillPolygons } from "./fill.ts";
 import { entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { rowRuns } from "./rows.ts";
 

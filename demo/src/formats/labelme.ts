@@ -2,8 +2,8 @@
 import { decode, encode } from "fast-png";
 import { decodeRle, encodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
 import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
+import { fillPolygons } from "../masks/fill.ts";
 import { ImportError } from "./errors.ts";
-import { fillPolygons } from "./fill.ts";
 import { entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { cropped } from "./rows.ts";
 

@@ -21,6 +21,7 @@ import { QuestionDialog } from "./question-dialog.tsx";
 import { Rail } from "./rail.tsx";
 import type { Shell } from "./shell.ts";
 import { BusyLine, ErrorLine, StatusLine, ZoomBar } from "./status-line.tsx";
+import { ToolBar } from "./tool-bar.tsx";
 import { TopBar } from "./top-bar.tsx";
 import { Welcome } from "./welcome.tsx";
 
@@ -54,6 +55,7 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
       <Rail />
       <Stage picture={picture}>
         <Welcome />
+        {isOpen && <ToolBar />}
         {isOpen && <MaskBar />}
         <div className="foot">
           <StatusLine />

@@ -7,31 +7,40 @@ import {
   CirclePlus,
   CircleQuestionMark,
   Command as CommandIcon,
+  CopyPlus,
   Crosshair,
   Download,
   Eraser,
+  Expand,
   FileUp,
   FolderOpen,
   Image,
   ImagePlus,
+  Lasso,
   type LucideIcon,
   Maximize,
   PackageOpen,
+  PaintBucket,
   Redo2,
   Repeat2,
   Save,
   Scan,
+  ScanSearch,
   Scissors,
+  Shrink,
   SkipBack,
   SkipForward,
   SlidersHorizontal,
   Sparkles,
+  Spline,
+  Split,
   SquareCheck,
   SquareDashed,
   SquaresSubtract,
   SquaresUnite,
   Trash2,
   Undo2,
+  Waves,
   X,
   ZoomIn,
   ZoomOut,
@@ -40,12 +49,15 @@ import type { PictureView } from "sam2-canvas";
 import { saveCutOut, saveJson, saveMask } from "../view/downloads.ts";
 import type { Observable } from "../workspace/observable.ts";
 import { isEmpty } from "../workspace/prompt.ts";
-import { editedOf, imageOf, type State, type Tool } from "../workspace/state.ts";
+import { editedOf, imageOf, othersOf, type State, type Tool } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import type { Shell } from "./shell.ts";
 
 /** Where commands stand in the palette and the help. */
-export const GROUPS = ["Tools", "Mask", "Objects", "Pictures", "View", "Page"] as const;
+export const GROUPS = ["Tools", "Mask", "Shape", "Objects", "Pictures", "View", "Page"] as const;
+
+/** Pixels of the picture. */
+export const LARGEST_BRUSH = 400;
 
 /** Something that can be done, and the ways to ask for it. */
 export interface Command {
@@ -80,15 +92,30 @@ export function commandsOf(
   openers: Openers,
   hasCamera: boolean,
 ): readonly Command[] {
-  const { set, transfer } = workspace;
+  const { set, transfer, editing } = workspace;
   const hasAnswer = ({ answer }: State): boolean => answer !== null;
   const isOpen = (state: State): boolean => imageOf(state) !== null;
   const isSeen = ({ size }: State): boolean => size !== null;
   const isEditing = (state: State): boolean => editedOf(state) !== null;
   const hasPictures = ({ project }: State): boolean => project.images.length > 0;
-  const tool = (id: Tool, name: string, icon: LucideIcon, key: string, isEnabled = isSeen): Command => {
-    return { id, name, group: "Tools", icon, keys: [key], tool: id, isEnabled, run: () => workspace.chooseTool(id) };
+  const hasOthers = (state: State): boolean => isEditing(state) && othersOf(state).length > 0;
+  const hasNext = (state: State): boolean => isEditing(state) && state.project.images.at(-1)?.id !== state.current;
+  const tool = (id: Tool, name: string, icon: LucideIcon, key: string): Command => {
+    const run = (): void => workspace.chooseTool(id);
+    return { id, name, group: "Tools", icon, keys: [key], tool: id, isEnabled: isSeen, run };
   };
+  const resizeBrush = (by: number) => () => {
+    const brush = Math.min(Math.max(Math.round(workspace.state.get().options.brush * by), 1), LARGEST_BRUSH);
+    workspace.setOptions({ brush });
+    workspace.notices.say(`Brush of ${brush} pixels.`);
+  };
+  const shape = (
+    id: string,
+    name: string,
+    icon: LucideIcon,
+    run: () => void,
+    isEnabled: (state: State) => boolean = isEditing,
+  ): Command => ({ id, name, group: "Shape", icon, isEnabled, run });
   const withAnswer = (act: (answer: NonNullable<State["answer"]>, state: State) => void) => () => {
     const state = workspace.state.get();
     if (state.answer) act(state.answer, state);
@@ -99,8 +126,19 @@ export function commandsOf(
     tool("add", "Add", CirclePlus, "a"),
     tool("remove", "Remove", CircleMinus, "r"),
     tool("box", "Box", SquareDashed, "b"),
-    tool("paint", "Paint", Brush, "p", isEditing),
-    tool("erase", "Erase", Eraser, "e", isEditing),
+    tool("paint", "Paint", Brush, "p"),
+    tool("erase", "Erase", Eraser, "e"),
+    tool("outline", "Outline", Lasso, "l"),
+    tool("corners", "Corners", Spline, "v"),
+    {
+      id: "smaller brush",
+      name: "Smaller brush",
+      group: "Tools",
+      icon: Brush,
+      keys: ["["],
+      run: resizeBrush(1 / 1.25),
+    },
+    { id: "larger brush", name: "Larger brush", group: "Tools", icon: Brush, keys: ["]"], run: resizeBrush(1.25) },
     {
       id: "everything",
       name: "Find everything",
@@ -136,7 +174,7 @@ export function commandsOf(
       group: "Mask",
       icon: SquareCheck,
       keys: ["enter", "k"],
-      isEnabled: ({ answer, isAsking }) => answer !== null || isAsking,
+      isEnabled: ({ answer, isAsking, drawn }) => answer !== null || isAsking || drawn.length >= 3,
       run: () => workspace.keep(),
     },
     {
@@ -147,6 +185,15 @@ export function commandsOf(
       keys: ["c"],
       isEnabled: hasAnswer,
       run: () => workspace.chooseNext(),
+    },
+    {
+      id: "closer",
+      name: "Look closer",
+      group: "Mask",
+      icon: ScanSearch,
+      keys: ["d"],
+      isEnabled: hasAnswer,
+      run: () => workspace.lookCloser(),
     },
     {
       id: "clear",
@@ -164,7 +211,7 @@ export function commandsOf(
       icon: SquaresUnite,
       keys: ["u"],
       isEnabled: (state) => hasAnswer(state) && isEditing(state),
-      run: () => workspace.combine("add"),
+      run: () => editing.combine("add"),
     },
     {
       id: "take from object",
@@ -173,7 +220,7 @@ export function commandsOf(
       icon: SquaresSubtract,
       keys: ["s"],
       isEnabled: (state) => hasAnswer(state) && isEditing(state),
-      run: () => workspace.combine("subtract"),
+      run: () => editing.combine("subtract"),
     },
     {
       id: "cut out",
@@ -200,14 +247,23 @@ export function commandsOf(
       isEnabled: hasAnswer,
       run: withAnswer((answer) => saveJson(answer)),
     },
+    shape("fill", "Fill holes", PaintBucket, () => editing.reshape("fill")),
+    shape("smooth", "Smooth", Waves, () => editing.reshape("smooth")),
+    shape("grow", "Grow", Expand, () => editing.reshape("grow")),
+    shape("shrink", "Shrink", Shrink, () => editing.reshape("shrink")),
+    shape("simplify", "Simplify to the corners shown", Spline, () => editing.simplify()),
+    shape("split", "Split into its parts", Split, () => editing.split()),
+    shape("merge", "Merge the selected objects", SquaresUnite, () => editing.merge(), hasOthers),
+    shape("subtract", "Subtract the others selected", SquaresSubtract, () => editing.subtractOthers(), hasOthers),
+    shape("copy", "Copy to the next picture", CopyPlus, () => editing.copyToNext(), hasNext),
     {
       id: "undo",
       name: "Undo",
       group: "Objects",
       icon: Undo2,
       keys: ["ctrl+z"],
-      isEnabled: ({ undoable }) => undoable !== null,
-      run: () => set.undo(),
+      isEnabled: ({ undoable, drawn }) => undoable !== null || drawn.length > 0,
+      run: () => (workspace.state.get().drawn.length > 0 ? editing.takeBackCorner() : set.undo()),
     },
     {
       id: "redo",

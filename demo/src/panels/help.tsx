@@ -8,7 +8,9 @@ import { Sheet } from "./sheet.tsx";
 const GESTURES: readonly (readonly [string, string])[] = [
   ["Click", "what is there belongs to the object"],
   ["Right click, Alt click", "what is there does not"],
-  ["Drag", "a box around the object; with Paint and Erase, a stroke"],
+  ["Drag", "a box around the object; with Paint and Erase, a stroke; with Outline, a line around the thing"],
+  ["Corners: drag, click, right click", "moves a corner, adds one on a line, removes one"],
+  ["Shift and click in the list", "selects one more object, to merge or subtract"],
   ["Wheel, pinch", "zoom"],
   ["Space and drag, two fingers", "move the picture"],
   ["1 … 9", "the class of the next object"],

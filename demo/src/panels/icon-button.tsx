@@ -1,5 +1,5 @@
-/** A button with an icon, whose tooltip says its name and its key. */
-import { Button, Tooltip, TooltipTrigger } from "react-aria-components";
+/** A command as a button, whose tooltip says its name and its key, and as an entry of a menu. */
+import { Button, MenuItem, Tooltip, TooltipTrigger } from "react-aria-components";
 import { useWorkspace } from "../view/viewed.ts";
 import { type Command, isEnabled } from "./commands.ts";
 import { shownKey } from "./keys.ts";
@@ -11,6 +11,18 @@ export function KeyHint({ keys }: { readonly keys: string }) {
     <kbd className="key-hint" aria-hidden>
       {shownKey(keys)}
     </kbd>
+  );
+}
+
+/** A command in a menu, whose entries are found by their ids; `note` says more about it, and is searched too. */
+export function commandItem({ id, name, icon: Icon, keys }: Command, note?: string) {
+  return (
+    <MenuItem key={id} id={id} textValue={note === undefined ? name : `${name} ${note}`}>
+      <Icon aria-hidden />
+      <span>{name}</span>
+      {note !== undefined && <small>{note}</small>}
+      {keys?.[0] && <KeyHint keys={keys[0]} />}
+    </MenuItem>
   );
 }
 

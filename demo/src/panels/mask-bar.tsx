@@ -1,15 +1,29 @@
 /** Beside the mask: its candidates, and what can be done with it. */
-import { Ellipsis } from "lucide-react";
-import { useEffect, useRef } from "react";
-import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
+import { Ellipsis, GripVertical } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { Button, Menu, MenuTrigger, Popover } from "react-aria-components";
 import { toView } from "sam2-canvas";
 import { useWorkspace } from "../view/viewed.ts";
 import { type Answer, boxOf, candidateCount, logitsOf, scoreOf } from "../workspace/answer.ts";
-import { IconButton, KeyHint } from "./icon-button.tsx";
+import { commandItem, IconButton, KeyHint } from "./icon-button.tsx";
 import { useCommand, useEnabled, usePage } from "./page.ts";
 
 /** CSS pixels between the mask and the bar, and between the bar and the picture's frame. */
 const GAP = 10;
+
+/** Commands that are in the bar, and so not in its menu. */
+const IN_THE_BAR = ["keep", "closer", "add to object", "take from object"];
+
+/** Where the bar is put: nowhere else than where it would be. */
+const FIRST_PLACE = { x: 0, y: 0 };
+
+/** What arrow keys move it by. */
+const STEPS: Readonly<Record<string, readonly [number, number]>> = {
+  ArrowLeft: [-24, 0],
+  ArrowRight: [24, 0],
+  ArrowUp: [0, -24],
+  ArrowDown: [0, 24],
+};
 
 /** Nothing unless there is a mask. */
 export function MaskBar() {
@@ -24,6 +38,10 @@ function Bar({ answer }: { readonly answer: Answer }) {
   const className = useWorkspace((state) => state.className);
   const color = useWorkspace(({ project }) => project.classes.find(({ name }) => name === className)?.color ?? "");
 
+  const isCloser = useWorkspace((state) => state.isLookingCloser);
+  /** Where the person has put the bar, in CSS pixels from where it would be. */
+  const [put, setPut] = useState(FIRST_PLACE);
+
   // below the mask, else above it, else at the foot of the picture's frame
   useEffect(() => {
     const shown = view.current;
@@ -37,11 +55,13 @@ function Bar({ answer }: { readonly answer: Answer }) {
       const [x1, y1, x2, y2] = box ?? [0, 0, 1, 1];
       const from = toView(shown.viewport, { x: x1 * across, y: y1 * down });
       const to = toView(shown.viewport, { x: x2 * across, y: y2 * down });
-      const left = Math.min(Math.max((from.x + to.x - width) / 2, GAP), frame.width - width - GAP);
+      const within = (at: number, most: number): number => Math.max(Math.min(Math.max(at, GAP), most), GAP);
+      const left = within((from.x + to.x - width) / 2 + put.x, frame.width - width - GAP);
       const lowest = frame.height - height - GAP;
       const below = to.y + GAP;
       const above = from.y - GAP - height;
-      const top = below <= lowest ? Math.max(below, GAP) : above >= GAP ? Math.min(above, lowest) : lowest;
+      const free = below <= lowest ? Math.max(below, GAP) : above >= GAP ? Math.min(above, lowest) : lowest;
+      const top = within(free + put.y, lowest);
       element.style.setProperty("--place", `${Math.round(left)}px ${Math.round(top)}px`);
     };
     place();
@@ -52,11 +72,12 @@ function Bar({ answer }: { readonly answer: Answer }) {
       end();
       resized.disconnect();
     };
-  }, [answer, view]);
+  }, [answer, view, put]);
 
-  const [addTo, takeFrom] = [useCommand("add to object"), useCommand("take from object")];
+  const [addTo, takeFrom, closer] = [useCommand("add to object"), useCommand("take from object"), useCommand("closer")];
   return (
     <section ref={bar} className="mask-bar" aria-label="Mask">
+      <Grip put={put} setPut={setPut} />
       <div className="candidates" role="radiogroup" aria-label="Candidates">
         {Array.from({ length: candidateCount(answer) }, (_, index) => index).map((index) => (
           <Candidate key={index} answer={answer} index={index} color={color} />
@@ -75,6 +96,13 @@ function Bar({ answer }: { readonly answer: Answer }) {
         </span>
         <KeyHint keys="enter" />
       </Button>
+      <span
+        className={isCloser ? "closer is-busy" : "closer"}
+        role="status"
+        aria-label={isCloser ? "Looking closer" : "Seen"}
+      >
+        <IconButton command={closer} />
+      </span>
       {isEnabled(addTo.id) && <IconButton command={addTo} />}
       {isEnabled(takeFrom.id) && <IconButton command={takeFrom} />}
       <MenuTrigger>
@@ -88,20 +116,50 @@ function Bar({ answer }: { readonly answer: Answer }) {
             onAction={(id) => commands.find((each) => each.id === id)?.run()}
           >
             {commands
-              .filter(
-                ({ group, id }) => group === "Mask" && !["keep", "add to object", "take from object"].includes(id),
-              )
-              .map(({ id, name, icon: Icon, keys }) => (
-                <MenuItem key={id} id={id} textValue={name}>
-                  <Icon aria-hidden />
-                  <span>{name}</span>
-                  {keys?.[0] && <KeyHint keys={keys[0]} />}
-                </MenuItem>
-              ))}
+              .filter(({ group, id }) => group === "Mask" && !IN_THE_BAR.includes(id))
+              .map((each) => commandItem(each))}
           </Menu>
         </Popover>
       </MenuTrigger>
     </section>
+  );
+}
+
+/** Moves the bar, where it covers the place of the next click; a double click takes it back. */
+function Grip({
+  put,
+  setPut,
+}: {
+  readonly put: typeof FIRST_PLACE;
+  readonly setPut: (put: typeof FIRST_PLACE) => void;
+}) {
+  const from = useRef<typeof FIRST_PLACE | null>(null);
+  return (
+    <button
+      type="button"
+      className="grip"
+      aria-label="Move this bar"
+      title="Drag to move this bar; a double click takes it back"
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        from.current = { x: event.clientX - put.x, y: event.clientY - put.y };
+      }}
+      onPointerMove={({ clientX, clientY }) => {
+        if (from.current) setPut({ x: clientX - from.current.x, y: clientY - from.current.y });
+      }}
+      onPointerUp={() => {
+        from.current = null;
+      }}
+      onDoubleClick={() => setPut(FIRST_PLACE)}
+      onKeyDown={(event) => {
+        const step = STEPS[event.key];
+        if (!step) return;
+        event.preventDefault();
+        setPut({ x: put.x + step[0], y: put.y + step[1] });
+      }}
+    >
+      <GripVertical aria-hidden />
+    </button>
   );
 }
 

@@ -1,10 +1,11 @@
 /** The open picture's objects, in the order in which they lie over each other. Only the rows in view are in the document. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp, Eye, EyeOff, Lock, LockOpen, Trash2 } from "lucide-react";
+import { ArrowDown, ArrowUp, Eye, EyeOff, Lock, LockOpen, SquareCheckBig, SquarePlus, Trash2 } from "lucide-react";
 import { useDeferredValue, useRef, useState } from "react";
 import type { LabeledObject, ObjectClass } from "../labels/annotations.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { objectsOf } from "../workspace/state.ts";
+import { ObjectShape } from "./object-shape.tsx";
 import { ObjectThumbnail } from "./object-thumbnail.tsx";
 import { usePage } from "./page.ts";
 
@@ -19,6 +20,7 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
   const objects = useWorkspace(objectsOf);
   const classes = useWorkspace(({ project }) => project.classes);
   const selected = useWorkspace((state) => state.selected);
+  const others = useWorkspace((state) => state.others);
   const [sought, setSought] = useState("");
   const wanted = useDeferredValue(sought.trim().toLowerCase());
   const scroll = useRef<HTMLDivElement>(null);
@@ -67,6 +69,7 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
                     isLast={row.index === objects.length - 1}
                     classes={classes}
                     isSelected={row.object.id === selected}
+                    isOther={selected === null ? null : others.includes(row.object.id)}
                     picture={picture}
                   />
                 </li>
@@ -85,6 +88,7 @@ function Row({
   isLast,
   classes,
   isSelected,
+  isOther,
   picture,
 }: {
   readonly object: LabeledObject;
@@ -92,17 +96,23 @@ function Row({
   readonly isLast: boolean;
   readonly classes: readonly ObjectClass[];
   readonly isSelected: boolean;
+  /** Whether it is selected besides another one; null while none is selected. */
+  readonly isOther: boolean | null;
   readonly picture: ImageBitmap | null;
 }) {
   const { workspace } = usePage();
   const { set } = workspace;
   const { id, className, name, hidden, locked, rle } = object;
   const color = classes.find((each) => each.name === className)?.color ?? "#1d6ed8";
-  const [EyeIcon, LockIcon] = [hidden ? EyeOff : Eye, locked ? Lock : LockOpen];
+  const [EyeIcon, LockIcon, AlsoIcon] = [
+    hidden ? EyeOff : Eye,
+    locked ? Lock : LockOpen,
+    isOther ? SquareCheckBig : SquarePlus,
+  ];
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: what is pointed at is drawn stronger, no more
     <div
-      className={isSelected ? "object is-selected" : "object"}
+      className={isSelected || isOther ? "object is-selected" : "object"}
       onPointerEnter={() => workspace.point(id)}
       onPointerLeave={() => workspace.point(null)}
       onFocus={() => workspace.point(id)}
@@ -114,7 +124,10 @@ function Row({
           className="object-main"
           aria-label={`Edit object ${place} by hand`}
           aria-pressed={isSelected}
-          onClick={() => workspace.select(isSelected ? null : id)}
+          onClick={({ shiftKey, ctrlKey, metaKey }) => {
+            if (shiftKey || ctrlKey || metaKey) workspace.selectAlso(id);
+            else workspace.select(isSelected ? null : id);
+          }}
         >
           <ObjectThumbnail picture={picture} rle={rle} color={color} />
           <span className="object-words">
@@ -146,15 +159,28 @@ function Row({
         >
           <LockIcon aria-hidden />
         </button>
-        <button
-          type="button"
-          className="icon-button small"
-          aria-label={`Delete object ${place}`}
-          disabled={locked}
-          onClick={() => set.deleteObject(id)}
-        >
-          <Trash2 aria-hidden />
-        </button>
+        {isOther === null || isSelected ? (
+          <button
+            type="button"
+            className="icon-button small"
+            aria-label={`Delete object ${place}`}
+            disabled={locked}
+            onClick={() => set.deleteObject(id)}
+          >
+            <Trash2 aria-hidden />
+          </button>
+        ) : (
+          <button
+            type="button"
+            className="icon-button small"
+            aria-label={`Select object ${place} too`}
+            aria-pressed={isOther}
+            disabled={locked}
+            onClick={() => workspace.selectAlso(id)}
+          >
+            <AlsoIcon aria-hidden />
+          </button>
+        )}
       </div>
       {isSelected && (
         <div className="object-details">
@@ -202,6 +228,7 @@ function Row({
           >
             <ArrowDown aria-hidden />
           </button>
+          <ObjectShape />
         </div>
       )}
     </div>

@@ -1,7 +1,7 @@
 /** What the person can set. */
 
 import { useWorkspace } from "../view/viewed.ts";
-import type { Options } from "../workspace/state.ts";
+import { type Options, REST } from "../workspace/state.ts";
 import { usePage } from "./page.ts";
 import { Sheet } from "./sheet.tsx";
 
@@ -31,6 +31,14 @@ export function OptionsDialog({ close }: { readonly close: () => void }) {
           <input type="checkbox" checked={options.settle} onChange={({ target }) => set({ settle: target.checked })} />
         </label>
         <label>
+          <span>Look closer at small things when the pointer rests</span>
+          <input
+            type="checkbox"
+            checked={options.rest !== null}
+            onChange={({ target }) => set({ rest: target.checked ? REST : null })}
+          />
+        </label>
+        <label>
           <span>Opacity</span>
           <input
             type="range"
@@ -39,16 +47,6 @@ export function OptionsDialog({ close }: { readonly close: () => void }) {
             step={0.05}
             value={options.opacity}
             onChange={({ target }) => set({ opacity: target.valueAsNumber })}
-          />
-        </label>
-        <label>
-          <span>Brush, pixels</span>
-          <input
-            type="number"
-            min={1}
-            max={400}
-            value={options.brush}
-            onChange={({ target }) => target.valueAsNumber >= 1 && set({ brush: target.valueAsNumber })}
           />
         </label>
         <h3>Find everything</h3>

@@ -17,7 +17,7 @@ export function Rail() {
   const isPanelOpen = useShell((each) => each.isPanelOpen);
   const count = useWorkspace((state) => objectsOf(state).length);
   return (
-    <nav className="rail" aria-label="Tools">
+    <nav className="rail" aria-label="Tools" data-tool={chosen}>
       <ToggleButtonGroup
         className="tools"
         aria-label="What a click does"

@@ -5,7 +5,7 @@ import { useWorkspace } from "../view/viewed.ts";
 import { placeOf } from "../workspace/models.ts";
 import { imageOf } from "../workspace/state.ts";
 import { GROUPS } from "./commands.ts";
-import { IconButton, KeyHint } from "./icon-button.tsx";
+import { commandItem, IconButton } from "./icon-button.tsx";
 import { useCommand, useEnabled, usePage } from "./page.ts";
 
 /** See the file. */
@@ -98,13 +98,7 @@ function MoreMenu() {
               <Header>{group}</Header>
               {commands
                 .filter((each) => each.group === group && !["undo", "redo"].includes(each.id))
-                .map(({ id, name, icon: Icon, keys }) => (
-                  <MenuItem key={id} id={id} textValue={name}>
-                    <Icon aria-hidden />
-                    <span>{name}</span>
-                    {keys?.[0] && <KeyHint keys={keys[0]} />}
-                  </MenuItem>
-                ))}
+                .map((each) => commandItem(each))}
             </MenuSection>
           ))}
         </Menu>

@@ -2,25 +2,21 @@
 
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { type ImageDrag, PictureView } from "sam2-canvas";
-import { logitsOf } from "../workspace/answer.ts";
-import { objectsOf, type State } from "../workspace/state.ts";
+import { shapeOf } from "../workspace/answer.ts";
+import { HAND_TOOLS, objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
+import { colorOf, listenByHand } from "./by-hand.ts";
 import { takeInFrom } from "./intake.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
 const LABEL = "Picture to segment";
 
-/** The class's color of the next object: what is kept will look like that. */
-function colorOf({ project, className }: State): string {
-  return project.classes.find(({ name }) => name === className)?.color ?? "#1d6ed8";
-}
-
 /** Draws the state. */
 function draw(view: PictureView, state: State): void {
-  const { answer, preview, marks, crosshair, options, selected, pointed, project } = state;
+  const { answer, preview, marks, crosshair, options, selected, others, pointed, project } = state;
   const colors = new Map(project.classes.map(({ name, color }) => [name, color]));
   view.update({
-    mask: answer ? logitsOf(answer) : preview,
+    mask: answer ? shapeOf(answer) : preview,
     isPreview: !answer,
     prompts: marks,
     crosshair,
@@ -32,17 +28,18 @@ function draw(view: PictureView, state: State): void {
   const isSame =
     known?.objects === objects &&
     known.selected === selected &&
+    known.others === others &&
     known.pointed === pointed &&
     known.classes === project.classes;
   if (isSame) return;
-  drawn.set(view, { objects, selected, pointed, classes: project.classes });
+  drawn.set(view, { objects, selected, others, pointed, classes: project.classes });
   view.update({
     objects: objects.map(({ id, rle, className, name, hidden, locked }) => ({
       id,
       mask: rle,
       color: colors.get(className) ?? "#1d6ed8",
       label: name || className,
-      selected: id === selected,
+      selected: id === selected || others.includes(id),
       highlighted: id === pointed,
       hidden,
       locked,
@@ -51,57 +48,43 @@ function draw(view: PictureView, state: State): void {
 }
 
 /** What the objects were drawn from last. */
-const drawn = new WeakMap<PictureView, Pick<State, "selected" | "pointed"> & { objects: unknown; classes: unknown }>();
+const drawn = new WeakMap<
+  PictureView,
+  Pick<State, "selected" | "others" | "pointed"> & { objects: unknown; classes: unknown }
+>();
 
 /** Turns what is done on the picture into prompts and strokes. */
 function listen(view: PictureView, workspace: Workspace): void {
-  const isBrush = (): boolean => ["paint", "erase"].includes(workspace.state.get().tool);
-  let stroke: { x: number; y: number }[] = [];
-  const strokeOf = (points: readonly { x: number; y: number }[]) => {
-    const { tool, options } = workspace.state.get();
-    return { points, radius: Math.max(0.5, options.brush / 2), erase: tool === "erase" };
-  };
-  view.paintOver = (context, { scale, left, top }) => {
-    if (stroke.length === 0) return;
-    const { radius, erase } = strokeOf(stroke);
-    context.globalAlpha = 0.6;
-    context.strokeStyle = erase ? "#ffffff" : colorOf(workspace.state.get());
-    context.lineWidth = 2 * radius * scale;
-    context.lineCap = context.lineJoin = "round";
-    context.beginPath();
-    for (const { x, y } of stroke) context.lineTo(left + x * scale, top + y * scale);
-    context.stroke();
-  };
-  const endStroke = (): void => {
-    stroke = [];
-    view.repaint();
-  };
+  const byHand = listenByHand(view, workspace);
+  const isByHand = (): boolean => HAND_TOOLS.includes(workspace.state.get().tool);
   const boxOf = ({ from, at }: ImageDrag) => [from.x, from.y, at.x, at.y] as const;
 
-  view.on("hover", ({ x, y }) => workspace.hover(x, y));
-  view.on("leave", () => workspace.leave());
-  view.on("click", ({ x, y, positive }) => {
-    if (isBrush()) workspace.brush(strokeOf([{ x, y }]));
-    else workspace.addPoint(x, y, positive && workspace.state.get().tool !== "remove");
+  view.on("hover", (at) => {
+    workspace.hover(at.x, at.y);
+    byHand.hover(at);
   });
+  view.on("leave", () => {
+    workspace.leave();
+    byHand.hover(null);
+  });
+  view.on("click", (at) => {
+    if (isByHand()) byHand.click(at);
+    else workspace.addPoint(at.x, at.y, at.positive && workspace.state.get().tool !== "remove");
+  });
+  view.on("dragstart", (from) => isByHand() && byHand.dragStart(from));
   view.on("drag", (drag) => {
-    if (isBrush()) {
-      stroke = stroke.length === 0 ? [drag.from, drag.at] : [...stroke, drag.at];
-      view.repaint();
-    } else {
-      const [x1, y1, x2, y2] = boxOf(drag);
-      view.update({ rubberBand: [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)] });
-    }
+    if (isByHand()) return byHand.drag(drag);
+    const [x1, y1, x2, y2] = boxOf(drag);
+    view.update({ rubberBand: [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)] });
   });
   view.on("dragend", (drag) => {
-    if (isBrush()) workspace.brush(strokeOf([...stroke, drag.at]));
+    if (isByHand()) byHand.dragEnd(drag);
     else workspace.drawBox(boxOf(drag));
     view.update({ rubberBand: null });
-    endStroke();
   });
   view.on("dragcancel", () => {
     view.update({ rubberBand: null });
-    endStroke();
+    byHand.dragCancel();
   });
   view.on("crosshair", (crosshair) => workspace.state.update({ crosshair }));
 }

@@ -1,5 +1,5 @@
 /** What a model answered to a prompt, and which of its masks is shown. */
-import type { SegmentResult } from "sam2-web";
+import { encodeRle, type Rle, type SegmentResult } from "sam2-web";
 
 /** A result, and which of its masks is shown. */
 export interface Answer {
@@ -27,6 +27,28 @@ export function scoreOf({ result }: Answer, index: number): number {
 export function logitsOf({ result, chosen }: Answer, index: number = chosen): MaskLogits {
   const side = result.settledLogits.dims[3] as number;
   return { data: result.settledLogits.data.subarray(index * side * side, (index + 1) * side * side), side };
+}
+
+/** Masks that were made of answers. */
+const made = new WeakMap<SegmentResult, Map<number, Rle>>();
+
+/** The mask that is shown, at the picture's size; made once. */
+export function rleOfAnswer({ result, chosen }: Answer): Rle {
+  const ofResult = made.get(result) ?? new Map<number, Rle>();
+  made.set(result, ofResult);
+  const rle = ofResult.get(chosen) ?? encodeRle(result.mask(chosen));
+  ofResult.set(chosen, rle);
+  return rle;
+}
+
+/** What is drawn of an answer: a mask that was seen closer is finer than its logits. */
+export function shapeOf(answer: Answer): MaskLogits | Rle {
+  return answer.chosen === 0 && isCloser(answer) ? rleOfAnswer(answer) : logitsOf(answer);
+}
+
+/** Whether the best mask was seen closer. */
+export function isCloser({ result }: Answer): boolean {
+  return Boolean(result.closeUps[0]);
 }
 
 /** The box around a mask as shares of the picture's sides, [x1, y1, x2, y2]; null when the mask is empty. */

@@ -2,11 +2,12 @@
  * Asks the model. It follows the state: whenever model and picture are others, the picture is encoded; whenever the marks
  * are others, they are asked for. What was asked of a model or a picture before is answered by nothing.
  */
-import type { SegmentPrompt, Tensor } from "sam2-web";
-import { candidateCount, logitsOf, scoreOf } from "./answer.ts";
+import type { Detail, SegmentPrompt, SegmentResult, Tensor } from "sam2-web";
+import { type Answer, candidateCount, isCloser, logitsOf, scoreOf } from "./answer.ts";
 import { Encodings } from "./encodings.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
+import type { PictureSet } from "./picture-set.ts";
 import { isEmpty, type Marks, toPrompt } from "./prompt.ts";
 import { type Model, Sight } from "./sight.ts";
 import type { State } from "./state.ts";
@@ -38,7 +39,7 @@ export interface Surroundings {
 export class Asking {
   readonly #state: Observable<State>;
   readonly #notices: Notices;
-  readonly #neighbors: () => Promise<Blob[]>;
+  readonly #set: Pick<PictureSet, "neighbors" | "mark">;
   readonly #surroundings: Surroundings;
   #model: Model | null = null;
   #picture: Blob | null = null;
@@ -51,6 +52,11 @@ export class Asking {
   /** Logits of the mask that some marks gave; marks after them refine it. */
   #refined = new WeakMap<Marks, Tensor>();
   #afterAnswer: (() => void) | null = null;
+  /** Marks that have been looked at closer, whatever came of it: that is done by itself once. */
+  readonly #looked = new WeakSet<Marks>();
+  /** Answers of closer looks, to the marks that ask for them. */
+  readonly #closer = new WeakMap<Marks, { readonly asked: Question; readonly result: SegmentResult }>();
+  #rest: ReturnType<typeof setTimeout> | undefined;
   /** Where the pointer is while it shows a preview. */
   #hovered: { readonly x: number; readonly y: number } | null = null;
   /** When something was asked last, by `performance.now()`. */
@@ -59,12 +65,12 @@ export class Asking {
   constructor(
     state: Observable<State>,
     notices: Notices,
-    neighbors: () => Promise<Blob[]>,
+    set: Pick<PictureSet, "neighbors" | "mark">,
     surroundings: Surroundings,
   ) {
     this.#state = state;
     this.#notices = notices;
-    this.#neighbors = neighbors;
+    this.#set = set;
     this.#surroundings = surroundings;
     state.subscribe(() => this.#follow());
   }
@@ -85,6 +91,18 @@ export class Asking {
     else act();
   }
 
+  /** Looks closer at what is marked, whatever its size. */
+  lookCloser(): void {
+    const { answer, marks } = this.#state.get();
+    if (!answer || isEmpty(marks)) return;
+    const closer: Marks = { ...marks, closer: "always" };
+    // the best mask is looked at; another candidate becomes that by being refined
+    const before = answer.chosen === 0 ? this.#before.get(marks) : marks;
+    if (before) this.#before.set(closer, before);
+    this.#looked.add(marks);
+    this.#set.mark(closer, "Look closer");
+  }
+
   /** Shows another candidate. */
   choose(index: number): void {
     const { answer, marks } = this.#state.get();
@@ -99,6 +117,7 @@ export class Asking {
     const sight = this.#sight;
     const isWanted = (): boolean => this.#hovered === point && isEmpty(this.#state.get().marks);
     this.#hovered = point;
+    if (this.#rest !== undefined) this.#waitForRest();
     if (!point || !sight) return this.#state.update({ preview: null });
     try {
       const result = await sight.ask({
@@ -157,7 +176,7 @@ export class Asking {
   /** Encodes the pictures beside the open one, if that is quick enough not to delay the person. */
   async #encodeAhead(encodings: Encodings, picture: Blob, took: number): Promise<void> {
     const isWanted = (): boolean => encodings === this.#encodings && picture === this.#picture;
-    const neighbors = await this.#neighbors();
+    const neighbors = await this.#set.neighbors();
     if (!isWanted()) return;
     encodings.keepOnly([picture, ...neighbors]);
     if (took > QUICK || (await this.#surroundings.isSparing())) return;
@@ -179,41 +198,89 @@ export class Asking {
     if (isEmpty(marks)) {
       this.#asked = null;
       this.#afterAnswer = null;
-      this.#state.update({ answer: null, isAsking: false });
+      this.#endRest();
+      this.#state.update({ answer: null, isAsking: false, isLookingCloser: false });
       return;
     }
     const asked = this.#asked;
     if (!sight) return;
-    const isAsked = asked?.sight === sight && asked.marks === marks;
-    if (isAsked && asked.settle === settle && asked.refine === refine) return;
+    if (asked && isSameQuestion(asked, { sight, marks, settle, refine })) return;
     this.#asked = { sight, marks, settle, refine };
     this.#hovered = null;
-    this.#state.update({ isAsking: true, preview: null, said: "" });
+    this.#endRest();
+    this.#state.update({ isAsking: true, isLookingCloser: marks.closer !== undefined, preview: null, said: "" });
     void this.#answer(this.#asked);
   }
 
   async #answer(asked: Question): Promise<void> {
-    const { sight, marks, refine } = asked;
-    const before = this.#before.get(marks);
-    const mask_input = refine && before ? this.#refined.get(before) : undefined;
+    const { marks } = asked;
     const isWanted = (): boolean => asked === this.#asked;
     try {
-      const prompt: SegmentPrompt = { ...toPrompt(marks), mask_input, ...this.#settling(sight) };
-      this.#lastAsked = performance.now();
-      const result = await sight.ask(prompt);
+      const known = this.#closer.get(marks);
+      const isKnown = known && isSameQuestion(known.asked, asked);
+      const result = isKnown ? known.result : await this.#query(asked, marks.closer ?? "off");
       if (!result || !isWanted()) return;
       this.#refined.set(marks, result.maskInput(0));
       const answer = { result, chosen: 0 };
-      this.#state.update({ answer, isAsking: false });
-      this.#notices.say(`Mask with score ${scoreOf(answer, 0).toFixed(2)} in ${result.decodeTime.toFixed(0)} ms`);
+      this.#state.update({ answer, isAsking: false, isLookingCloser: false });
+      this.#notices.say(inWords(answer, marks));
       const act = this.#afterAnswer;
       this.#afterAnswer = null;
-      act?.();
+      if (act) act();
+      else this.#waitForRest();
     } catch (error) {
       if (!isWanted()) return;
       this.#afterAnswer = null;
-      this.#state.update({ isAsking: false, answer: null });
+      this.#state.update({ isAsking: false, isLookingCloser: false, answer: null });
       this.#notices.fail(error, "the picture is still there; try again.");
+    }
+  }
+
+  /** What the model says; null when that is of no use any more. */
+  #query({ sight, marks, refine }: Question, detail: Detail): Promise<SegmentResult | null> {
+    const before = this.#before.get(marks);
+    const mask_input = refine && before ? this.#refined.get(before) : undefined;
+    this.#lastAsked = performance.now();
+    return sight.ask({ ...toPrompt(marks), mask_input, ...this.#settling(sight) }, detail);
+  }
+
+  // -- a closer look ------------------------------------------------------------------------------
+
+  #endRest(): void {
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
+  }
+
+  /** Looks closer once the pointer rests, if that was not done for these marks. */
+  #waitForRest(): void {
+    this.#endRest();
+    const { marks, options } = this.#state.get();
+    if (options.rest === null || marks.closer !== undefined || this.#looked.has(marks)) return;
+    this.#rest = setTimeout(() => void this.#lookAtRest(), options.rest);
+  }
+
+  /** Looks closer, where that pays. What it finds takes the mask's place as a step that can be undone. */
+  async #lookAtRest(): Promise<void> {
+    this.#rest = undefined;
+    const asked = this.#asked;
+    const { answer } = this.#state.get();
+    if (!asked || answer?.chosen !== 0) return;
+    const { marks } = asked;
+    const isWanted = (): boolean => asked === this.#asked && this.#state.get().answer === answer;
+    this.#looked.add(marks);
+    this.#state.update({ isLookingCloser: true });
+    try {
+      const result = await this.#query(asked, "auto");
+      if (!result || !isWanted() || !isCloser({ result, chosen: 0 })) return;
+      const closer: Marks = { ...marks, closer: "auto" };
+      const before = this.#before.get(marks);
+      if (before) this.#before.set(closer, before);
+      this.#closer.set(closer, { asked: { ...asked, marks: closer }, result });
+      this.#set.mark(closer, "Look closer");
+    } catch (error) {
+      if (isWanted()) this.#notices.fail(error, "the mask is as it was.");
+    } finally {
+      if (asked === this.#asked) this.#state.update({ isLookingCloser: false });
     }
   }
 
@@ -222,4 +289,16 @@ export class Asking {
     const small = this.#state.get().options.settle ? sight.model.model.maskSize ** 2 / SMALL : 0;
     return { max_hole_area: small, max_sprinkle_area: small };
   }
+}
+
+function isSameQuestion(a: Question, b: Question): boolean {
+  return a.sight === b.sight && a.marks === b.marks && a.settle === b.settle && a.refine === b.refine;
+}
+
+/** What is said of an answer. */
+function inWords(answer: Answer, { closer }: Marks): string {
+  const took = `${answer.result.decodeTime.toFixed(0)} ms`;
+  const score = `Mask with score ${scoreOf(answer, 0).toFixed(2)}`;
+  if (isCloser(answer)) return `${score}, seen closer, in ${took}`;
+  return closer === "always" ? `${score}; a closer look found nothing better` : `${score} in ${took}`;
 }

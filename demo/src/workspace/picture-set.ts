@@ -105,7 +105,17 @@ export class PictureSet {
     const { current } = this.#state.get();
     if (id !== current) this.#history.forgetMarks();
     if (id !== null && picture) this.#near.set(id, picture);
-    this.#state.update({ current: id, picture, marks, crosshair: null, selected: null, pointed: null, error: null });
+    this.#state.update({
+      current: id,
+      picture,
+      marks,
+      crosshair: null,
+      selected: null,
+      others: [],
+      drawn: [],
+      pointed: null,
+      error: null,
+    });
     this.#show();
   }
 
@@ -216,10 +226,11 @@ export class PictureSet {
    * @param name what it does, for the menu
    * @param said what is said once it is known whether it is kept
    * @param marks the prompt after it; nothing by default
+   * @param current id of the image that is open after it; the same by default
    */
-  edit(project: Project, name: string, said: Said, marks: Marks = NO_MARKS): void {
+  edit(project: Project, name: string, said: Said, marks: Marks = NO_MARKS, current = this.#state.get().current): void {
     const before = this.#moment();
-    const after = { ...before, project, marks };
+    const after = { ...before, project, marks, current };
     this.#history.push({ before, after, name });
     this.#become(after, said);
   }
@@ -285,6 +296,12 @@ export class PictureSet {
     const image = imageOf(this.#state.get());
     if (!image) return;
     this.edit(withImage(withClassesOf(this.#store.project, objects), { ...image, objects }), name, said);
+  }
+
+  /** Adds objects to an image, and opens it. */
+  addTo(image: LabeledImage, objects: readonly LabeledObject[], name: string, said: Said): void {
+    const project = withImage(this.#store.project, { ...image, objects: [...image.objects, ...objects] });
+    this.edit(project, name, said, NO_MARKS, image.id);
   }
 
   /** Changes fields of an object. */

@@ -15,6 +15,8 @@ export type Box = readonly [number, number, number, number];
 export interface Marks {
   readonly points: readonly Point[];
   readonly box: Box | null;
+  /** Whether what is marked is looked at closer: where that pays, or in any case. */
+  readonly closer?: "auto" | "always" | undefined;
 }
 
 /** Nothing marked. */

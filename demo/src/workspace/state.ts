@@ -6,7 +6,10 @@ import { type Marks, NO_MARKS } from "./prompt.ts";
 import type { Model } from "./sight.ts";
 
 /** What the pointer does. */
-export type Tool = "add" | "remove" | "box" | "paint" | "erase";
+export type Tool = "add" | "remove" | "box" | "paint" | "erase" | "outline" | "corners";
+
+/** Tools that change objects by hand, without the model. */
+export const HAND_TOOLS: readonly Tool[] = ["paint", "erase", "outline", "corners"];
 
 /** Work that takes a while. */
 export interface Busy {
@@ -40,8 +43,16 @@ export interface Options {
   readonly settle: boolean;
   /** Opacity of the masks, 0 to 1. */
   readonly opacity: number;
+  /** Small things are looked at closer once the pointer rests so many milliseconds after an answer; null for never. */
+  readonly rest: number | null;
   /** Diameter of the brush, in pixels of the picture. */
   readonly brush: number;
+  /** What an outline drawn by hand does to the edited object. */
+  readonly outline: "add" | "subtract";
+  /** How far an outline whose corners are shown may be from the mask, in pixels of the picture. */
+  readonly tolerance: number;
+  /** How far growing, shrinking and smoothing reach, in pixels of the picture. */
+  readonly reach: number;
   /** Everything mode: points along a side, least score, least stability, and the smallest region in pixels. */
   readonly pointsPerSide: number;
   readonly leastScore: number;
@@ -65,6 +76,8 @@ export interface State {
   /** The answer to the marks. While a newer one is awaited it is that to the marks before. */
   readonly answer: Answer | null;
   readonly isAsking: boolean;
+  /** Whether what was marked is looked at closer. */
+  readonly isLookingCloser: boolean;
   /** The mask under the pointer. */
   readonly preview: MaskLogits | null;
   /** For the keyboard; pixels of the picture. */
@@ -74,6 +87,10 @@ export interface State {
   readonly className: string;
   /** Id of the object that is edited by hand. */
   readonly selected: string | null;
+  /** Ids of further objects, which what is done to several objects is done with. */
+  readonly others: readonly string[];
+  /** Corners of an outline that is being drawn by hand, in pixels of the picture. */
+  readonly drawn: readonly { readonly x: number; readonly y: number }[];
   /** Id of the object that is pointed at in the list. */
   readonly pointed: string | null;
 
@@ -102,6 +119,9 @@ export interface State {
   readonly options: Options;
 }
 
+/** Milliseconds: longer than from one click to the next. */
+export const REST = 700;
+
 /** Before anything has happened. */
 export const FIRST_STATE: State = {
   project: EMPTY_PROJECT,
@@ -112,10 +132,13 @@ export const FIRST_STATE: State = {
   marks: NO_MARKS,
   answer: null,
   isAsking: false,
+  isLookingCloser: false,
   preview: null,
   crosshair: null,
   className: "object",
   selected: null,
+  others: [],
+  drawn: [],
   pointed: null,
   undoable: null,
   redoable: null,
@@ -133,7 +156,11 @@ export const FIRST_STATE: State = {
     refine: true,
     settle: true,
     opacity: 0.45,
+    rest: REST,
     brush: 12,
+    outline: "add",
+    tolerance: 2,
+    reach: 2,
     pointsPerSide: 16,
     leastScore: 0.4,
     leastStability: 0.7,
@@ -156,6 +183,11 @@ export function objectsOf(state: Pick<State, "project" | "current">): readonly L
 /** The object that is edited by hand; a locked one is not. */
 export function editedOf(state: Pick<State, "project" | "current" | "selected">): LabeledObject | null {
   return objectsOf(state).find(({ id, locked }) => id === state.selected && !locked) ?? null;
+}
+
+/** Further selected objects; locked ones stay as they are. */
+export function othersOf(state: Pick<State, "project" | "current" | "others">): readonly LabeledObject[] {
+  return objectsOf(state).filter(({ id, locked }) => state.others.includes(id) && !locked);
 }
 
 /** What the page is busy with, what the person waits for most first. */

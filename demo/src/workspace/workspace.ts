@@ -1,16 +1,16 @@
 /** What a person can do: everything that a button, a key or the pointer asks for. */
-import { decodeRle, encodeRle, type Rle } from "sam2-web";
+import type { Rle } from "sam2-web";
 import { type LabeledObject, newObject } from "../labels/annotations.ts";
-import { brushed, combined, type Stroke } from "../labels/touch-up.ts";
 import type { LabelStore } from "../storage/label-store.ts";
-import { candidateCount } from "./answer.ts";
+import { candidateCount, rleOfAnswer } from "./answer.ts";
 import { Asking, type Surroundings } from "./asking.ts";
+import { Editing } from "./editing.ts";
 import { type ListedModel, Models, type OpenModel } from "./models.ts";
 import { Notices } from "./notices.ts";
 import { Observable } from "./observable.ts";
 import { type Measure, type NamedFile, PictureSet } from "./picture-set.ts";
 import { type Box, isEmpty, type Marks, NO_MARKS } from "./prompt.ts";
-import { editedOf, FIRST_STATE, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
+import { FIRST_STATE, HAND_TOOLS, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
 import { type Files, Transfer } from "./transfer.ts";
 
 /** What the workspace needs of the browser. */
@@ -33,25 +33,23 @@ export class Workspace {
   readonly set: PictureSet;
   readonly models: Models;
   readonly transfer: Transfer;
+  readonly editing: Editing;
   readonly #asking: Asking;
   /** The name of the sample that is shown on the welcome. */
   #sample = "";
 
   constructor({ store, measure, openModel, models, files, surroundings }: WorkspaceParts) {
     this.set = new PictureSet(this.state, this.notices, store, measure);
-    this.#asking = new Asking(this.state, this.notices, () => this.set.neighbors(), surroundings);
+    this.#asking = new Asking(this.state, this.notices, this.set, surroundings);
+    this.editing = new Editing(this.state, this.notices, this.set);
     this.models = new Models(this.state, this.notices, openModel, models);
     this.transfer = new Transfer(this.state, this.notices, this.set, files);
   }
 
-  /** Chooses what the pointer does. Painting and erasing need an object that is edited. */
+  /** Chooses what the pointer does. */
   chooseTool(tool: Tool): void {
-    const isBrush = tool === "paint" || tool === "erase";
-    if (isBrush && !editedOf(this.state.get())) {
-      this.notices.say("Select an object first: painting and erasing change it.");
-      return;
-    }
-    this.state.update({ tool, preview: null });
+    if (HAND_TOOLS.includes(tool)) this.leave();
+    this.state.update({ tool, drawn: [] });
   }
 
   /** Sets options. */
@@ -72,7 +70,7 @@ export class Workspace {
     const { marks, size } = this.state.get();
     if (!size || x < 0 || y < 0 || x >= size.width || y >= size.height) return;
     const name = positive ? "Add a point" : "Remove with a point";
-    this.#mark({ points: [...marks.points, { x, y, positive }], box: marks.box }, name);
+    this.#mark({ ...marks, points: [...marks.points, { x, y, positive }] }, name);
   }
 
   /** Draws the box, in pixels of the picture; the part of it outside the picture is cut off. */
@@ -83,7 +81,7 @@ export class Workspace {
     const [left, right] = [within(Math.min(x1, x2), size.width), within(Math.max(x1, x2), size.width)];
     const [top, bottom] = [within(Math.min(y1, y2), size.height), within(Math.max(y1, y2), size.height)];
     if (right - left < 1 || bottom - top < 1) return;
-    this.#mark({ points: marks.points, box: [left, top, right, bottom] }, "Draw a box");
+    this.#mark({ ...marks, box: [left, top, right, bottom] }, "Draw a box");
   }
 
   #mark(marks: Marks, name: string): void {
@@ -101,6 +99,7 @@ export class Workspace {
   /** Cancels what is going on; else clears the marks; else ends the editing of an object. */
   escape(): void {
     if (this.notices.isCancellable) this.notices.cancel();
+    else if (this.state.get().drawn.length > 0) this.state.update({ drawn: [] });
     else if (!isEmpty(this.state.get().marks)) this.clear();
     else this.select(null);
     this.state.update({ crosshair: null });
@@ -110,13 +109,18 @@ export class Workspace {
   hover(x: number, y: number): void {
     const { marks, size, tool } = this.state.get();
     const isInside = size && x >= 0 && y >= 0 && x < size.width && y < size.height;
-    const isWanted = isInside && isEmpty(marks) && tool !== "paint" && tool !== "erase";
+    const isWanted = isInside && isEmpty(marks) && !HAND_TOOLS.includes(tool);
     void this.#asking.hover(isWanted && !this.notices.isCancellable ? { x, y } : null);
   }
 
   /** The pointer has left the picture. */
   leave(): void {
     void this.#asking.hover(null);
+  }
+
+  /** Looks closer at what is marked. */
+  lookCloser(): void {
+    this.#asking.lookCloser();
   }
 
   /** Shows another candidate, from 0. */
@@ -140,21 +144,35 @@ export class Workspace {
     this.state.update({ crosshair: { x: moved(from.x, dx, size.width), y: moved(from.y, dy, size.height) } });
   }
 
-  /** Adds a point at the crosshair, in the picture's middle at first. */
+  /** Does at the crosshair, in the picture's middle at first, what the tool does where it is clicked: adds or removes. */
   addAtCrosshair(positive: boolean): void {
     this.moveCrosshair(0, 0);
-    const { crosshair } = this.state.get();
-    if (crosshair) this.addPoint(crosshair.x, crosshair.y, positive);
+    const { crosshair, size, tool } = this.state.get();
+    if (!crosshair || !size) return;
+    const reach = Math.max(size.width, size.height) / CROSSHAIR_STEPS;
+    if (tool === "corners" && positive) this.editing.addCorner(crosshair, reach);
+    else if (tool === "corners") this.editing.removeCorner(crosshair, reach);
+    else if (tool === "outline" && positive) this.editing.drawCorner(crosshair, reach / 2);
+    else if (tool === "outline") this.editing.takeBackCorner();
+    else this.addPoint(crosshair.x, crosshair.y, positive);
   }
 
   // -- objects ------------------------------------------------------------------------------------
 
-  /** Makes the mask an object of the chosen class, and is ready for the next. A mask that is awaited is kept when it comes. */
+  /**
+   * Makes the mask an object of the chosen class, and is ready for the next. A mask that is awaited is kept when it comes.
+   * An outline that is being drawn by hand is closed.
+   */
   keep(): void {
+    if (this.state.get().drawn.length > 0) this.editing.closeOutline();
+    else this.#keepMask();
+  }
+
+  #keepMask(): void {
     this.#asking.whenAnswered(() => {
       const { answer, className } = this.state.get();
       if (!answer) return;
-      const object = newObject(className, encodeRle(answer.result.mask(answer.chosen)));
+      const object = newObject(className, rleOfAnswer(answer));
       this.set.setObjects([...objectsOf(this.state.get()), object], `Keep ${className}`, (isKept) =>
         isKept ? `Kept as ${className}.` : `${className}, in this window only.`,
       );
@@ -171,9 +189,15 @@ export class Workspace {
 
   /** Selects an object to be edited by hand, or none. */
   select(selected: string | null): void {
-    this.state.update({ selected });
-    const { tool } = this.state.get();
-    if (!editedOf(this.state.get()) && (tool === "paint" || tool === "erase")) this.state.update({ tool: "add" });
+    this.state.update({ selected, others: [] });
+  }
+
+  /** Selects one more object, or no longer: what is done to several objects is done with it. */
+  selectAlso(id: string): void {
+    const { selected, others } = this.state.get();
+    if (selected === null) this.select(id);
+    else if (others.includes(id)) this.state.update({ others: others.filter((each) => each !== id) });
+    else if (id !== selected) this.state.update({ others: [...others, id] });
   }
 
   /** Points at an object, which is then drawn stronger, or at none. */
@@ -185,27 +209,6 @@ export class Workspace {
   deleteSelected(): void {
     const { selected } = this.state.get();
     if (selected !== null) this.set.deleteObject(selected);
-  }
-
-  /** Adds the mask to the edited object, or subtracts it. */
-  combine(how: "add" | "subtract"): void {
-    const edited = editedOf(this.state.get());
-    const { answer } = this.state.get();
-    if (!answer || !edited) return;
-    const rle = encodeRle(combined(decodeRle(edited.rle), answer.result.mask(answer.chosen), how));
-    const [name, said] =
-      how === "add"
-        ? (["Add to the object", "Added to the object."] as const)
-        : (["Take from the object", "Taken from the object."] as const);
-    this.set.setMask(edited.id, rle, name, said);
-  }
-
-  /** Paints on the edited object, or erases from it. */
-  brush(stroke: Stroke): void {
-    const edited = editedOf(this.state.get());
-    if (!edited) return;
-    const rle = encodeRle(brushed(decodeRle(edited.rle), stroke));
-    this.set.setMask(edited.id, rle, stroke.erase ? "Erase" : "Paint", "Touched up.");
   }
 
   /** Every mask of everything mode becomes an object, in one step. */

@@ -6,10 +6,10 @@ import { strToU8, unzipSync, zipSync } from "fflate";
 import { decodeRle, encodeRle, rleArea } from "sam2-web";
 import { exportProject, FORMATS, type Format } from "../../../demo/src/formats/archive.ts";
 import { toCoco } from "../../../demo/src/formats/coco.ts";
-import { fillPolygons } from "../../../demo/src/formats/fill.ts";
 import { toLabelme } from "../../../demo/src/formats/labelme.ts";
 import { readPictures, readProjectFile, writeProjectFile } from "../../../demo/src/formats/project-file.ts";
 import { fromJson } from "../../../demo/src/formats/read.ts";
+import { fillPolygons } from "../../../demo/src/masks/fill.ts";
 import { mutatedBytes, mutatedJson } from "../mutate.ts";
 import { jsonCase, jsonOf, must, NoCase, type Target, textOf } from "../target.ts";
 

@@ -1,8 +1,8 @@
 /** RLE as text, and masks through every codec and back. */
 import fc from "fast-check";
 import { decodeRle, encodeRle, expandRuns, type Mask, maskArea, maskToPolygons, type Rle, rleArea } from "sam2-web";
-import { fillPolygons } from "../../../demo/src/formats/fill.ts";
 import { joined } from "../../../demo/src/formats/join.ts";
+import { fillPolygons } from "../../../demo/src/masks/fill.ts";
 import { concat, mutatedJson } from "../mutate.ts";
 import { jsonCase, jsonOf, must, type Target } from "../target.ts";
 

@@ -33,7 +33,7 @@ export {
   stabilityScore,
 } from "./mask/mask.ts";
 export { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath, type Ring } from "./mask/polygon.ts";
-export { toRegionLimits } from "./mask/regions.ts";
+export { maskParts, toRegionLimits } from "./mask/regions.ts";
 export { compressRuns, decodeRle, encodeRle, expandRuns, type Rle, rleArea } from "./mask/rle.ts";
 export { type Color, maskColor, tintMask } from "./mask/tint.ts";
 export { CATALOG, type CatalogEntry } from "./model/catalog.ts";

@@ -47,6 +47,7 @@ export {
   maskArea,
   maskBox,
   maskIou,
+  maskParts,
   maskToPolygons,
   type NumbersLike,
   type OpenPhase,

@@ -65,6 +65,7 @@ export {
   maskBox,
   maskColor,
   maskIou,
+  maskParts,
   maskToPolygons,
   type NumbersLike,
   type OutputMode,

@@ -1,6 +1,6 @@
 /** Connected regions of a mask, on its runs: holes are filled and islands removed. */
 import { Sam2Error } from "sam2-contract";
-import { RunWriter } from "./rle.ts";
+import { compressRuns, expandRuns, type Rle, RunWriter } from "./rle.ts";
 
 /** A stretch of equal pixels within one column (or row, where runs go along rows): `from` to `to`, the last one excluded. */
 interface Segment {
@@ -51,6 +51,33 @@ function label(segments: readonly Segment[]): number[] {
       before++;
   }
   return segments.map((_, i) => root(i));
+}
+
+/**
+ * The connected parts of a mask, largest first. Pixels are connected to their eight neighbors.
+ *
+ * @throws InvalidMaskError for an RLE that is none
+ *
+ * @example
+ * ```ts
+ * const [largest, ...others] = maskParts(result.toRle());
+ * ```
+ */
+export function maskParts(rle: Rle): Rle[] {
+  const [height, width] = rle.size;
+  const segments = segmentsOf(expandRuns(rle), height, 1);
+  const labels = label(segments);
+  const parts = new Map<number, { readonly writer: RunWriter; area: number }>();
+  for (const [i, { column, from, to }] of segments.entries()) {
+    const region = labels[i] as number;
+    const part = parts.get(region) ?? { writer: new RunWriter(), area: 0 };
+    parts.set(region, part);
+    part.writer.add(column * height + from, column * height + to);
+    part.area += to - from;
+  }
+  return [...parts.values()]
+    .sort((a, b) => b.area - a.area)
+    .map(({ writer }) => compressRuns(writer.finish(width * height), [height, width]));
 }
 
 /**

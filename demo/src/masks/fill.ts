@@ -1,5 +1,6 @@
-/** Polygons and runs → RLE, with exactly the pixels that pycocotools fills; parts outside the picture cost nothing. */
-import { compressRuns, type Rle } from "sam2-web";
+/** Polygons and runs of files → RLE, with exactly the pixels that pycocotools fills; parts outside the picture cost nothing. */
+import type { Rle } from "sam2-web";
+import { rleOf, union } from "./turns.ts";
 
 /** Outlines are drawn on a finer grid, as in pycocotools: this many cells along a pixel's side. */
 const FINENESS = 5;
@@ -72,7 +73,7 @@ function countCrossings(cells: Float64Array, width: number): number {
 }
 
 /** Positions, down the columns, where the filling of a ring switches on and off: `rleFrPoly` of maskApi.c. */
-function turnsOf(ring: readonly number[], width: number, height: number): Uint32Array {
+function crossingsOf(ring: readonly number[], width: number, height: number): Uint32Array {
   const cells = Float64Array.from(ring, cellOf);
   const eachCrossing = (cross: Crossing): void => {
     for (let i = 0; i < cells.length; i += 2) {
@@ -102,50 +103,6 @@ function* positionsOfOnes(values: Uint8Array): Generator<number> {
   for (let at = values.indexOf(1); at >= 0; at = values.indexOf(1, at + 1)) yield at;
 }
 
-/** The union of several fillings; each is a sorted list of positions where it switches. */
-function union(fillings: readonly Uint32Array[]): Uint32Array {
-  const [only, ...others] = fillings;
-  if (only && others.length === 0) return only;
-  const count = fillings.reduce((sum, { length }) => sum + length / 2, 0);
-  const [starts, ends] = [new Uint32Array(count), new Uint32Array(count)];
-  let at = 0;
-  for (const turns of fillings) {
-    for (let i = 0; i < turns.length; i += 2) {
-      starts[at] = turns[i] as number;
-      ends[at++] = turns[i + 1] as number;
-    }
-  }
-  starts.sort();
-  ends.sort();
-  const turns = new Uint32Array(2 * count);
-  let [length, started] = [0, 0];
-  for (let ended = 0; ended < count; ended++) {
-    const end = ends[ended] as number;
-    if (started === ended) turns[length++] = starts[started] as number;
-    while (started < count && (starts[started] as number) <= end) started++;
-    if (started === ended + 1) turns[length++] = end;
-  }
-  return turns.subarray(0, length);
-}
-
-/** RLE of a filling, given by the positions where it switches. */
-function fromTurns(turns: Uint32Array, width: number, height: number): Rle {
-  const runs: number[] = [];
-  let end = 0;
-  for (let i = 0; i < turns.length; i += 2) {
-    const [from, to] = [turns[i] as number, turns[i + 1] as number];
-    if (from === to) continue;
-    if (from === end && runs.length > 1) {
-      runs[runs.length - 1] = (runs.at(-1) as number) + to - from;
-    } else {
-      runs.push(from - end, to - from);
-    }
-    end = to;
-  }
-  if (end < width * height || runs.length === 0) runs.push(width * height - end);
-  return compressRuns(runs, [height, width]);
-}
-
 /**
  * The pixels that any of `rings` covers, each a list of x and y in turn, in pixels from the picture's
  * corner. A ring that crosses itself is filled by the even-odd rule.
@@ -157,7 +114,7 @@ export function fillPolygons(rings: readonly (readonly number[])[], width: numbe
   let fillings: Uint32Array[] = [];
   let size = 0;
   for (const ring of rings) {
-    const turns = turnsOf(ring, width, height);
+    const turns = crossingsOf(ring, width, height);
     fillings.push(turns);
     size += turns.length;
     if (size > width * height) {
@@ -165,7 +122,7 @@ export function fillPolygons(rings: readonly (readonly number[])[], width: numbe
       size = fillings[0]?.length ?? 0;
     }
   }
-  return fromTurns(union(fillings), width, height);
+  return rleOf(union(fillings), width, height);
 }
 
 /**
@@ -184,5 +141,5 @@ export function fillRuns(runs: readonly number[], width: number, height: number)
     if (index < turns.length) turns[index] = end + run;
     end += run;
   }
-  return fromTurns(turns, width, height);
+  return rleOf(turns, width, height);
 }

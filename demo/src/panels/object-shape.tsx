@@ -1,0 +1,36 @@
+/** What can be done to the shape of the selected object, as buttons under its row. */
+import { useWorkspace } from "../view/viewed.ts";
+import { IconButton } from "./icon-button.tsx";
+import { usePage } from "./page.ts";
+
+/** Pixels of the picture. */
+const FARTHEST = 200;
+
+/** See the file. */
+export function ObjectShape() {
+  const { commands, workspace } = usePage();
+  const reach = useWorkspace(({ options }) => options.reach);
+  return (
+    <fieldset className="shape" aria-label="Shape of the object">
+      {commands
+        .filter(({ group, id }) => group === "Shape" && id !== "simplify")
+        .map((command) => (
+          <IconButton key={command.id} command={command} />
+        ))}
+      <label>
+        <input
+          type="number"
+          aria-label="Pixels to smooth, grow or shrink by"
+          min={1}
+          max={FARTHEST}
+          value={reach}
+          onChange={({ target: { valueAsNumber } }) => {
+            if (valueAsNumber >= 1 && valueAsNumber <= FARTHEST)
+              workspace.setOptions({ reach: Math.round(valueAsNumber) });
+          }}
+        />
+        px
+      </label>
+    </fieldset>
+  );
+}

@@ -301,6 +301,7 @@ describe("COCO", () => {
   test.each<[string, unknown, RegExp]>([
     ["no JSON", "nothing", /expected a file of annotations/],
     ["no lists", {}, /expected the annotations of COCO \(images, annotations and categories\)/],
+    ["no categories", { images: [], annotations: [] }, /expected the annotations of COCO/],
     [
       "an image that is not there",
       { images: [], categories: [{ id: 1, name: "a" }], annotations: [{ id: 7, image_id: 1, category_id: 1 }] },

@@ -123,6 +123,21 @@ describe("what was kept is there", () => {
     database.close();
   });
 
+  test("a deleted picture that is brought back is there again with its bytes, for other windows too", async () => {
+    const store = await open();
+    const image = await labeled(store);
+    const before = store.project;
+    const bytes = (await store.picture(image)) as Blob;
+    await store.change({ ...before, images: [] });
+    store.bringBack(image, bytes);
+    expect(await store.change(before)).toBe(true);
+    const other = await open();
+    expect(other.project).toEqual(before);
+    expect(new Uint8Array((await (await other.picture(image))?.arrayBuffer()) as ArrayBuffer)).toEqual(
+      Uint8Array.of(1),
+    );
+  });
+
   test("at any moment, all of it that was said to be", async () => {
     const store = await open();
     await labeled(store);

@@ -112,6 +112,16 @@ describe("SAM 2", () => {
       /image_size: expected a whole number from 1 to 4096, got 1073741824/,
     ],
     [
+      "sides of no number",
+      (c) => Object.assign(prompt(c), { image_size: [] }),
+      /image_size: expected a square size, got \[\]/,
+    ],
+    [
+      "sides of two lengths",
+      (c) => Object.assign(prompt(c), { image_size: [64, 32] }),
+      /image_size: expected a square size, got \[64,32\]/,
+    ],
+    [
       "no quarter of a mask's channels",
       (c) => Object.assign(prompt(c), { mask_input_channels: 3 }),
       /mask_input_channels: expected 4 or more, got 3/,

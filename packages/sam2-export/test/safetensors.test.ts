@@ -106,6 +106,10 @@ describe("refusals", () => {
   });
 });
 
+test("a header that ends with the file holds no tensors", async () => {
+  expect(await read(file({}))).toEqual(new Map());
+});
+
 test("any bytes are read or refused by name", async () => {
   const valid = file({ a: tensor("F32", [2], [0, 8]), b: tensor("F16", [1, 2], [8, 12]) }, Array(12).fill(1));
   const mutation = fc.record({ at: fc.nat(valid.length - 1), to: fc.nat(255), cut: fc.nat(valid.length) });

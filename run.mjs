@@ -142,7 +142,7 @@ function pack(folder) {
 /** Writes the packages' version into the examples and the guides, which name it as their readers install it. */
 function nameVersionInExamples() {
   const { version } = JSON.parse(readFileSync(join(ROOT, "packages/sam2-web/package.json"), "utf8"));
-  const named = /\b(sam2-(?:web|mini))(@|": ")\d+\.\d+\.\d+/g;
+  const named = /\b(sam2-[a-z]+)(@|": ")\d+\.\d+\.\d+/g;
   for (const folder of ["examples", "docs/guides"]) {
     for (const name of readdirSync(join(ROOT, folder), { recursive: true })) {
       const file = join(ROOT, folder, name);

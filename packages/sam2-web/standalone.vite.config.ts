@@ -52,7 +52,8 @@ export default defineConfig({
     rollupOptions: {
       input: "dist/index.js",
       preserveEntrySignatures: "strict",
-      output: { entryFileNames: "sam2-web.js" },
+      // a script that makes a global has no chunk beside it
+      output: { entryFileNames: "sam2-web.js", codeSplitting: false },
     },
   },
 });

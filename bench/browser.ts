@@ -58,6 +58,34 @@ export async function models(): Promise<Row[]> {
   return rows;
 }
 
+/** The encoder in int8, on the same weights as fp32 and as the peer. */
+export async function int8(): Promise<Row[]> {
+  if (!(await tinyModels())) return [absent("int8")];
+  const rows: Row[] = [];
+  for (const threads of [1, 2]) {
+    const found = await inPage((page) => page.evaluate((count) => window.bench.int8(count, 3), threads));
+    const row = { bench: "int8", work: "SAM 2.1 tiny, 1024²: encode in int8", device: "wasm", threads };
+    rows.push({ ...row, peer: "ours in fp32", ...found.fp32 }, { ...row, peer: PEER, aim: 0.65, ...found.peer });
+  }
+  return rows;
+}
+
+/** Opening a checkpoint again: its converted form is kept. */
+export async function kept(): Promise<Row[]> {
+  const models = [
+    ["sam2-mini", "mini-checkpoint/", "mini/model.json"],
+    ...((await tinyModels()) ? [["SAM 2.1 tiny", "checkpoint/", "ours/model.json"]] : []),
+  ] as [string, string, string][];
+  const rows: Row[] = [];
+  for (const [name, checkpoint, onnx] of models) {
+    const args = [checkpoint, onnx] as const;
+    const found = await inPage((page) => page.evaluate(([first, second]) => window.bench.kept(first, second, 9), args));
+    const work = `${name}: open a checkpoint that was converted before`;
+    rows.push({ bench: "kept", work, device: "wasm", threads: THREADS, peer: "ready ONNX files", aim: 1.2, ...found });
+  }
+  return rows;
+}
+
 /** From a click to the painted mask, part by part. */
 export async function click(): Promise<Row[]> {
   const rows: Row[] = [];

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import type { Detail } from "sam2-web";
-import { click, draft, everything, kernels, load, memory, models } from "./browser.ts";
+import { click, draft, everything, int8, kept, kernels, load, memory, models } from "./browser.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
 import type { Row } from "./measure.ts";
@@ -17,9 +17,11 @@ const of = (bench: () => Promise<Row[]>, name: string) => async (): Promise<Row[
 const BENCHES: Readonly<Record<string, () => Promise<Row[]>>> = {
   encode: of(models, "encode"),
   decode: of(models, "decode"),
+  int8,
   graphs,
   click,
   load,
+  kept,
   draft,
   everything,
   memory,

@@ -5,6 +5,7 @@ import createPica from "pica";
 import { nonMaximumSuppression, normalize, stretch } from "sam2-core";
 import {
   createSegmenter,
+  type DtypeChoice,
   encodeRle,
   type ModelSource,
   maskToPolygons,
@@ -54,8 +55,8 @@ async function openPeer(threads: number): Promise<Peer> {
   return { model, processor: await AutoProcessor.from_pretrained("transformers.js", {}) };
 }
 
-const open = (model: ModelSource, threads?: number, draft?: boolean): Promise<Segmenter> =>
-  createSegmenter({ model, device: "wasm", threads, draft });
+const open = (model: ModelSource, threads?: number, draft?: boolean, dtype?: DtypeChoice): Promise<Segmenter> =>
+  createSegmenter({ model, device: "wasm", threads, draft, dtype });
 
 /** The longest task of the page while `task` runs, in milliseconds; 0 if none took over 50 ms. */
 async function longestTask<T>(task: () => Promise<T>): Promise<number> {
@@ -110,6 +111,40 @@ const bench = {
     await segmenter.dispose();
     await peer.model.dispose();
     return { encode, decode, click12 };
+  },
+
+  /** The encoder in int8, beside fp32 and beside the peer's fp32; milliseconds. */
+  async int8(threads: number, repeats: number): Promise<Record<"fp32" | "peer", Comparison>> {
+    const peer = await openPeer(threads);
+    const whole = await open({ checkpoint: "checkpoint/" }, threads, false, "int8");
+    const float = await open("ours/model.json", threads);
+    const picture = await photo(2);
+    const url = URL.createObjectURL(picture);
+    const { pixel_values } = await peer.processor(await RawImage.read(url));
+    const encode = (segmenter: Segmenter) => async (): Promise<number> => {
+      const image = await segmenter.setImage(picture);
+      await image.release();
+      return image.timings.encode;
+    };
+    const ours = encode(whole);
+    const found = {
+      fp32: await compare({ ours, theirs: encode(float) }, repeats),
+      peer: await compare({ ours, theirs: () => peer.model.get_image_embeddings({ pixel_values }) }, repeats),
+    };
+    await Promise.all([whole.dispose(), float.dispose(), peer.model.dispose()]);
+    return found;
+  },
+
+  /** Opening a checkpoint whose converted form is kept, beside opening ready ONNX files that are cached; milliseconds. */
+  async kept(checkpoint: string, onnx: string, repeats: number): Promise<Comparison> {
+    const opening = (model: ModelSource) => async (): Promise<number> => {
+      const start = performance.now();
+      const segmenter = await open(model, undefined, false, "fp32");
+      const taken = performance.now() - start;
+      await segmenter.dispose();
+      return taken;
+    };
+    return compare({ ours: opening({ checkpoint }), theirs: opening(onnx) }, repeats);
   },
 
   /** From a click to its mask on the screen, for a photo of this many megapixels; milliseconds of each part. */

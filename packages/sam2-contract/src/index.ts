@@ -15,6 +15,7 @@ export {
   DTYPES,
   type Dtype,
   type DynamicMultimask,
+  EXPORTER_VERSION,
   FILE_NAMES,
   IMAGE_MEAN,
   IMAGE_STD,

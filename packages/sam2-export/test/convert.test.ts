@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { EXPORTER_VERSION } from "sam2-contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { byteSource, exportModel, exportToMemory, type ModelFile } from "../src/index.ts";
 import { exportFolder } from "../src/node.ts";
@@ -207,6 +208,21 @@ test.each([
   expect(smaller.dtype).toBe(dtype);
   expect(smaller.files.encoder.bytes).toBeLessThan(encoder * full.files.encoder.bytes);
   expect(smaller.files.decoder.bytes).toBeLessThan(decoder * full.files.decoder.bytes);
+});
+
+test("files are those of this version of the exporter: if they change, EXPORTER_VERSION must, too", async () => {
+  const hashes: string[] = [];
+  for (const [dtype, attention] of [
+    ["fp32", "fused"],
+    ["fp32", "decomposed"],
+    ["fp16", "decomposed"],
+    ["int8", "decomposed"],
+  ] as const) {
+    const { files } = await exportFolder(checkpoint(), out(), { dtype, attention });
+    hashes.push(files.encoder.sha256, files.decoder.sha256);
+  }
+  const all = createHash("sha256").update(hashes.join()).digest("hex");
+  expect([EXPORTER_VERSION, all]).toEqual([1, "49a5a89751fc7fa58083d86cab3ed890a37060a5e663b002dcdbd2de08c44bfb"]);
 });
 
 test("int8 is refused for a trunk of convolutions, before anything is read or written", async () => {

@@ -1,5 +1,5 @@
 /** From a picture to masks in Node, against the reference's answers; and the life of a segmenter. */
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -196,6 +196,31 @@ describe("a model", () => {
     expect(await idOf({ checkpoint: `${FIXTURES}toy`, id: "mine", imageSize: 160 })).toBe("mine");
   });
 
+  test("is converted from a checkpoint once, and its kept form is checked", async () => {
+    const kept = async (): Promise<string[]> =>
+      (await readdir(cache)).filter((name) => decodeURIComponent(name).startsWith("model/kept/")).sort();
+    const open = async (): Promise<string> => {
+      const segmenter = await toy({ dtype: "fp32", model: { checkpoint: `${FIXTURES}toy`, id: "kept" } });
+      await segmenter.dispose();
+      return segmenter.device.reason;
+    };
+    expect(await open()).toBe("asked for the CPU");
+    const names = await kept();
+    expect(names.map((name) => decodeURIComponent(name).split("/").at(-1))).toEqual([
+      "decoder.onnx",
+      "encoder.onnx",
+      "head",
+    ]);
+    const dates = (): Promise<number[]> =>
+      Promise.all(names.map(async (name) => (await stat(join(cache, name))).mtimeMs));
+    const before = await dates();
+    expect(await open()).toBe("asked for the CPU");
+    expect(await dates()).toEqual(before);
+    await writeFile(join(cache, names[1] as string), "no graph");
+    expect(await open()).toMatch(/; IntegrityError: kept: kept encoder.onnx: expected SHA-256 .*; converted anew$/);
+    expect(await open()).toBe("asked for the CPU");
+  });
+
   test("is downloaded once, and kept in the user's cache folder until it is deleted", async () => {
     for (const expected of [["/model.json", "/encoder.onnx", "/decoder.onnx"], ["/model.json"]]) {
       asked = [];
@@ -203,7 +228,7 @@ describe("a model", () => {
       expect(asked).toEqual(expected);
     }
     const segmenter = await toy();
-    expect(await segmenter.listCached()).toEqual([{ id: "sam2-mini", bytes: expect.any(Number) }]);
+    expect(await segmenter.listCached()).toContainEqual({ id: "sam2-mini", bytes: expect.any(Number) });
     await segmenter.deleteCached();
     expect(await segmenter.listCached()).toEqual([]);
     await segmenter.dispose();

@@ -16,9 +16,13 @@ export interface ModelBytes {
 export interface LoadedModel {
   readonly spec: ModelSpec;
   readonly bytes: ModelBytes;
+  /** Precision of the graphs; null for files that do not say. */
+  readonly dtype: Dtype | null;
+  /** What was wrong with the files that are kept, and what was done about it. */
+  readonly fault?: string;
 }
 
-/** One form of a model. For a checkpoint, `load` converts it. */
+/** One form of a model. For a checkpoint, `load` converts it, unless it is kept. */
 export interface ModelForm {
   readonly attention: AttentionForm;
   /** Null for files that do not say. */
@@ -44,6 +48,8 @@ export interface ModelForms {
   readonly fingerprint: string;
   /** Why it is not in the precision that was asked for; null if it is. */
   readonly dtypeReason: string | null;
+  /** To be called with the form that was opened: it is kept for the next time, and what else was kept is deleted. */
+  settle(form: ModelForm): Promise<void>;
 }
 
 /** Why a model runs where it does while its encoder is not open; for `DeviceInfoOf.reason`. */
@@ -54,24 +60,25 @@ export function decoderOf(form: ModelForm): ModelForm {
   return {
     ...form,
     load: async () => {
-      const { spec, bytes } = await form.load();
-      return { spec, bytes: { ...bytes, encoder: null } };
+      const loaded = await form.load();
+      return { ...loaded, bytes: { ...loaded.bytes, encoder: null } };
     },
   };
 }
 
 /** A model that exists in one form only, already loaded. */
 export function singleForm(
-  loaded: LoadedModel,
+  { spec, bytes }: Pick<LoadedModel, "spec" | "bytes">,
   { attention, dtype }: Pick<ModelForm, "attention" | "dtype">,
   fingerprint: string,
   asked: DtypeChoice,
 ): ModelForms {
   const isAsked = asked === "auto" || asked === dtype;
   return {
-    forms: [{ attention, dtype, load: () => Promise.resolve(loaded) }],
+    forms: [{ attention, dtype, load: async () => ({ spec, bytes, dtype }) }],
     int8: null,
     fingerprint,
+    settle: async () => undefined,
     dtypeReason: isAsked ? null : `${asked} was asked for, these files are in ${dtype ?? "a precision of their own"}`,
   };
 }

@@ -2,25 +2,20 @@
 import { isSam2Error, type ModelManifest, readManifest, Sam2Error, seeGuide } from "sam2-contract";
 import { type ModelCache, modelKey } from "../storage/cache.ts";
 import { digest } from "../storage/digest.ts";
-import { type FetchedFile, type FetchOptions, fetchCached, refused } from "../storage/download.ts";
+import { type FetchOptions, fetchCached, refused } from "../storage/download.ts";
 import { isWebPage } from "../storage/fault.ts";
 import { bytesOf, readJson } from "./blobs.ts";
 import { CATALOG, findModel } from "./catalog.ts";
-import { checkpointForms } from "./convert.ts";
-import { type DtypeChoice, type ModelForm, type ModelForms, singleForm } from "./forms.ts";
-import type { CheckpointSource, ExportSource, ModelSource } from "./source.ts";
+import { checkpointOf } from "./checkpoint.ts";
+import { type CheckpointOptions, checkpointForms } from "./checkpoint-forms.ts";
+import { type ModelForms, singleForm } from "./forms.ts";
+import type { ExportSource, ModelSource } from "./source.ts";
 import { publishedSpec } from "./spec.ts";
 
 /** Where and how to load. */
-export interface LoadOptions extends FetchOptions {
+export interface LoadOptions extends FetchOptions, Omit<CheckpointOptions, "imageSize"> {
   /** Base address for relative addresses. */
   readonly base: string;
-  /** Whether to load the model at half its image size, for quick first answers. */
-  readonly draft: boolean;
-  /** A checkpoint is converted to it. An export is in one precision, and is loaded in that. */
-  readonly dtype: DtypeChoice;
-  /** Whether the decoder alone is wanted. Of a checkpoint both parts are in one file, and both are loaded. */
-  readonly decoderAlone: boolean;
 }
 
 /**
@@ -30,7 +25,8 @@ export interface LoadOptions extends FetchOptions {
  */
 export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelForms> {
   if (typeof source === "string" || source instanceof URL) return loadNamed(String(source), options);
-  if ("checkpoint" in source || "config" in source) return loadCheckpoint(source, options);
+  if ("checkpoint" in source || "config" in source)
+    return checkpointForms(checkpointOf(source, options), { ...options, imageSize: source.imageSize });
   return loadExport(source, options);
 }
 
@@ -74,37 +70,6 @@ function noDraft(name: string): Sam2Error {
     "InvalidModelError",
     `${name}: a smaller draft can be made of a checkpoint only; name another model as the draft`,
   );
-}
-
-/** Loads a checkpoint, given as files or as an address. */
-async function loadCheckpoint(source: CheckpointSource, options: LoadOptions): Promise<ModelForms> {
-  const { imageSize } = source;
-  if ("config" in source) {
-    const { id = "converted", config, weights } = source;
-    return checkpointForms({ id, config, weights, imageSize }, options);
-  }
-  const folder = new URL(source.checkpoint, options.base);
-  const id = source.id ?? (folder.host + folder.pathname).replace(/\/$/, "");
-  const [configUrl, weightsUrl] = [new URL("config.json", folder).href, new URL("model.safetensors", folder).href];
-  const fetchFile = (url: string): Promise<FetchedFile> => fetchCached({ key: modelKey(id) + url, url }, options);
-  const config = await fetchFile(configUrl);
-  const weights = await fetchFile(weightsUrl);
-  const blob = ({ bytes }: FetchedFile): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
-  const files = { id, config: blob(config), weights: [blob(weights)], digests: [weights.sha256], imageSize };
-  // if the files turn out not to be a checkpoint, delete them from the cache, so that they are downloaded again
-  // next time; after other errors they stay
-  const checked = <T>(task: Promise<T>): Promise<T> =>
-    task.catch(async (error: unknown) => {
-      const isNone = isSam2Error(error, "InvalidSafetensorsError") || isSam2Error(error, "InvalidModelError");
-      for (const url of isNone ? [configUrl, weightsUrl] : []) {
-        await options.cache.forget(modelKey(id) + url);
-        await options.cache.forget(`pin/${url}`);
-      }
-      throw error;
-    });
-  const model = await checked(checkpointForms(files, options));
-  const guarded = (form: ModelForm): ModelForm => ({ ...form, load: () => checked(form.load()) });
-  return { ...model, forms: model.forms.map(guarded) as [...ModelForm[], ModelForm] };
 }
 
 /** Downloads the files of an export; `addressOf` gives their addresses. */

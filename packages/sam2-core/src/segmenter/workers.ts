@@ -187,6 +187,7 @@ async function connect<Sent, D extends DeviceInfoOf>(
     base: how.base,
     dtype,
     draft: isDraft && !another,
+    keepsWeights: !isDraft && options.draft === true,
     device,
     softwareGpu,
     threads,

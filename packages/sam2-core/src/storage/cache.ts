@@ -2,7 +2,8 @@
  * What is kept on this device between visits. Writing may fail, for lack of room or of permission; callers then
  * download or compute what is missing.
  *
- * The first part of a key says what is kept: `model/ID/…` a model's files, `part/…` unfinished downloads,
+ * The first part of a key says what is kept: `model/ID/…` a model's files (of a
+ * checkpoint, the form that it was converted to), `part/…` unfinished downloads,
  * `pin/…` the hash that a file had when it was first downloaded (if no hash was given for it), `manifest/…`
  * model.json, and `note/…` measurements and verdicts about a model.
  */

@@ -2,7 +2,7 @@
 
 import { SecondLooks } from "../detail/second-look.ts";
 import type { Picture } from "../image/picture.ts";
-import type { DtypeChoice, ModelForms } from "../model/forms.ts";
+import type { DtypeChoice, ModelForm, ModelForms } from "../model/forms.ts";
 import { loadModel } from "../model/load.ts";
 import type { ModelSource } from "../model/source.ts";
 import type { ModelSpec } from "../model/spec.ts";
@@ -33,6 +33,8 @@ export interface DeviceOptions<D extends DeviceInfoOf = DeviceInfoOf> {
 export interface OpenedSessions<S extends Sessions = Sessions> {
   readonly spec: ModelSpec;
   readonly sessions: S;
+  /** The form that was opened. */
+  readonly form: ModelForm;
 }
 
 /** Sessions of a platform, which say where they run. */
@@ -89,6 +91,8 @@ export interface OpenRequest<D extends DeviceInfoOf = DeviceInfoOf> extends Devi
   readonly draft: boolean;
   /** Whether the encoder is opened only when a picture has to be encoded. */
   readonly lazyEncoder: boolean;
+  /** Whether a checkpoint's weights stay after the conversion, since another worker needs them. */
+  readonly keepsWeights: boolean;
   /** Whether files that have changed at their address since they were first downloaded are taken. */
   readonly acceptChanges: boolean;
   /** The most bytes that all embeddings together may take. */
@@ -177,13 +181,14 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
 ): Promise<OpenModel<Sent, D>> {
   const cache = await platform.openCache();
   const source = await platform.localSource(request.model);
-  const { base, draft, dtype, acceptChanges, lazyEncoder } = request;
+  const { base, draft, dtype, keepsWeights, acceptChanges, lazyEncoder } = request;
   const load = (decoderAlone: boolean): Promise<ModelForms> =>
     loadModel(source, {
       cache,
       base,
       draft,
       dtype,
+      keepsWeights,
       decoderAlone,
       acceptChanges,
       onProgress: (progress) => onProgress({ phase: "download", ...progress }),
@@ -193,7 +198,9 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
   let whole = lazyEncoder ? null : first;
   const open = async (): Promise<OpenedSessions<S>> => {
     whole ??= await load(false);
-    return platform.openSessions(whole, { ...request, cache }, onPhase);
+    const opened = await platform.openSessions(whole, { ...request, cache }, onPhase);
+    await whole.settle(opened.form);
+    return opened;
   };
   const opening = await (lazyEncoder ? platform.openDecoder(first, request, onPhase) : open());
   const { spec } = opening;

@@ -45,6 +45,7 @@ const load = (source: ModelSource, dtype: DtypeChoice) =>
     draft: false,
     decoderAlone: false,
     dtype,
+    keepsWeights: false,
     acceptChanges: false,
     onProgress: () => undefined,
   });

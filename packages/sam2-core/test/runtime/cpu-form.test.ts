@@ -42,6 +42,7 @@ const MODEL: ModelForms = {
   int8: { form: form("int8"), trial: { fp32: form("fp32"), int8: form("int8") }, weights: "abc" },
   fingerprint: "abc-1024",
   dtypeReason: null,
+  settle: async () => undefined,
 };
 
 function memory(keeps: boolean): ModelCache {

@@ -33,6 +33,12 @@ async function openFile(path: string): Promise<Blob> {
   }
 }
 
+/** A file of weights with its date, by which a changed one is told from one whose hash is known. */
+async function openWeights(path: string): Promise<Blob> {
+  const blob = await openFile(path);
+  return new File([blob], path, { lastModified: Math.round(statSync(path).mtimeMs) });
+}
+
 async function exportIn(folder: string): Promise<ExportSource> {
   const [manifest, encoder, decoder] = await Promise.all(
     [FILE_NAMES.manifest, FILE_NAMES.encoder, FILE_NAMES.decoder].map((name) => openFile(join(folder, name))),
@@ -50,7 +56,7 @@ async function checkpointIn(
     id: resolve(folder),
     ...rest,
     config: await openFile(join(folder, "config.json")),
-    weights: await Promise.all(weights.map((name) => openFile(join(folder, name)))),
+    weights: await Promise.all(weights.map((name) => openWeights(join(folder, name)))),
   };
 }
 

@@ -139,9 +139,10 @@ async function openOnCpu(
   threads: number | undefined,
   reason: string,
 ): Promise<OpenedSessions<OrtSessions>> {
-  const { spec, bytes } = await form.load();
-  const placement = { encoder: "cpu", decoder: "cpu", dtype: form.dtype, threads, reason } as const;
-  return { spec, sessions: await OrtSessions.create(spec, bytes, placement) };
+  const { spec, bytes, dtype, fault } = await form.load();
+  const because = [reason, fault].filter(Boolean).join("; ");
+  const placement = { encoder: "cpu", decoder: "cpu", dtype, threads, reason: because } as const;
+  return { spec, sessions: await OrtSessions.create(spec, bytes, placement), form };
 }
 
 /** Opens a model in one way, and checks its answer. */
@@ -152,26 +153,26 @@ async function open(
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions> | CanaryFault> {
   onPhase("compile");
-  const { spec, bytes } = await form.load();
+  const { spec, bytes, dtype, fault: keptFault } = await form.load();
   let sessions: OrtSessions | undefined;
   try {
     sessions = await OrtSessions.create(spec, bytes, {
       encoder,
       decoder,
-      dtype: form.dtype,
+      dtype,
       threads,
-      reason: `its results on ${encoder} are right${model.dtypeReason ? `; ${model.dtypeReason}` : ""}`,
+      reason: [`its results on ${encoder} are right`, model.dtypeReason, keptFault].filter(Boolean).join("; "),
     });
     onPhase("check");
     const expected = spec.canary ?? (await rightAnswer(model, threads));
     const start = performance.now();
     const fault = compareCanary(await askCanary(sessions, spec), expected);
-    if (fault === null && (device !== "auto" || performance.now() - start < SLOW)) return { spec, sessions };
+    if (fault === null && (device !== "auto" || performance.now() - start < SLOW)) return { spec, sessions, form };
     // the first run includes compiling the shaders
     const again = performance.now();
     if (fault === null) await askCanary(sessions, spec);
     const taken = performance.now() - again;
-    if (fault === null && taken < SLOW) return { spec, sessions };
+    if (fault === null && taken < SLOW) return { spec, sessions, form };
     await sessions.dispose();
     return fault ?? { part: "encoder", problem: `a picture takes ${(taken / 1000).toFixed(0)} s` };
   } catch (error) {

@@ -145,7 +145,15 @@ export async function openSessions(
       gpu ??= await requestGpu(options);
       if (typeof gpu === "string") break;
       const reason = because(`runs on ${adapter}`, ...described(faults));
-      const outcome = await openOnGpu(gpu, attempt, model, { ...options, reason }, onPhase);
+      const outcome = await openOnGpu(gpu, attempt, model, { ...options, reason }, onPhase).catch((error: unknown) => {
+        // what is kept may be enough for WASM
+        if (options.device === "webgpu" || !isSam2Error(error, "DownloadError")) throw error;
+        return error;
+      });
+      if (outcome instanceof Error) {
+        lost = `${outcome.name}: ${outcome.message}`;
+        break;
+      }
       if ("sessions" in outcome) return outcome;
       gpu = undefined;
       fault = outcome.fault;
@@ -181,14 +189,19 @@ export async function openDecoder(
   return openOnWasm(decoderOf(forms.at(-1) as ModelForm), options, reason);
 }
 
+/** A reason, and what was wrong with kept files. */
+function withFault(reason: string, fault: string | undefined): string {
+  return fault === undefined ? reason : `${reason}; ${fault}`;
+}
+
 async function openOnWasm(
   form: ModelForm,
   { threads }: CoreDeviceOptions<DeviceInfo>,
   reason: string,
 ): Promise<OpenedSessions<OrtSessions>> {
-  const { spec, bytes } = await form.load();
-  const placement = { gpu: null, decoder: "wasm", dtype: form.dtype, threads, reason } as const;
-  return { spec, sessions: await OrtSessions.create(spec, bytes, placement) };
+  const { spec, bytes, dtype, fault } = await form.load();
+  const placement = { gpu: null, decoder: "wasm", dtype, threads, reason: withFault(reason, fault) } as const;
+  return { spec, sessions: await OrtSessions.create(spec, bytes, placement), form };
 }
 
 /** Why a GPU is not used for a model, and whether it was lost meanwhile. */
@@ -209,7 +222,7 @@ async function openOnGpu(
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions> | Refusal> {
   onPhase("compile");
-  const { spec, bytes } = await form.load();
+  const { spec, bytes, dtype, fault: keptFault } = await form.load();
   const loss = gpu.device.lost.then((): never => {
     throw new Error("the GPU was lost");
   });
@@ -217,12 +230,13 @@ async function openOnGpu(
   const alive = <T>(task: Promise<T>): Promise<T> => within(HUNG, Promise.race([task, loss]));
   let sessions: OrtSessions | undefined;
   try {
-    const { threads, reason } = options;
-    sessions = await alive(OrtSessions.create(spec, bytes, { gpu, decoder, dtype: form.dtype, threads, reason }));
+    const { threads } = options;
+    const reason = withFault(options.reason, keptFault);
+    sessions = await alive(OrtSessions.create(spec, bytes, { gpu, decoder, dtype, threads, reason }));
     onPhase("check");
     const expected = spec.canary ?? (await rightAnswer(model, options));
     const fault = await alive(check(sessions, spec, expected, options.device === "auto"));
-    if (fault === null) return { spec, sessions };
+    if (fault === null) return { spec, sessions, form };
     // a GPU that is lost may answer with zeros before it says so
     if (await isLost(gpu.device)) throw new Error("the GPU was lost");
     await sessions.dispose();

@@ -89,7 +89,13 @@ async function visit(): Promise<{
       source,
       { converts = false, hash = sha256(published.get("checkpoint/model.safetensors") as Buffer), ...options } = {},
     ) {
-      const defaults = { draft: false, decoderAlone: false, dtype: "auto" as const, acceptChanges: false };
+      const defaults = {
+        draft: false,
+        keepsWeights: false,
+        decoderAlone: false,
+        dtype: "auto" as const,
+        acceptChanges: false,
+      };
       const given = { cache, base, ...defaults, onProgress: () => undefined, ...options };
       const { forms, fingerprint } = await loadModel(source, given);
       if (source !== EXPORT) {

@@ -158,7 +158,7 @@ const SPEC = { id: "fake", imageSize: 64, canary: undefined as CanaryAnswer | un
 const form = (attention: "fused" | "decomposed", dtype: "fp32" | "int8" = "fp32") => ({
   attention,
   dtype,
-  load: async () => ({ spec: SPEC as never, bytes: { encoder: attention, decoder: attention } as never }),
+  load: async () => ({ spec: SPEC as never, bytes: { encoder: attention, decoder: attention } as never, dtype }),
 });
 
 async function open(
@@ -169,7 +169,7 @@ async function open(
   behavior = given;
   const forms = [form("fused"), form("decomposed")] as const;
   const opened = await openSessions(
-    { forms, int8: null, fingerprint: `${model}`, dtypeReason: null, ...precision },
+    { forms, int8: null, fingerprint: `${model}`, dtypeReason: null, settle: async () => undefined, ...precision },
     { cache: await openCache(), device: "auto", ...options },
     () => undefined,
   );
@@ -264,7 +264,7 @@ test("the decoder alone is opened on WASM, in the form that is right there, and 
   behavior = {};
   const forms = [form("fused"), form("decomposed")] as const;
   const options = { device: "webgpu", threadsReason: "one thread" } as const;
-  const given = { forms, int8: null, fingerprint: "x", dtypeReason: null };
+  const given = { forms, int8: null, fingerprint: "x", dtypeReason: null, settle: async () => undefined };
   const { sessions } = await openDecoder(given, options, () => undefined);
   expect(sessions.device).toMatchObject({
     ...ON_WASM,

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import type { Detail } from "sam2-web";
 import { click, draft, everything, int8, kept, kernels, load, memory, models } from "./browser.ts";
+import { embeddings } from "./embeddings.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
 import type { Row } from "./measure.ts";
@@ -33,13 +34,13 @@ const BENCHES: Readonly<Record<string, () => Promise<Row[]>>> = {
 
 const program = new Command("bench")
   .description("Measures this machine; every figure is a median of repeats, comparisons are paired in one run")
-  .argument("[names...]", `of ${[...Object.keys(BENCHES), "quality"].join(", ")}; all but quality by default`)
-  .option("--set <folder>", "for quality: photographs, labels and prompts.json")
-  .option("--model <id>", "for quality: a model of the catalog, an address, or an exported folder", "sam2-mini")
+  .argument("[names...]", `of ${Object.keys(BENCHES).join(", ")}, all by default; or quality or embeddings, alone`)
+  .option("--set <folder>", "for quality and embeddings: photographs, labels and prompts.json")
+  .option("--model <id>", "for these: a model of the catalog, an address, or an exported folder", "sam2-mini")
   .addOption(
     new Option("--detail <when>", "for quality: a second look").choices(["off", "auto", "always"]).default("off"),
   )
-  .option("--json <file>", "rows as JSON; for quality its report")
+  .option("--json <file>", "rows as JSON; for quality and embeddings their report")
   .option("--markdown <file>", "rows as a table");
 
 interface Options {
@@ -50,19 +51,28 @@ interface Options {
   markdown?: string;
 }
 
-/** Quality is a report of its own, on a set that the caller names. */
-async function reportQuality({ set, model, detail, json }: Options): Promise<void> {
-  if (set === undefined) program.error("error: quality needs --set FOLDER");
-  const report = await quality(set as string, model, detail);
+/** Reports of their own, on a set that the caller names. */
+const REPORTS: Readonly<Record<string, (set: string, options: Options) => Promise<object>>> = {
+  quality: (set, { model, detail }) => quality(set, model, detail),
+  embeddings: (set, { model }) => embeddings(set, model),
+};
+
+async function writeReport(name: string, options: Options): Promise<void> {
+  const { set, json } = options;
+  if (set === undefined) program.error(`error: ${name} needs --set FOLDER`);
+  const report = await (REPORTS[name] as (typeof REPORTS)[string])(set as string, options);
   process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 program.action(async (names: string[], options: Options) => {
-  if (names.length === 1 && names[0] === "quality") return reportQuality(options);
+  const [name = ""] = names;
+  if (names.length === 1 && name in REPORTS) return writeReport(name, options);
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown !== undefined)
-    program.error(`error: no benchmark "${unknown}"; there are ${[...Object.keys(BENCHES), "quality"].join(", ")}`);
+    program.error(
+      `error: no benchmark "${unknown}"; there are ${[...Object.keys(BENCHES), ...Object.keys(REPORTS)].join(", ")}`,
+    );
   const rows: Row[] = [];
   const runs =
     names.length > 0

@@ -12,7 +12,7 @@ import { serve } from "headless/server";
 import { type Detail, decodeRle, type Mask, maskIou } from "sam2-web";
 
 /** A line of prompts.json. */
-interface Prompt {
+export interface Prompt {
   readonly image: string;
   readonly labels: string;
   readonly label: number;
@@ -60,7 +60,8 @@ function innerPoint({ data, width, height }: Mask): { x: number; y: number } | n
   return depth[best] === 0 ? null : { x: (best % wide) - 1, y: Math.floor(best / wide) - 1 };
 }
 
-function mean(values: readonly number[]): number {
+/** The mean, to four places. */
+export function mean(values: readonly number[]): number {
   return Number((values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)).toFixed(4));
 }
 

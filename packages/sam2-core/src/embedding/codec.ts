@@ -1,6 +1,6 @@
 /**
- * An embedding as a safetensors file: the encoder's outputs, in half precision or in eight bits with a scale for each
- * channel, and in the metadata what they belong to.
+ * An embedding as a safetensors file: the encoder's outputs, in half precision or in eight bits with a scale and a
+ * center for each channel, and in the metadata what they belong to.
  */
 import { CONTRACT_VERSION, Sam2Error, shown } from "sam2-contract";
 import type { Tensor } from "../prompt/prompt.ts";
@@ -10,7 +10,8 @@ import { digest } from "../storage/digest.ts";
 export type EmbeddingTensors = Readonly<Record<string, Tensor>>;
 
 /**
- * How an embedding is kept: `fp16`, two bytes a value, or `int8`, one byte a value and a scale for each channel.
+ * How an embedding is kept: `fp16`, two bytes a value, or `int8`, one byte a value, with a scale and a center for each
+ * channel.
  */
 export type EmbeddingDtype = (typeof EMBEDDING_DTYPES)[number];
 
@@ -47,10 +48,10 @@ export interface StoredEmbedding {
 /** `format` in the metadata, by which a file is recognized. */
 const FORMAT = "sam2-embedding";
 
-/** Ends the name of the tensor with a tensor's scales. */
-const SCALE = ".scale";
+/** End the names of the tensors that hold, for each channel of a tensor of bytes, the size of a step and what 0 stands for. */
+const [SCALE, CENTER] = [".scale", ".center"] as const;
 
-/** Values of a channel are at most this many scales. */
+/** Values of a channel are at most this many steps from its center. */
 const MOST = 127;
 
 type TensorEntry = import("sam2-export/safetensors").TensorEntry;
@@ -155,7 +156,7 @@ export async function readEmbedding(file: Blob | Uint8Array): Promise<StoredEmbe
       `embedding of ${info.width}×${info.height} pixels: its tensors have the SHA-256 ${hash}, got ${expected}`,
     );
   }
-  const names = [...entries.keys()].filter((name) => !name.endsWith(SCALE));
+  const names = [...entries.keys()].filter((name) => !name.endsWith(SCALE) && !name.endsWith(CENTER));
   const read = info.dtype === "int8" ? dequantized : widened;
   for (const name of names) checkEntry(name, entries, info.dtype);
   return {
@@ -174,10 +175,12 @@ function checkEntry(name: string, entries: ReadonlyMap<string, TensorEntry>, dty
     throw invalid(`tensor "${name}": expected ${expected} of four axes, got ${came} [${shape}]`);
   }
   if (dtype !== "int8") return;
-  const scale = entries.get(name + SCALE);
-  if (scale?.dtype === "F32" && scale.shape.join() === `${shape[1]}`) return;
-  const got = scale ? `${scale.dtype} [${scale.shape}]` : "none";
-  throw invalid(`tensor "${name}": expected a scale for each channel, F32 [${shape[1]}], got ${got}`);
+  for (const part of [SCALE, CENTER]) {
+    const found = entries.get(name + part);
+    if (found?.dtype === "F32" && found.shape.join() === `${shape[1]}`) continue;
+    const got = found ? `${found.dtype} [${found.shape}]` : "none";
+    throw invalid(`tensor "${name}${part}": expected a value for each channel, F32 [${shape[1]}], got ${got}`);
+  }
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
@@ -193,23 +196,24 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-/** The largest magnitude of a tensor's part. @throws TensorValueError if a value is not finite */
-function largestOf(name: string, values: Float32Array): number {
-  let largest = 0;
+/** The smallest and the largest of values. @throws TensorValueError if one is not finite */
+function rangeOf(name: string, values: Float32Array): [least: number, most: number] {
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (value - value !== 0) {
       throw new Sam2Error("TensorValueError", `tensor "${name}": value ${i} is ${value}, expected a finite number`);
     }
-    const magnitude = value < 0 ? -value : value;
-    if (magnitude > largest) largest = magnitude;
+    if (value < least) least = value;
+    if (value > most) most = value;
   }
-  return largest;
+  return [least, most];
 }
 
 async function halved(name: string, { data, dims }: Tensor): Promise<WrittenTensor> {
   const { halvesOfFloats } = await safetensors();
-  const largest = largestOf(name, data);
+  const [least, most] = rangeOf(name, data);
+  const largest = Math.max(-least, most);
   // what rounds up to the next power of two has no half
   if (largest >= 65_520) {
     throw new Sam2Error("TensorValueError", `tensor "${name}": ${largest} is too large for half precision; use int8`);
@@ -223,21 +227,31 @@ async function widened(name: string, entries: ReadonlyMap<string, TensorEntry>):
   return { data: await readFloats(entry), dims: entry.shape };
 }
 
-/** Every channel's largest magnitude becomes 127. */
+/** The smallest and the largest value of every channel become −127 and 127. */
 function quantized(name: string, { data, dims }: Tensor): WrittenTensor[] {
   const channels = dims[1] as number;
   const size = data.length / channels;
   const scales = new Float32Array(channels);
+  const centers = new Float32Array(channels);
   const whole = new Int8Array(data.length);
   for (let channel = 0; channel < channels; channel++) {
     const from = channel * size;
-    // a channel of zeros needs no scale, but a scale of 0 would divide by it
-    const scale = Math.fround(largestOf(name, data.subarray(from, from + size)) / MOST) || 1;
+    const [least, most] = rangeOf(name, data.subarray(from, from + size));
+    const center = Math.fround((least + most) / 2);
+    // a channel of equal values needs no scale, but a scale of 0 would divide by it
+    const scale = Math.fround((most - least) / (2 * MOST)) || 1;
     scales[channel] = scale;
-    for (let i = from; i < from + size; i++) whole[i] = Math.round((data[i] as number) / scale);
+    centers[channel] = center;
+    for (let i = from; i < from + size; i++) whole[i] = Math.round(((data[i] as number) - center) / scale);
   }
+  const ofChannels = (values: Float32Array): Omit<WrittenTensor, "name"> => ({
+    dtype: "F32",
+    shape: [channels],
+    bytes: bytesOf(values),
+  });
   return [
-    { name: name + SCALE, dtype: "F32", shape: [channels], bytes: bytesOf(scales) },
+    { name: name + SCALE, ...ofChannels(scales) },
+    { name: name + CENTER, ...ofChannels(centers) },
     { name, dtype: "I8", shape: dims, bytes: bytesOf(whole) },
   ];
 }
@@ -246,13 +260,15 @@ async function dequantized(name: string, entries: ReadonlyMap<string, TensorEntr
   const { readFloats } = await safetensors();
   const entry = entries.get(name) as TensorEntry;
   const scales = await readFloats(entries.get(name + SCALE) as TensorEntry);
+  const centers = await readFloats(entries.get(name + CENTER) as TensorEntry);
   const bytes = await entry.source.read(entry.start, entry.end);
   const data = new Float32Array(bytes.length);
   const size = data.length / scales.length;
   for (let channel = 0, at = 0; channel < scales.length; channel++) {
     const scale = scales[channel] as number;
+    const center = centers[channel] as number;
     // moved up and down, a byte gets its sign
-    for (const end = at + size; at < end; at++) data[at] = (((bytes[at] as number) << 24) >> 24) * scale;
+    for (const end = at + size; at < end; at++) data[at] = (((bytes[at] as number) << 24) >> 24) * scale + center;
   }
   return { data, dims: entry.shape };
 }

@@ -1,0 +1,128 @@
+/**
+ * What is lost by keeping an embedding as a file, and what is gained: the same prompts on exact embeddings and on those of
+ * each dtype, on a folder of photographs with region labels and prompts, in Node.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { decode } from "fast-png";
+import {
+  createSegmenter,
+  type EmbeddingDtype,
+  type Mask,
+  maskIou,
+  type Segmenter,
+  type SegmenterImage,
+} from "sam2-node";
+import { quantile } from "./measure.ts";
+import { mean, type Prompt } from "./quality.ts";
+
+const DTYPES: readonly EmbeddingDtype[] = ["fp16", "int8"];
+
+/** What a dtype does. */
+export interface DtypeReport {
+  /** Bytes of a file. */
+  readonly bytes: number;
+  /** Median of milliseconds until prompts can be answered, with the file at hand. */
+  readonly ready_ms: number;
+  /** mIoU of the mask shown first with the regions, minus that on exact embeddings. */
+  readonly change: { readonly click: number; readonly box: number };
+  /** mIoU of the mask shown first with that on the exact embedding. */
+  readonly overlap: { readonly click: number; readonly box: number };
+}
+
+/** The report that `--json` writes. */
+export interface EmbeddingsReport {
+  readonly model: string;
+  readonly prompts: number;
+  readonly pictures: number;
+  /** On exact embeddings. */
+  readonly exact: { readonly click: number; readonly box: number; readonly ready_ms: number };
+  readonly dtypes: Readonly<Record<EmbeddingDtype, DtypeReport>>;
+}
+
+const KINDS = ["click", "box"] as const;
+type Kind = (typeof KINDS)[number];
+
+async function shown(segmenter: Segmenter, image: SegmenterImage, prompt: Prompt, kind: Kind): Promise<Mask> {
+  const asked =
+    kind === "click"
+      ? { point_coords: [prompt.point], point_labels: [1], multimask_output: true }
+      : { box: prompt.box, multimask_output: false };
+  return (await segmenter.segment({ image, ...asked })).mask();
+}
+
+/** An image, and how long it took until prompts could be answered. */
+async function timed(call: Promise<SegmenterImage>): Promise<[SegmenterImage, number]> {
+  const start = performance.now();
+  return [await call, performance.now() - start];
+}
+
+/** Measures a model on a set; `model` is what `createSegmenter` of sam2-node takes. */
+export async function embeddings(set: string, model: string): Promise<EmbeddingsReport> {
+  const prompts = JSON.parse(await readFile(join(set, "prompts.json"), "utf8")) as Prompt[];
+  const segmenter = await createSegmenter({ model, device: "cpu" });
+  const exact = { click: [] as number[], box: [] as number[], ready: [] as number[] };
+  const found = Object.fromEntries(
+    DTYPES.map((dtype) => [
+      dtype,
+      {
+        bytes: 0,
+        ready: [] as number[],
+        click: [] as number[],
+        box: [] as number[],
+        clickOverlap: [] as number[],
+        boxOverlap: [] as number[],
+      },
+    ]),
+  ) as Record<EmbeddingDtype, { bytes: number; ready: number[] } & Record<Kind | `${Kind}Overlap`, number[]>>;
+  const names = [...new Set(prompts.map(({ image }) => image))];
+  try {
+    for (const name of names) {
+      const photo = new Blob([await readFile(join(set, name))]);
+      const [image, ready] = await timed(segmenter.setImage(photo));
+      exact.ready.push(ready);
+      const kept = new Map<EmbeddingDtype, SegmenterImage>();
+      for (const dtype of DTYPES) {
+        const embedding = await segmenter.saveEmbedding(image, { dtype });
+        const [given, ready] = await timed(segmenter.setImage(photo, { embedding }));
+        found[dtype].bytes = embedding.length;
+        found[dtype].ready.push(ready);
+        kept.set(dtype, given);
+      }
+      for (const prompt of prompts.filter((each) => each.image === name)) {
+        const { data, width, height } = decode(await readFile(join(set, prompt.labels)));
+        const truth: Mask = { data: Uint8Array.from(data, (value) => Number(value === prompt.label)), width, height };
+        for (const kind of KINDS) {
+          const best = await shown(segmenter, image, prompt, kind);
+          exact[kind].push(maskIou(best, truth));
+          for (const [dtype, given] of kept) {
+            const mask = await shown(segmenter, given, prompt, kind);
+            found[dtype][kind].push(maskIou(mask, truth));
+            found[dtype][`${kind}Overlap`].push(maskIou(mask, best));
+          }
+        }
+      }
+      for (const each of [image, ...kept.values()]) await each.release();
+    }
+  } finally {
+    await segmenter.dispose();
+  }
+  const reportOf = (dtype: EmbeddingDtype): DtypeReport => {
+    const { bytes, ready, click, box, clickOverlap, boxOverlap } = found[dtype];
+    const change = (ours: readonly number[], theirs: readonly number[]): number =>
+      mean(ours.map((value, i) => value - (theirs[i] as number)));
+    return {
+      bytes,
+      ready_ms: Math.round(quantile(ready, 0.5)),
+      change: { click: change(click, exact.click), box: change(box, exact.box) },
+      overlap: { click: mean(clickOverlap), box: mean(boxOverlap) },
+    };
+  };
+  return {
+    model: segmenter.model.id,
+    prompts: prompts.length,
+    pictures: names.length,
+    exact: { click: mean(exact.click), box: mean(exact.box), ready_ms: Math.round(quantile(exact.ready, 0.5)) },
+    dtypes: { fp16: reportOf("fp16"), int8: reportOf("int8") },
+  };
+}

@@ -2,13 +2,10 @@
 import { readdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
-import { Sam2Error } from "sam2-contract";
+import { isSam2Error, Sam2Error } from "sam2-contract";
 import { createSegmenter, type Segmenter, type SegmenterOptions } from "../segmenter.ts";
-import type { Journal } from "./journal.ts";
 import { ProgressLine } from "./progress.ts";
-
-/** What came of a picture. */
-export type Outcome<T> = { readonly value: T } | { readonly error: string };
+import type { Failure } from "./summary.ts";
 
 const PICTURES = /[.](?:jpe?g|png|webp|gif|avif)$/i;
 
@@ -40,56 +37,55 @@ export function shares(workers: number | undefined): { readonly workers: number;
 }
 
 /** What a batch is. */
-export interface Batch<T> {
+export interface Batch {
+  /** Those that are not done yet. */
   readonly pictures: readonly string[];
   readonly options: SegmenterOptions;
   readonly workers: number;
-  readonly journal: Journal<Outcome<T>>;
-  /** Works on one picture. */
-  work(segmenter: Segmenter, picture: string): Promise<T>;
+  /** Works on one picture, and keeps what comes of it. */
+  work(segmenter: Segmenter, picture: string): Promise<void>;
 }
 
 /**
- * Works on all pictures that are not done yet. One that fails is noted with its error, and the batch goes on.
+ * Works on pictures. One that fails is noted with its error, and the batch goes on.
  *
- * @returns the outcome of every picture
+ * @returns the pictures that failed, in the order given
  */
-export async function runBatch<T>({
-  pictures,
-  options,
-  workers,
-  journal,
-  work,
-}: Batch<T>): Promise<Map<string, Outcome<T>>> {
-  const outcomes = new Map<string, Outcome<T>>();
-  for (const picture of pictures) {
-    const known = journal.done.get(picture);
-    // what failed may be mended by now: it is tried again
-    if (known && "value" in known) outcomes.set(picture, known);
-  }
-  const waiting = pictures.filter((picture) => !outcomes.has(picture));
-  const line = new ProgressLine(waiting.length, "pictures");
+export async function runBatch({ pictures, options, workers, work }: Batch): Promise<Failure[]> {
+  const failures = new Map<string, string>();
+  const waiting = pictures[Symbol.iterator]();
+  const line = new ProgressLine(pictures.length, "pictures");
   let done = 0;
   const run = async (segmenter: Segmenter): Promise<void> => {
-    for (let picture = waiting.shift(); picture !== undefined; picture = waiting.shift()) {
-      const outcome = await work(segmenter, picture).then(
-        (value): Outcome<T> => ({ value }),
-        (error: Error): Outcome<T> => ({ error: `${error.name}: ${error.message}` }),
-      );
-      await journal.add(picture, outcome);
-      outcomes.set(picture, outcome);
+    for (const picture of waiting) {
+      await tried(segmenter, picture, work).catch((error: Error) => {
+        failures.set(picture, `${error.name}: ${error.message}`);
+      });
       line.show(++done);
     }
   };
-  const count = Math.min(workers, waiting.length);
   const segmenters: Segmenter[] = [];
   try {
     // one after the other: the first may have to download the model
-    for (let i = 0; i < count; i++) segmenters.push(await createSegmenter(options));
+    for (let i = 0; i < Math.min(workers, pictures.length); i++) segmenters.push(await createSegmenter(options));
     await Promise.all(segmenters.map(run));
   } finally {
     line.end();
     await Promise.all(segmenters.map((segmenter) => segmenter.dispose()));
   }
-  return outcomes;
+  return pictures.flatMap((picture) => {
+    const error = failures.get(picture);
+    return error === undefined ? [] : [{ picture, error }];
+  });
+}
+
+/** Works on a picture; if the worker thread ended meanwhile, once more in another one. */
+async function tried(segmenter: Segmenter, picture: string, work: Batch["work"]): Promise<void> {
+  try {
+    await work(segmenter, picture);
+  } catch (error) {
+    if (!isSam2Error(error, "DeviceError")) throw error;
+    await segmenter.restart();
+    await work(segmenter, picture);
+  }
 }

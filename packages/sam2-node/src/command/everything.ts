@@ -4,9 +4,11 @@ import { Command } from "commander";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type FoundThings, findEverything } from "../work/everything.ts";
 import { deviceOption, type EverythingFlags, everythingOptions, modelOption, wholeNumber } from "./arguments.ts";
-import { type Outcome, picturesIn, runBatch, shares } from "./batch.ts";
+import { picturesIn, runBatch, shares } from "./batch.ts";
+import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { writeWhole } from "./output.ts";
+import { Stopwatch, tellSummary } from "./summary.ts";
 
 interface Flags extends EverythingFlags {
   readonly model: string;
@@ -16,25 +18,35 @@ interface Flags extends EverythingFlags {
   readonly json: boolean;
 }
 
-/** A COCO file of what was found, in the order of the pictures. */
-function toCoco(outcomes: readonly (readonly [string, Outcome<FoundThings>])[], model: string): object {
-  const images: object[] = [];
-  const annotations: object[] = [];
-  for (const [file_name, outcome] of outcomes) {
-    if (!("value" in outcome)) continue;
-    const { width, height, masks } = outcome.value;
-    const image_id = images.length + 1;
-    images.push({ id: image_id, file_name, width, height });
-    for (const mask of masks)
-      annotations.push({ id: annotations.length + 1, image_id, category_id: 1, iscrowd: 0, ...mask });
-  }
+/** Writes what was found, in the order of the pictures; tells how many masks there are. */
+async function writeCoco(
+  path: string,
+  pictures: readonly string[],
+  journal: Journal<FoundThings>,
+  model: string,
+): Promise<number> {
+  let count = 0;
+  const images = async function* (): AsyncGenerator<object> {
+    for (const [place, file_name] of pictures.entries()) {
+      const { width, height } = await journal.read(file_name);
+      yield { id: place + 1, file_name, width, height };
+    }
+  };
+  const annotations = async function* (): AsyncGenerator<object> {
+    for (const [place, file_name] of pictures.entries()) {
+      const { masks } = await journal.read(file_name);
+      for (const mask of masks) yield { id: ++count, image_id: place + 1, category_id: 1, iscrowd: 0, ...mask };
+    }
+  };
   const info = { description: `Everything that ${model} finds` };
-  return { info, images, annotations, categories: [{ id: 1, name: "object" }] };
+  const categories = [{ id: 1, name: "object" }];
+  await writeWhole(path, cocoText({ info, images: images(), annotations: annotations(), categories }));
+  return count;
 }
 
 async function everything(folder: string, flags: Flags): Promise<void> {
-  const start = performance.now();
-  const { model, device } = flags;
+  const watch = new Stopwatch();
+  const { model, device, out } = flags;
   const options = {
     points_per_side: flags.pointsPerSide,
     pred_iou_thresh: flags.predIouThresh,
@@ -42,38 +54,22 @@ async function everything(folder: string, flags: Flags): Promise<void> {
   };
   const pictures = await picturesIn(folder);
   const { workers, threads } = shares(flags.workers);
-  const journal = await Journal.open<Outcome<FoundThings>>(
-    `${flags.out}.journal`,
-    JSON.stringify({ model, ...options }),
-  );
-  const known = pictures.filter((picture) => "value" in (journal.done.get(picture) ?? {})).length;
-  const outcomes = await runBatch<FoundThings>({
-    pictures,
+  const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, ...options }));
+  const waiting = pictures.filter((picture) => !journal.has(picture));
+  const failed = await runBatch({
+    pictures: waiting,
     options: { model, device, threads },
     workers,
-    journal,
-    work: (segmenter, picture) => findEverything(segmenter, join(folder, picture), options),
+    work: async (segmenter, picture) =>
+      journal.add(picture, await findEverything(segmenter, join(folder, picture), options)),
   });
-  const ordered = pictures.map((picture) => [picture, outcomes.get(picture) as Outcome<FoundThings>] as const);
-  await writeWhole(flags.out, `${JSON.stringify(toCoco(ordered, model))}\n`);
-  const failed = ordered.flatMap(([picture, outcome]) =>
-    "error" in outcome ? [{ picture, error: outcome.error }] : [],
-  );
+  const done = pictures.filter((picture) => journal.has(picture));
+  const masks = await writeCoco(out, done, journal, model);
   // with failures it stays, so that another run tries these again, and only these
   if (failed.length === 0) await journal.remove();
   else await journal.close();
-  const masks = ordered.reduce((sum, [, outcome]) => sum + ("value" in outcome ? outcome.value.masks.length : 0), 0);
-  const seconds = (performance.now() - start) / 1000;
-  for (const { picture, error } of failed) process.stderr.write(`${picture}: ${error}\n`);
-  if (flags.json)
-    process.stdout.write(`${JSON.stringify({ pictures: pictures.length, known, masks, seconds, failed })}\n`);
-  else {
-    const before = known > 0 ? `, ${known} of them done before` : "";
-    process.stdout.write(
-      `${pictures.length} pictures${before}, ${masks} masks, ${failed.length} failed, ${seconds.toFixed(1)} s → ${flags.out}\n`,
-    );
-  }
-  if (failed.length > 0) process.exitCode = 3;
+  const known = pictures.length - waiting.length;
+  tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { masks }, flags);
 }
 
 /** The command. */

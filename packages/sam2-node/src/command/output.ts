@@ -13,9 +13,11 @@ process.on("exit", () => {
 /**
  * Writes a file beside its place, then renames it. If the process ends meanwhile, nothing is left.
  *
+ * @param content the whole, or its pieces as they are made
+ *
  * @throws OutputError
  */
-export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array | AsyncIterable<string>): Promise<void> {
   const aside = `${path}.${randomUUID()}.aside`;
   begun.add(aside);
   try {

@@ -1,0 +1,95 @@
+/** What a batch keeps on disk: its journal, wherever a kill cuts it, and its COCO file. */
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { cocoText } from "../dist/command/coco.js";
+import { Journal } from "../dist/command/journal.js";
+
+let folder: string;
+let path: string;
+let count = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sam2-batch-"));
+});
+beforeEach(() => {
+  path = join(folder, `${++count}.journal`);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Names of pictures, some of which look like the journal's own text. */
+const names = fc.uniqueArray(
+  fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('a","result":1', "\n", "é/\u{1f4f7}.jpg", '\\","result":')),
+  { maxLength: 6 },
+);
+
+describe("a journal", () => {
+  test("gives back what was added, in this run and in the next", async () => {
+    await fc.assert(
+      fc.asyncProperty(names, fc.jsonValue(), async (pictures, value) => {
+        await rm(path, { force: true });
+        const first = await Journal.open<unknown>(path, "same");
+        // at once, as several segmenters do
+        await Promise.all(pictures.map((picture, place) => first.add(picture, [place, value])));
+        const written = await Promise.all(pictures.map((picture) => first.read(picture)));
+        await first.close();
+        const second = await Journal.open<unknown>(path, "same");
+        expect(pictures.map((picture) => second.has(picture))).toEqual(pictures.map(() => true));
+        // JSON has no −0
+        const expected = JSON.parse(JSON.stringify(pictures.map((_, place) => [place, value])));
+        expect(written).toEqual(expected);
+        expect(await Promise.all(pictures.map((picture) => second.read(picture)))).toEqual(expected);
+        expect(second.has("another")).toBe(false);
+        await second.close();
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("cut off anywhere: whole lines count, the rest is gone, and what is added after it is there", async () => {
+    const first = await Journal.open<number>(path, "same");
+    for (const [place, name] of ["a", "b", "c"].entries()) await first.add(name, place);
+    await first.close();
+    const text = await readFile(path, "utf8");
+    for (let length = 0; length <= text.length; length++) {
+      await writeFile(path, text);
+      await truncate(path, length);
+      const journal = await Journal.open<number>(path, "same");
+      const lines = text.slice(0, length).split("\n").length - 1;
+      const whole = ["a", "b", "c"].slice(0, Math.max(0, lines - 1));
+      expect(["a", "b", "c"].filter((name) => journal.has(name))).toEqual(whole);
+      await journal.add("d", 9);
+      await journal.close();
+      const again = await Journal.open<number>(path, "same");
+      expect(await again.read("d")).toBe(9);
+      for (const [place, name] of whole.entries()) expect(await again.read(name)).toBe(place);
+      await again.remove();
+    }
+  });
+
+  test.each([
+    ["of other options", '{"settings":"other"}\n', /got one of other options/],
+    ["that is none", "no journal\n", /not valid JSON|Unexpected token/],
+  ])("%s is refused, and stays as it is", async (_, text, message) => {
+    await writeFile(path, text);
+    await expect(Journal.open(path, "same")).rejects.toMatchObject({
+      name: "OutputError",
+      message: expect.stringMatching(message),
+    });
+    expect(await readFile(path, "utf8")).toBe(text);
+  });
+});
+
+async function* several<T>(values: readonly T[]): AsyncGenerator<T> {
+  yield* values;
+}
+
+test.each([0, 1, 3, 5000])("a COCO file with a list of %d entries", async (length) => {
+  const images = Array.from({ length }, (_, id) => ({ id, file_name: `${id}.jpg` }));
+  const pieces: string[] = [];
+  for await (const piece of cocoText({ info: { a: "b" }, images: several(images), categories: [{ id: 1 }] }))
+    pieces.push(piece);
+  expect(JSON.parse(pieces.join(""))).toEqual({ info: { a: "b" }, images, categories: [{ id: 1 }] });
+  expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThan(70_000);
+});

@@ -3,6 +3,7 @@ import type { Theme } from "vitepress";
 import DefaultTheme from "vitepress/theme-without-fonts";
 import { EncodeOnce } from "./encode-once.ts";
 import { LiveDemo } from "./live-demo.ts";
+import { MeasureDevice } from "./measure-device.ts";
 import { Machine, Measured } from "./measured.ts";
 import "./style.css";
 
@@ -12,6 +13,7 @@ export default {
     app.component("EncodeOnce", EncodeOnce);
     app.component("LiveDemo", LiveDemo);
     app.component("Machine", Machine);
+    app.component("MeasureDevice", MeasureDevice);
     app.component("Measured", Measured);
   },
 } satisfies Theme;

@@ -139,6 +139,12 @@ describe("segment", () => {
   });
 });
 
+test("segment: in the precision that is asked for, which the result names", async () => {
+  const args = ["segment", PHOTO, "--model", TOY, "--device", "cpu", "--dtype", "int8", "--point", "9,9"];
+  expect(await run(...args, "--json", "int8.json")).toMatchObject({ code: 0 });
+  expect(JSON.parse(await readFile(join(folder, "int8.json"), "utf8")).device).toMatchObject({ dtype: "int8" });
+});
+
 test("export: a checkpoint to a folder that segment takes", async () => {
   expect(await run("export", TOY, "--out", "toy", "--dtype", "fp16")).toMatchObject({ code: 0 });
   expect(await run("segment", PHOTO, "--model", "toy", "--point", "9,9", "--json", "toy.json")).toMatchObject({

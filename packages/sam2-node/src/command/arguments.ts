@@ -1,5 +1,6 @@
 /** Reads what is given on the command line. */
 import { InvalidArgumentError, Option } from "commander";
+import { DTYPES } from "sam2-contract";
 
 /** Numbers with commas between. */
 export function numbers(text: string, count: number): number[] {
@@ -33,6 +34,10 @@ export const deviceOption = (): Option =>
   new Option("--device <device>", "where to run")
     .choices(["auto", "cpu", "cuda", "coreml", "dml", "webgpu"] as const)
     .default("auto");
+
+/** In which precision. */
+export const dtypeOption = (): Option =>
+  new Option("--dtype <dtype>", "precision to run a checkpoint in").choices(["auto", ...DTYPES]).default("auto");
 
 /** Options of everything mode, as commander names them. */
 export interface EverythingFlags {

@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 import {
   type BoxXYWH,
   type Detail,
+  type DtypeChoice,
   decodeRle,
   encodeRle,
   type Mask,
@@ -17,6 +18,7 @@ import type { DeviceInfo } from "../runtime/sessions.ts";
 import { createSegmenter, type Segmenter } from "../segmenter.ts";
 import {
   deviceOption,
+  dtypeOption,
   type EverythingFlags,
   everythingOptions,
   modelOption,
@@ -39,6 +41,7 @@ interface Flags extends EverythingFlags {
   readonly box?: number[];
   readonly model: string;
   readonly device: DeviceChoice;
+  readonly dtype: DtypeChoice;
   readonly threads?: number;
   readonly multimask: boolean;
   readonly detail: Detail;
@@ -132,7 +135,8 @@ async function everything(segmenter: Segmenter, image: SegmenterImage, flags: Fl
 
 async function segment(path: string, flags: Flags): Promise<void> {
   const start = performance.now();
-  const segmenter = await createSegmenter({ model: flags.model, device: flags.device, threads: flags.threads });
+  const { model: source, device, dtype, threads } = flags;
+  const segmenter = await createSegmenter({ model: source, device, dtype, threads });
   try {
     const load = performance.now() - start;
     const image = await segmenter.setImage(path);
@@ -193,6 +197,7 @@ export function segmentCommand(): Command {
   command
     .addOption(modelOption())
     .addOption(deviceOption())
+    .addOption(dtypeOption())
     .option("--threads <n>", "threads on the CPU; as many as cores by default", wholeNumber)
     .option("--out <file>", "file to write the overlay to, PNG")
     .option("--json [file]", "file to write masks (COCO RLE), scores and timings to; standard output without a file");

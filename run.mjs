@@ -109,6 +109,17 @@ async function installBrowser() {
   fail("A browser is needed and could not be installed. Install Chromium or Chrome, or set CHROME_PATH to one.");
 }
 
+/** Debian's Redis, for the tests of the queue, where it can be had; without one they are skipped. */
+function installRedis() {
+  const isThere = ["redis-server", "valkey-server"].some((name) => spawnSync(name, ["--version"]).status === 0);
+  if (isThere || !existsSync("/usr/bin/apt-get") || process.getuid?.() !== 0) return;
+  process.stderr.write("no Redis or Valkey is installed; fetching one\n");
+  quietly("apt-get", ["install", "-y", "redis-server"], {
+    optional: true,
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+}
+
 async function prepare() {
   installPackages();
   compile();
@@ -210,6 +221,7 @@ async function attemptAll(waiting) {
 async function passes(projects, filters) {
   await prepare();
   if (projects.some((project) => project !== "node")) await installBrowser();
+  if (projects.includes("e2e")) installRedis();
   const filtered = filters.length > 0 ? ["--passWithNoTests", ...filters] : [];
   const args = ["run", ...projects.flatMap((project) => ["--project", project]), ...filtered];
   return new Promise((done) => {

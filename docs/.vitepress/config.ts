@@ -57,6 +57,7 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
       { text: "transformers.js", link: "/guides/from-transformers-js" },
       { text: "Livepeer, fal, Segmind", link: "/guides/hosted-apis" },
       { text: "A server", link: "/guides/serve" },
+      { text: "Label a million pictures", link: "/guides/a-million-pictures" },
       { text: "Others, call by call", link: "/comparison" },
     ],
   },

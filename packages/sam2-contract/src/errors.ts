@@ -47,6 +47,8 @@ export const ERROR_NAMES = [
   "TensorValueError",
   /** The converted model cannot be written to its folder. */
   "OutputError",
+  /** The queue cannot be reached, or a job in it is not for this worker. */
+  "QueueError",
   /** An optional package that the call needs is not installed. */
   "MissingPackageError",
 ] as const;

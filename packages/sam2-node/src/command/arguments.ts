@@ -39,6 +39,10 @@ export const deviceOption = (): Option =>
 export const dtypeOption = (): Option =>
   new Option("--dtype <dtype>", "precision to run a checkpoint in").choices(["auto", ...DTYPES]).default("auto");
 
+/** Which queue; its address may hold a password, so the environment can name it, too. */
+export const queueOption = (): Option =>
+  new Option("--queue <redis>", "a queue on Redis or Valkey: redis://[:password@]host:port").env("SAM2_QUEUE");
+
 /** Options of everything mode, as commander names them. */
 export interface EverythingFlags {
   readonly pointsPerSide?: number;

@@ -8,9 +8,10 @@ import { picturesIn, runBatch, shares } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { writeWhole } from "./output.ts";
-import { Stopwatch, tellSummary } from "./summary.ts";
+import { type QueueFlags, queueOptions, runOverQueue } from "./over-queue.ts";
+import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
 
-interface Flags extends EverythingFlags {
+interface Flags extends EverythingFlags, QueueFlags {
   readonly model: string;
   readonly device: DeviceChoice;
   readonly workers?: number;
@@ -53,16 +54,29 @@ async function everything(folder: string, flags: Flags): Promise<void> {
     stability_score_thresh: flags.stabilityScoreThresh,
   };
   const pictures = await picturesIn(folder);
-  const { workers, threads } = shares(flags.workers);
   const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, ...options }));
   const waiting = pictures.filter((picture) => !journal.has(picture));
-  const failed = await runBatch({
-    pictures: waiting,
-    options: { model, device, threads },
-    workers,
-    work: async (segmenter, picture) =>
-      journal.add(picture, await findEverything(segmenter, join(folder, picture), options)),
-  });
+  const here = (): Promise<Failure[]> => {
+    const { workers, threads } = shares(flags.workers);
+    return runBatch({
+      pictures: waiting,
+      options: { model, device, threads },
+      workers,
+      work: async (segmenter, picture) =>
+        journal.add(picture, await findEverything(segmenter, join(folder, picture), options)),
+    });
+  };
+  const overQueue = (url: string): Promise<Failure[]> =>
+    runOverQueue<FoundThings>({
+      pictures: waiting,
+      folder,
+      model,
+      url,
+      flags,
+      workOf: () => ({ kind: "everything", options }),
+      keep: (picture, found) => journal.add(picture, found),
+    });
+  const failed = await (flags.queue === undefined ? here() : overQueue(flags.queue));
   const done = pictures.filter((picture) => journal.has(picture));
   const masks = await writeCoco(out, done, journal, model);
   // with failures it stays, so that another run tries these again, and only these
@@ -79,7 +93,7 @@ export function everythingCommand(): Command {
       "Segments everything in the pictures of a folder, into one COCO file. What was done before a kill is not done again: run the same command once more",
     )
     .argument("<folder>", "folder of pictures; those in its subfolders too");
-  for (const option of everythingOptions()) command.addOption(option);
+  for (const option of [...everythingOptions(), ...queueOptions()]) command.addOption(option);
   return command
     .addOption(modelOption())
     .addOption(deviceOption())

@@ -1,6 +1,9 @@
 /** Packages that only some commands need. */
 import { Sam2Error } from "sam2-contract";
 
+/** What a queue needs. */
+export const QUEUE_PACKAGES = ["bullmq", "ioredis", "prom-client"] as const;
+
 /**
  * Imports what needs packages that may be missing.
  *

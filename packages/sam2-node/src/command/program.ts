@@ -5,6 +5,7 @@ import { exportCommand } from "sam2-export/command";
 import { everythingCommand } from "./everything.ts";
 import { segmentCommand } from "./segment.ts";
 import { serveCommand } from "./serve.ts";
+import { workerCommand } from "./worker.ts";
 
 const FAILED = 1;
 const USAGE = 2;
@@ -14,6 +15,8 @@ Examples:
   sam2 segment truck.jpg --point 500,375 --out overlay.png
   sam2 segment truck.jpg --box 75,275,1725,850 --json
   sam2 everything photos/ --out coco.json
+  sam2 everything photos/ --out coco.json --queue redis://queue:6379 --results results/
+  sam2 worker --queue redis://queue:6379
   sam2 serve --port 8080
   sam2 export sam2.1-hiera-tiny/ --out models/tiny --dtype fp16 --canary
 
@@ -34,6 +37,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     .addCommand(segmentCommand())
     .addCommand(everythingCommand())
     .addCommand(serveCommand())
+    .addCommand(workerCommand())
     .addCommand(exportCommand("export"))
     .addHelpText("after", HELP);
   for (const command of [program, ...program.commands]) command.exitOverride();

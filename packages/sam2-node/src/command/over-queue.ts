@@ -1,0 +1,116 @@
+/** A batch over many machines, in place of this one's own segmenters. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Option } from "commander";
+import { Sam2Error } from "sam2-contract";
+import type { Asked } from "../queue/batch.ts";
+import type { Destination, Work } from "../queue/job.ts";
+import { queueOption } from "./arguments.ts";
+import { stderrLog } from "./log.ts";
+import { needPackages, QUEUE_PACKAGES } from "./packages.ts";
+import { ProgressLine } from "./progress.ts";
+import type { Failure } from "./summary.ts";
+
+/** Options of a batch over many machines, as commander names them. */
+export interface QueueFlags {
+  readonly queue?: string;
+  readonly results?: string;
+  readonly puts?: string;
+}
+
+/** The options. */
+export const queueOptions = (): Option[] => [
+  queueOption(),
+  new Option("--results <folder>", "with --queue: folder for the results, which all workers see"),
+  new Option(
+    "--puts <file>",
+    "with --queue: JSON of where each picture's result is put and read again, by the picture's path: { put, get }",
+  ).conflicts("results"),
+];
+
+/** A batch over many machines. */
+export interface BatchOverQueue<T> {
+  /** Those that are not done yet. */
+  readonly pictures: readonly string[];
+  readonly folder: string;
+  readonly model: string;
+  readonly url: string;
+  readonly flags: QueueFlags;
+  workOf(picture: string): Work;
+  /** Keeps what came of a picture. */
+  keep(picture: string, result: T): Promise<void>;
+}
+
+/**
+ * Has workers work on pictures. One that fails is noted with its error, and the batch goes on.
+ *
+ * @returns the pictures that failed, in the order given
+ * @throws QueueError, MissingPackageError, InvalidPromptError for a list of addresses that lacks a picture
+ */
+export async function runOverQueue<T>(batch: BatchOverQueue<T>): Promise<Failure[]> {
+  const { pictures, folder, model, url, flags, workOf, keep } = batch;
+  const { runOnQueue, VERSION } = await needPackages("--queue", QUEUE_PACKAGES, async () => ({
+    ...(await import("../queue/batch.ts")),
+    ...(await import("../queue/job.ts")),
+  }));
+  const placeOf = await readPlaces(flags, pictures);
+  const asked = function* (): Generator<Asked> {
+    for (const picture of pictures) {
+      const { to, get } = placeOf(picture);
+      yield { job: { work: workOf(picture), folder: resolve(folder), picture, to, model, version: VERSION }, get };
+    }
+  };
+  const failures = new Map<string, string>();
+  const line = new ProgressLine(pictures.length, "pictures");
+  let done = 0;
+  try {
+    await runOnQueue<T>({
+      url,
+      pictures: asked(),
+      log: stderrLog,
+      keep,
+      onEnd: (picture, error) => {
+        if (error !== null) failures.set(picture, error);
+        line.show(++done);
+      },
+    });
+  } finally {
+    line.end();
+  }
+  return pictures.flatMap((picture) => {
+    const error = failures.get(picture);
+    return error === undefined ? [] : [{ picture, error }];
+  });
+}
+
+interface Place {
+  readonly to: Destination;
+  readonly get?: string | undefined;
+}
+
+/** Where the result of each picture goes. */
+async function readPlaces(
+  { results, puts }: QueueFlags,
+  pictures: readonly string[],
+): Promise<(picture: string) => Place> {
+  if (results !== undefined) return () => ({ to: { folder: resolve(results) } });
+  if (puts === undefined) throw new Sam2Error("InvalidPromptError", "--queue: expected --results or --puts beside it");
+  const expected = `${puts}: expected JSON of { "picture.jpg": { "put": "https://…", "get": "https://…" }, … }`;
+  const text = await readFile(puts, "utf8").catch((cause: Error) => {
+    throw new Sam2Error("InvalidPromptError", `${expected}, got ${cause.message}`, { cause });
+  });
+  let places: Readonly<Record<string, { put?: unknown; get?: unknown } | undefined>>;
+  try {
+    places = JSON.parse(text);
+  } catch (cause) {
+    throw new Sam2Error("InvalidPromptError", `${expected}, got what is no JSON`, { cause });
+  }
+  const placeOf = (picture: string): Place => {
+    const { put, get } = places[picture] ?? {};
+    if (typeof put === "string" && typeof get === "string") return { to: { put }, get };
+    throw new Sam2Error("InvalidPromptError", `${expected}, got none for ${picture}`);
+  };
+  // before anything is asked for
+  for (const picture of pictures) placeOf(picture);
+  return placeOf;
+}

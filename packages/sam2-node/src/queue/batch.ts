@@ -1,0 +1,127 @@
+/** Many pictures over many machines: asks workers for them, and waits for what comes of each. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Job, Queue } from "bullmq";
+import { Sam2Error } from "sam2-contract";
+import type { Log } from "../command/log.ts";
+import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
+import { jobId, type PictureDone, type PictureJob, QUEUE } from "./job.ts";
+
+/** A picture to ask for, and where its result can be read where it was put to an address. */
+export interface Asked {
+  readonly job: PictureJob;
+  readonly get?: string | undefined;
+}
+
+/** Options of `runOnQueue`. */
+export interface QueueBatch<T> {
+  readonly url: string;
+  readonly pictures: Iterable<Asked>;
+  readonly log: Log;
+  /** Keeps what came of a picture. */
+  keep(picture: string, result: T): Promise<void>;
+  /** Told of each picture when it is done, and when it failed why. */
+  onEnd(picture: string, error: string | null): void;
+}
+
+/** Pictures that are in the queue at a time, so that Redis stays small however many there are. */
+const ABREAST = 1000;
+/** Milliseconds between two looks at what came of them. */
+const LOOK = 500;
+/** How often a picture is tried, with twice the pause each time. */
+const TRIES = { attempts: 5, backoff: { type: "exponential", delay: 1000, jitter: 0.5 } } as const;
+
+/**
+ * Has workers work on pictures. It may be ended at any time: what is done is done, and another run takes it.
+ *
+ * @throws QueueError where no Redis answers
+ */
+export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBatch<T>): Promise<void> {
+  const queue = new Queue<PictureJob, PictureDone>(QUEUE, { connection: connectionTo(url) });
+  const state = new Connectedness(log);
+  queue.on("error", state.lost);
+  const asked = new Map<string, Asked>();
+  const waiting = pictures[Symbol.iterator]();
+  let model: string | undefined;
+  const collect = async ({ data, returnvalue: done }: Job<PictureJob, PictureDone>, { get }: Asked): Promise<void> => {
+    model ??= done.model;
+    if (done.model !== model) {
+      throw new Sam2Error("InvalidModelError", "a worker has other weights than the others under the model's name");
+    }
+    await keep(data.picture, await readResult<T>(data, done, get));
+  };
+  /** Takes what came of a job that has ended; why it failed, or null. */
+  const end = async (job: Job<PictureJob, PictureDone>, each: Asked, isFailed: boolean): Promise<string | null> => {
+    // it is kept for whoever wants to know why
+    if (isFailed) return job.failedReason;
+    const error = await collect(job, each).then(
+      () => null,
+      ({ name, message }: Error) => `${name}: ${message}`,
+    );
+    await job.remove();
+    return error;
+  };
+  try {
+    await firstAnswer(url, queue.waitUntilReady());
+    for (;;) {
+      const next = takeUpTo(waiting, ABREAST - asked.size);
+      await Promise.all(next.map(({ job }) => forgetFailed(queue, jobId(job))));
+      await ask(queue, next);
+      for (const each of next) asked.set(jobId(each.job), each);
+      if (asked.size === 0) return;
+      for (const [id, each] of asked) {
+        // first the state: what is read of a job that has ended does not change any more
+        const at = await queue.getJobState(id);
+        state.back();
+        // a Redis that was restarted may have lost what it was told last
+        if (at === "unknown") await ask(queue, [each]);
+        const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
+        if (!job) continue;
+        onEnd(each.job.picture, await end(job, each, at === "failed"));
+        asked.delete(id);
+      }
+      await pause(LOOK);
+    }
+  } finally {
+    await queue.close();
+  }
+}
+
+function takeUpTo<T>(from: Iterator<T>, count: number): T[] {
+  const taken: T[] = [];
+  while (taken.length < count) {
+    const { done, value } = from.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
+}
+
+async function ask(queue: Queue<PictureJob, PictureDone>, asked: readonly Asked[]): Promise<void> {
+  if (asked.length === 0) return;
+  await queue.addBulk(
+    asked.map(({ job }) => ({ name: job.work.kind, data: job, opts: { ...TRIES, jobId: jobId(job) } })),
+  );
+}
+
+/** What failed in an earlier run may be mended by now. */
+async function forgetFailed(queue: Queue<PictureJob, PictureDone>, id: string): Promise<void> {
+  const job = await queue.getJob(id);
+  if (job?.finishedOn !== undefined && job.failedReason) await job.remove();
+}
+
+/** Reads a result. @throws DownloadError */
+async function readResult<T>({ to }: PictureJob, { result }: PictureDone, get: string | undefined): Promise<T> {
+  try {
+    if ("folder" in to && result !== null) return JSON.parse(await readFile(join(to.folder, result), "utf8")) as T;
+    const response = await fetch(get ?? "");
+    if (!response.ok) throw new Error(`expected status 200, got ${response.status}`);
+    return (await response.json()) as T;
+  } catch (cause) {
+    const place = "folder" in to ? join(to.folder, result ?? "") : get?.replace(/[?].*/, "");
+    throw new Sam2Error("DownloadError", `${place}: the result could not be read: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,70 @@
+/** What travels through the queue: plain data, so that any machine can take it. */
+import { createHash } from "node:crypto";
+import { CONTRACT_VERSION } from "sam2-contract";
+import type { BoxXYWH, EverythingOptions, ModelSpec } from "sam2-core";
+
+/** The queue's name in Redis. */
+export const QUEUE = "sam2";
+
+/** What is done with a picture. */
+export type Work =
+  | { readonly kind: "everything"; readonly options: Omit<EverythingOptions, "output_mode"> }
+  | { readonly kind: "boxes"; readonly boxes: readonly BoxXYWH[] };
+
+/** Where the result goes: a folder that all machines share, or an address that was signed for it. */
+export type Destination = { readonly folder: string } | { readonly put: string };
+
+/** One picture to work on. */
+export interface PictureJob {
+  readonly work: Work;
+  /** Folder of the pictures, as whoever asks sees it. */
+  readonly folder: string;
+  /** Path of the picture in the folder. */
+  readonly picture: string;
+  readonly to: Destination;
+  /** Which model. */
+  readonly model: string;
+  /** `VERSION` of whoever asks. */
+  readonly version: string;
+}
+
+/** What came of it. */
+export interface PictureDone {
+  /** Of the picture's file. */
+  readonly sha256: string;
+  /** Identifies the model that did it: see `identify`. */
+  readonly model: string;
+  /** The result's path in the folder of the results; null where it was put to an address. */
+  readonly result: string | null;
+  /** Whether the result was there already. */
+  readonly known: boolean;
+}
+
+/**
+ * What workers and whoever asks must have in common. It goes up when a job or a result changes; a model.json of another
+ * contract gives other results, too.
+ */
+export const VERSION: string = `1.${CONTRACT_VERSION}`;
+
+/** Hash of anything that can be JSON. */
+function hashOf(...parts: unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+/** Identifies a job: it is in the queue once, however often it is asked for. */
+export function jobId({ work, folder, picture, to, model, version }: PictureJob): string {
+  // BullMQ takes no id that is a whole number, and none with a colon
+  return `p${hashOf(work, folder, picture, to, model, version)}`;
+}
+
+/** Identifies a model by its sizes and constants, and by its answer to a known question where it brings one. */
+export function identify({ id: _, ...rest }: ModelSpec): string {
+  return hashOf(rest);
+}
+
+/** A result's path in the folder of the results: by the content of the picture, and by what was done with it. */
+export function resultPath(work: Work, model: string, sha256: string): string {
+  const name = hashOf(work, model, sha256, VERSION);
+  // a folder for each 256th: file systems are slow with a million files in one
+  return `${name.slice(0, 2)}/${name}.json`;
+}

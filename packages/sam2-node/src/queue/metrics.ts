@@ -1,0 +1,72 @@
+/** What a worker counts, for Prometheus, and where it is asked for it. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Sam2Error } from "sam2-contract";
+
+/** How a picture ended at this worker; one that is retried or put back may end again. */
+export type End = "done" | "known" | "retried" | "set aside" | "put back";
+
+/** Counts of a worker. */
+export class WorkerMetrics {
+  readonly registry: Registry = new Registry();
+  readonly #pictures: Counter<"end" | "error">;
+  readonly #seconds: Histogram;
+
+  /** @param lengths how many pictures the queue has in each state */
+  constructor(lengths: () => Promise<Readonly<Record<string, number>>>) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.#pictures = new Counter({
+      name: "sam2_pictures_total",
+      help: "Pictures that this worker took, by how they ended",
+      labelNames: ["end", "error"],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: "sam2_picture_seconds",
+      help: "Time that a picture took",
+      buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100],
+      registers,
+    });
+    new Gauge({
+      name: "sam2_queue_pictures",
+      help: "Pictures in the queue, by state; failed ones are set aside",
+      labelNames: ["state"],
+      registers,
+      async collect() {
+        for (const [state, count] of Object.entries(await lengths())) this.set({ state }, count);
+      },
+    });
+  }
+
+  /** Counts a picture. */
+  ended(end: End, seconds: number, error = ""): void {
+    this.#pictures.inc({ end, error });
+    if (end === "done") this.#seconds.observe(seconds);
+  }
+}
+
+/** Where the counts are asked for: `/metrics`, and `/health`. */
+export interface MetricsServer {
+  readonly url: string;
+  close(): void;
+}
+
+/** Serves the counts of a worker. @throws OutputError where it cannot listen */
+export async function serveMetrics({ registry }: WorkerMetrics, host: string, port: number): Promise<MetricsServer> {
+  const server = createServer(async ({ url }, response) => {
+    if (url === "/health") response.end("ok\n");
+    else if (url === "/metrics") response.setHeader("Content-Type", registry.contentType).end(await registry.metrics());
+    else response.writeHead(404).end();
+  });
+  try {
+    server.listen(port, host);
+    await once(server, "listening");
+  } catch (cause) {
+    throw new Sam2Error("OutputError", `${host}:${port}: could not listen: ${(cause as Error).message}`, { cause });
+  }
+  const { port: taken } = server.address() as AddressInfo;
+  return { url: `http://${host}:${taken}`, close: () => server.close().closeAllConnections() };
+}

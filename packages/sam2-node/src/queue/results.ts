@@ -1,0 +1,36 @@
+/** Where results are kept. */
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Sam2Error } from "sam2-contract";
+import { writeWhole } from "../command/output.ts";
+
+/** Whether a result is there; results are written whole or not at all. */
+export async function hasResult(folder: string, path: string): Promise<boolean> {
+  return stat(join(folder, path)).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** Writes a result to its place. Whoever else writes the same one meanwhile writes the same content. @throws OutputError */
+export async function writeResult(folder: string, path: string, content: string): Promise<void> {
+  const file = join(folder, path);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+  } catch (cause) {
+    throw new Sam2Error("OutputError", `${file}: could not be written: ${(cause as Error).message}`, { cause });
+  }
+  await writeWhole(file, content);
+}
+
+/** Puts a result to an address that was signed for it. @throws OutputError */
+export async function putResult(address: string, content: string): Promise<void> {
+  // the signature is as good as a password
+  const shown = address.replace(/[?].*/, "");
+  const headers = { "Content-Type": "application/json" };
+  const response = await fetch(address, { method: "PUT", body: content, headers }).catch((cause: unknown) => {
+    throw new Sam2Error("OutputError", `${shown}: could not be reached`, { cause });
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Sam2Error("OutputError", `${shown}: expected status 200, got ${response.status}`);
+}

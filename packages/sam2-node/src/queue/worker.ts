@@ -1,0 +1,196 @@
+/** `sam2 worker`: takes pictures from the queue until it is told to end. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { isAbsolute, join, normalize } from "node:path";
+import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from "bullmq";
+import { isSam2Error, Sam2Error } from "sam2-contract";
+import type { Log } from "../command/log.ts";
+import type { Segmenter, SegmenterOptions } from "../segmenter.ts";
+import { SegmenterPool } from "../serve/pool.ts";
+import { segmentBoxes } from "../work/boxes.ts";
+import { findEverything } from "../work/everything.ts";
+import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
+import { identify, type PictureDone, type PictureJob, QUEUE, resultPath, VERSION, type Work } from "./job.ts";
+import { type MetricsServer, serveMetrics, WorkerMetrics } from "./metrics.ts";
+import { hasResult, putResult, writeResult } from "./results.ts";
+
+/** Options of `startWorker`. */
+export interface WorkerOptions {
+  readonly url: string;
+  /** Which model's pictures it takes. */
+  readonly model: string;
+  readonly segmenter: SegmenterOptions;
+  /** Pictures at a time. */
+  readonly workers: number;
+  /** Where the folder of the pictures is on this machine; where whoever asks sees it by default. */
+  readonly pictures?: string | undefined;
+  /** Where the folder of the results is on this machine; likewise. */
+  readonly results?: string | undefined;
+  /** Milliseconds after which the picture of a worker that is gone is taken over. */
+  readonly takeOver: number;
+  /** Where metrics are asked for; nowhere by default. */
+  readonly metrics?: { readonly host: string; readonly port: number } | undefined;
+  readonly log: Log;
+}
+
+/** A worker that takes pictures. */
+export interface RunningWorker {
+  /** Where metrics are asked for. */
+  readonly metricsUrl: string | null;
+  /** Takes no more pictures, ends those that it has, and ends. */
+  close(): Promise<void>;
+}
+
+/** A picture that takes its worker down so often is set aside: it may be what ends them. */
+const MOST_STALLED = 3;
+/** A job that so many workers put back is set aside: none of its kind seems to be there. */
+const MOST_PUT_BACK = 100;
+/** Milliseconds until a job that was put back is offered again. */
+const PUT_BACK = 1000;
+
+/** Errors that another try gives again. */
+const POISON = ["InvalidImageError", "InvalidPromptError", "UnsupportedPromptError"] as const;
+
+/** Opens the model, and begins. @throws what `createSegmenter` throws, QueueError, OutputError */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { url, takeOver, log } = options;
+  const connection = connectionTo(url);
+  const queue = new Queue<PictureJob, PictureDone>(QUEUE, { connection });
+  const state = new Connectedness(log);
+  queue.on("error", state.lost);
+  let counts: WorkerMetrics;
+  let server: MetricsServer | null = null;
+  let pool: SegmenterPool;
+  try {
+    await firstAnswer(url, queue.waitUntilReady());
+    counts = new WorkerMetrics(() => queue.getJobCounts("waiting", "active", "delayed", "failed"));
+    server = options.metrics ? await serveMetrics(counts, options.metrics.host, options.metrics.port) : null;
+    pool = await SegmenterPool.open(options.segmenter, options.workers);
+  } catch (error) {
+    server?.close();
+    await queue.disconnect();
+    throw error;
+  }
+  const model = identify(pool.model);
+  const worker = new Worker<PictureJob, PictureDone>(
+    QUEUE,
+    (job, token) => take(job, token, { ...options, pool, counts, modelHash: model }),
+    {
+      connection,
+      // kept with each job that it takes
+      name: `${hostname()}:${process.pid}`,
+      concurrency: options.workers,
+      lockDuration: takeOver,
+      stalledInterval: takeOver,
+      maxStalledCount: MOST_STALLED,
+    },
+  );
+  worker.on("error", state.lost);
+  worker.on("active", state.back);
+  worker.on("stalled", (id) => log("warn", "taken over", { job: id }));
+  log("info", "working", { model: options.model, device: pool.device, workers: pool.size, metrics: server?.url });
+  return {
+    metricsUrl: server?.url ?? null,
+    async close() {
+      await worker.close();
+      await queue.close();
+      await pool.dispose();
+      server?.close();
+    },
+  };
+}
+
+interface Taking extends WorkerOptions {
+  readonly pool: SegmenterPool;
+  readonly counts: WorkerMetrics;
+  readonly modelHash: string;
+}
+
+/** Works on one picture, and tells what came of it. */
+async function take(
+  job: Job<PictureJob, PictureDone>,
+  token: string | undefined,
+  { pool, counts, modelHash, ...options }: Taking,
+): Promise<PictureDone> {
+  const { picture, model, version } = job.data;
+  const { log } = options;
+  const start = performance.now();
+  const seconds = (): number => (performance.now() - start) / 1000;
+  const fault =
+    version !== VERSION
+      ? `expected a job of version ${VERSION}, got one of ${version}`
+      : model !== options.model && `expected a job for ${options.model}, got one for ${model}`;
+  if (fault) {
+    const others = job.attemptsStarted - job.attemptsMade;
+    counts.ended("put back", seconds(), "QueueError");
+    log("warn", "put back", { picture, error: `QueueError: ${fault}` });
+    if (others > MOST_PUT_BACK) {
+      throw new UnrecoverableError(`QueueError: ${others} workers put it back; the last one ${fault}`);
+    }
+    await job.moveToDelayed(Date.now() + PUT_BACK, token);
+    throw new DelayedError();
+  }
+  try {
+    const done = await pool.borrow((segmenter) => workOn(job.data, segmenter, modelHash, options));
+    counts.ended(done.known ? "known" : "done", seconds());
+    log("info", done.known ? "picture known" : "picture done", { picture, seconds: seconds() });
+    return done;
+  } catch (error) {
+    const { name, message } = error as Error;
+    const isPoison = POISON.some((poison) => isSam2Error(error, poison));
+    const isLast = isPoison || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    counts.ended(isLast ? "set aside" : "retried", seconds(), name);
+    log(isLast ? "error" : "warn", isLast ? "picture set aside" : "picture failed", {
+      picture,
+      error: `${name}: ${message}`,
+      attempt: job.attemptsMade + 1,
+    });
+    // the reason is kept with the job as this text
+    throw isPoison ? new UnrecoverableError(`${name}: ${message}`) : new Error(`${name}: ${message}`);
+  }
+}
+
+async function workOn(
+  { work, folder, picture, to }: PictureJob,
+  segmenter: Segmenter,
+  model: string,
+  { pictures, results }: WorkerOptions,
+): Promise<PictureDone> {
+  const file = await readPicture(pictures ?? folder, picture);
+  const sha256 = createHash("sha256").update(file).digest("hex");
+  if ("put" in to) {
+    await putResult(to.put, JSON.stringify(await resultOf(work, segmenter, file)));
+    return { sha256, model, result: null, known: false };
+  }
+  const place = results ?? to.folder;
+  const result = resultPath(work, model, sha256);
+  // the same picture under another name, or a job that ended just when its worker did
+  if (await hasResult(place, result)) return { sha256, model, result, known: true };
+  await writeResult(place, result, JSON.stringify(await resultOf(work, segmenter, file)));
+  return { sha256, model, result, known: false };
+}
+
+async function readPicture(folder: string, picture: string): Promise<Uint8Array> {
+  const path = normalize(picture);
+  if (isAbsolute(path) || path.startsWith("..")) {
+    throw new Sam2Error("InvalidImageError", `${picture}: expected a path in the folder of the pictures`);
+  }
+  try {
+    return await readFile(join(folder, path));
+  } catch (cause) {
+    // not the picture's fault: a share may come back
+    throw new Sam2Error("DownloadError", `${join(folder, path)}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function resultOf(work: Work, segmenter: Segmenter, file: Uint8Array): Promise<object> {
+  switch (work.kind) {
+    case "everything":
+      return findEverything(segmenter, file, work.options);
+    case "boxes":
+      return segmentBoxes(segmenter, file, work.boxes);
+    default:
+      return work satisfies never;
+  }
+}

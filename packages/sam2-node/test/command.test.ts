@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodeRle, maskArea, maskBox, type Rle } from "sam2-node";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { runCommand } from "../dist/command/program.js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { clock, progressLine } from "../src/command/progress.ts";
 import { FIXTURES, PHOTO } from "./reference.ts";
+import { type Ended, run } from "./run-command.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/command/main.js", import.meta.url));
 const TOY = `${FIXTURES}toy`;
@@ -24,30 +24,6 @@ afterAll(async () => {
   process.chdir(before);
   await rm(folder, { recursive: true });
 });
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a command in this process, which loads its libraries once. */
-async function run(...args: string[]): Promise<Ended> {
-  const written = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((stream) =>
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      written[stream] += text;
-      return true;
-    }),
-  );
-  try {
-    await runCommand(args);
-    return { code: Number(process.exitCode ?? 0), ...written };
-  } finally {
-    process.exitCode = undefined;
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 /** Runs a command as a process of its own, in a pipe. */
 function runProcess(...args: string[]): Promise<Ended> {

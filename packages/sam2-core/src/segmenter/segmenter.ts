@@ -82,6 +82,11 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
     return this.#workers.opened.spec;
   }
 
+  /** What identifies the model in embeddings: see `EmbeddingInfo.model`. */
+  get fingerprint(): string {
+    return this.#workers.opened.fingerprint;
+  }
+
   /** Whether the model can take a mask as a prompt. */
   get takesMaskInput(): boolean {
     return this.#workers.opened.takesMaskInput;

@@ -104,6 +104,8 @@ export interface OpenRequest<D extends DeviceInfoOf = DeviceInfoOf> extends Devi
 /** What was opened. */
 export interface Opened<D extends DeviceInfoOf = DeviceInfoOf> {
   readonly spec: ModelSpec;
+  /** `ModelForms.fingerprint`. */
+  readonly fingerprint: string;
   readonly device: D;
   readonly takesMaskInput: boolean;
   /** Milliseconds that the encoder took on this device in an earlier session; null when not known. */
@@ -219,6 +221,6 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
   const encodeTime = await cache.readNote<number>(timeKey());
   const predictor = new Predictor(spec, sessions, reopen, request);
   const embeddings = new Embeddings({ predictor, fingerprint, platform, base, decode });
-  const opened = { spec, device, takesMaskInput, encodeTime };
+  const opened = { spec, fingerprint, device, takesMaskInput, encodeTime };
   return new OpenModel({ predictor, opened, decode, embeddings, device: () => sessions.device, cache, timeKey });
 }

@@ -43,6 +43,10 @@ export const dtypeOption = (): Option =>
 export const queueOption = (): Option =>
   new Option("--queue <redis>", "a queue on Redis or Valkey: redis://[:password@]host:port").env("SAM2_QUEUE");
 
+/** How many pictures at a time. */
+export const workersOption = (): Option =>
+  new Option("--workers <n>", "pictures at a time; half as many as cores by default").argParser(wholeNumber);
+
 /** Options of everything mode, as commander names them. */
 export interface EverythingFlags {
   readonly pointsPerSide?: number;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type FoundThings, findEverything } from "../work/everything.ts";
-import { deviceOption, type EverythingFlags, everythingOptions, modelOption, wholeNumber } from "./arguments.ts";
+import { deviceOption, type EverythingFlags, everythingOptions, modelOption, workersOption } from "./arguments.ts";
 import { picturesIn, runBatch, shares } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
@@ -97,7 +97,7 @@ export function everythingCommand(): Command {
   return command
     .addOption(modelOption())
     .addOption(deviceOption())
-    .option("--workers <n>", "pictures at a time; half as many as cores by default", wholeNumber)
+    .addOption(workersOption())
     .requiredOption("--out <file>", "COCO file to write")
     .option("--json", "the summary as JSON", false)
     .action(everything);

@@ -2,6 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { isSam2Error } from "sam2-contract";
 import { exportCommand } from "sam2-export/command";
+import { boxesCommand } from "./boxes.ts";
+import { embedCommand } from "./embed.ts";
 import { everythingCommand } from "./everything.ts";
 import { segmentCommand } from "./segment.ts";
 import { serveCommand } from "./serve.ts";
@@ -17,6 +19,8 @@ Examples:
   sam2 everything photos/ --out coco.json
   sam2 everything photos/ --out coco.json --queue redis://queue:6379 --results results/
   sam2 worker --queue redis://queue:6379
+  sam2 embed photos/ --out embeddings/ --dtype int8
+  sam2 boxes coco-boxes.json --images photos/ --out coco.json
   sam2 serve --port 8080
   sam2 export sam2.1-hiera-tiny/ --out models/tiny --dtype fp16 --canary
 
@@ -33,9 +37,13 @@ Exit codes:
 /** Runs a command to its end, which the process's exit code then tells. */
 export async function runCommand(args: readonly string[]): Promise<void> {
   const program = new Command("sam2")
-    .description("SAM 2 on the command line: masks from points and boxes, everything in pictures, models to ONNX")
+    .description(
+      "SAM 2 on the command line: masks from points and boxes, everything in pictures, embeddings, models to ONNX",
+    )
     .addCommand(segmentCommand())
     .addCommand(everythingCommand())
+    .addCommand(embedCommand())
+    .addCommand(boxesCommand())
     .addCommand(serveCommand())
     .addCommand(workerCommand())
     .addCommand(exportCommand("export"))

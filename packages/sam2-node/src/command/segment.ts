@@ -43,6 +43,7 @@ interface Flags extends EverythingFlags {
   readonly device: DeviceChoice;
   readonly dtype: DtypeChoice;
   readonly threads?: number;
+  readonly embedding?: string;
   readonly multimask: boolean;
   readonly detail: Detail;
   readonly everything: boolean;
@@ -135,11 +136,12 @@ async function everything(segmenter: Segmenter, image: SegmenterImage, flags: Fl
 
 async function segment(path: string, flags: Flags): Promise<void> {
   const start = performance.now();
-  const { model: source, device, dtype, threads } = flags;
-  const segmenter = await createSegmenter({ model: source, device, dtype, threads });
+  const { model: source, device, dtype, threads, embedding } = flags;
+  const lazyEncoder = embedding !== undefined;
+  const segmenter = await createSegmenter({ model: source, device, dtype, threads, lazyEncoder });
   try {
     const load = performance.now() - start;
-    const image = await segmenter.setImage(path);
+    const image = await segmenter.setImage(path, { embedding });
     const { decodeImage, preprocess, encode } = image.timings;
     const answer = flags.everything
       ? await everything(segmenter, image, flags)
@@ -198,6 +200,10 @@ export function segmentCommand(): Command {
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(dtypeOption())
+    .option(
+      "--embedding <file>",
+      "path or address of the picture's embedding, as sam2 embed makes it: nothing is encoded",
+    )
     .option("--threads <n>", "threads on the CPU; as many as cores by default", wholeNumber)
     .option("--out <file>", "file to write the overlay to, PNG")
     .option("--json [file]", "file to write masks (COCO RLE), scores and timings to; standard output without a file");

@@ -1,5 +1,7 @@
 /** The embedding of one picture. */
-import type { SaveEmbeddingOptions } from "sam2-core";
+import { openAsBlob } from "node:fs";
+import { CONTRACT_VERSION } from "sam2-contract";
+import { digest, type EmbeddingDtype, readEmbeddingInfo, type SaveEmbeddingOptions } from "sam2-core";
 import type { ImageSource } from "../image/source.ts";
 import type { Segmenter } from "../segmenter.ts";
 
@@ -27,5 +29,25 @@ export async function embedPicture(
     return { width: image.width, height: image.height, bytes };
   } finally {
     await image.release();
+  }
+}
+
+/**
+ * Whether a file holds a picture's embedding already: by this model, in this dtype, of the same bytes. Its tensors are not
+ * read, since files are written whole or not at all.
+ */
+export async function isEmbedded(
+  { fingerprint }: Segmenter,
+  picture: Uint8Array,
+  file: string,
+  dtype: EmbeddingDtype,
+): Promise<boolean> {
+  try {
+    const info = await readEmbeddingInfo(await openAsBlob(file));
+    const isOurs = info.contract === CONTRACT_VERSION && info.model === fingerprint && info.dtype === dtype;
+    return isOurs && info.sha256 === (await digest(picture));
+  } catch {
+    // missing, or none: it is written anew
+    return false;
   }
 }

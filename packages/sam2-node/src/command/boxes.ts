@@ -1,0 +1,156 @@
+/** `sam2 boxes`: the masks of the boxes in a COCO file. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Command } from "commander";
+import { Sam2Error, shown } from "sam2-contract";
+import { type BoxXYWH, digest } from "sam2-core";
+import type { DeviceChoice } from "../runtime/device.ts";
+import { type BoxMasks, segmentBoxes } from "../work/boxes.ts";
+import { deviceOption, modelOption, workersOption } from "./arguments.ts";
+import { runBatch, shares } from "./batch.ts";
+import { cocoText } from "./coco.ts";
+import { Journal } from "./journal.ts";
+import { writeWhole } from "./output.ts";
+import { Stopwatch, tellSummary } from "./summary.ts";
+
+interface Flags {
+  readonly images: string;
+  readonly model: string;
+  readonly device: DeviceChoice;
+  readonly workers?: number;
+  readonly out: string;
+  readonly json: boolean;
+}
+
+interface CocoImage {
+  readonly id: number | string;
+  readonly file_name: string;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+interface CocoBox {
+  readonly image_id: number | string;
+  readonly bbox: BoxXYWH;
+}
+
+/** A COCO file of boxes. Its other fields stay as they are. */
+interface CocoBoxes {
+  readonly images: readonly CocoImage[];
+  readonly annotations: readonly CocoBox[];
+}
+
+/** Reads a COCO file of boxes, and its hash. @throws InvalidPromptError */
+async function readBoxes(path: string): Promise<{ readonly coco: CocoBoxes; readonly hash: string }> {
+  const wrong = (expected: string, got: string, cause?: unknown): Sam2Error =>
+    new Sam2Error("InvalidPromptError", `${path}: expected ${expected}, got ${got}`, { cause });
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw wrong("a COCO file", cause.message, cause);
+  });
+  let coco: Partial<CocoBoxes> | null;
+  try {
+    coco = JSON.parse(bytes.toString());
+  } catch (cause) {
+    throw wrong("a COCO file", "what is no JSON", cause);
+  }
+  if (!Array.isArray(coco?.images) || !Array.isArray(coco.annotations)) {
+    throw wrong("lists named images and annotations", shown(coco));
+  }
+  const ids = new Set<string>();
+  for (const image of coco.images) {
+    if (typeof image?.file_name !== "string") throw wrong("images with a file_name", shown(image?.file_name ?? image));
+    if (ids.has(String(image.id))) throw wrong("images with an id of their own", `${shown(image.id)} twice`);
+    ids.add(String(image.id));
+  }
+  for (const annotation of coco.annotations) {
+    if (!ids.has(String(annotation?.image_id))) {
+      throw wrong("annotations of its images", `one with the image_id ${shown(annotation?.image_id ?? null)}`);
+    }
+    const { bbox } = annotation;
+    if (!Array.isArray(bbox) || bbox.length !== 4 || !bbox.every(Number.isFinite)) {
+      throw wrong("annotations with a bbox [x,y,width,height]", shown(bbox ?? null));
+    }
+  }
+  return { coco: coco as CocoBoxes, hash: await digest(bytes) };
+}
+
+/** A list for each image, in the order of the images. */
+function grouped({ images, annotations }: CocoBoxes): Map<CocoImage, CocoBox[]> {
+  const byId = new Map(images.map((image) => [String(image.id), [] as CocoBox[]]));
+  for (const annotation of annotations) byId.get(String(annotation.image_id))?.push(annotation);
+  return new Map(images.map((image) => [image, byId.get(String(image.id)) as CocoBox[]]));
+}
+
+/** @throws InvalidPromptError if boxes would be looked for in a picture of another size */
+function checkSize(image: CocoImage, { width, height }: BoxMasks): void {
+  const [expectedWidth, expectedHeight] = [image.width ?? width, image.height ?? height];
+  if (expectedWidth === width && expectedHeight === height) return;
+  const expected = `${expectedWidth}×${expectedHeight}`;
+  throw new Sam2Error(
+    "InvalidPromptError",
+    `expected a picture of ${expected} pixels, as its boxes are, got ${width}×${height}`,
+  );
+}
+
+async function boxes(path: string, flags: Flags): Promise<void> {
+  const watch = new Stopwatch();
+  const { model, device, out } = flags;
+  const { coco, hash } = await readBoxes(path);
+  const byImage = grouped(coco);
+  const byName = new Map([...byImage.keys()].map((image) => [String(image.id), image]));
+  const asked = [...byName].filter(([, image]) => (byImage.get(image) as CocoBox[]).length > 0);
+  const journal = await Journal.open<BoxMasks>(`${out}.journal`, JSON.stringify({ model, boxes: hash }));
+  const waiting = asked.filter(([id]) => !journal.has(id));
+  const { workers, threads } = shares(flags.workers);
+  const failed = await runBatch({
+    pictures: waiting.map(([id]) => id),
+    options: { model, device, threads },
+    workers,
+    async work(segmenter, id) {
+      const image = byName.get(id) as CocoImage;
+      const given = (byImage.get(image) as CocoBox[]).map(({ bbox }) => bbox);
+      const found = await segmentBoxes(segmenter, join(flags.images, image.file_name), given);
+      checkSize(image, found);
+      await journal.add(id, found);
+    },
+  });
+  let [masks, left] = [0, 0];
+  const annotations = async function* (): AsyncGenerator<object> {
+    for (const [image, ofImage] of byImage) {
+      const id = String(image.id);
+      const found = journal.has(id) ? (await journal.read(id)).masks : [];
+      for (const [place, annotation] of ofImage.entries()) {
+        const mask = found[place];
+        if (mask) masks++;
+        else left++;
+        yield mask ? { iscrowd: 0, ...annotation, ...mask } : annotation;
+      }
+    }
+  };
+  await writeWhole(out, cocoText({ ...coco, annotations: annotations() }));
+  if (failed.length === 0) await journal.remove();
+  else await journal.close();
+  const named = failed.map(({ picture, error }) => ({
+    picture: (byName.get(picture) as CocoImage).file_name,
+    error,
+  }));
+  const known = asked.length - waiting.length;
+  const counts = { masks, boxes_without_mask: left };
+  tellSummary({ pictures: asked.length, known, ...watch.stop(), failed: named }, counts, flags);
+}
+
+/** The command. */
+export function boxesCommand(): Command {
+  return new Command("boxes")
+    .description(
+      "Segments what is in the boxes of a COCO file: the same file, with masks. What was done before a kill is not done again: run the same command once more",
+    )
+    .argument("<coco>", "COCO file with a bbox for each annotation")
+    .requiredOption("--images <folder>", "folder of the pictures, by their file_name")
+    .requiredOption("--out <file>", "COCO file to write")
+    .addOption(modelOption())
+    .addOption(deviceOption())
+    .addOption(workersOption())
+    .option("--json", "the summary as JSON", false)
+    .action(boxes);
+}

@@ -1,0 +1,94 @@
+/** `sam2 embed`: the embeddings of the pictures of a folder, one file a picture. */
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Command, Option } from "commander";
+import { Sam2Error } from "sam2-contract";
+import type { EmbeddingDtype } from "sam2-core";
+import type { DeviceChoice } from "../runtime/device.ts";
+import { embedPicture, isEmbedded } from "../work/embed.ts";
+import { deviceOption, modelOption, workersOption } from "./arguments.ts";
+import { picturesIn, runBatch, shares } from "./batch.ts";
+import { writeWhole } from "./output.ts";
+import { Stopwatch, tellSummary } from "./summary.ts";
+
+interface Flags {
+  readonly model: string;
+  readonly device: DeviceChoice;
+  readonly dtype: EmbeddingDtype;
+  readonly workers?: number;
+  readonly out: string;
+  readonly json: boolean;
+}
+
+/** A file that is being written is older than this, in milliseconds, only if its process has ended: a day. */
+const FORSAKEN = 24 * 3600 * 1000;
+
+/** Makes the folders of the files, and deletes what runs that were killed left in them. @throws OutputError */
+async function prepare(files: readonly string[]): Promise<void> {
+  for (const folder of new Set(files.map(dirname))) {
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (cause) {
+      throw new Sam2Error("OutputError", `${folder}: expected a folder for embeddings: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+    for (const name of (await readdir(folder)).filter((each) => each.endsWith(".aside"))) {
+      const path = join(folder, name);
+      const found = await stat(path).catch(() => null);
+      if (found && Date.now() - found.mtimeMs > FORSAKEN) await rm(path, { force: true });
+    }
+  }
+}
+
+async function embed(folder: string, flags: Flags): Promise<void> {
+  const watch = new Stopwatch();
+  const { model, device, dtype, out } = flags;
+  const pictures = await picturesIn(folder);
+  const fileOf = (picture: string): string => join(out, `${picture}.safetensors`);
+  await prepare(pictures.map(fileOf));
+  const { workers, threads } = shares(flags.workers);
+  let [known, bytes] = [0, 0];
+  const failed = await runBatch({
+    pictures,
+    options: { model, device, threads },
+    workers,
+    async work(segmenter, picture) {
+      const content = await readPicture(join(folder, picture));
+      const file = fileOf(picture);
+      if (await isEmbedded(segmenter, content, file, dtype)) known++;
+      else {
+        const embedded = await embedPicture(segmenter, content, { dtype });
+        await writeWhole(file, embedded.bytes);
+        bytes += embedded.bytes.length;
+      }
+    },
+  });
+  tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { bytes }, flags);
+}
+
+async function readPicture(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: Error) => {
+    throw new Sam2Error("InvalidImageError", `expected a picture, got a file that cannot be read: ${cause.message}`, {
+      cause,
+    });
+  });
+}
+
+/** The command. */
+export function embedCommand(): Command {
+  return new Command("embed")
+    .description(
+      "Makes the embeddings of the pictures of a folder: PICTURE.safetensors in --out for each. With them, prompts are answered at once, in browsers too, without the encoder. What is there already is not made again: run the same command once more after a kill, or when there are more pictures",
+    )
+    .argument("<folder>", "folder of pictures; those in its subfolders too")
+    .requiredOption("--out <folder>", "folder for the embeddings")
+    .addOption(
+      new Option("--dtype <dtype>", "two bytes a value, or one").choices(["fp16", "int8"] as const).default("fp16"),
+    )
+    .addOption(modelOption())
+    .addOption(deviceOption())
+    .addOption(workersOption())
+    .option("--json", "the summary as JSON", false)
+    .action(embed);
+}

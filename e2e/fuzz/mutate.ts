@@ -234,6 +234,9 @@ const jsonEdit: fc.Arbitrary<JsonEdit> = fc.oneof(
   },
 );
 
+/** Stands for a text of `RAW` in a value, since it cannot be the JSON of one. */
+const PLACEHOLDER = /"@raw:([a-z-]+)"/g;
+
 /** JSON values with up to five changes, as text. */
 export function mutatedJson(seeds: readonly unknown[]): fc.Arbitrary<Uint8Array> {
   const encoder = new TextEncoder();
@@ -249,7 +252,10 @@ export function mutatedJson(seeds: readonly unknown[]): fc.Arbitrary<Uint8Array>
         edit(root, (all) => all[(left.pop() ?? 0) % Math.max(1, all.length)]);
       }
       const text = JSON.stringify(root.value) ?? "";
-      const raw = text.replace(/"@raw:([a-z-]+)"/g, (whole, name: string) => RAW[name] ?? whole);
-      return encoder.encode(raw.length > MOST_BYTES ? JSON.stringify(seed) : raw);
+      let length = text.length;
+      for (const [whole, name = ""] of text.matchAll(PLACEHOLDER)) length += (RAW[name] ?? whole).length;
+      // copies of a long one would be longer than a string may be
+      if (length > MOST_BYTES) return encoder.encode(JSON.stringify(seed));
+      return encoder.encode(text.replace(PLACEHOLDER, (whole, name: string) => RAW[name] ?? whole));
     });
 }

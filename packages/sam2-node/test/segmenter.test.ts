@@ -191,7 +191,8 @@ describe("a model", () => {
     expect(await idOf(await source())).toBe("sam2-mini");
   });
 
-  test("is opened from a folder of a checkpoint, whole or in shards", async () => {
+  test("is opened from a folder of a checkpoint, whole or in shards, under a name that no file may have", async () => {
+    expect(await idOf({ checkpoint: `${FIXTURES}toy`, id: "long".repeat(99) })).toBe("long".repeat(99));
     expect(await idOf(`${FIXTURES}toy-sharded`)).toMatch(/toy-sharded$/);
     expect(await idOf({ checkpoint: `${FIXTURES}toy`, id: "mine", imageSize: 160 })).toBe("mine");
   });

@@ -1,6 +1,7 @@
 /** The forms of a checkpoint: read where one is kept, else converted; none before it is loaded. */
 import { type AttentionForm, type Dtype, isSam2Error, Sam2Error } from "sam2-contract";
 import type { ModelCache } from "../storage/cache.ts";
+import { digest } from "../storage/digest.ts";
 import { bytesOf } from "./blobs.ts";
 import type { Checkpoint, CheckpointHashes } from "./checkpoint.ts";
 import { type Converted, convert, inspect } from "./convert.ts";
@@ -107,7 +108,8 @@ export async function checkpointForms(checkpoint: Checkpoint, options: Checkpoin
     if (!keepsWeights) await checkpoint.dropWeights();
   }
 
-  const weights = hashes.weights.join("-");
+  const [first = "", ...others] = hashes.weights;
+  const weights = others.length === 0 ? first : await digest(new TextEncoder().encode(hashes.weights.join()));
   const common = { fingerprint: `${weights}-${imageSize}`, int8: null, dtypeReason: null, settle };
   const gains = facts.gainsByInt8;
   if (dtype === "int8" && gains) return { ...common, forms: [form("int8", "decomposed")] };

@@ -1,5 +1,5 @@
 /** What is kept between runs, in a folder: one file a key. */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import envPaths from "env-paths";
@@ -65,7 +65,9 @@ export class FolderStore implements Store {
 
   async alone<T>(name: string, task: () => Promise<T>): Promise<T> {
     await mkdir(this.#folder, { recursive: true });
-    const release = await lockfile.lock(this.#path(name), {
+    // a hash, since a file system refuses long names, and the lock would be tried for ever
+    const lock = join(this.#folder, createHash("sha256").update(name).digest("hex"));
+    const release = await lockfile.lock(lock, {
       realpath: false,
       retries: { forever: true, minTimeout: 50, maxTimeout: 1000 },
       // a process that is stopped for a while loses its lock; at worst a file is then downloaded twice

@@ -39,6 +39,7 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
       { text: "Annotorious, OpenSeadragon, Konva", link: "/guides/adapters" },
       { text: "Workers and memory", link: "/guides/workers-and-memory" },
       { text: "Node", link: "/guides/node" },
+      { text: "Embeddings as files", link: "/guides/embeddings" },
     ],
   },
   {

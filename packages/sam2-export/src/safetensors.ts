@@ -237,6 +237,11 @@ function isNaturalArray(value: unknown): value is number[] {
  *
  * F32 that is aligned in memory comes back as a view; F16 and BF16 are widened into a new array.
  *
+ * @example
+ * ```ts
+ * for (const entry of (await readSafetensors(byteSource(file))).values()) console.log(entry.name, await readFloats(entry));
+ * ```
+ *
  * @throws InvalidSafetensorsError for a dtype that is no float
  * @throws TensorValueError when a value is NaN or infinite
  */
@@ -297,6 +302,11 @@ function floatBitsOfHalf(half: number): number {
 
 /**
  * float32 → binary16, rounding to nearest even; what is over 65504 becomes infinite.
+ *
+ * @example
+ * ```ts
+ * halvesOfFloats(Float32Array.of(1, -2)); // 0x3c00, 0xc000
+ * ```
  *
  * @returns the halves' bits
  */

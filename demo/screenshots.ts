@@ -60,7 +60,35 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await togglePanel(page);
     await page.getByRole("button", { name: "Edit object 2 by hand" }).click();
   },
+  corners: async (page) => {
+    await togglePanel(page);
+    await page.locator(NAMED.picture).press("v");
+  },
+  paint: async (page) => {
+    await page.locator(NAMED.picture).press("p");
+  },
+  import: async (page) => {
+    await page.locator(NAMED.annotations).setInputFiles({
+      name: "boxes.csv",
+      mimeType: "text/csv",
+      buffer: Buffer.from(
+        "image,x1,y1,x2,y2,label\n1-truck.jpg,795,400,905,600,wheel\n1-truck.jpg,560,230,735,320,window\nbus.jpg,0,0,9,9,bus\n",
+      ),
+    });
+    await page.getByRole("alertdialog").waitFor();
+  },
+  review: async (page) => {
+    await page.getByRole("button", { name: "Import" }).last().click();
+    await says(page, /are masks now/);
+    await togglePanel(page);
+    await page.locator(NAMED.picture).press("a");
+    await page.locator(NAMED.picture).press("n");
+  },
+  overview: async (page) => {
+    await page.getByRole("button", { name: "Overview" }).click();
+  },
   commands: async (page) => {
+    await page.keyboard.press("Escape");
     await page.locator(NAMED.picture).press("Control+k");
   },
 };

@@ -149,10 +149,10 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   };
   const elsewhere = { ...annotations, name: "elsewhere.json", buffer: Buffer.from(JSON.stringify(swapped)) };
   await page.locator(NAMED.annotations).setInputFiles(elsewhere);
-  await answer("Replace the labels of 5 pictures by those in elsewhere.json?", "Cancel");
+  await answer("There are labels in 5 pictures already.", "Cancel");
   expect(JSON.parse((await exported()).bytes.toString())).toEqual(coco);
   await page.locator(NAMED.annotations).setInputFiles(elsewhere);
-  await answer("Replace the labels of 5 pictures by those in elsewhere.json?", "Replace");
+  await answer("Replace: 5 objects come, 5 go.", "Replace");
   await status(/^Imported elsewhere.json: 5 objects of 5 pictures.$/);
   const categories = async (): Promise<number[]> =>
     JSON.parse((await exported()).bytes.toString()).annotations.map(
@@ -443,6 +443,37 @@ test("by hand, without the model: outlines, corners, parts, and a copy in the ne
   await page.getByRole("button", { name: "Copy to the next picture" }).click();
   await status(/Copied to 2-groceries/);
   expect(await areas()).toHaveLength(2);
+});
+
+test("boxes of a detector become masks, which are looked at one by one; the overview counts them", async () => {
+  await visit(await newContext());
+  await openSample();
+  const table =
+    "image,x1,y1,x2,y2,label\ntruck.jpg,70,190,1230,570,truck\ntruck.jpg,330,430,480,600,wheel\nbus.jpg,0,0,9,9,bus\n";
+  await page
+    .locator(NAMED.annotations)
+    .setInputFiles({ name: "boxes.csv", mimeType: "text/csv", buffer: Buffer.from(table) });
+  const dialog = page.getByRole("alertdialog");
+  await expect.poll(() => dialog.textContent()).toContain("2 boxes become masks");
+  expect(await dialog.textContent()).toContain("Left out: 1 of bus.jpg: there is no such picture here.");
+  await dialog.getByRole("button", { name: "Import" }).click();
+  await status(/2 boxes are masks now/);
+  expect(await objects()).toBe(2);
+  const { annotations } = JSON.parse((await exported()).bytes.toString());
+  const [truck, wheel] = annotations.map(({ area }: { area: number }) => area) as [number, number];
+  expect(truck).toBeGreaterThan(150_000);
+  expect(wheel).toBeGreaterThan(4_000);
+  expect(wheel).toBeLessThan(150 * 170);
+  await page.locator(NAMED.picture).press("n");
+  await status(/2 to look at; this one has score/);
+  await page.locator(NAMED.picture).press("y");
+  await status(/1 to look at/);
+  await page.getByRole("button", { name: "Filter the objects" }).click();
+  await page.getByLabel("Objects in the state").selectOption("To look at");
+  await expect.poll(objects).toBe(1);
+  await page.getByRole("button", { name: "Overview" }).click();
+  expect(await page.getByRole("dialog").textContent()).toContain("1 objects wait for your look");
+  expect(await violations(page)).toEqual([]);
 });
 
 test("of two pictures, one that claims to have too many pixels is refused before it is decoded", async () => {

@@ -6,13 +6,13 @@ import {
   findImage,
   imageOfPicture,
   type LabeledImage,
-  merge,
   newObject,
   type Project,
   withClass,
   withClassRenamed,
   withoutClass,
 } from "../src/labels/annotations.ts";
+import { merge } from "../src/labels/importing.ts";
 
 const object = (className: string, ...data: number[]) =>
   newObject(className, encodeRle({ width: 2, height: 2, data: Uint8Array.from(data) }));
@@ -84,7 +84,7 @@ describe("merging", () => {
     const result = merge(before, { classes: [{ name: "dog", color: "#000000" }], images: [image("1.jpg", found)] });
     expect(result.project.images).toEqual([image("a/1.jpg", expected), image("2.jpg", [other])]);
     expect(result.project.images[0]?.objects[0]?.id).toBe(expected[0]?.id);
-    expect(result.replaced).toEqual(before.images.slice(0, replaced));
+    expect(result.changed).toEqual(before.images.slice(0, replaced));
     expect(result.project.classes.map(({ name }) => name)).toEqual(["object", "dog"]);
   });
 

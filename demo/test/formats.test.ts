@@ -281,7 +281,7 @@ describe("COCO", () => {
     );
   });
 
-  test("boxes without a mask are left out and counted; paths of Windows become those of the web", () => {
+  test("boxes without a mask are told apart; paths of Windows become those of the web", () => {
     const annotation = { image_id: 1, category_id: 0, bbox: [0, 0, 1, 1] };
     const { project, boxes } = fromJson(
       JSON.stringify({
@@ -295,7 +295,10 @@ describe("COCO", () => {
         ],
       }),
     );
-    expect([boxes, project.images[0]?.name, project.images[0]?.objects.length]).toEqual([3, "JPEGImages/a.jpg", 1]);
+    expect([project.images[0]?.name, project.images[0]?.objects.length]).toEqual(["JPEGImages/a.jpg", 1]);
+    const box = { className: "a", score: null, shape: [0, 0, 1, 1] };
+    const size = { width: 2, height: 2 };
+    expect(boxes).toEqual([{ name: "JPEGImages/a.jpg", size, unit: "pixels", detections: [box, box, box] }]);
   });
 
   test.each<[string, unknown, RegExp]>([
@@ -517,8 +520,8 @@ describe.each([
   test("what is written is read again: classes, objects in their order, every pixel", async () => {
     const file = await exportProject(PROJECT, format, noPicture);
     expect(file.name).toBe(name);
-    const { project, boxes } = await readLabels(await file.blob.text());
-    expect(boxes).toBe(0);
+    const { project, boxes } = await readLabels([{ name, text: await file.blob.text() }]);
+    expect(boxes).toEqual([]);
     const [image] = project.images;
     expect([image?.name, image?.width, image?.height]).toEqual(["some photo.jpg", 6, 6]);
     expect(image?.objects.map(({ className, rle }) => [className, rle])).toEqual(
@@ -534,7 +537,7 @@ describe.each([
         const { width, height } = given;
         const image = { ...IMAGE, width, height, objects: [object("object", given)] };
         const { blob } = await exportProject({ ...PROJECT, images: [image] }, format, noPicture);
-        const { project } = await readLabels(await blob.text());
+        const { project } = await readLabels([{ name, text: await blob.text() }]);
         expect(project.images[0]?.objects[0]?.rle).toEqual(image.objects[0]?.rle);
       }),
       { numRuns: 40 },
@@ -604,7 +607,7 @@ test.each<[string, string, RegExp]>([
   ],
   ["other JSON", '{"a":1}', /expected the annotations of COCO/],
 ])("%s is refused, with what was expected", async (_, text, message) => {
-  await expect(readLabels(text)).rejects.toThrow(message);
+  await expect(readLabels([{ name: "labels", text }])).rejects.toThrow(message);
 });
 
 test("Label Studio: literal runs, as its converter writes them, are read", () => {

@@ -3,7 +3,8 @@ import { strToU8, unzipSync, zipSync } from "fflate";
 import { encodeRle } from "sam2-web";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type FiledPicture, readPictures, readProjectFile, writeProjectFile } from "../src/formats/project-file.ts";
-import { type LabeledImage, merge, newObject, type Project } from "../src/labels/annotations.ts";
+import { type LabeledImage, newObject, type Project } from "../src/labels/annotations.ts";
+import { merge } from "../src/labels/importing.ts";
 import { sha256Of } from "../src/labels/sha256.ts";
 
 const PICTURES = [Uint8Array.of(1, 2, 3), Uint8Array.of(4), Uint8Array.of(5)];
@@ -87,7 +88,7 @@ test("any zip program opens it: pictures have their names, and none leads out of
 
 test("opened beside what it was made of, it changes nothing; beside nothing, it is the set", async () => {
   const read = await readProjectFile(file);
-  expect(merge(project, read.project)).toMatchObject({ project, replaced: [], added: [] });
+  expect(merge(project, read.project)).toMatchObject({ project, changed: [], added: [] });
   const alone = merge({ classes: [], images: [] }, read.project);
   expect(withoutIds(alone.project)).toEqual(withoutIds(project));
 });

@@ -1,11 +1,20 @@
 /** The workspace without a page: prompts, answers, objects, and one history for all of it. */
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
-import { type Detail, rleArea, type SegmenterImage, type SegmentOptions, type SegmentPrompt } from "sam2-web";
+import {
+  type Detail,
+  encodeRle,
+  rleArea,
+  type SegmenterImage,
+  type SegmentOptions,
+  type SegmentPrompt,
+} from "sam2-web";
 import { beforeEach, describe, expect, test } from "vitest";
+import { newObject, type Project } from "../src/labels/annotations.ts";
+import type { DetectedImage } from "../src/labels/detections.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
 import type { Model } from "../src/workspace/sight.ts";
-import { objectsOf } from "../src/workspace/state.ts";
+import { imageOf, objectsOf } from "../src/workspace/state.ts";
 import { Workspace } from "../src/workspace/workspace.ts";
 
 /** Pixels of every picture. */
@@ -95,7 +104,7 @@ const state = () => workspace.state.get();
 const classesOf = (): string[] => objectsOf(state()).map(({ className }) => className);
 const names = (): string[] => state().project.images.map(({ name }) => name);
 
-async function create(): Promise<Workspace> {
+async function create(files = {} as never): Promise<Workspace> {
   return new Workspace({
     store: await LabelStore.open(),
     measure: async (blob) => {
@@ -110,7 +119,7 @@ async function create(): Promise<Workspace> {
       { name: "one", title: "One", details: "", source: "one" },
       { name: "two", title: "Two", details: "", source: "two" },
     ],
-    files: {} as never,
+    files,
     surroundings: { isSparing: async () => false },
   });
 }
@@ -597,5 +606,132 @@ describe("by hand", () => {
     workspace.set.changeObject(id, { locked: true }, "Lock", "locked");
     draw(0, 0, 20);
     expect([areas(), state().said]).toEqual([[100], "The selected object is locked: unlock it first."]);
+  });
+});
+
+describe("boxes to masks, and their review", () => {
+  /** What the reader of files gives. */
+  let read: { project: Project; boxes: readonly DetectedImage[] };
+  const detected = (name: string, count: number): DetectedImage => ({
+    name,
+    size: null,
+    unit: "pixels",
+    detections: Array.from({ length: count }, (_, i) => ({ className: "cat", score: null, shape: [i, 0, i + 9, 9] })),
+  });
+  /** Answers each batch with scores of its own. */
+  const batchesOf = (scores: readonly number[]): void => {
+    let at = 0;
+    model().segment = async ({ box }: { box?: unknown }) => {
+      const count = (box as { dims: number[] }).dims[0] as number;
+      const own = scores.slice(at, at + count);
+      at += count;
+      const rle = {
+        size: [SIZE.height, SIZE.width],
+        counts: encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 9) }).counts,
+      };
+      return {
+        scores: { data: Float32Array.from(own.flatMap((score) => [score, 0, 0])), dims: [count, 3] },
+        toRle: () => rle,
+      };
+    };
+  };
+  beforeEach(async () => {
+    globalThis.indexedDB = new IDBFactory();
+    workspace = await create({ readLabels: async () => read } as never);
+    workspace.models.choose("one");
+    await workspace.set.add([picture("a"), picture("b")]);
+    await settle();
+    read = { project: { classes: [], images: [] }, boxes: [detected("a", 2), detected("b", 18), detected("c", 1)] };
+  });
+  const start = async (): Promise<void> => {
+    void workspace.transfer.import([{ name: "boxes.csv", blob: new Blob() }]);
+    await settle();
+  };
+  const SCORES = Array.from({ length: 20 }, (_, i) => 0.9 - i / 100);
+
+  test("what will happen is shown before; refused, nothing does", async () => {
+    await start();
+    expect(state().question).toMatchObject({
+      kind: "import",
+      boxes: 20,
+      leftOut: ["1 of c: there is no such picture here"],
+    });
+    workspace.notices.answer(null);
+    await settle();
+    expect([classesOf(), state().undoable, state().task]).toEqual([[], null, null]);
+  });
+
+  test("each box becomes an object with a score; the most doubtful is looked at first, and one step takes all back", async () => {
+    batchesOf(SCORES);
+    await start();
+    workspace.notices.answer("replace");
+    await settle();
+    expect(state().project.images.map(({ objects, review }) => [objects.length, review])).toEqual([
+      [2, "needs a look"],
+      [18, "needs a look"],
+    ]);
+    await workspace.reviewing.next();
+    const selected = () => objectsOf(state()).find(({ id }) => id === state().selected);
+    expect([imageOf(state())?.name, selected()?.score]).toEqual(["b", expect.closeTo(0.71)]);
+    await workspace.reviewing.agree();
+    expect([selected()?.score, state().said]).toEqual([
+      expect.closeTo(0.72),
+      "19 to look at; this one has score 0.72.",
+    ]);
+    workspace.reviewing.mark("done");
+    expect(imageOf(state())?.review).toBe("done");
+    workspace.set.undo();
+    workspace.set.undo();
+    workspace.set.undo();
+    await settle();
+    expect(state().project.images.map(({ objects, review }) => [objects.length, review])).toEqual([
+      [0, undefined],
+      [0, undefined],
+    ]);
+    workspace.set.redo();
+    await settle();
+    expect(state().project.images[1]?.review).toBe("needs a look");
+  });
+
+  test("canceled, what was made is kept", async () => {
+    batchesOf(SCORES);
+    const { segment } = model();
+    model().segment = async (request, options) => {
+      const result = await segment.call(model(), request, options);
+      if ((request.box as unknown as { dims: number[] }).dims[0] === 16) {
+        workspace.notices.cancel();
+        throw new DOMException("canceled", "AbortError");
+      }
+      return result;
+    };
+    await start();
+    workspace.notices.answer("replace");
+    await settle();
+    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([2, 0]);
+    expect(state().said).toMatch(/^Stopped after 2 of 20 boxes/);
+  });
+
+  test("labels and boxes of one file: two steps, and no box is lost", async () => {
+    batchesOf(SCORES);
+    const rle = encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 50) });
+    const found = { ...SIZE, id: "f", sha256: null, name: "a", objects: [newObject("dog", rle)] };
+    read = { ...read, project: { classes: [{ name: "dog", color: "#123456" }], images: [found] } };
+    await start();
+    workspace.notices.answer("replace");
+    await settle();
+    expect(classesOf()).toEqual(["dog", "cat", "cat"]);
+    workspace.set.undo();
+    workspace.set.undo();
+    expect(classesOf()).toEqual([]);
+  });
+
+  test("an outline needs no model; time spent on a picture is counted", async () => {
+    const shape = [0, 0, 10, 0, 10, 10, 0, 10];
+    read = { ...read, boxes: [{ ...detected("a", 0), detections: [{ className: "cat", score: 0.5, shape }] }] };
+    await start();
+    workspace.notices.answer("replace");
+    await settle();
+    expect(objectsOf(state()).map(({ rle, score }) => [rleArea(rle), score])).toEqual([[100, 0.5]]);
+    expect(model().asked).toEqual([]);
   });
 });

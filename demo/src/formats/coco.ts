@@ -9,11 +9,12 @@ import {
   type Project,
   withClass,
 } from "../labels/annotations.ts";
+import type { Detection } from "../labels/detections.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons, fillRuns } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
 import { joined } from "./join.ts";
-import { entry, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { boxesOf, entry, type ReadLabels, sizeOf } from "./labels-file.ts";
 
 /** How masks are written. */
 export type CocoSegmentation = "rle" | "polygons";
@@ -123,9 +124,9 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
       return [image.id, { ...readImage(image), objects: [] as LabeledObject[] }];
     }),
   );
-  let boxes = 0;
+  const boxes = new Map<unknown, Detection[]>();
   for (const [index, each] of annotations.entries()) {
-    const { id, image_id, category_id, segmentation } = entry(each, "annotations");
+    const { id, image_id, category_id, segmentation, bbox, score } = entry(each, "annotations");
     const className = names.get(category_id);
     const image = read.get(image_id);
     if (className === undefined || !image) {
@@ -135,7 +136,11 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
     }
     const given: unknown = segmentation ?? [];
     if (Array.isArray(given) && given.length === 0) {
-      boxes++;
+      const [x, y, width, height] = Array.isArray(bbox) && bbox.length === 4 ? bbox.map(Number) : [];
+      const shape = [x, y, (x ?? 0) + (width ?? 0), (y ?? 0) + (height ?? 0)].map((value) => value ?? Number.NaN);
+      const found = boxes.get(image_id) ?? [];
+      boxes.set(image_id, found);
+      found.push({ className, score: typeof score === "number" ? score : null, shape });
     } else {
       try {
         image.objects.push(newObject(className, readSegmentation(given, image.width, image.height)));
@@ -147,5 +152,8 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
   const { classes } = [...new Set(names.values())].reduce((project, name) => withClass(project, name), start);
-  return { project: { classes, images: [...read.values()] }, boxes };
+  return {
+    project: { classes, images: [...read.values()] },
+    boxes: [...read].flatMap(([id, image]) => boxesOf(image, boxes.get(id) ?? [])),
+  };
 }

@@ -2,11 +2,13 @@
 import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { decodeRle, encodeRle, maskBox, type Rle } from "sam2-web";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { boxesOf, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { cropped, fromRowRuns, rowRuns } from "./rows.ts";
+import { fromVoc } from "./voc.ts";
 
 /** Characters that XML has no way to write, besides the five that have names. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -59,28 +61,36 @@ const childrenOf = (element: XmlElement | undefined, ...names: readonly string[]
     (child): child is XmlElement => child.type === "element" && names.includes((child as XmlElement).name),
   );
 
-/** Reads masks and polygons; boxes are counted. @throws ImportError */
-export function fromCvat(text: string): ReadLabels {
+/** Reads XML: CVAT's masks, polygons and boxes, or Pascal VOC's boxes. @throws ImportError */
+export function fromXml(text: string): ReadLabels {
   let annotations: XmlElement | null;
   try {
     annotations = parseXml(text).root;
   } catch (error) {
     throw new ImportError(`expected CVAT's annotations.xml: ${(error as Error).message.split("\n")[0]}`);
   }
+  if (annotations?.name === "annotation") return fromVoc(annotations);
   if (annotations?.name !== "annotations") {
     throw new ImportError(
       `expected CVAT's annotations.xml, with annotations in it, got ${annotations?.name ?? "none"}`,
     );
   }
+  return fromCvat(annotations);
+}
+
+function fromCvat(annotations: XmlElement): ReadLabels {
   // of a task, a project or a job
   const kinds = childrenOf(annotations, "meta").flatMap((meta) => childrenOf(meta, "task", "project", "job"));
   const labels = kinds.flatMap((kind) => childrenOf(childrenOf(kind, "labels")[0], "label"));
-  let boxes = 0;
+  const boxes: DetectedImage[] = [];
   const images = childrenOf(annotations, "image").map((image): ReadImage => {
     const { name = "", width, height } = image.attributes;
     const what = `image ${shown(name)}`;
     const size = sizeOf(Number(width), Number(height), what);
-    boxes += childrenOf(image, "box").length;
+    const detections = childrenOf(image, "box").map(({ attributes: box }): Detection => {
+      const shape = ["xtl", "ytl", "xbr", "ybr"].map((side) => Number(box[side] ?? Number.NaN));
+      return { className: box.label ?? "object", score: null, shape };
+    });
     const found = childrenOf(image, "mask", "polygon").map(({ name: kind, attributes: shape }) => {
       try {
         const rle = kind === "mask" ? maskOf(shape, size) : polygonOf(shape, size);
@@ -90,7 +100,9 @@ export function fromCvat(text: string): ReadLabels {
       }
     });
     const objects = found.sort((a, b) => a.z - b.z).map(({ object }): LabeledObject => object);
-    return { name, ...size, objects };
+    const read = { name, ...size, objects };
+    boxes.push(...boxesOf(read, detections));
+    return read;
   });
   const classes = labels.flatMap((label) => childrenOf(label, "name").map((name) => name.text));
   return { project: projectOf(classes, images), boxes };

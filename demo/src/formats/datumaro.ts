@@ -1,10 +1,11 @@
 /** Datumaro's JSON (open-edge-platform/datumaro): masks as COCO RLE, exact; names, order and lock as attributes. */
 import { expandRuns, type Rle } from "sam2-web";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 
 /** The content of `annotations/default.json`. */
 export function toDatumaro({ classes, images }: Project): object {
@@ -49,24 +50,30 @@ export function isDatumaro(file: Record<string, unknown>): boolean {
   return Array.isArray(file.items) && typeof file.categories === "object";
 }
 
-/** Reads masks and polygons; boxes are counted. @throws ImportError */
+/** Reads masks and polygons; boxes too. @throws ImportError */
 export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
   const { label } = entry(file.categories, "categories") as { label?: { labels?: unknown } };
   const labels = label?.labels;
   if (!Array.isArray(labels)) throw new ImportError("categories: expected a list of labels");
   const classes = labels.map((each) => String(entry(each, "labels").name));
-  let boxes = 0;
+  const boxes: DetectedImage[] = [];
   const images = (file.items as unknown[]).map((each): ReadImage => {
     const item = entry(each, "items");
     const image = entry(item.image, `item ${shown(item.id)}: image`);
     const [height, width] = Array.isArray(image.size) ? image.size : [];
     const size = sizeOf(width, height, `item ${shown(item.id)}`);
     const objects: LabeledObject[] = [];
+    const detections: Detection[] = [];
     for (const given of Array.isArray(item.annotations) ? item.annotations : []) {
       const annotation = entry(given, "annotations");
       const { id, type, label_id, attributes } = annotation;
       const className = classes[label_id as number];
-      if (type === "bbox") boxes++;
+      if (type === "bbox" && Array.isArray(annotation.bbox)) {
+        const [x = 0, y = 0, wide = 0, high = 0] = annotation.bbox.map(Number);
+        const score = (attributes as { score?: unknown } | undefined)?.score;
+        const shape = [x, y, x + wide, y + high];
+        detections.push({ className: className ?? "object", score: typeof score === "number" ? score : null, shape });
+      }
       if (type !== "mask" && type !== "polygon") continue;
       if (className === undefined)
         throw new ImportError(`annotation ${shown(id)}: there is no label ${shown(label_id)}`);
@@ -78,7 +85,9 @@ export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
         throw new ImportError(`annotation ${shown(id)}: ${(error as Error).message}`);
       }
     }
-    return { name: String(image.path ?? item.id), ...size, objects };
+    const read = { name: String(image.path ?? item.id), ...size, objects };
+    boxes.push(...boxesOf(read, detections));
+    return read;
   });
   return { project: projectOf(classes, images), boxes };
 }

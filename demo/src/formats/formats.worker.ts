@@ -21,8 +21,9 @@ function nowAndThen(onProgress: Progress): Progress {
 }
 
 const formats = {
-  async readLabels(file: Blob, onProgress: Progress): Promise<ReadLabels> {
-    return readLabels(await file.text(), nowAndThen(onProgress));
+  async readLabels(files: readonly { name: string; blob: Blob }[], onProgress: Progress): Promise<ReadLabels> {
+    const texts = await Promise.all(files.map(async ({ name, blob }) => ({ name, text: await blob.text() })));
+    return readLabels(texts, nowAndThen(onProgress));
   },
 
   async exportProject(

@@ -71,5 +71,5 @@ export function fromGeoJson(file: Record<string, unknown>): ReadLabels {
       throw new ImportError(`feature ${index + 1}: ${(error as Error).message}`);
     }
   });
-  return { project: projectOf([], [{ name: String(picture.name), width, height, objects }]), boxes: 0 };
+  return { project: projectOf([], [{ name: String(picture.name), width, height, objects }]), boxes: [] };
 }

@@ -8,10 +8,11 @@
 import { decodeRle, encodeRle, type Mask } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { rowRuns } from "./rows.ts";
 
 /** Bits of a value, and of the four kinds of run lengths. */
@@ -134,9 +135,9 @@ export function isLabelStudio(file: unknown): file is unknown[] {
   return typeof first === "object" && first !== null && "annotations" in first && "data" in first;
 }
 
-/** Reads brush strokes and polygons; boxes are counted. A picture without a result has no size, and is left out. @throws ImportError */
+/** Reads brush strokes and polygons; boxes too. A picture without a result has no size, and is left out. @throws ImportError */
 export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
-  let boxes = 0;
+  const boxes: DetectedImage[] = [];
   const images = tasks.flatMap((each): ReadImage[] => {
     const task = entry(each, "tasks");
     const data = entry(task.data, `task ${shown(task.id)}: data`);
@@ -149,11 +150,22 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
     const [first] = results;
     if (!first) return [];
     const size = sizeOf(first.original_width, first.original_height, `task ${shown(task.id)}`);
+    const detections: Detection[] = [];
     const objects = results.flatMap((result): LabeledObject[] => {
       const value = entry(result.value, "value");
       const labels = value[result.type as string];
       const className = Array.isArray(labels) ? String(labels[0]) : "object";
-      if (result.type === "rectanglelabels") boxes++;
+      if (result.type === "rectanglelabels") {
+        const [x, y, wide, high] = ["x", "y", "width", "height"].map((side) => Number(value[side]) / 100) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        const shares = [x, y, x + wide, y + high];
+        const shape = shares.map((share, i) => share * (i % 2 === 0 ? size.width : size.height));
+        detections.push({ className, score: typeof result.score === "number" ? result.score : null, shape });
+      }
       try {
         if (result.type === "brushlabels" && Array.isArray(value.rle)) {
           return [newObject(className, encodeRle(fromBrush(value.rle, size.width, size.height)))];
@@ -173,7 +185,9 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
     });
     // an upload's name has an id before it
     const name = String(path).replace(/^.*\/(?:upload\/\d+\/)?(?:[0-9a-f]{8}-)?/, "");
-    return [{ name, ...size, objects }];
+    const image = { name, ...size, objects };
+    boxes.push(...boxesOf(image, detections));
+    return [image];
   });
   return { project: projectOf([], images), boxes };
 }

@@ -2,9 +2,10 @@
 import { decode, encode } from "fast-png";
 import { decodeRle, encodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
 import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
+import type { Detection } from "../labels/detections.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError } from "./errors.ts";
-import { entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { boxesOf, entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { cropped } from "./rows.ts";
 
 interface Shape {
@@ -61,13 +62,19 @@ export function isLabelme(file: Record<string, unknown>): boolean {
   return Array.isArray(file.shapes) && "imagePath" in file;
 }
 
-/** Reads polygons and masks; rectangles are counted as boxes, other shapes are passed over. @throws ImportError */
+/** Reads polygons and masks; rectangles are boxes, other shapes are passed over. @throws ImportError */
 export function fromLabelme(file: Record<string, unknown>): ReadLabels {
   const size = sizeOf(file.imageWidth, file.imageHeight, "the image");
-  let boxes = 0;
+  const boxes: Detection[] = [];
   const objects = (file.shapes as unknown[]).flatMap((each, index): LabeledObject[] => {
     const { label, points, shape_type, mask } = entry(each, "shapes");
-    if (shape_type === "rectangle") boxes++;
+    if (shape_type === "rectangle") {
+      boxes.push({
+        className: String(label),
+        score: null,
+        shape: Array.isArray(points) ? points.flat().map(Number) : [],
+      });
+    }
     if (shape_type !== "polygon" && shape_type !== "mask") return [];
     try {
       const corners = points as [number, number][];
@@ -80,7 +87,8 @@ export function fromLabelme(file: Record<string, unknown>): ReadLabels {
       throw new ImportError(`shape ${index + 1}: ${(error as Error).message}`);
     }
   });
-  return { project: projectOf([], [{ name: String(file.imagePath), ...size, objects }]), boxes };
+  const image = { name: String(file.imagePath), ...size, objects };
+  return { project: projectOf([], [image]), boxes: boxesOf(image, boxes) };
 }
 
 /** The mask of a "mask" shape. @throws Error */

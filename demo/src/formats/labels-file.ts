@@ -1,13 +1,23 @@
 /** What the readers of annotation files share. */
 import { v4 as randomId } from "uuid";
 import { EMPTY_PROJECT, type LabeledObject, MOST_PIXELS, type Project, withClass } from "../labels/annotations.ts";
+import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { ImportError, shown } from "./errors.ts";
 
 /** What a file of annotations holds. */
 export interface ReadLabels {
   readonly project: Project;
-  /** Number of annotations with a box but no mask, as detection data sets have; they are left out. */
-  readonly boxes: number;
+  /** Annotations with a box but no mask, as detectors give them: the model makes masks of them. */
+  readonly boxes: readonly DetectedImage[];
+}
+
+/** The labels of a file that has boxes alone. */
+export const NO_LABELS: Project = { classes: [], images: [] };
+
+/** Boxes of a picture as a reader collects them. */
+export function boxesOf({ name, width, height }: ReadImage, detections: readonly Detection[]): DetectedImage[] {
+  if (detections.length === 0) return [];
+  return [{ name: name.replaceAll("\\", "/"), size: { width, height }, unit: "pixels", detections }];
 }
 
 /** An image as a file has it. */

@@ -29,8 +29,12 @@ function inWorker<T>(signal: AbortSignal, work: (formats: Remote<FormatsWorker>)
 }
 
 /** Reads annotations. @throws ImportError, by its name */
-export async function readLabels(file: Blob, { signal, onProgress }: WorkOptions): Promise<ReadLabels> {
-  return inWorker(signal, (formats) => formats.readLabels(file, proxy(onProgress)));
+export async function readLabels(
+  files: readonly { readonly name: string; readonly blob: Blob }[],
+  { signal, onProgress }: WorkOptions,
+): Promise<ReadLabels> {
+  const given = files.map(({ name, blob }) => ({ name, blob }));
+  return inWorker(signal, (formats) => formats.readLabels(given, proxy(onProgress)));
 }
 
 /** Writes a project. @throws ExportError, by its name */

@@ -52,6 +52,8 @@ const Labels = v.object({
       name,
       width: side,
       height: side,
+      review: v.optional(v.picklist(["done", "needs a look"])),
+      seconds: v.optional(v.pipe(v.number(), v.minValue(0))),
       /** The picture in the zip, and its media type. */
       picture: v.nullable(v.object({ path: v.string(), type: v.string() })),
       objects: v.array(
@@ -60,6 +62,8 @@ const Labels = v.object({
           name,
           hidden: v.boolean(),
           locked: v.boolean(),
+          score: v.optional(v.number()),
+          checked: v.optional(v.boolean()),
           /** Compressed COCO RLE of the image's size. */
           rle: v.string(),
         }),
@@ -104,7 +108,7 @@ export async function writeProjectFile(
   const zip = new ZipWriter(new BlobWriter("application/zip"));
   const paths = distinct(images.map((image) => `pictures/${safePath(image.name)}`));
   const written: v.InferOutput<typeof Labels>["images"] = [];
-  for (const [i, { id, sha256, name, width, height, objects }] of images.entries()) {
+  for (const [i, { id, sha256, name, width, height, review, seconds, objects }] of images.entries()) {
     const picture = sha256 === null ? undefined : await pictureOf(id);
     const path = paths[i] as string;
     // pictures are compressed already
@@ -114,14 +118,10 @@ export async function writeProjectFile(
       name,
       width,
       height,
+      review,
+      seconds,
       picture: picture ? { path, type: picture.type } : null,
-      objects: objects.map(({ className, rle, ...each }) => ({
-        class: className,
-        name: each.name,
-        hidden: each.hidden,
-        locked: each.locked,
-        rle: rle.counts,
-      })),
+      objects: objects.map(({ id: _, className, rle, ...each }) => ({ class: className, ...each, rle: rle.counts })),
     });
     onProgress?.(i + 1, images.length);
   }
@@ -185,6 +185,8 @@ function readImage({
   name,
   width,
   height,
+  review,
+  seconds,
   objects,
 }: v.InferOutput<typeof Labels>["images"][number]): LabeledImage {
   if (width * height > MOST_PIXELS) {
@@ -196,6 +198,8 @@ function readImage({
     name,
     width,
     height,
+    ...(review && { review }),
+    ...(seconds !== undefined && { seconds }),
     objects: objects.map(({ class: className, rle: counts, ...each }, i): LabeledObject => {
       const rle = { size: [height, width], counts } as const;
       try {

@@ -1,4 +1,5 @@
-/** Reads a file of annotations, whichever of the formats it is in. */
+/** Reads files of annotations, whichever of the formats they are in. */
+import { EMPTY_PROJECT, withClass } from "../labels/annotations.ts";
 import { fromCoco, isCoco, type Progress } from "./coco.ts";
 import { fromDatumaro, isDatumaro } from "./datumaro.ts";
 import { ImportError } from "./errors.ts";
@@ -6,12 +7,40 @@ import { fromGeoJson, isGeoJson } from "./geojson.ts";
 import { fromLabelStudio, isLabelStudio } from "./label-studio.ts";
 import { fromLabelme, isLabelme } from "./labelme.ts";
 import type { ReadLabels } from "./labels-file.ts";
+import type { TextFile } from "./yolo.ts";
 
-/** Reads XML or JSON. @throws ImportError when the file is of none of the formats, or something in it is wrong */
-export async function readLabels(text: string, onProgress?: Progress): Promise<ReadLabels> {
+/**
+ * Reads files that belong together: YOLO's text files, or one or more of the other formats.
+ *
+ * @throws ImportError when a file is of none of the formats, or something in it is wrong
+ */
+export async function readLabels(files: readonly TextFile[], onProgress?: Progress): Promise<ReadLabels> {
+  if (files.some(({ name }) => /\.(txt|ya?ml)$/.test(name))) {
+    const { fromYolo } = await import("./yolo.ts");
+    return fromYolo(files);
+  }
+  let all: ReadLabels = { project: { ...EMPTY_PROJECT, images: [] }, boxes: [] };
+  for (const [index, file] of files.entries()) {
+    const read = await readOne(file, onProgress);
+    if (files.length === 1) return read;
+    const classes = read.project.classes.reduce((sum, { name, color }) => withClass(sum, name, color), {
+      ...all.project,
+      classes: index === 0 ? [] : all.project.classes,
+    }).classes;
+    const images = [...all.project.images, ...read.project.images];
+    all = { project: { classes, images }, boxes: [...all.boxes, ...read.boxes] };
+  }
+  return all;
+}
+
+async function readOne({ name, text }: TextFile, onProgress?: Progress): Promise<ReadLabels> {
+  if (name.endsWith(".csv") || name.endsWith(".tsv")) {
+    const { fromCsv } = await import("./csv.ts");
+    return fromCsv(text);
+  }
   if (!/^\s*</.test(text)) return fromJson(text, onProgress);
-  const { fromCvat } = await import("./cvat.ts");
-  return fromCvat(text);
+  const { fromXml } = await import("./cvat.ts");
+  return fromXml(text);
 }
 
 /** Reads JSON. @throws ImportError likewise */

@@ -1,7 +1,10 @@
-/** YOLO segmentation labels (docs.ultralytics.com, "Instance Segmentation Datasets"). */
+/** YOLO labels (docs.ultralytics.com, "Instance Segmentation Datasets"). */
 import { decodeRle, maskToPolygons } from "sam2-web";
 import type { LabeledImage, ObjectClass, Project } from "../labels/annotations.ts";
+import type { DetectedImage, Detection } from "../labels/detections.ts";
+import { ImportError } from "./errors.ts";
 import { joined } from "./join.ts";
+import { NO_LABELS, type ReadLabels } from "./labels-file.ts";
 
 /** How far outlines are simplified, in pixels: an object is one line of text, which should not get too long. */
 const TOLERANCE = 0.5;
@@ -16,6 +19,68 @@ export function toYolo({ objects, width, height }: LabeledImage, classes: readon
       return [`${classes.findIndex(({ name }) => name === className)} ${corners.join(" ")}\n`];
     })
     .join("");
+}
+
+/** A text file by its path. */
+export interface TextFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * Reads label files, one for each picture, and the names of their classes from data.yaml or classes.txt. A line is a
+ * class and a box (middle and sides), with a score or without, or a class and the corners of an outline, all in shares
+ * of the picture's sides.
+ *
+ * @throws ImportError
+ */
+export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> {
+  const names = await classNames(files);
+  const labels = files.filter(({ name }) => name.endsWith(".txt") && !isList(name));
+  const boxes = labels.map(({ name, text }): DetectedImage => {
+    const detections = text.split(/\r?\n/).flatMap((line, at): Detection[] => {
+      if (line.trim() === "") return [];
+      const [number = Number.NaN, ...values] = line.trim().split(/\s+/).map(Number);
+      const isBox = values.length === 4 || values.length === 5;
+      const isOutline = values.length >= 6 && values.length % 2 === 0;
+      if (!Number.isInteger(number) || !values.every(Number.isFinite) || !(isBox || isOutline)) {
+        const what = "a class with a box, or with the corners of an outline, as numbers";
+        throw new ImportError(`${name}, line ${at + 1}: expected ${what}, got ${line.slice(0, 60)}`);
+      }
+      const className = names[number] ?? `class ${number}`;
+      if (isOutline) return [{ className, score: null, shape: values }];
+      const [x, y, wide, high, score = null] = values as [number, number, number, number, number | undefined];
+      return [{ className, score, shape: [x - wide / 2, y - high / 2, x + wide / 2, y + high / 2] }];
+    });
+    return { name: name.replace(/(^|\/)labels\//, "$1"), size: null, unit: "shares", detections };
+  });
+  return { project: NO_LABELS, boxes };
+}
+
+/** Whether a text file lists classes or pictures, not labels. */
+function isList(name: string): boolean {
+  return /(^|\/)(classes|train|val|test|autosplit_\w+|README.*)\.txt$/i.test(name);
+}
+
+/** The names of classes by their numbers. @throws ImportError */
+async function classNames(files: readonly TextFile[]): Promise<readonly string[]> {
+  const list = files.find(({ name }) => /(^|\/)classes\.txt$/.test(name));
+  if (list) return list.text.split(/\r?\n/).map((line) => line.trim());
+  const data = files.find(({ name }) => /\.ya?ml$/.test(name));
+  if (!data) return [];
+  const { parse } = await import("yaml");
+  let content: unknown;
+  try {
+    content = parse(data.text, { maxAliasCount: 0 });
+  } catch (error) {
+    throw new ImportError(`${data.name}: ${(error as Error).message.split("\n")[0]}`);
+  }
+  const { names } = (content ?? {}) as { names?: unknown };
+  if (typeof names !== "object" || names === null) throw new ImportError(`${data.name}: expected names of classes`);
+  return Object.entries(names).reduce<string[]>((all, [number, name]) => {
+    if (/^\d{1,5}$/.test(number)) all[Number(number)] = String(name);
+    return all;
+  }, []);
 }
 
 /** data.yaml, beside the folders `images` and `labels`. */

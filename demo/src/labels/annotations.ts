@@ -1,7 +1,6 @@
 /** The labels: classes, images and objects, as plain immutable data; the functions here return changed copies. */
 import type { Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
-import { distinct } from "./names.ts";
 
 /** A class. Its number in exports is its position in the list, from 1 (COCO) or from 0 (YOLO). */
 export interface ObjectClass {
@@ -21,6 +20,10 @@ export interface LabeledObject {
   readonly hidden: boolean;
   /** Whether it is protected from changes. */
   readonly locked: boolean;
+  /** How sure the model was of its mask, 0 to 1, where nobody had a look when it was made. */
+  readonly score?: number | undefined;
+  /** Whether a person has looked at it since. */
+  readonly checked?: boolean | undefined;
 }
 
 /** An image and its objects; later objects lie over earlier ones. */
@@ -32,6 +35,10 @@ export interface LabeledImage {
   readonly name: string;
   readonly width: number;
   readonly height: number;
+  /** How far the review is; to do if nobody has said anything. */
+  readonly review?: "done" | "needs a look" | undefined;
+  /** Seconds that a person has worked on it. */
+  readonly seconds?: number | undefined;
   readonly objects: readonly LabeledObject[];
 }
 
@@ -150,48 +157,4 @@ export function imageOfPicture(
 export function withImage({ classes, images }: Project, image: LabeledImage): Project {
   const known = images.some(({ id }) => id === image.id);
   return { classes, images: known ? images.map((each) => (each.id === image.id ? image : each)) : [...images, image] };
-}
-
-/** The result of merging an annotation file into a project. */
-export interface Merged {
-  readonly project: Project;
-  /** Images whose objects were replaced, as they were before. */
-  readonly replaced: readonly LabeledImage[];
-  /** Images that the project did not have. */
-  readonly added: readonly LabeledImage[];
-}
-
-/**
- * Merges the classes, images and objects of `found` into a project. An image keeps its objects if `found` has none for
- * it, or the same ones. Images are matched by SHA-256 if both have it, else by the name that exports give them.
- */
-export function merge(project: Project, found: Project): Merged {
-  // formats without names for objects give empty names: these count as equal, so existing names are kept
-  const isSame = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
-    a.className === b?.className && a.rle.counts === b.rle.counts && (a.name === "" || a.name === b.name);
-  const areSame = (a: readonly LabeledObject[], b: readonly LabeledObject[]): boolean =>
-    a.length === b.length && a.every((each, i) => isSame(each, b[i]));
-  const names = found.images.map(({ name }) => name);
-  const exported = distinct(project.images.map(({ name }) => name));
-  const byName = project.images.map((image, i) => ({ ...image, name: exported[i] as string, image }));
-  const bySha256 = new Map(project.images.map((image) => [image.sha256, image]));
-  const knownAs = (image: LabeledImage): LabeledImage | undefined => {
-    if (image.sha256 === null) return findImage(byName, image, names)?.image;
-    const waiting = byName.filter(({ sha256 }) => sha256 === null);
-    return bySha256.get(image.sha256) ?? findImage(waiting, image, names)?.image;
-  };
-  const replaced: LabeledImage[] = [];
-  const added: LabeledImage[] = [];
-  let merged = found.classes.reduce((before, { name, color }) => withClass(before, name, color), project);
-  for (const image of found.images) {
-    const { objects } = image;
-    const known = knownAs(image);
-    if (!known) added.push(image);
-    const isKept = known && (objects.length === 0 || areSame(objects, known.objects));
-    if (known && !isKept && known.objects.length > 0) replaced.push(known);
-    const sha256 = known?.sha256 ?? image.sha256;
-    if (known && isKept && sha256 === known.sha256) continue;
-    merged = withImage(merged, known ? { ...known, sha256, objects: isKept ? known.objects : objects } : image);
-  }
-  return { project: merged, replaced, added };
 }

@@ -29,7 +29,8 @@ function merged<T extends object>(
 
 function mergedFields<T extends object>(before: T | undefined, kept: T, wanted: T): T {
   if (!before || kept === wanted) return kept;
-  const fields = Object.keys(kept) as (keyof T)[];
+  // a field that is not set may be absent
+  const fields = [...new Set([...Object.keys(kept), ...Object.keys(wanted)])] as (keyof T)[];
   const ours = fields.filter((field) => isSame(kept[field], before[field]) && !isSame(wanted[field], before[field]));
   return ours.length === 0 ? kept : { ...kept, ...Object.fromEntries(ours.map((field) => [field, wanted[field]])) };
 }

@@ -15,6 +15,7 @@ import { Help } from "./help.tsx";
 import { listenToKeys } from "./keys.ts";
 import { MaskBar } from "./mask-bar.tsx";
 import { OptionsDialog } from "./options-dialog.tsx";
+import { Overview } from "./overview.tsx";
 import { usePage, useShell } from "./page.ts";
 import { Panel } from "./panel.tsx";
 import { QuestionDialog } from "./question-dialog.tsx";
@@ -33,6 +34,7 @@ const DIALOGS: Readonly<
   export: ExportDialog,
   keys: Help,
   options: OptionsDialog,
+  overview: Overview,
 };
 
 /** See the file. */
@@ -134,7 +136,8 @@ function FileInputs({ openers }: { readonly openers: { current: Openers | null }
         {...common}
         ref={annotations}
         aria-label="Labels to import"
-        accept=".json,.geojson,.xml,application/json,application/xml"
+        accept=".json,.geojson,.xml,.csv,.tsv,.txt,.yaml,.yml"
+        multiple
       />
     </div>
   );

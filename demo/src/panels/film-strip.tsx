@@ -1,9 +1,11 @@
 /** The pictures of the set, side by side. Only those in view are in the document, and only they are decoded. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState } from "react";
+import { Check, Eye } from "lucide-react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { LabeledImage } from "../labels/annotations.ts";
+import { reviewOf } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
-import { usePage } from "./page.ts";
+import { usePage, useShell } from "./page.ts";
 import { Thumbnails } from "./thumbnails.ts";
 
 /** CSS pixels from one picture to the next. */
@@ -12,7 +14,12 @@ const WIDTH = 92;
 /** See the file. */
 export function FilmStrip() {
   const { workspace } = usePage();
-  const images = useWorkspace(({ project }) => project.images);
+  const all = useWorkspace(({ project }) => project.images);
+  const wanted = useShell((shell) => shell.shown);
+  const images = useMemo(
+    () => (wanted === null ? all : all.filter((image) => reviewOf(image) === wanted)),
+    [all, wanted],
+  );
   const current = useWorkspace((state) => state.current);
   const scroll = useRef<HTMLElement>(null);
   const [thumbnails] = useState(() => new Thumbnails((id) => workspace.set.pictureOf(id)));
@@ -30,9 +37,10 @@ export function FilmStrip() {
   useEffect(() => {
     if (place >= 0) columns.scrollToIndex(place, { align: "auto" });
   }, [place, columns]);
-  if (images.length === 0) return null;
+  if (all.length === 0) return null;
   return (
     <nav ref={scroll} className="strip" aria-label="Pictures">
+      {images.length === 0 && <p className="hint">No picture is {wanted}.</p>}
       <ul style={{ width: columns.getTotalSize() }}>
         {columns.getVirtualItems().map(({ index, start, key }) => {
           const image = images[index];
@@ -75,16 +83,22 @@ function Frame({
     };
   }, [id, sha256, thumbnails]);
   const count = objects.length;
+  const state = reviewOf(image);
   return (
     <button
       type="button"
       className="frame"
       aria-current={isCurrent}
-      aria-label={`${name}, ${count} ${count === 1 ? "object" : "objects"}`}
+      aria-label={`${name}, ${count} ${count === 1 ? "object" : "objects"}${state === "to do" ? "" : `, ${state}`}`}
       title={name}
       onClick={() => void workspace.set.open(id)}
     >
       {address && <img src={address} alt="" draggable={false} />}
+      {state !== "to do" && (
+        <span className={state === "done" ? "review is-done" : "review"} aria-hidden>
+          {state === "done" ? <Check /> : <Eye />}
+        </span>
+      )}
       {count > 0 && (
         <span className="badge" aria-hidden>
           {count}

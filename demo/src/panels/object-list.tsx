@@ -1,8 +1,20 @@
 /** The open picture's objects, in the order in which they lie over each other. Only the rows in view are in the document. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp, Eye, EyeOff, Lock, LockOpen, SquareCheckBig, SquarePlus, Trash2 } from "lucide-react";
+import {
+  ArrowDown,
+  ArrowUp,
+  Eye,
+  EyeOff,
+  ListFilter,
+  Lock,
+  LockOpen,
+  SquareCheckBig,
+  SquarePlus,
+  Trash2,
+} from "lucide-react";
 import { useDeferredValue, useRef, useState } from "react";
 import type { LabeledObject, ObjectClass } from "../labels/annotations.ts";
+import { ALL_OBJECTS, isUnchecked, isWanted, type ObjectFilter } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { objectsOf } from "../workspace/state.ts";
 import { ObjectShape } from "./object-shape.tsx";
@@ -21,12 +33,11 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
   const classes = useWorkspace(({ project }) => project.classes);
   const selected = useWorkspace((state) => state.selected);
   const others = useWorkspace((state) => state.others);
-  const [sought, setSought] = useState("");
-  const wanted = useDeferredValue(sought.trim().toLowerCase());
+  const [filter, setFilter] = useState(ALL_OBJECTS);
+  const [isFiltering, setFiltering] = useState(false);
+  const wanted = useDeferredValue(filter);
   const scroll = useRef<HTMLDivElement>(null);
-  const shown = objects
-    .map((object, index) => ({ object, index }))
-    .filter(({ object: { className, name } }) => `${className} ${name}`.toLowerCase().includes(wanted));
+  const shown = objects.map((object, index) => ({ object, index })).filter(({ object }) => isWanted(object, wanted));
   const rows = useVirtualizer({
     count: shown.length,
     getScrollElement: () => scroll.current,
@@ -37,17 +48,35 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
   return (
     <section className="objects" aria-label="Objects">
       <h2>
-        Objects <span className="count">{objects.length}</span>
+        Objects{" "}
+        <span className="count">
+          {shown.length === objects.length ? objects.length : `${shown.length} of ${objects.length}`}
+        </span>
+        {objects.length > 0 && (
+          <button
+            type="button"
+            className="icon-button small"
+            aria-label="Filter the objects"
+            aria-expanded={isFiltering}
+            onClick={() => {
+              setFiltering(!isFiltering);
+              setFilter(ALL_OBJECTS);
+            }}
+          >
+            <ListFilter aria-hidden />
+          </button>
+        )}
       </h2>
-      {objects.length > MANY && (
+      {(objects.length > MANY || isFiltering) && (
         <input
           type="search"
           aria-label="Search the objects"
           placeholder="Search"
-          value={sought}
-          onChange={(event) => setSought(event.target.value)}
+          value={filter.text}
+          onChange={({ target }) => setFilter({ ...filter, text: target.value })}
         />
       )}
+      {isFiltering && <FilterFields classes={classes} filter={filter} setFilter={setFilter} />}
       {objects.length === 0 && <p className="hint">What you keep is listed here. Click a thing, then press Enter.</p>}
       <div ref={scroll} className="object-scroll" tabIndex={objects.length > MANY ? 0 : -1}>
         <ul aria-label="Objects" style={{ height: rows.getTotalSize() }}>
@@ -79,6 +108,65 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
         </ul>
       </div>
     </section>
+  );
+}
+
+/** What is wanted of the objects, besides the text. */
+function FilterFields({
+  classes,
+  filter,
+  setFilter,
+}: {
+  readonly classes: readonly ObjectClass[];
+  readonly filter: ObjectFilter;
+  readonly setFilter: (filter: ObjectFilter) => void;
+}) {
+  return (
+    <fieldset className="filter" aria-label="Filter">
+      <select
+        aria-label="Objects of the class"
+        value={filter.className}
+        onChange={({ target }) => setFilter({ ...filter, className: target.value })}
+      >
+        <option value="">All classes</option>
+        {classes.map(({ name }) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+      <select
+        aria-label="Objects in the state"
+        value={filter.state}
+        onChange={({ target }) => setFilter({ ...filter, state: target.value as ObjectFilter["state"] })}
+      >
+        <option value="all">All states</option>
+        <option value="unchecked">To look at</option>
+        <option value="hidden">Hidden</option>
+        <option value="locked">Locked</option>
+      </select>
+      <label>
+        <span>Score up to {filter.mostScore.toFixed(2)}</span>
+        <input
+          type="range"
+          min={0}
+          max={1}
+          step={0.01}
+          value={filter.mostScore}
+          onChange={({ target }) => setFilter({ ...filter, mostScore: target.valueAsNumber })}
+        />
+      </label>
+      <label>
+        <span>Size up to {(100 * filter.mostShare).toPrecision(2)} %</span>
+        <input
+          type="range"
+          min={0}
+          max={1}
+          step={0.01}
+          aria-valuetext={`${(100 * filter.mostShare).toPrecision(2)} percent of the picture`}
+          value={filter.mostShare ** 0.25}
+          onChange={({ target }) => setFilter({ ...filter, mostShare: target.valueAsNumber ** 4 })}
+        />
+      </label>
+    </fieldset>
   );
 }
 
@@ -134,6 +222,11 @@ function Row({
             <span>{name || className}</span>
             <small>
               <span className="swatch" style={{ background: color }} /> {name ? className : `object ${place}`}
+              {object.score !== undefined && (
+                <span className={isUnchecked(object) ? "score" : "score is-checked"} title="Score">
+                  {object.score.toFixed(2)}
+                </span>
+              )}
             </small>
           </span>
         </button>

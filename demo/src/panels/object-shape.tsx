@@ -9,14 +9,14 @@ const FARTHEST = 200;
 /** See the file. */
 export function ObjectShape() {
   const { commands, workspace } = usePage();
+  const shown = (...ids: readonly string[]) =>
+    commands.filter(({ id }) => ids.includes(id)).map((command) => <IconButton key={command.id} command={command} />);
   const reach = useWorkspace(({ options }) => options.reach);
   return (
     <fieldset className="shape" aria-label="Shape of the object">
-      {commands
-        .filter(({ group, id }) => group === "Shape" && id !== "simplify")
-        .map((command) => (
-          <IconButton key={command.id} command={command} />
-        ))}
+      <div>{shown("fill", "split", "merge", "subtract", "copy")}</div>
+      {shown("smooth", "grow", "shrink")}
+      <span>by</span>
       <label>
         <input
           type="number"

@@ -1,8 +1,9 @@
 /** Classes, objects, and what the set holds. */
-import { Download, FileUp } from "lucide-react";
+import { ChartColumn, CircleCheck, Download, FileUp } from "lucide-react";
 import { useEffect, useState } from "react";
 import { isNearlyFull, type Room, room } from "../storage/room.ts";
 import { useWorkspace } from "../view/viewed.ts";
+import { imageOf } from "../workspace/state.ts";
 import { ClassList } from "./class-list.tsx";
 import { ObjectList } from "./object-list.tsx";
 import { useCommand, useShell } from "./page.ts";
@@ -17,6 +18,7 @@ export function Panel({ picture }: { readonly picture: ImageBitmap | null }) {
       <Storage />
       <ClassList />
       <ObjectList picture={picture} />
+      <ReviewActions />
       <div className="panel-actions">
         <button type="button" className="primary" onClick={() => exporting.run()}>
           <Download aria-hidden /> Export
@@ -27,6 +29,22 @@ export function Panel({ picture }: { readonly picture: ImageBitmap | null }) {
       </div>
       <Kept />
     </aside>
+  );
+}
+
+/** Says that the picture is done, and shows how far the set is. */
+function ReviewActions() {
+  const [done, overview] = [useCommand("done"), useCommand("overview")];
+  const isDone = useWorkspace((state) => imageOf(state)?.review === "done");
+  return (
+    <div className="panel-actions">
+      <button type="button" className={isDone ? "is-done" : ""} aria-pressed={isDone} onClick={() => done.run()}>
+        <CircleCheck aria-hidden /> Done
+      </button>
+      <button type="button" onClick={() => overview.run()}>
+        <ChartColumn aria-hidden /> Overview
+      </button>
+    </div>
   );
 }
 

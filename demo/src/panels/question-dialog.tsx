@@ -8,6 +8,7 @@ import { usePage } from "./page.ts";
 interface Words {
   readonly title: string;
   readonly text: string;
+  readonly details?: readonly string[];
   /** The answers besides Cancel: what they are called, and what they mean. */
   readonly choices: readonly (readonly [string, string])[];
 }
@@ -17,7 +18,7 @@ export function QuestionDialog() {
   const { workspace } = usePage();
   const question = useWorkspace((state) => state.question);
   if (!question) return null;
-  const { title, text, choices } = inWords(question);
+  const { title, text, details, choices } = inWords(question);
   const answer = (choice: string | null): void => workspace.notices.answer(choice);
   return (
     <ModalOverlay className="overlay" isOpen isDismissable onOpenChange={(isOpen) => isOpen || answer(null)}>
@@ -27,6 +28,13 @@ export function QuestionDialog() {
             <Heading slot="title">{title}</Heading>
           </header>
           <p>{text}</p>
+          {details && (
+            <ul className="details">
+              {details.map((line) => (
+                <li key={line}>{line}</li>
+              ))}
+            </ul>
+          )}
           <footer>
             <Button onPress={() => answer(null)}>Cancel</Button>
             {choices.map(([name, choice], index) => (
@@ -48,15 +56,8 @@ export function QuestionDialog() {
 
 function inWords(question: Question): Words {
   switch (question.kind) {
-    case "import": {
-      const { name, replaced } = question;
-      const labeled = replaced.length === 1 ? replaced[0] : `${replaced.length} pictures`;
-      return {
-        title: `Import ${name}`,
-        text: `Replace the labels of ${labeled} by those in ${name}? Undo brings them back.`,
-        choices: [["Replace", "replace"]],
-      };
-    }
+    case "import":
+      return importInWords(question);
     case "join classes":
       return {
         title: "Join two classes",
@@ -70,4 +71,46 @@ function inWords(question: Question): Words {
         choices: [["Delete all", "delete"]],
       };
   }
+}
+
+/** Lines that are shown of what is left out. */
+const MOST_LINES = 8;
+
+/** What an import will do, before it does it. */
+function importInWords({ name, replacing, adding, boxes, leftOut }: Extract<Question, { kind: "import" }>): Words {
+  const { changed, added, same, classes } = replacing;
+  const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+  const labeled = changed.length === 1 ? (changed[0]?.name ?? "") : plural(changed.length, "picture");
+  const hasObjects = replacing.objects.added + adding.objects.alike > 0;
+  const lines = [
+    changed.length > 0 && `Replace: ${plural(replacing.objects.added, "object")} come, ${replacing.objects.gone} go.`,
+    changed.length > 0 &&
+      `Merge: ${plural(adding.objects.added, "object")} come to those that are there; ${adding.objects.alike} like one of them are left out.`,
+    changed.length === 0 && hasObjects && `${plural(replacing.objects.added, "object")} come.`,
+    boxes > 0 &&
+      `${boxes === 1 ? "1 box becomes a mask" : `${boxes} boxes become masks`}, which then wait for your look.`,
+    added.length > 0 && `${plural(added.length, "picture")} are not here: their labels wait for them.`,
+    same > 0 && hasObjects && `${plural(same, "picture")} stay as they are: the file has nothing else for them.`,
+    classes.length > 0 && `New classes: ${classes.slice(0, 12).join(", ")}${classes.length > 12 ? ", …" : ""}.`,
+    ...leftOut.slice(0, MOST_LINES).map((line) => `Left out: ${line}.`),
+    leftOut.length > MOST_LINES && `Left out: ${leftOut.length - MOST_LINES} more like these.`,
+  ];
+  const isEmpty = boxes === 0 && !hasObjects && added.length === 0;
+  return {
+    title: `Import ${name}`,
+    text: isEmpty
+      ? "There is nothing in it for the pictures that are here."
+      : changed.length > 0
+        ? `There are labels in ${labeled} already. Undo takes an import back.`
+        : "This is what will happen. Undo takes it back.",
+    details: lines.filter((line): line is string => typeof line === "string"),
+    choices: isEmpty
+      ? []
+      : changed.length > 0
+        ? [
+            ["Merge", "add"],
+            ["Replace", "replace"],
+          ]
+        : [["Import", "replace"]],
+  };
 }

@@ -1,9 +1,13 @@
 /** What is open around the picture: dialogs, and on small screens the panel. */
 
+import type { ReviewState } from "../labels/review.ts";
+
 /** See the fields. */
 export interface Shell {
   /** The dialog that is open. */
-  readonly dialog: "commands" | "keys" | "export" | "options" | "camera" | null;
+  readonly dialog: "commands" | "keys" | "export" | "options" | "overview" | "camera" | null;
+  /** The state of the pictures that the strip shows; null for all. */
+  readonly shown: ReviewState | null;
   /** Whether the panel is open where it lies over the picture. */
   readonly isPanelOpen: boolean;
   /** Loads a new version of the page; null when there is none. */
@@ -11,4 +15,4 @@ export interface Shell {
 }
 
 /** Nothing is open. */
-export const FIRST_SHELL: Shell = { dialog: null, isPanelOpen: false, loadNewVersion: null };
+export const FIRST_SHELL: Shell = { dialog: null, shown: null, isPanelOpen: false, loadNewVersion: null };

@@ -7,6 +7,9 @@ import type { Workspace } from "../workspace/workspace.ts";
 /** CSS pixels within which a corner or a line is hit: with a mouse, and with a finger. */
 const REACH = { mouse: 9, touch: 18 } as const;
 
+/** CSS pixels: corners that are closer to each other are drawn smaller. */
+const CLOSE = 12;
+
 /** More corners than this are a line: they are not drawn one by one. */
 const MOST_CORNERS = 1500;
 
@@ -94,7 +97,8 @@ export function listenByHand(view: PictureView, workspace: Workspace): ByHand {
     const seen = rings.flat().map(({ x, y }) => [left + x * scale, top + y * scale] as const);
     const inside = seen.filter(([x, y]) => x >= 0 && y >= 0 && x <= width && y <= height);
     if (inside.length > MOST_CORNERS) return;
-    for (const [x, y] of inside) paintCorner(context, x, y, ratio, false);
+    const room = Math.min(...inside.map(([x, y], i) => roomFrom(inside[i - 1], x, y))) / ratio;
+    for (const [x, y] of inside) paintCorner(context, x, y, room < CLOSE ? 0.6 * ratio : ratio, false);
     const near = moved ? null : hovered && cornerNear(rings, hovered, REACH.mouse / view.viewport.scale);
     const corner = near && rings[near.ring]?.[near.corner];
     if (corner) paintCorner(context, left + corner.x * scale, top + corner.y * scale, ratio, true);
@@ -142,6 +146,11 @@ export function listenByHand(view: PictureView, workspace: Workspace): ByHand {
     },
     dragCancel: end,
   };
+}
+
+/** How far the corner before is. */
+function roomFrom(before: readonly [number, number] | undefined, x: number, y: number): number {
+  return before ? Math.hypot(x - before[0], y - before[1]) : Number.POSITIVE_INFINITY;
 }
 
 /** A dark line under a white one, which is seen on any picture. */

@@ -33,12 +33,14 @@ export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void 
   const config = files.find(({ name }) => name === "config.json")?.blob;
   const project = files.find(({ name }) => name.endsWith(".zip"));
   const pictures = picturesOf(files);
-  const annotations = files.find(({ name }) => /\.(?:json|geojson|xml)$/.test(name));
+  const annotations = files.filter(({ name }) => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml)$/.test(name));
   if (project) void transfer.openProject(project);
   else if (weights.length > 0 && config) models.bring("Dropped checkpoint", { id: "dropped", config, weights });
   else if (weights.length > 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");
+  else if (pictures.length > 0 && annotations.length > 0)
+    void set.add(pictures).then(() => transfer.import(annotations));
   else if (pictures.length > 0) void set.add(pictures);
-  else if (annotations) void transfer.import(annotations);
+  else if (annotations.length > 0) void transfer.import(annotations);
   else if (files.length > 0) {
     notices.fail("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
   }

@@ -34,6 +34,9 @@ const PATIENCE = 500;
 /** So many pictures take long enough for a progress bar. */
 const MANY = 20;
 
+/** Milliseconds: who does nothing for longer is away. */
+const LONGEST_PAUSE = 30_000;
+
 /** Deleted pictures are copied into memory, for Undo, up to this total size in bytes; above that, browsers keep them. */
 const MOST_COPIED = 64e6;
 
@@ -51,6 +54,9 @@ export class PictureSet {
   #near = new Map<string, Blob>();
   /** Files of deleted pictures, by image. */
   readonly #deleted = new Map<string, Blob>();
+  /** Milliseconds spent on the open picture, and when something was done last, by `performance.now()`. */
+  #worked = 0;
+  #lastDone = performance.now();
   /** Counts what was opened: only the newest is shown. */
   #turn = 0;
 
@@ -103,6 +109,7 @@ export class PictureSet {
 
   #enter(id: string | null, picture: Blob | null, marks: Marks): void {
     const { current } = this.#state.get();
+    this.#keepTime();
     if (id !== current) this.#history.forgetMarks();
     if (id !== null && picture) this.#near.set(id, picture);
     this.#state.update({
@@ -117,6 +124,24 @@ export class PictureSet {
       error: null,
     });
     this.#show();
+  }
+
+  /** Counts the time since the last thing that was done, unless the person was away. */
+  #passTime(): void {
+    const now = performance.now();
+    this.#worked += Math.min(now - this.#lastDone, LONGEST_PAUSE);
+    this.#lastDone = now;
+  }
+
+  /** Adds the time spent to the picture that is left. It is no step: undo does not bring time back. */
+  #keepTime(): void {
+    this.#passTime();
+    const seconds = Math.round(this.#worked / 1000);
+    this.#worked = 0;
+    const image = imageOf(this.#state.get());
+    const known = image && this.#store.project.images.find(({ id }) => id === image.id);
+    if (!known || seconds === 0 || known.objects.length === 0) return;
+    void this.#store.change(withImage(this.#store.project, { ...known, seconds: (known.seconds ?? 0) + seconds }));
   }
 
   /** Opens a picture by its place relative to the open one. */
@@ -229,6 +254,7 @@ export class PictureSet {
    * @param current id of the image that is open after it; the same by default
    */
   edit(project: Project, name: string, said: Said, marks: Marks = NO_MARKS, current = this.#state.get().current): void {
+    this.#passTime();
     const before = this.#moment();
     const after = { ...before, project, marks, current };
     this.#history.push({ before, after, name });
@@ -237,6 +263,7 @@ export class PictureSet {
 
   /** Changes the prompt, as a step. */
   mark(marks: Marks, name: string): void {
+    this.#passTime();
     const before = this.#moment();
     this.#history.push({ before, after: { ...before, marks }, name });
     this.#state.update({ marks });

@@ -1,5 +1,6 @@
 /** All that the page shows, as plain immutable data. */
 import { EMPTY_PROJECT, type LabeledImage, type LabeledObject, type Project } from "../labels/annotations.ts";
+import type { Merged } from "../labels/importing.ts";
 import type { Trouble } from "../storage/label-store.ts";
 import type { Answer, MaskLogits } from "./answer.ts";
 import { type Marks, NO_MARKS } from "./prompt.ts";
@@ -28,8 +29,15 @@ export interface ModelEntry {
 
 /** Something that the person has to decide before work goes on. */
 export type Question =
-  /** Labels of `name` go into pictures that have labels already. */
-  | { readonly kind: "import"; readonly name: string; readonly replaced: readonly string[] }
+  /** Labels of `name`: what becomes of them if they replace what is there, or are added to it; their boxes; what is left out. */
+  | {
+      readonly kind: "import";
+      readonly name: string;
+      readonly replacing: Merged;
+      readonly adding: Merged;
+      readonly boxes: number;
+      readonly leftOut: readonly string[];
+    }
   /** A class gets the name of another one: they become one. */
   | { readonly kind: "join classes"; readonly from: string; readonly to: string }
   /** All pictures are to be deleted. */

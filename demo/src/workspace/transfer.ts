@@ -7,7 +7,10 @@ import type {
   writeProject,
   writeProjectFile,
 } from "../formats/off-thread.ts";
-import { type LabeledImage, merge, type NamedImage, type Project } from "../labels/annotations.ts";
+import type { NamedImage, Project } from "../labels/annotations.ts";
+import { type PlacedDetections, placed } from "../labels/detections.ts";
+import { type ImportHow, type Merged, merge } from "../labels/importing.ts";
+import type { Boxes } from "./boxes.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
 import type { NamedFile, PictureSet } from "./picture-set.ts";
@@ -32,12 +35,14 @@ export class Transfer {
   readonly #state: Observable<State>;
   readonly #notices: Notices;
   readonly #set: PictureSet;
+  readonly #boxes: Boxes;
   readonly #files: Files;
 
-  constructor(state: Observable<State>, notices: Notices, set: PictureSet, files: Files) {
+  constructor(state: Observable<State>, notices: Notices, set: PictureSet, boxes: Boxes, files: Files) {
     this.#state = state;
     this.#notices = notices;
     this.#set = set;
+    this.#boxes = boxes;
     this.#files = files;
   }
 
@@ -61,33 +66,52 @@ export class Transfer {
     }, "nothing was saved; the labels are still here.");
   }
 
-  /** Takes the objects of a file of annotations into pictures of the same name and size, once the person has agreed. */
-  async import({ name, blob }: NamedFile): Promise<void> {
+  /**
+   * Takes the objects of files of annotations into pictures of the same name and size, and makes masks of their boxes.
+   * Where there is something to decide, or to leave out, the person sees it before.
+   */
+  async import(files: readonly NamedFile[]): Promise<void> {
+    const [first] = files;
+    if (!first) return;
+    const name = files.length === 1 ? first.name : `${files.length} files`;
     await this.#notices.run(async (signal, show) => {
       const text = `Reading ${name}`;
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
-      const { project: found, boxes } = await this.#files.readLabels(blob, { signal, onProgress });
-      const count = found.images.reduce((sum, { objects }) => sum + objects.length, 0);
-      await this.#takeIn(found, name, (added) => {
-        const waiting = added.length > 0 ? ` ${added.length} of them wait to be opened.` : "";
-        const left = boxes > 0 ? ` ${boxes} boxes without a mask were left out.` : "";
-        return `Imported ${name}: ${count} objects of ${found.images.length} pictures.${waiting}${left}`;
-      });
-    }, "nothing was imported.");
+      const { project: found, boxes } = await this.#files.readLabels(files, { signal, onProgress });
+      const here = this.#state.get().project.images.filter(({ sha256 }) => sha256 !== null);
+      const { placed: detections, leftOut } = placed(here, boxes);
+      const taken = await this.#takeIn(found, name, detections, leftOut);
+      if (taken) await this.#boxes.toMasks(detections, signal, show);
+    }, "what was there is as it was.");
   }
 
   /** Merges labels, as a step, if the person agrees. @returns whether that was done */
-  async #takeIn(found: Project, name: string, said: (added: readonly LabeledImage[]) => string): Promise<boolean> {
-    const { project: before, marks } = this.#state.get();
-    const { replaced } = merge(before, found);
-    if (replaced.length > 0) {
-      const names = replaced.map((image) => image.name);
-      if ((await this.#notices.ask({ kind: "import", name, replaced: names })) !== "replace") return false;
+  async #takeIn(
+    found: Project,
+    name: string,
+    detections: readonly PlacedDetections[],
+    leftOut: readonly string[],
+  ): Promise<boolean> {
+    const { project: before } = this.#state.get();
+    const replacing = merge(before, found);
+    let how: ImportHow = "replace";
+    if (replacing.changed.length > 0 || detections.length > 0 || leftOut.length > 0) {
+      const adding = merge(before, found, "add");
+      const boxes = detections.reduce((sum, each) => sum + each.detections.length, 0);
+      const question = { kind: "import", name, replacing, adding, boxes, leftOut } as const;
+      const choice = await this.#notices.ask(question);
+      if (choice !== "replace" && choice !== "add") return false;
+      how = choice;
     }
     // the set may have changed while the person made up their mind
-    const { project, added } = merge(this.#state.get().project, found);
-    this.#set.edit(project, `Import ${name}`, said(added), marks);
+    const { project, marks } = this.#state.get();
+    const merged = merge(project, found, how);
+    const { classes, images } = merged.project;
+    const isChanged = classes !== project.classes || images.some((image, i) => image !== project.images[i]);
+    const said = inWords(name, found, merged);
+    if (isChanged) this.#set.edit(merged.project, `Import ${name}`, said, marks);
+    else if (detections.length === 0) this.#notices.say(said);
     return true;
   }
 
@@ -109,7 +133,7 @@ export class Transfer {
     await this.#notices.run(async (signal, show) => {
       show(text);
       const { project, pictures } = await this.#files.readProjectFile(blob, { signal });
-      if (!(await this.#takeIn(project, name, () => ""))) return;
+      if (!(await this.#takeIn(project, name, [], []))) return;
       const onProgress = (done: number, total: number): void => show(text, done / total);
       const names = pictures.map((each) => each.name);
       const take = (picture: Blob, facts: NamedImage): Promise<void> => this.#set.addFiled(picture, facts, names);
@@ -121,4 +145,12 @@ export class Transfer {
       this.#notices.say(`Opened ${name}: ${project.images.length} pictures.${left}`);
     }, "nothing that was here is lost.");
   }
+}
+
+/** What is said of an import. */
+function inWords(name: string, found: Project, { added, objects }: Merged): string {
+  const count = found.images.reduce((sum, image) => sum + image.objects.length, 0);
+  const waiting = added.length > 0 ? ` ${added.length} of them wait to be opened.` : "";
+  const alike = objects.alike > 0 ? ` ${objects.alike} were there already.` : "";
+  return `Imported ${name}: ${count} objects of ${found.images.length} pictures.${waiting}${alike}`;
 }

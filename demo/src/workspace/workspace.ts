@@ -4,12 +4,14 @@ import { type LabeledObject, newObject } from "../labels/annotations.ts";
 import type { LabelStore } from "../storage/label-store.ts";
 import { candidateCount, rleOfAnswer } from "./answer.ts";
 import { Asking, type Surroundings } from "./asking.ts";
+import { Boxes } from "./boxes.ts";
 import { Editing } from "./editing.ts";
 import { type ListedModel, Models, type OpenModel } from "./models.ts";
 import { Notices } from "./notices.ts";
 import { Observable } from "./observable.ts";
 import { type Measure, type NamedFile, PictureSet } from "./picture-set.ts";
 import { type Box, isEmpty, type Marks, NO_MARKS } from "./prompt.ts";
+import { Reviewing } from "./reviewing.ts";
 import { FIRST_STATE, HAND_TOOLS, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
 import { type Files, Transfer } from "./transfer.ts";
 
@@ -34,6 +36,7 @@ export class Workspace {
   readonly models: Models;
   readonly transfer: Transfer;
   readonly editing: Editing;
+  readonly reviewing: Reviewing;
   readonly #asking: Asking;
   /** The name of the sample that is shown on the welcome. */
   #sample = "";
@@ -42,8 +45,15 @@ export class Workspace {
     this.set = new PictureSet(this.state, this.notices, store, measure);
     this.#asking = new Asking(this.state, this.notices, this.set, surroundings);
     this.editing = new Editing(this.state, this.notices, this.set);
+    this.reviewing = new Reviewing(this.state, this.notices, this.set);
     this.models = new Models(this.state, this.notices, openModel, models);
-    this.transfer = new Transfer(this.state, this.notices, this.set, files);
+    this.transfer = new Transfer(
+      this.state,
+      this.notices,
+      this.set,
+      new Boxes(this.state, this.notices, this.set),
+      files,
+    );
   }
 
   /** Chooses what the pointer does. */
@@ -230,7 +240,9 @@ export class Workspace {
       const { className } = this.state.get();
       const made = found
         .sort((a, b) => b.area - a.area)
-        .map(({ segmentation }): LabeledObject => newObject(className, segmentation as Rle));
+        .map(({ segmentation, predicted_iou: score }): LabeledObject => {
+          return { ...newObject(className, segmentation as Rle), score };
+        });
       const objects = objectsOf(this.state.get());
       this.set.setObjects([...objects, ...made], "Find everything", `${made.length} objects found.`);
     }, "the picture is still there; try other numbers.");

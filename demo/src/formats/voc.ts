@@ -1,0 +1,36 @@
+/** Pascal VOC's XML: a file for each picture, with boxes. Some tools count pixels from 1; a box is told apart all the same. */
+import type { XmlElement } from "@rgrove/parse-xml";
+import type { Detection } from "../labels/detections.ts";
+import { ImportError, shown } from "./errors.ts";
+import { NO_LABELS, type ReadLabels, sizeOf } from "./labels-file.ts";
+
+const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
+  element?.children.find(
+    (child): child is XmlElement => child.type === "element" && (child as XmlElement).name === name,
+  );
+
+const textOf = (element: XmlElement | undefined, name: string): string => childOf(element, name)?.text.trim() ?? "";
+
+/** Reads the file of a picture, whose root is `annotation`. @throws ImportError */
+export function fromVoc(annotation: XmlElement): ReadLabels {
+  const name = textOf(annotation, "filename");
+  const size = childOf(annotation, "size");
+  const { width, height } = sizeOf(
+    Number(textOf(size, "width")),
+    Number(textOf(size, "height")),
+    `image ${shown(name)}`,
+  );
+  const objects = annotation.children.filter(
+    (child): child is XmlElement => child.type === "element" && (child as XmlElement).name === "object",
+  );
+  const detections = objects.map((object): Detection => {
+    const box = childOf(object, "bndbox");
+    const shape = ["xmin", "ymin", "xmax", "ymax"].map((side) => Number.parseFloat(textOf(box, side)));
+    if (!shape.every(Number.isFinite)) throw new ImportError(`image ${shown(name)}: expected a box, got none`);
+    return { className: textOf(object, "name") || "object", score: null, shape };
+  });
+  return {
+    project: NO_LABELS,
+    boxes: [{ name, size: { width, height }, unit: "pixels", detections }],
+  };
+}

@@ -1,0 +1,94 @@
+/** What detectors find: boxes and outlines with scores, which become masks. Here they find their pictures. */
+import { findImage, type LabeledImage } from "./annotations.ts";
+
+/** A box or an outline. */
+export interface Detection {
+  readonly className: string;
+  /** 0 to 1; null where the file has none. */
+  readonly score: number | null;
+  /** A box: x1, y1, x2, y2; or the corners of an outline: x and y in turn. */
+  readonly shape: readonly number[];
+}
+
+/** The detections of a picture, as a file has them. */
+export interface DetectedImage {
+  /** Name or path of the picture; some formats leave its ending out. */
+  readonly name: string;
+  /** Null where the file does not say it. */
+  readonly size: { readonly width: number; readonly height: number } | null;
+  /** What shapes are counted in. */
+  readonly unit: "pixels" | "shares";
+  readonly detections: readonly Detection[];
+}
+
+/** The detections of a picture of the set, in its pixels. */
+export interface PlacedDetections {
+  readonly image: LabeledImage;
+  readonly detections: readonly Detection[];
+}
+
+const stem = (name: string): string => name.replaceAll("\\", "/").replace(/\.[^./]*$/, "");
+
+/** The image of that path, whatever its ending; of a shorter path if there is only one. */
+function imageByStem(images: readonly LabeledImage[], name: string): LabeledImage | undefined {
+  const wanted = stem(name);
+  const exact = images.filter((image) => stem(image.name) === wanted);
+  const alike = images.filter((image) =>
+    `/${stem(image.name)}`.endsWith(`/${wanted.slice(wanted.lastIndexOf("/") + 1)}`),
+  );
+  const [only, ...others] = exact.length > 0 ? exact : alike;
+  return others.length === 0 ? only : undefined;
+}
+
+/**
+ * Finds the pictures of detections.
+ *
+ * @returns what has a picture, and what is left out, each with the reason
+ */
+export function placed(
+  images: readonly LabeledImage[],
+  found: readonly DetectedImage[],
+): { readonly placed: readonly PlacedDetections[]; readonly leftOut: readonly string[] } {
+  const names = found.map(({ name }) => name);
+  const leftOut: string[] = [];
+  const byImage = new Map<LabeledImage, Detection[]>();
+  for (const { name, size, unit, detections } of found) {
+    if (detections.length === 0) continue;
+    const image = size ? findImage(images, { name, ...size }, names) : imageByStem(images, name);
+    if (!image) {
+      const other = size && imageByStem(images, name);
+      const why = other
+        ? `the picture here has ${other.width}×${other.height} pixels`
+        : "there is no such picture here";
+      leftOut.push(`${detections.length} of ${name}: ${why}`);
+      continue;
+    }
+    const kept = byImage.get(image) ?? [];
+    byImage.set(image, kept);
+    let outside = 0;
+    for (const detection of detections) {
+      const shape = inPicture(detection.shape, unit, image);
+      if (shape) kept.push({ ...detection, shape });
+      else outside++;
+    }
+    if (outside > 0) leftOut.push(`${outside} of ${name}: empty, or outside of the picture`);
+  }
+  const all = [...byImage].map(([image, detections]) => ({ image, detections }));
+  return { placed: all.filter(({ detections }) => detections.length > 0), leftOut };
+}
+
+/** A shape in pixels, a box cut to the picture; null where nothing is left of it. */
+function inPicture(
+  shape: readonly number[],
+  unit: DetectedImage["unit"],
+  { width, height }: LabeledImage,
+): readonly number[] | null {
+  const pixels = shape.map((value, i) => (unit === "shares" ? value * (i % 2 === 0 ? width : height) : value));
+  if (!pixels.every(Number.isFinite)) return null;
+  const within = pixels.map((value, i) => Math.min(Math.max(value, 0), i % 2 === 0 ? width : height));
+  const [xs, ys] = [0, 1].map((axis) => within.filter((_, i) => i % 2 === axis)) as [number[], number[]];
+  const isThick = (values: readonly number[]): boolean => Math.max(...values) - Math.min(...values) >= 1;
+  if (!isThick(xs) || !isThick(ys)) return null;
+  if (pixels.length > 4) return pixels;
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}

@@ -1,0 +1,103 @@
+/** Merges labels of a file into a project, and says beforehand what that will do. */
+import { areaOf, iouOf, type Turns, turnsOf } from "../masks/turns.ts";
+import { findImage, type LabeledImage, type LabeledObject, type Project, withClass, withImage } from "./annotations.ts";
+import { distinct } from "./names.ts";
+
+/** What becomes of a picture's objects that the file has others for: they go, or the file's are added to them. */
+export type ImportHow = "replace" | "add";
+
+/** Two masks of a class that agree so much (IoU) are one object. */
+const SAME = 0.9;
+
+/** The result of merging labels into a project. */
+export interface Merged {
+  readonly project: Project;
+  /** Images that had objects and now have others, as they were before. */
+  readonly changed: readonly LabeledImage[];
+  /** Images that the project did not have. */
+  readonly added: readonly LabeledImage[];
+  /** Images of which the file has what is there already, or nothing. */
+  readonly same: number;
+  /** Objects that are added, that go, and that are left out since there is one like them. */
+  readonly objects: { readonly added: number; readonly gone: number; readonly alike: number };
+  /** Names of classes that the project did not have. */
+  readonly classes: readonly string[];
+}
+
+/**
+ * Merges the classes, images and objects of `found` into a project. An image keeps its objects if `found` has none for
+ * it, or the same ones. Images are matched by SHA-256 if both have it, else by the name that exports give them.
+ */
+export function merge(project: Project, found: Project, how: ImportHow = "replace"): Merged {
+  const knownAs = finder(project, found);
+  const changed: LabeledImage[] = [];
+  const added: LabeledImage[] = [];
+  const count = { added: 0, gone: 0, alike: 0 };
+  let same = 0;
+  const withClasses = found.classes.reduce((before, { name, color }) => withClass(before, name, color), project);
+  let merged = withClasses;
+  for (const image of found.images) {
+    const known = knownAs(image);
+    if (!known) {
+      added.push(image);
+      count.added += image.objects.length;
+      merged = withImage(merged, image);
+      continue;
+    }
+    const sha256 = known.sha256 ?? image.sha256;
+    const fresh = how === "add" ? unlike(image.objects, known.objects) : image.objects;
+    const isKept = fresh.length === 0 || areSame(image.objects, known.objects);
+    if (isKept) {
+      same++;
+      if (how === "add") count.alike += image.objects.length;
+      if (sha256 !== known.sha256) merged = withImage(merged, { ...known, sha256 });
+      continue;
+    }
+    count.added += fresh.length;
+    count.alike += image.objects.length - fresh.length;
+    if (how === "replace") count.gone += known.objects.length;
+    if (known.objects.length > 0) changed.push(known);
+    merged = withImage(merged, { ...known, sha256, objects: how === "add" ? [...known.objects, ...fresh] : fresh });
+  }
+  const classes = withClasses.classes.slice(project.classes.length).map(({ name }) => name);
+  return { project: merged, changed, added, same, objects: count, classes };
+}
+
+/** Finds the project's image of an image of the file. */
+function finder(project: Project, found: Project): (image: LabeledImage) => LabeledImage | undefined {
+  const names = found.images.map(({ name }) => name);
+  const exported = distinct(project.images.map(({ name }) => name));
+  const byName = project.images.map((image, i) => ({ ...image, name: exported[i] as string, image }));
+  const bySha256 = new Map(project.images.map((image) => [image.sha256, image]));
+  return (image) => {
+    if (image.sha256 === null) return findImage(byName, image, names)?.image;
+    const waiting = byName.filter(({ sha256 }) => sha256 === null);
+    return bySha256.get(image.sha256) ?? findImage(waiting, image, names)?.image;
+  };
+}
+
+/** Whether two lists have the same objects. Formats without names for objects give empty ones, which count as equal. */
+function areSame(found: readonly LabeledObject[], known: readonly LabeledObject[]): boolean {
+  const isSame = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
+    a.className === b?.className && a.rle.counts === b.rle.counts && (a.name === "" || a.name === b.name);
+  return found.length === known.length && found.every((each, i) => isSame(each, known[i]));
+}
+
+/** The objects of a file that no known object is like. */
+function unlike(found: readonly LabeledObject[], known: readonly LabeledObject[]): readonly LabeledObject[] {
+  const sized = known.map(({ className, rle }) => {
+    const turns = turnsOf(rle);
+    return { className, turns, area: areaOf(turns) };
+  });
+  const isLike = (className: string, turns: Turns, area: number): boolean =>
+    sized.some(
+      (each) =>
+        each.className === className &&
+        Math.min(each.area, area) >= SAME * Math.max(each.area, area) &&
+        iouOf(each.turns, turns) >= SAME,
+    );
+  return found.filter(({ className, rle }) => {
+    const turns = turnsOf(rle);
+    return !isLike(className, turns, areaOf(turns));
+  });
+}

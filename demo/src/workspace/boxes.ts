@@ -1,0 +1,128 @@
+/** Makes masks of what detectors found: each box is asked of the model, picture by picture. */
+import type { Rle } from "sam2-web";
+import { type LabeledImage, type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
+import type { Detection, PlacedDetections } from "../labels/detections.ts";
+import { filled } from "../masks/outline.ts";
+import type { Notices, ShowProgress } from "./notices.ts";
+import type { Observable } from "./observable.ts";
+import type { PictureSet } from "./picture-set.ts";
+import type { Model } from "./sight.ts";
+import type { State } from "./state.ts";
+
+/** So many boxes are asked at once. */
+const BATCH = 16;
+
+/** A mask, and how sure the model is of it: the IoU that it predicts. Outlines are as sure as the detector was. */
+interface Made {
+  readonly rle: Rle;
+  readonly score: number;
+}
+
+/** Runs batches of boxes; the result is one step. */
+export class Boxes {
+  readonly #state: Observable<State>;
+  readonly #notices: Notices;
+  readonly #set: PictureSet;
+
+  constructor(state: Observable<State>, notices: Notices, set: PictureSet) {
+    this.#state = state;
+    this.#notices = notices;
+    this.#set = set;
+  }
+
+  /**
+   * Makes a mask of each box. The objects have scores, and their pictures need a look. What was made when the person
+   * cancels is kept.
+   */
+  async toMasks(placed: readonly PlacedDetections[], signal: AbortSignal, show: ShowProgress): Promise<void> {
+    const { model } = this.#state.get();
+    const total = placed.reduce((sum, { detections }) => sum + detections.length, 0);
+    if (total === 0) return;
+    if (!model) throw new Error("no model is ready");
+    const made = new Map<string, readonly LabeledObject[]>();
+    const missing: string[] = [];
+    let done = 0;
+    try {
+      for (const { image, detections } of placed) {
+        const picture = await this.#set.pictureOf(image.id);
+        if (!picture) {
+          missing.push(image.name);
+          continue;
+        }
+        const masks = await masksOf(model, picture, image, detections, signal, (count) => {
+          show(`Boxes to masks: ${done + count} of ${total}`, (done + count) / total);
+        });
+        done += detections.length;
+        const objects = masks.map(({ rle, score }, i): LabeledObject => {
+          return { ...newObject(detections[i]?.className ?? "object", rle), score };
+        });
+        made.set(image.id, objects);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    this.#keep(made, total, missing, signal.aborted);
+  }
+
+  #keep(
+    made: ReadonlyMap<string, readonly LabeledObject[]>,
+    total: number,
+    missing: readonly string[],
+    isStopped: boolean,
+  ): void {
+    const { project: before, marks } = this.#state.get();
+    const count = [...made.values()].reduce((sum, { length }) => sum + length, 0);
+    if (count === 0) {
+      this.#notices.say(isStopped ? "Stopped: no mask was made." : "No picture of these boxes is here.");
+      return;
+    }
+    const project = before.images.reduce((sum, image) => {
+      const objects = made.get(image.id);
+      if (!objects) return sum;
+      const looked: LabeledImage = { ...image, objects: [...image.objects, ...objects], review: "needs a look" };
+      return withImage(withClassesOf(sum, objects), looked);
+    }, before);
+    const left = missing.length > 0 ? ` Not here: ${missing.slice(0, 3).join(", ")}.` : "";
+    const what = isStopped ? `Stopped after ${count} of ${total} boxes` : `${count} boxes are masks now`;
+    this.#set.edit(project, "Boxes to masks", `${what}; N goes to the most doubtful.${left}`, marks);
+  }
+}
+
+async function masksOf(
+  model: Model,
+  picture: Blob,
+  { width, height }: LabeledImage,
+  detections: readonly Detection[],
+  signal: AbortSignal,
+  onProgress: (done: number) => void,
+): Promise<Made[]> {
+  const made = detections.map(({ shape, score }): Made | null =>
+    shape.length > 4 ? { rle: filled([placesOf(shape)], width, height), score: score ?? 1 } : null,
+  );
+  const boxes = detections.map(({ shape }, i) => ({ shape, i })).filter(({ i }) => made[i] === null);
+  onProgress(made.length - boxes.length);
+  if (boxes.length === 0) return made as Made[];
+  const image = await model.setImage(picture, { signal });
+  try {
+    for (let from = 0; from < boxes.length; from += BATCH) {
+      const batch = boxes.slice(from, from + BATCH);
+      const data = Float32Array.from(batch.flatMap(({ shape }) => shape));
+      const result = await model.segment({ image, box: { data, dims: [batch.length, 4] } }, { signal });
+      const candidates = result.scores.dims[1] as number;
+      for (const [object, { i }] of batch.entries()) {
+        made[i] = { rle: result.toRle({ object }), score: result.scores.data[object * candidates] as number };
+      }
+      onProgress(made.length - boxes.length + from + batch.length);
+    }
+  } finally {
+    void image.release().catch(() => undefined);
+  }
+  return made as Made[];
+}
+
+function placesOf(corners: readonly number[]): { x: number; y: number }[] {
+  return Array.from({ length: corners.length / 2 }, (_, i) => ({
+    x: corners[2 * i] as number,
+    y: corners[2 * i + 1] as number,
+  }));
+}

@@ -1,0 +1,211 @@
+/** Boxes that are read from files of detectors, and the pictures that they find. */
+import { describe, expect, test } from "vitest";
+import { readLabels } from "../src/formats/read.ts";
+import type { LabeledImage } from "../src/labels/annotations.ts";
+import { type DetectedImage, placed } from "../src/labels/detections.ts";
+
+const image = (name: string, width = 100, height = 50): LabeledImage => {
+  return { id: name, sha256: name, name, width, height, objects: [] };
+};
+const box = (className: string, score: number | null, ...shape: number[]) => ({ className, score, shape });
+const size = { width: 100, height: 50 };
+
+describe("what is read", () => {
+  const VOC = `<annotation><filename>a.jpg</filename><size><width>100</width><height>50</height></size>
+    <object><name>cat</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30.5</xmax><ymax>40</ymax></bndbox></object></annotation>`;
+  const CVAT = `<annotations><image name="a.jpg" width="100" height="50">
+    <box label="cat" xtl="1" ytl="2" xbr="30.5" ybr="40"/></image></annotations>`;
+  const read = { name: "a.jpg", size, unit: "pixels", detections: [box("cat", null, 1, 2, 30.5, 40)] } as const;
+  const scored = { ...read, detections: [box("cat", 0.75, 1, 2, 30.5, 40)] };
+  const csv = { ...read, size: null };
+
+  test.each<[string, Record<string, string>, DetectedImage[]]>([
+    ["Pascal VOC", { "a.xml": VOC }, [read]],
+    ["CVAT", { "a.xml": CVAT }, [read]],
+    [
+      "COCO with scores",
+      {
+        "a.json": JSON.stringify({
+          images: [{ id: 7, file_name: "a.jpg", ...size }],
+          categories: [{ id: 1, name: "cat" }],
+          annotations: [{ id: 1, image_id: 7, category_id: 1, bbox: [1, 2, 29.5, 38], score: 0.75 }],
+        }),
+      },
+      [scored],
+    ],
+    [
+      "labelme",
+      {
+        "a.json": JSON.stringify({
+          imagePath: "a.jpg",
+          imageWidth: 100,
+          imageHeight: 50,
+          shapes: [
+            {
+              label: "cat",
+              shape_type: "rectangle",
+              points: [
+                [1, 2],
+                [30.5, 40],
+              ],
+            },
+          ],
+        }),
+      },
+      [read],
+    ],
+    [
+      "Label Studio",
+      {
+        "a.json": JSON.stringify([
+          {
+            id: 1,
+            data: { image: "/data/upload/1/12345678-a.jpg" },
+            annotations: [
+              {
+                result: [
+                  {
+                    type: "rectanglelabels",
+                    original_width: 100,
+                    original_height: 50,
+                    score: 0.5,
+                    value: { x: 10, y: 20, width: 50, height: 60, rectanglelabels: ["cat"] },
+                  },
+                ],
+              },
+            ],
+          },
+        ]),
+      },
+      [{ ...read, detections: [box("cat", 0.5, 10, 10, 60, 40)] }],
+    ],
+    [
+      "Datumaro",
+      {
+        "a.json": JSON.stringify({
+          categories: { label: { labels: [{ name: "cat" }] } },
+          items: [
+            {
+              id: "a",
+              image: { path: "a.jpg", size: [50, 100] },
+              annotations: [{ id: 1, type: "bbox", label_id: 0, bbox: [1, 2, 29.5, 38], attributes: { score: 0.75 } }],
+            },
+          ],
+        }),
+      },
+      [scored],
+    ],
+    [
+      "CSV with corners",
+      { "a.csv": "image,xmin,ymin,xmax,ymax,class,score\na.jpg,1,2,30.5,40,cat,0.75\n" },
+      [{ ...csv, detections: scored.detections }],
+    ],
+    ["CSV with sides", { "a.csv": "Filename;x;y;Width;Height;Label\na.jpg;1;2;29.5;38;cat\n" }, [csv]],
+    [
+      "a table with tabs, without classes",
+      { "a.tsv": "path\tx1\ty1\tx2\ty2\na.jpg\t1\t2\t30.5\t40\n" },
+      [{ ...csv, detections: [box("object", null, 1, 2, 30.5, 40)] }],
+    ],
+    [
+      "YOLO: boxes, boxes with scores, outlines, with names from data.yaml",
+      {
+        "labels/a.txt": "1 0.5 0.5 0.2 0.4\n0 0.5 0.5 1 1 0.75\n1 0 0 1 0 1 1\n",
+        "data.yaml": "names:\n  0: dog\n  1: cat\n",
+      },
+      [
+        {
+          name: "a.txt",
+          size: null,
+          unit: "shares",
+          detections: [
+            box("cat", null, 0.4, 0.3, 0.6, 0.7),
+            box("dog", 0.75, 0, 0, 1, 1),
+            box("cat", null, 0, 0, 1, 0, 1, 1),
+          ],
+        },
+      ],
+    ],
+    [
+      "YOLO with classes.txt, and a class without a name",
+      { "a.txt": "0 0.5 0.5 1 1\n3 0.5 0.5 1 1", "classes.txt": "dog\ncat" },
+      [
+        {
+          name: "a.txt",
+          size: null,
+          unit: "shares",
+          detections: [box("dog", null, 0, 0, 1, 1), box("class 3", null, 0, 0, 1, 1)],
+        },
+      ],
+    ],
+  ])("%s", async (_, files, expected) => {
+    const { boxes, project } = await readLabels(Object.entries(files).map(([name, text]) => ({ name, text })));
+    expect(boxes).toEqual(expected);
+    expect(project.images.flatMap(({ objects }) => objects)).toEqual([]);
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    [
+      "a table without boxes",
+      { "a.csv": "image,class\na.jpg,cat\n" },
+      /expected a table with the columns image, x1.*got image, class/,
+    ],
+    [
+      "a box that is no number",
+      { "a.csv": "image,x1,y1,x2,y2\na.jpg,1,2,wide,4\n" },
+      /line 2: expected four numbers, got 1, 2, wide, 4/,
+    ],
+    ["a YOLO line with too little", { "a.txt": "0 0.5 0.5" }, /a.txt, line 1: expected a class with a box/],
+    [
+      "data.yaml without names",
+      { "a.txt": "0 0.5 0.5 1 1", "data.yaml": "path: ." },
+      /data.yaml: expected names of classes/,
+    ],
+    ["data.yaml that is none", { "a.txt": "0 0.5 0.5 1 1", "data.yaml": "names: [" }, /data.yaml: /],
+    ["VOC without a box", { "a.xml": VOC.replace(/<bndbox>.*<\/bndbox>/, "") }, /expected a box/],
+  ])("%s is refused, with what was expected", async (_, files, message) => {
+    await expect(readLabels(Object.entries(files).map(([name, text]) => ({ name, text })))).rejects.toThrow(message);
+  });
+
+  test("several files are one set of labels", async () => {
+    const files = ["a", "b"].map((name) => ({ name: `${name}.xml`, text: VOC.replace("a.jpg", `${name}.jpg`) }));
+    expect((await readLabels(files)).boxes.map(({ name }) => name)).toEqual(["a.jpg", "b.jpg"]);
+  });
+});
+
+describe("the pictures of detections", () => {
+  const found = (name: string, ...shape: number[]): DetectedImage => {
+    return { name, size: null, unit: "pixels", detections: [box("cat", null, ...shape)] };
+  };
+  const images = [image("street/a.jpg"), image("park/b.jpg"), image("park/c.jpg"), image("zoo/c.jpg")];
+
+  test.each<[string, DetectedImage, string | RegExp, number[]?]>([
+    ["a name without its folder and ending", found("a.txt", 1, 2, 30, 40), "street/a.jpg", [1, 2, 30, 40]],
+    ["a box beyond the picture is cut", found("a.jpg", -10, -10, 500, 40), "street/a.jpg", [0, 0, 100, 40]],
+    ["corners in any order", found("a.jpg", 30, 40, 1, 2), "street/a.jpg", [1, 2, 30, 40]],
+    ["shares of the sides", { ...found("a.txt", 0.1, 0.2, 0.5, 1), unit: "shares" }, "street/a.jpg", [10, 10, 50, 50]],
+    ["of two pictures of a name the one in that folder", found("park/c.jpg", 0, 0, 9, 9), "park/c.jpg", [0, 0, 9, 9]],
+    [
+      "of two pictures of a name none, without a folder",
+      found("c.jpg", 0, 0, 9, 9),
+      /1 of c.jpg: there is no such picture here/,
+    ],
+    [
+      "another size",
+      { ...found("a.jpg", 0, 0, 9, 9), size: { width: 9, height: 9 } },
+      /1 of a.jpg: the picture here has 100×50 pixels/,
+    ],
+    ["a box outside", found("a.jpg", 200, 0, 300, 9), /1 of a.jpg: empty, or outside of the picture/],
+    ["no number", found("a.jpg", Number.NaN, 0, 9, 9), /empty, or outside/],
+  ])("%s", (_, detected, expected, shape) => {
+    const result = placed(images, [detected]);
+    if (typeof expected === "string") {
+      expect(result.placed.map(({ image: { name }, detections }) => [name, detections[0]?.shape])).toEqual([
+        [expected, shape],
+      ]);
+      expect(result.leftOut).toEqual([]);
+    } else {
+      expect(result.placed).toEqual([]);
+      expect(result.leftOut).toEqual([expect.stringMatching(expected)]);
+    }
+  });
+});

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFalClient } from "@fal-ai/client";
 import { Livepeer } from "@livepeer/ai";
-import { decodeRle, type Mask, maskIou } from "sam2-node";
+import { createSegmenter, decodeRle, type Mask, maskIou } from "sam2-node";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RunningServer, type ServerOptions, startServer } from "../dist/serve/server.js";
@@ -16,7 +16,7 @@ const FAL = "fal.run/fal-ai/sam2/auto-segment";
 const SEGMIND = "api.segmind.com/v1/sam-v2-image";
 const WAITING = 8;
 
-const logged: { level: string; event: string }[] = [];
+const logged: { level: string; event: string; error?: unknown }[] = [];
 const start = (options: Partial<ServerOptions> = {}): Promise<RunningServer> =>
   startServer({
     host: "127.0.0.1",
@@ -25,7 +25,7 @@ const start = (options: Partial<ServerOptions> = {}): Promise<RunningServer> =>
     workers: 2,
     waiting: WAITING,
     timeLimit: 30_000,
-    log: (level, event) => logged.push({ level, event }),
+    log: (level, event, particulars) => logged.push({ level, event, ...particulars }),
     ...options,
   });
 
@@ -165,6 +165,21 @@ describe("the services' own clients", () => {
   });
 });
 
+test.each(["fp16", "int8"])(
+  "embeddings: a click on one, %s, finds what a click on the picture finds",
+  async (dtype) => {
+    const response = await post(`v1/embeddings?dtype=${dtype}`, photo);
+    const embedding = new Blob([await response.arrayBuffer()]);
+    const segmenter = await createSegmenter({ model: `${FIXTURES}toy`, device: "cpu", lazyEncoder: true });
+    const point = { point_coords: [[200, 100]], point_labels: [1] };
+    const image = await segmenter.setImage(photo, { embedding });
+    const mask = (await segmenter.segment({ image, ...point })).mask();
+    await segmenter.dispose();
+    const { masks } = await (await post(LIVEPEER, livepeerForm(photo))).json();
+    expect(maskIou(mask, maskOf(JSON.parse(masks)[0]))).toBeGreaterThan(dtype === "fp16" ? 0.999 : 0.98);
+  },
+);
+
 test("answers belong to their pictures, however many ask at once; none is lost", async () => {
   const pictures = await Promise.all(Array.from({ length: 6 }, (_, seed) => painted(seed)));
   const ask = async (picture: Blob): Promise<string> => {
@@ -234,6 +249,10 @@ describe("refused", () => {
       400,
     ],
     ["no JSON", async () => (await post(SEGMIND, "{")).status, 400],
+    ["no picture to embed", async () => (await post("v1/embeddings", "text")).status, 400],
+    ["an embedding of another kind", async () => (await post("v1/embeddings?dtype=fp8", photo)).status, 422],
+    ["an embedding without a picture", async () => (await fetch(`${server.url}/v1/embeddings`)).status, 405],
+    ["a picture to embed over the limit", async () => (await post("v1/embeddings", new Uint8Array(65e6))).status, 413],
     ["another method", async () => (await fetch(`${server.url}/${LIVEPEER}`)).status, 405],
     ["more than the limit", async () => (await post(SEGMIND, new Uint8Array(65e6))).status, 413],
   ])("%s", async (_, ask, status) => {
@@ -297,6 +316,7 @@ describe("where others reach it", () => {
   test("without the token nothing is answered", async () => {
     expect((await here(FAL, "{}", "Key other")).status).toBe(401);
     expect((await here(LIVEPEER, livepeerForm(photo), "Bearer other")).status).toBe(401);
+    expect((await here("v1/embeddings", photo, "Bearer other")).status).toBe(401);
     expect((await here(LIVEPEER, livepeerForm(photo), "Bearer secret")).status).toBe(200);
   });
 
@@ -312,7 +332,9 @@ test("past the time limit: 504", async () => {
   const hasty = await start({ timeLimit: 1, workers: 1 });
   expect((await post(LIVEPEER, livepeerForm(photo), {}, hasty)).status).toBe(504);
   await hasty.close();
-  expect(logged.filter(({ level }) => level === "error")).toEqual([{ level: "error", event: "request failed" }]);
+  expect(logged.filter(({ level }) => level === "error")).toEqual([
+    { level: "error", event: "request failed", service: "livepeer.studio", status: 504 },
+  ]);
 });
 
 test("closing answers what is inside, and takes nothing more", async () => {

@@ -44,6 +44,7 @@ Put this server's address before that of the service, and its clients run unchan
   http://127.0.0.1:8080/api.segmind.com/v1/sam-v2-image
 fal's own client takes http://127.0.0.1:8080/fal/proxy as its proxyUrl.
 
+POST /v1/embeddings takes a picture's file, and answers with its embedding's (?dtype=int8 for a smaller one).
 /health says what runs here, /metrics is for Prometheus.
 
 Where SAM2_TOKEN is set, requests must bring it as each service's key.
@@ -53,7 +54,7 @@ SIGTERM and SIGINT end it when the requests that are inside are answered.`;
 /** The command. */
 export function serveCommand(): Command {
   return new Command("serve")
-    .description("Answers Livepeer's, fal's and Segmind's SAM 2 APIs over HTTP, on this machine")
+    .description("Answers Livepeer's, fal's and Segmind's SAM 2 APIs over HTTP, on this machine; makes embeddings")
     .addOption(modelOption())
     .addOption(deviceOption())
     .option("--host <address>", "address to listen on", "127.0.0.1")

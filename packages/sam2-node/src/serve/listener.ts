@@ -43,7 +43,7 @@ async function respond(
     // what is half sent cannot be taken back: the connection says that it is not whole
     outgoing.destroy();
   } finally {
-    incoming.resume();
+    skipRest(incoming);
     onSent(request);
   }
 }
@@ -66,15 +66,28 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
 
 /** The body, as it is read. Unlike `Readable.toWeb`, giving it up leaves the connection open for the answer. */
 function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
-  const chunks: AsyncIterator<Uint8Array> = incoming.iterator({ destroyOnReturn: false });
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await chunks.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        incoming.on("data", (chunk: Uint8Array) => {
+          controller.enqueue(chunk);
+          incoming.pause();
+        });
+        incoming.once("end", () => {
+          if (incoming.listenerCount("data") > 0) controller.close();
+        });
+        incoming.once("error", (error) => controller.error(error));
+        incoming.pause();
+      },
+      pull: () => void incoming.resume(),
+      cancel: () => skipRest(incoming),
     },
-    async cancel() {
-      await chunks.return?.();
-    },
-  });
+    { highWaterMark: 0 },
+  );
+}
+
+/** Reads what nobody wants, so that the connection can be used again. */
+function skipRest(incoming: IncomingMessage): void {
+  incoming.removeAllListeners("data");
+  incoming.resume();
 }

@@ -7,6 +7,7 @@ import { createPublicFetch, type HostedOptions, hostedError, hostedFetchWith, is
 import type { Log } from "../command/log.ts";
 import { sharpCodec } from "../image/codec.ts";
 import type { SegmenterOptions } from "../segmenter.ts";
+import { answerEmbedding } from "./embeddings.ts";
 import { Gate } from "./gate.ts";
 import { type Answer, listenerOf } from "./listener.ts";
 import { ServerMetrics } from "./metrics.ts";
@@ -42,6 +43,9 @@ export interface RunningServer {
 /** Requests of fal's client come here when this is its `proxyUrl`; the address that they are for is in this header. */
 const FAL_PROXY = { path: "/fal/proxy", header: "x-fal-target-url" } as const;
 
+/** Embeddings are made here. */
+const EMBEDDINGS = "/v1/embeddings";
+
 /**
  * Listens, then opens the model; until that is open, requests get a 503.
  *
@@ -73,7 +77,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const hosted = hostedFetchWith(sharpCodec, pool, hostedOptions(options, origin, ending.signal));
   const names = isLoopback(host) ? new Set([host, "localhost", "127.0.0.1", "::1", nameIn(origin)]) : null;
 
-  const atService = async (target: string, request: Request): Promise<Response> => {
+  /** Lets a request in, and answers it; `target` is the address that it would have at a service. */
+  const letIn = async (target: string, request: Request, work: () => Promise<Response>): Promise<Response> => {
     // asking how far a request is costs nothing, what brings a picture does
     if (hasBody(request)) {
       const out = gate.enter();
@@ -84,7 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }
       leave.set(request, out);
     }
-    return hosted(target, forwarded(request));
+    return work();
   };
   const route = async (request: Request): Promise<readonly [service: string, response: Response]> => {
     const { pathname, search } = new URL(request.url);
@@ -100,14 +105,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const { registry } = metrics;
       return ["metrics", new Response(await registry.metrics(), { headers: { "Content-Type": registry.contentType } })];
     }
+    if (pathname === EMBEDDINGS) {
+      const { timeLimit, token } = options;
+      const work = (): Promise<Response> => answerEmbedding(request, { pool, timeLimit, token });
+      return ["embeddings", await letIn(request.url, request, work)];
+    }
     const proxied = pathname === FAL_PROXY.path;
     const target = proxied ? (request.headers.get(FAL_PROXY.header) ?? "") : `https:/${pathname}${search}`;
-    if (URL.canParse(target) && isHosted(target)) return [new URL(target).hostname, await atService(target, request)];
+    if (URL.canParse(target) && isHosted(target)) {
+      return [new URL(target).hostname, await letIn(target, request, () => hosted(target, forwarded(request)))];
+    }
     return ["none", Response.json({ detail: "Not Found" }, { status: 404 })];
   };
   answer = async (request) => {
     const start = performance.now();
-    const [service, response] = await route(request);
+    const [service, response] = await route(request).catch((error: Error) => {
+      // whoever is gone needs no answer
+      request.signal.throwIfAborted();
+      const { name, message } = error;
+      log("error", "request failed", { error: `${name}: ${message}` });
+      return ["none", Response.json({ detail: message }, { status: 500 })] as const;
+    });
     metrics.answered(service, response.status, (performance.now() - start) / 1000);
     if (response.status >= 500) log("error", "request failed", { service, status: response.status });
     return response;

@@ -29,7 +29,11 @@ if (!REDIS)
 
 interface Coco {
   readonly images: readonly { readonly file_name: string }[];
-  readonly annotations: readonly object[];
+  readonly annotations: readonly {
+    readonly image_id: number;
+    readonly bbox: number[];
+    readonly segmentation?: object;
+  }[];
 }
 interface Line {
   readonly event: string;
@@ -197,8 +201,35 @@ describe.skipIf(!REDIS)("over many machines", () => {
     expect(JSON.parse(run.out)).toMatchObject({ pictures: 60, known: 59, failed: [] });
     // it is as the second one now
     expect(mending.events("picture known")).toHaveLength(1);
+
+    // boxes, and embeddings that this machine knows again
+    const { images, annotations } = await coco("coco.json");
+    const boxes = annotations.slice(0, 20).map(({ bbox, image_id }, id) => ({ id, image_id, bbox, category_id: 1 }));
+    await writeFile(join(folder, "boxes.json"), JSON.stringify({ images, annotations: boxes }));
+    const many = ["--queue", redis.url, "--model", TOY];
+    const masks = sam2(
+      "boxes",
+      "boxes.json",
+      "--images",
+      "photos",
+      "--results",
+      "results",
+      "--out",
+      "masks.json",
+      ...many,
+    );
+    const embeddings = sam2("embed", "photos", "--out", "embeddings", "--json", ...many);
+    expect(await Promise.all([masks.ended, embeddings.ended])).toEqual([0, 0]);
+    const found = (await coco("masks.json")).annotations;
+    expect(found.map(({ segmentation }) => segmentation)).toHaveLength(20);
+    for (const [i, { segmentation, bbox }] of found.entries()) {
+      expect([segmentation, bbox]).toEqual([expect.objectContaining({ size: [64, 96] }), boxes[i]?.bbox]);
+    }
+    expect(JSON.parse(embeddings.out)).toMatchObject({ pictures: 60, known: 0, failed: [] });
     mending.child.kill("SIGTERM");
     await mending.ended;
+    const again = sam2("embed", "photos", "--out", "embeddings", "--json", "--model", TOY, "--device", "cpu");
+    expect([await again.ended, JSON.parse(again.out)]).toMatchObject([0, { pictures: 60, known: 60 }]);
   }, 60_000);
 
   test("a worker of another model or version puts pictures back; a full disk is tried again; addresses are put to", async () => {

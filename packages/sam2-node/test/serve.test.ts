@@ -21,7 +21,7 @@ const start = (options: Partial<ServerOptions> = {}): Promise<RunningServer> =>
   startServer({
     host: "127.0.0.1",
     port: 0,
-    segmenter: { model: `${FIXTURES}toy`, device: "cpu", threads: 1 },
+    segmenter: { model: `${FIXTURES}toy`, device: "cpu", dtype: "fp32", threads: 1 },
     workers: 2,
     waiting: WAITING,
     timeLimit: 30_000,

@@ -11,9 +11,10 @@ import { runBatch, shares } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { writeWhole } from "./output.ts";
-import { Stopwatch, tellSummary } from "./summary.ts";
+import { type QueueFlags, queueOptions, runOverQueue } from "./over-queue.ts";
+import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
 
-interface Flags {
+interface Flags extends QueueFlags {
   readonly images: string;
   readonly model: string;
   readonly device: DeviceChoice;
@@ -101,19 +102,35 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   const asked = [...byName].filter(([, image]) => (byImage.get(image) as CocoBox[]).length > 0);
   const journal = await Journal.open<BoxMasks>(`${out}.journal`, JSON.stringify({ model, boxes: hash }));
   const waiting = asked.filter(([id]) => !journal.has(id));
-  const { workers, threads } = shares(flags.workers);
-  const failed = await runBatch({
-    pictures: waiting.map(([id]) => id),
-    options: { model, device, threads },
-    workers,
-    async work(segmenter, id) {
-      const image = byName.get(id) as CocoImage;
-      const given = (byImage.get(image) as CocoBox[]).map(({ bbox }) => bbox);
-      const found = await segmentBoxes(segmenter, join(flags.images, image.file_name), given);
-      checkSize(image, found);
-      await journal.add(id, found);
-    },
-  });
+  const imageOf = (id: string): CocoImage => byName.get(id) as CocoImage;
+  const boxesOf = (id: string): BoxXYWH[] => (byImage.get(imageOf(id)) as CocoBox[]).map(({ bbox }) => bbox);
+  const keep = async (id: string, found: BoxMasks): Promise<void> => {
+    checkSize(imageOf(id), found);
+    await journal.add(id, found);
+  };
+  const ids = waiting.map(([id]) => id);
+  const here = (): Promise<Failure[]> => {
+    const { workers, threads } = shares(flags.workers);
+    return runBatch({
+      pictures: ids,
+      options: { model, device, threads },
+      workers,
+      work: async (segmenter, id) =>
+        keep(id, await segmentBoxes(segmenter, join(flags.images, imageOf(id).file_name), boxesOf(id))),
+    });
+  };
+  const overQueue = (url: string): Promise<Failure[]> =>
+    runOverQueue<BoxMasks>({
+      pictures: ids,
+      pathOf: (id) => imageOf(id).file_name,
+      folder: flags.images,
+      model,
+      url,
+      flags,
+      workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id) }),
+      keep: async (id, _, read) => keep(id, await read()),
+    });
+  const failed = await (flags.queue === undefined ? here() : overQueue(flags.queue));
   let [masks, left] = [0, 0];
   const annotations = async function* (): AsyncGenerator<object> {
     for (const [image, ofImage] of byImage) {
@@ -141,7 +158,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
 
 /** The command. */
 export function boxesCommand(): Command {
-  return new Command("boxes")
+  const command = new Command("boxes")
     .description(
       "Segments what is in the boxes of a COCO file: the same file, with masks. What was done before a kill is not done again: run the same command once more",
     )
@@ -150,7 +167,7 @@ export function boxesCommand(): Command {
     .requiredOption("--out <file>", "COCO file to write")
     .addOption(modelOption())
     .addOption(deviceOption())
-    .addOption(workersOption())
-    .option("--json", "the summary as JSON", false)
-    .action(boxes);
+    .addOption(workersOption());
+  for (const option of queueOptions()) command.addOption(option);
+  return command.option("--json", "the summary as JSON", false).action(boxes);
 }

@@ -6,12 +6,14 @@ import { Sam2Error } from "sam2-contract";
 import type { EmbeddingDtype } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
-import { deviceOption, modelOption, workersOption } from "./arguments.ts";
+import { deviceOption, modelOption, queueOption, workersOption } from "./arguments.ts";
 import { picturesIn, runBatch, shares } from "./batch.ts";
 import { writeWhole } from "./output.ts";
-import { Stopwatch, tellSummary } from "./summary.ts";
+import { runOverQueue } from "./over-queue.ts";
+import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
 
 interface Flags {
+  readonly queue?: string;
   readonly model: string;
   readonly device: DeviceChoice;
   readonly dtype: EmbeddingDtype;
@@ -47,23 +49,39 @@ async function embed(folder: string, flags: Flags): Promise<void> {
   const pictures = await picturesIn(folder);
   const fileOf = (picture: string): string => join(out, `${picture}.safetensors`);
   await prepare(pictures.map(fileOf));
-  const { workers, threads } = shares(flags.workers);
   let [known, bytes] = [0, 0];
-  const failed = await runBatch({
-    pictures,
-    options: { model, device, threads },
-    workers,
-    async work(segmenter, picture) {
-      const content = await readPicture(join(folder, picture));
-      const file = fileOf(picture);
-      if (await isEmbedded(segmenter, content, file, dtype)) known++;
-      else {
-        const embedded = await embedPicture(segmenter, content, { dtype });
-        await writeWhole(file, embedded.bytes);
-        bytes += embedded.bytes.length;
-      }
-    },
-  });
+  const here = (): Promise<Failure[]> => {
+    const { workers, threads } = shares(flags.workers);
+    return runBatch({
+      pictures,
+      options: { model, device, threads },
+      workers,
+      async work(segmenter, picture) {
+        const content = await readPicture(join(folder, picture));
+        const file = fileOf(picture);
+        if (await isEmbedded(segmenter, content, file, dtype)) known++;
+        else {
+          const embedded = await embedPicture(segmenter, content, { dtype });
+          await writeWhole(file, embedded.bytes);
+          bytes += embedded.bytes.length;
+        }
+      },
+    });
+  };
+  const overQueue = (url: string): Promise<Failure[]> =>
+    runOverQueue({
+      pictures,
+      folder,
+      model,
+      url,
+      flags: { results: out },
+      workOf: () => ({ kind: "embed", dtype }),
+      keep: async (picture, done) => {
+        if (done.known) known++;
+        else bytes += (await stat(fileOf(picture))).size;
+      },
+    });
+  const failed = await (flags.queue === undefined ? here() : overQueue(flags.queue));
   tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { bytes }, flags);
 }
 
@@ -89,6 +107,7 @@ export function embedCommand(): Command {
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(workersOption())
+    .addOption(queueOption())
     .option("--json", "the summary as JSON", false)
     .action(embed);
 }

@@ -1,9 +1,17 @@
 /** `sam2 everything`: all that is in the pictures of a folder, as one COCO file. */
 import { join } from "node:path";
 import { Command } from "commander";
+import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type FoundThings, findEverything } from "../work/everything.ts";
-import { deviceOption, type EverythingFlags, everythingOptions, modelOption, workersOption } from "./arguments.ts";
+import {
+  deviceOption,
+  dtypeOption,
+  type EverythingFlags,
+  everythingOptions,
+  modelOption,
+  workersOption,
+} from "./arguments.ts";
 import { picturesIn, runBatch, shares } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
@@ -14,6 +22,7 @@ import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
 interface Flags extends EverythingFlags, QueueFlags {
   readonly model: string;
   readonly device: DeviceChoice;
+  readonly dtype: DtypeChoice;
   readonly workers?: number;
   readonly out: string;
   readonly json: boolean;
@@ -47,20 +56,20 @@ async function writeCoco(
 
 async function everything(folder: string, flags: Flags): Promise<void> {
   const watch = new Stopwatch();
-  const { model, device, out } = flags;
+  const { model, device, dtype, out } = flags;
   const options = {
     points_per_side: flags.pointsPerSide,
     pred_iou_thresh: flags.predIouThresh,
     stability_score_thresh: flags.stabilityScoreThresh,
   };
   const pictures = await picturesIn(folder);
-  const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, ...options }));
+  const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, dtype, ...options }));
   const waiting = pictures.filter((picture) => !journal.has(picture));
   const here = (): Promise<Failure[]> => {
     const { workers, threads } = shares(flags.workers);
     return runBatch({
       pictures: waiting,
-      options: { model, device, threads },
+      options: { model, device, dtype, threads },
       workers,
       work: async (segmenter, picture) =>
         journal.add(picture, await findEverything(segmenter, join(folder, picture), options)),
@@ -74,7 +83,7 @@ async function everything(folder: string, flags: Flags): Promise<void> {
       url,
       flags,
       workOf: () => ({ kind: "everything", options }),
-      keep: (picture, found) => journal.add(picture, found),
+      keep: async (picture, _, read) => journal.add(picture, await read()),
     });
   const failed = await (flags.queue === undefined ? here() : overQueue(flags.queue));
   const done = pictures.filter((picture) => journal.has(picture));
@@ -97,6 +106,7 @@ export function everythingCommand(): Command {
   return command
     .addOption(modelOption())
     .addOption(deviceOption())
+    .addOption(dtypeOption())
     .addOption(workersOption())
     .requiredOption("--out <file>", "COCO file to write")
     .option("--json", "the summary as JSON", false)

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { Option } from "commander";
 import { Sam2Error } from "sam2-contract";
 import type { Asked } from "../queue/batch.ts";
-import type { Destination, Work } from "../queue/job.ts";
+import type { Destination, PictureDone, Work } from "../queue/job.ts";
 import { queueOption } from "./arguments.ts";
 import { stderrLog } from "./log.ts";
 import { needPackages, QUEUE_PACKAGES } from "./packages.ts";
@@ -30,15 +30,17 @@ export const queueOptions = (): Option[] => [
 
 /** A batch over many machines. */
 export interface BatchOverQueue<T> {
-  /** Those that are not done yet. */
+  /** Those that are not done yet, by any names. */
   readonly pictures: readonly string[];
+  /** A picture's path in the folder; its name by default. */
+  pathOf?(name: string): string;
   readonly folder: string;
   readonly model: string;
   readonly url: string;
   readonly flags: QueueFlags;
   workOf(picture: string): Work;
   /** Keeps what came of a picture. */
-  keep(picture: string, result: T): Promise<void>;
+  keep(name: string, done: PictureDone, read: () => Promise<T>): Promise<void>;
 }
 
 /**
@@ -48,16 +50,17 @@ export interface BatchOverQueue<T> {
  * @throws QueueError, MissingPackageError, InvalidPromptError for a list of addresses that lacks a picture
  */
 export async function runOverQueue<T>(batch: BatchOverQueue<T>): Promise<Failure[]> {
-  const { pictures, folder, model, url, flags, workOf, keep } = batch;
+  const { pictures, folder, model, url, flags, workOf, keep, pathOf = (name) => name } = batch;
   const { runOnQueue, VERSION } = await needPackages("--queue", QUEUE_PACKAGES, async () => ({
     ...(await import("../queue/batch.ts")),
     ...(await import("../queue/job.ts")),
   }));
-  const placeOf = await readPlaces(flags, pictures);
+  const placeOf = await readPlaces(flags, pictures.map(pathOf));
   const asked = function* (): Generator<Asked> {
-    for (const picture of pictures) {
+    for (const key of pictures) {
+      const picture = pathOf(key);
       const { to, get } = placeOf(picture);
-      yield { job: { work: workOf(picture), folder: resolve(folder), picture, to, model, version: VERSION }, get };
+      yield { key, job: { work: workOf(key), folder: resolve(folder), picture, to, model, version: VERSION }, get };
     }
   };
   const failures = new Map<string, string>();

@@ -1,7 +1,8 @@
 /** `sam2 serve`: the hosted APIs over HTTP, until it is told to end. */
 import { Command } from "commander";
+import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
-import { deviceOption, modelOption, number, wholeNumber } from "./arguments.ts";
+import { deviceOption, dtypeOption, modelOption, number, wholeNumber } from "./arguments.ts";
 import { shares } from "./batch.ts";
 import { untilInterrupted } from "./interruption.ts";
 import { stderrLog } from "./log.ts";
@@ -12,13 +13,14 @@ interface Flags {
   readonly port: number;
   readonly model: string;
   readonly device: DeviceChoice;
+  readonly dtype: DtypeChoice;
   readonly workers?: number;
   readonly waiting: number;
   readonly timeLimit: number;
   readonly publicUrl?: string;
 }
 
-async function serve({ model, device, timeLimit, ...flags }: Flags): Promise<void> {
+async function serve({ model, device, dtype, timeLimit, ...flags }: Flags): Promise<void> {
   const { workers, threads } = shares(flags.workers);
   const { startServer } = await needPackages(
     "sam2 serve",
@@ -28,7 +30,7 @@ async function serve({ model, device, timeLimit, ...flags }: Flags): Promise<voi
   const server = await startServer({
     ...flags,
     workers,
-    segmenter: { model, device, threads },
+    segmenter: { model, device, dtype, threads },
     timeLimit: timeLimit * 1000,
     token: process.env.SAM2_TOKEN,
     log: stderrLog,
@@ -57,6 +59,7 @@ export function serveCommand(): Command {
     .description("Answers Livepeer's, fal's and Segmind's SAM 2 APIs over HTTP, on this machine; makes embeddings")
     .addOption(modelOption())
     .addOption(deviceOption())
+    .addOption(dtypeOption())
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <n>", "port to listen on; 0 takes a free one", number, 8080)
     .option("--public-url <url>", "how others reach this server, for addresses in answers")

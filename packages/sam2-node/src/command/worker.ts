@@ -1,7 +1,8 @@
 /** `sam2 worker`: takes pictures from a queue, until it is told to end. */
 import { Command } from "commander";
+import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
-import { deviceOption, modelOption, number, queueOption, wholeNumber } from "./arguments.ts";
+import { deviceOption, dtypeOption, modelOption, number, queueOption, wholeNumber } from "./arguments.ts";
 import { shares } from "./batch.ts";
 import { untilInterrupted } from "./interruption.ts";
 import { stderrLog } from "./log.ts";
@@ -11,6 +12,7 @@ interface Flags {
   readonly queue: string;
   readonly model: string;
   readonly device: DeviceChoice;
+  readonly dtype: DtypeChoice;
   readonly workers?: number;
   readonly pictures?: string;
   readonly results?: string;
@@ -19,7 +21,7 @@ interface Flags {
   readonly metricsHost: string;
 }
 
-async function work({ queue, model, device, takeOver, metrics, metricsHost, ...flags }: Flags): Promise<void> {
+async function work({ queue, model, device, dtype, takeOver, metrics, metricsHost, ...flags }: Flags): Promise<void> {
   const { workers, threads } = shares(flags.workers);
   const { startWorker } = await needPackages("sam2 worker", QUEUE_PACKAGES, () => import("../queue/worker.ts"));
   const worker = await startWorker({
@@ -27,7 +29,7 @@ async function work({ queue, model, device, takeOver, metrics, metricsHost, ...f
     url: queue,
     model,
     workers,
-    segmenter: { model, device, threads },
+    segmenter: { model, device, dtype, threads },
     takeOver: takeOver * 1000,
     metrics: metrics === undefined ? undefined : { host: metricsHost, port: metrics },
     log: stderrLog,
@@ -45,19 +47,23 @@ over by others, after --take-over seconds.`;
 
 /** The command. */
 export function workerCommand(): Command {
-  return new Command("worker")
-    .description(
-      "Takes pictures from a queue, which `sam2 everything --queue` and its kin fill, on any number of machines",
-    )
-    .addOption(queueOption().makeOptionMandatory())
-    .addOption(modelOption())
-    .addOption(deviceOption())
-    .option("--workers <n>", "pictures at a time; half as many as cores by default", wholeNumber)
-    .option("--pictures <folder>", "where the folder of the pictures is on this machine")
-    .option("--results <folder>", "where the folder of the results is on this machine")
-    .option("--take-over <s>", "seconds until the picture of a worker that is gone is taken over", wholeNumber, 30)
-    .option("--metrics <port>", "port for Prometheus: /metrics and /health; 0 takes a free one", number)
-    .option("--metrics-host <address>", "address of that port", "127.0.0.1")
-    .addHelpText("after", HELP)
-    .action(work);
+  return (
+    new Command("worker")
+      .description(
+        "Takes pictures from a queue, which `sam2 everything --queue` and its kin fill, on any number of machines",
+      )
+      .addOption(queueOption().makeOptionMandatory())
+      .addOption(modelOption())
+      .addOption(deviceOption())
+      // what is fastest differs from machine to machine, and so would the masks
+      .addOption(dtypeOption().default("fp32"))
+      .option("--workers <n>", "pictures at a time; half as many as cores by default", wholeNumber)
+      .option("--pictures <folder>", "where the folder of the pictures is on this machine")
+      .option("--results <folder>", "where the folder of the results is on this machine")
+      .option("--take-over <s>", "seconds until the picture of a worker that is gone is taken over", wholeNumber, 30)
+      .option("--metrics <port>", "port for Prometheus: /metrics and /health; 0 takes a free one", number)
+      .option("--metrics-host <address>", "address of that port", "127.0.0.1")
+      .addHelpText("after", HELP)
+      .action(work)
+  );
 }

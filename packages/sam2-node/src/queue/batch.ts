@@ -10,6 +10,8 @@ import { jobId, type PictureDone, type PictureJob, QUEUE } from "./job.ts";
 
 /** A picture to ask for, and where its result can be read where it was put to an address. */
 export interface Asked {
+  /** Its name here. */
+  readonly key: string;
   readonly job: PictureJob;
   readonly get?: string | undefined;
 }
@@ -20,9 +22,9 @@ export interface QueueBatch<T> {
   readonly pictures: Iterable<Asked>;
   readonly log: Log;
   /** Keeps what came of a picture. */
-  keep(picture: string, result: T): Promise<void>;
+  keep(key: string, done: PictureDone, read: () => Promise<T>): Promise<void>;
   /** Told of each picture when it is done, and when it failed why. */
-  onEnd(picture: string, error: string | null): void;
+  onEnd(key: string, error: string | null): void;
 }
 
 /** Pictures that are in the queue at a time, so that Redis stays small however many there are. */
@@ -44,12 +46,12 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
   const asked = new Map<string, Asked>();
   const waiting = pictures[Symbol.iterator]();
   let model: string | undefined;
-  const collect = async ({ data, returnvalue: done }: Job<PictureJob, PictureDone>, { get }: Asked): Promise<void> => {
+  const collect = async ({ data, returnvalue: done }: Job<PictureJob, PictureDone>, each: Asked): Promise<void> => {
     model ??= done.model;
     if (done.model !== model) {
       throw new Sam2Error("InvalidModelError", "a worker has other weights than the others under the model's name");
     }
-    await keep(data.picture, await readResult<T>(data, done, get));
+    await keep(each.key, done, () => readResult<T>(data, done, each.get));
   };
   /** Takes what came of a job that has ended; why it failed, or null. */
   const end = async (job: Job<PictureJob, PictureDone>, each: Asked, isFailed: boolean): Promise<string | null> => {
@@ -78,7 +80,7 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
         if (at === "unknown") await ask(queue, [each]);
         const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
         if (!job) continue;
-        onEnd(each.job.picture, await end(job, each, at === "failed"));
+        onEnd(each.key, await end(job, each, at === "failed"));
         asked.delete(id);
       }
       await pause(LOOK);

@@ -1,7 +1,7 @@
 /** What travels through the queue: plain data, so that any machine can take it. */
 import { createHash } from "node:crypto";
-import { CONTRACT_VERSION } from "sam2-contract";
-import type { BoxXYWH, EverythingOptions, ModelSpec } from "sam2-core";
+import { CONTRACT_VERSION, type Dtype } from "sam2-contract";
+import type { BoxXYWH, EmbeddingDtype, EverythingOptions } from "sam2-core";
 
 /** The queue's name in Redis. */
 export const QUEUE = "sam2";
@@ -9,7 +9,8 @@ export const QUEUE = "sam2";
 /** What is done with a picture. */
 export type Work =
   | { readonly kind: "everything"; readonly options: Omit<EverythingOptions, "output_mode"> }
-  | { readonly kind: "boxes"; readonly boxes: readonly BoxXYWH[] };
+  | { readonly kind: "boxes"; readonly boxes: readonly BoxXYWH[] }
+  | { readonly kind: "embed"; readonly dtype: EmbeddingDtype };
 
 /** Where the result goes: a folder that all machines share, or an address that was signed for it. */
 export type Destination = { readonly folder: string } | { readonly put: string };
@@ -57,13 +58,17 @@ export function jobId({ work, folder, picture, to, model, version }: PictureJob)
   return `p${hashOf(work, folder, picture, to, model, version)}`;
 }
 
-/** Identifies a model by its sizes and constants, and by its answer to a known question where it brings one. */
-export function identify({ id: _, ...rest }: ModelSpec): string {
-  return hashOf(rest);
+/** Identifies what results depend on beside the picture: the model's weights, and the precision that it runs in. */
+export function identify(fingerprint: string, dtype: Dtype | null): string {
+  return hashOf(fingerprint, dtype);
 }
 
-/** A result's path in the folder of the results: by the content of the picture, and by what was done with it. */
-export function resultPath(work: Work, model: string, sha256: string): string {
+/**
+ * A result's path in the folder of the results: by the content of the picture, and by what was done with it. An embedding
+ * lies under the picture's name, as those of `sam2 embed` do, and says in its file what it is of.
+ */
+export function resultPath({ work, picture }: PictureJob, model: string, sha256: string): string {
+  if (work.kind === "embed") return `${picture}.safetensors`;
   const name = hashOf(work, model, sha256, VERSION);
   // a folder for each 256th: file systems are slow with a million files in one
   return `${name.slice(0, 2)}/${name}.json`;

@@ -13,7 +13,7 @@ export async function hasResult(folder: string, path: string): Promise<boolean> 
 }
 
 /** Writes a result to its place. Whoever else writes the same one meanwhile writes the same content. @throws OutputError */
-export async function writeResult(folder: string, path: string, content: string): Promise<void> {
+export async function writeResult(folder: string, path: string, content: string | Uint8Array): Promise<void> {
   const file = join(folder, path);
   try {
     await mkdir(dirname(file), { recursive: true });
@@ -24,11 +24,12 @@ export async function writeResult(folder: string, path: string, content: string)
 }
 
 /** Puts a result to an address that was signed for it. @throws OutputError */
-export async function putResult(address: string, content: string): Promise<void> {
+export async function putResult(address: string, content: string | Uint8Array): Promise<void> {
   // the signature is as good as a password
   const shown = address.replace(/[?].*/, "");
-  const headers = { "Content-Type": "application/json" };
-  const response = await fetch(address, { method: "PUT", body: content, headers }).catch((cause: unknown) => {
+  const headers = { "Content-Type": typeof content === "string" ? "application/json" : "application/octet-stream" };
+  const body = typeof content === "string" ? content : new Blob([content as Uint8Array<ArrayBuffer>]);
+  const response = await fetch(address, { method: "PUT", body, headers }).catch((cause: unknown) => {
     throw new Sam2Error("OutputError", `${shown}: could not be reached`, { cause });
   });
   await response.body?.cancel();

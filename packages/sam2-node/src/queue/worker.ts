@@ -9,6 +9,7 @@ import type { Log } from "../command/log.ts";
 import type { Segmenter, SegmenterOptions } from "../segmenter.ts";
 import { SegmenterPool } from "../serve/pool.ts";
 import { segmentBoxes } from "../work/boxes.ts";
+import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { findEverything } from "../work/everything.ts";
 import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
 import { identify, type PictureDone, type PictureJob, QUEUE, resultPath, VERSION, type Work } from "./job.ts";
@@ -72,7 +73,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await queue.disconnect();
     throw error;
   }
-  const model = identify(pool.model);
+  const model = identify(pool.fingerprint, pool.device.dtype);
   const worker = new Worker<PictureJob, PictureDone>(
     QUEUE,
     (job, token) => take(job, token, { ...options, pool, counts, modelHash: model }),
@@ -152,23 +153,27 @@ async function take(
 }
 
 async function workOn(
-  { work, folder, picture, to }: PictureJob,
+  job: PictureJob,
   segmenter: Segmenter,
   model: string,
   { pictures, results }: WorkerOptions,
 ): Promise<PictureDone> {
+  const { work, folder, picture, to } = job;
   const file = await readPicture(pictures ?? folder, picture);
   const sha256 = createHash("sha256").update(file).digest("hex");
   if ("put" in to) {
-    await putResult(to.put, JSON.stringify(await resultOf(work, segmenter, file)));
+    await putResult(to.put, await resultOf(work, segmenter, file));
     return { sha256, model, result: null, known: false };
   }
   const place = results ?? to.folder;
-  const result = resultPath(work, model, sha256);
+  const result = resultPath(job, model, sha256);
   // the same picture under another name, or a job that ended just when its worker did
-  if (await hasResult(place, result)) return { sha256, model, result, known: true };
-  await writeResult(place, result, JSON.stringify(await resultOf(work, segmenter, file)));
-  return { sha256, model, result, known: false };
+  const known =
+    work.kind === "embed"
+      ? await isEmbedded(segmenter, file, join(place, result), work.dtype)
+      : await hasResult(place, result);
+  if (!known) await writeResult(place, result, await resultOf(work, segmenter, file));
+  return { sha256, model, result, known };
 }
 
 async function readPicture(folder: string, picture: string): Promise<Uint8Array> {
@@ -184,12 +189,14 @@ async function readPicture(folder: string, picture: string): Promise<Uint8Array>
   }
 }
 
-function resultOf(work: Work, segmenter: Segmenter, file: Uint8Array): Promise<object> {
+async function resultOf(work: Work, segmenter: Segmenter, file: Uint8Array): Promise<string | Uint8Array> {
   switch (work.kind) {
     case "everything":
-      return findEverything(segmenter, file, work.options);
+      return JSON.stringify(await findEverything(segmenter, file, work.options));
     case "boxes":
-      return segmentBoxes(segmenter, file, work.boxes);
+      return JSON.stringify(await segmentBoxes(segmenter, file, work.boxes));
+    case "embed":
+      return (await embedPicture(segmenter, file, work)).bytes;
     default:
       return work satisfies never;
   }

@@ -53,6 +53,11 @@ export class SegmenterPool implements HostedSegmenter {
     return this.#first.segmenter.model;
   }
 
+  /** A hash of the model's weights. */
+  get fingerprint(): string {
+    return this.#first.segmenter.fingerprint;
+  }
+
   get device(): DeviceInfo {
     return this.#first.segmenter.device;
   }

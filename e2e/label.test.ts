@@ -448,19 +448,34 @@ test("by hand, without the model: outlines, corners, parts, and a copy in the ne
 test("boxes of a detector become masks, which are looked at one by one; the overview counts them", async () => {
   await visit(await newContext());
   await openSample();
-  const table =
-    "image,x1,y1,x2,y2,label\ntruck.jpg,70,190,1230,570,truck\ntruck.jpg,330,430,480,600,wheel\nbus.jpg,0,0,9,9,bus\n";
-  await page
-    .locator(NAMED.annotations)
-    .setInputFiles({ name: "boxes.csv", mimeType: "text/csv", buffer: Buffer.from(table) });
+  const outline = { id: 1, image_id: 1, category_id: 1, segmentation: [[10, 10, 60, 10, 60, 60, 10, 60]] };
+  const file = {
+    images: [
+      { id: 1, file_name: "truck.jpg", width: 1280, height: 853 },
+      { id: 2, file_name: "bus.jpg", width: 9, height: 9 },
+    ],
+    categories: ["sign", "truck", "wheel"].map((name, i) => ({ id: i + 1, name })),
+    annotations: [
+      outline,
+      { id: 2, image_id: 1, category_id: 2, bbox: [70, 190, 1160, 380] },
+      { id: 3, image_id: 1, category_id: 3, bbox: [330, 430, 150, 170] },
+      { id: 4, image_id: 2, category_id: 3, bbox: [0, 0, 9, 9] },
+    ],
+  };
+  await page.locator(NAMED.annotations).setInputFiles({
+    name: "boxes.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(JSON.stringify(file)),
+  });
   const dialog = page.getByRole("alertdialog");
   await expect.poll(() => dialog.textContent()).toContain("2 boxes become masks");
   expect(await dialog.textContent()).toContain("Left out: 1 of bus.jpg: there is no such picture here.");
   await dialog.getByRole("button", { name: "Import" }).click();
   await status(/2 boxes are masks now/);
-  expect(await objects()).toBe(2);
+  expect(await objects()).toBe(3);
   const { annotations } = JSON.parse((await exported()).bytes.toString());
-  const [truck, wheel] = annotations.map(({ area }: { area: number }) => area) as [number, number];
+  const [sign, truck, wheel] = annotations.map(({ area }: { area: number }) => area) as [number, number, number];
+  expect(sign).toBe(2500);
   expect(truck).toBeGreaterThan(150_000);
   expect(wheel).toBeGreaterThan(4_000);
   expect(wheel).toBeLessThan(150 * 170);

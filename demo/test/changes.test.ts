@@ -88,6 +88,12 @@ describe("a project is the fold of its changes", () => {
       project(image("1", [object("a", "dog")])),
       ["object-changed"],
     ],
+    [
+      "a field that is no longer set",
+      project(image("1", [{ ...object("a"), score: 0.5, checked: true }])),
+      project(image("1", [{ ...object("a"), score: 0.5 }])),
+      ["object-changed"],
+    ],
     ["another name", project(image("1")), project(image("1", [], "b.jpg")), ["image"]],
     [
       "an order",
@@ -96,7 +102,9 @@ describe("a project is the fold of its changes", () => {
       ["objects-ordered"],
     ],
   ])("%s is as small a change", (_, before, after, kinds) => {
-    expect(changesBetween(before, after).map(({ kind }) => kind)).toEqual(kinds);
+    const changes = changesBetween(before, after);
+    expect(changes.map(({ kind }) => kind)).toEqual(kinds);
+    expect(applied(before, structuredClone(changes))).toEqual(after);
   });
 });
 
@@ -137,6 +145,12 @@ describe("two windows at once", () => {
       project(image("1", [c]), image("2")),
     ],
     ["both delete a picture", project(image("2")), project(image("2")), project(image("2"))],
+    [
+      "each sets a field that was not set",
+      project({ ...image("1", [a, b]), review: "done" }, image("2")),
+      project({ ...image("1", [a, b]), seconds: 7 }, image("2")),
+      project({ ...image("1", [a, b]), review: "done", seconds: 7 }, image("2")),
+    ],
     [
       "both take the same picture in",
       project(...base.images, image("3", [c])),

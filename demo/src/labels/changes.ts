@@ -59,7 +59,11 @@ function objectChanges(image: string, before: readonly LabeledObject[], after: r
       changes.push({ kind: "object", image, object });
       continue;
     }
-    const fields = Object.entries(object).filter(([name, value]) => !isSame(value, old[name as keyof LabeledObject]));
+    // a field that is not set may be absent
+    const names = [...new Set([...Object.keys(old), ...Object.keys(object)])] as (keyof LabeledObject)[];
+    const fields = names
+      .filter((name) => !isSame(object[name], old[name]))
+      .map((name) => [name, object[name]] as const);
     if (fields.length > 0) {
       changes.push({ kind: "object-changed", image, object: object.id, fields: Object.fromEntries(fields) });
     }

@@ -45,7 +45,10 @@ export const queueOption = (): Option =>
 
 /** How many pictures at a time. */
 export const workersOption = (): Option =>
-  new Option("--workers <n>", "pictures at a time; half as many as cores by default").argParser(wholeNumber);
+  new Option(
+    "--workers <n>",
+    "pictures at a time, each with a model in memory; as many as cores by default, up to 16",
+  ).argParser(wholeNumber);
 
 /** Options of everything mode, as commander names them. */
 export interface EverythingFlags {

@@ -7,7 +7,7 @@ import { type BoxXYWH, digest } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type BoxMasks, segmentBoxes } from "../work/boxes.ts";
 import { deviceOption, modelOption, workersOption } from "./arguments.ts";
-import { runBatch, shares } from "./batch.ts";
+import { batchShares, runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { writeWhole } from "./output.ts";
@@ -110,7 +110,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   };
   const ids = waiting.map(([id]) => id);
   const here = (): Promise<Failure[]> => {
-    const { workers, threads } = shares(flags.workers);
+    const { workers, threads } = batchShares(flags.workers);
     return runBatch({
       pictures: ids,
       options: { model, device, threads },

@@ -7,7 +7,7 @@ import type { EmbeddingDtype } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { deviceOption, modelOption, queueOption, workersOption } from "./arguments.ts";
-import { picturesIn, runBatch, shares } from "./batch.ts";
+import { batchShares, picturesIn, runBatch } from "./batch.ts";
 import { writeWhole } from "./output.ts";
 import { runOverQueue } from "./over-queue.ts";
 import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
@@ -51,7 +51,7 @@ async function embed(folder: string, flags: Flags): Promise<void> {
   await prepare(pictures.map(fileOf));
   let [known, bytes] = [0, 0];
   const here = (): Promise<Failure[]> => {
-    const { workers, threads } = shares(flags.workers);
+    const { workers, threads } = batchShares(flags.workers);
     return runBatch({
       pictures,
       options: { model, device, threads },

@@ -12,7 +12,7 @@ import {
   modelOption,
   workersOption,
 } from "./arguments.ts";
-import { picturesIn, runBatch, shares } from "./batch.ts";
+import { batchShares, picturesIn, runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { writeWhole } from "./output.ts";
@@ -66,7 +66,7 @@ async function everything(folder: string, flags: Flags): Promise<void> {
   const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, dtype, ...options }));
   const waiting = pictures.filter((picture) => !journal.has(picture));
   const here = (): Promise<Failure[]> => {
-    const { workers, threads } = shares(flags.workers);
+    const { workers, threads } = batchShares(flags.workers);
     return runBatch({
       pictures: waiting,
       options: { model, device, dtype, threads },

@@ -129,6 +129,32 @@ describe.each(["wasm", "webgpu"] as const)("%s", (device) => {
     expect(image).toMatchObject({ width: 480, height: 320 });
   });
 
+  test("an embedding that was saved answers as its picture does, here and with the decoder alone", async () => {
+    const prompt = { box: [90, 60, 300, 200], multimask_output: false };
+    const exact = (await segmenter.segment({ image, ...prompt })).mask();
+    const answers = async (asked: Segmenter, about: SegmenterImage): Promise<number> =>
+      maskIou((await asked.segment({ image: about, ...prompt })).mask(), exact);
+    const bytes = await segmenter.saveEmbedding(image);
+    // what was read from a GPU goes on
+    expect(await answers(segmenter, image)).toBe(1);
+    expect(await answers(segmenter, await segmenter.setImage(photo, { embedding: bytes }))).toBeGreaterThan(0.98);
+    const lazy = await openToy("wasm", { lazyEncoder: true });
+    expect(lazy.device).toMatchObject({ decoder: "wasm", reason: expect.stringContaining("the decoder alone") });
+    const address = URL.createObjectURL(new Blob([bytes]));
+    const given = await lazy.setImage(photo, { embedding: address });
+    expect(given).toMatchObject({ width: 480, height: 320, timings: { encode: 0 } });
+    expect(await answers(lazy, given)).toBeGreaterThan(0.98);
+    const ofPixels = await lazy.setImage(await createImageBitmap(photo), { embedding: bytes });
+    await expect(lazy.setImage(photo, { embedding: "/nowhere.safetensors" })).rejects.toMatchObject({
+      name: "DownloadError",
+    });
+    // the encoder is opened now; what is set goes on
+    const encoded = await lazy.setImage(photo);
+    expect(await lazy.currentDevice()).toMatchObject({ encoder: "wasm", reason: expect.stringMatching(/^asked for/) });
+    for (const again of [given, ofPixels, encoded]) expect(await answers(lazy, again)).toBeGreaterThan(0.98);
+    await lazy.dispose();
+  });
+
   test("prompts give the reference's masks and scores", async () => {
     // on a GPU all prompts are tested without the library, in sam2-export; here one of each shape of answer
     const chosen =

@@ -10,7 +10,16 @@
 export { type CloseUp, closeUpMask, pasteCloseUp } from "./detail/carry.ts";
 export type { Region } from "./detail/region.ts";
 export { type Detail, type DetailedPrediction, readDetail, SecondLooks } from "./detail/second-look.ts";
-export { EMBEDDING_DTYPES, type EmbeddingDtype, type EmbeddingInfo, readEmbeddingInfo } from "./embedding/codec.ts";
+export {
+  EMBEDDING_DTYPES,
+  type EmbeddingDtype,
+  type EmbeddingInfo,
+  type EmbeddingTensors,
+  readEmbedding,
+  readEmbeddingInfo,
+  type StoredEmbedding,
+  writeEmbedding,
+} from "./embedding/codec.ts";
 export type { EmbeddingSource } from "./embedding/source.ts";
 export { segmentImage } from "./everything/crops.ts";
 export { type CrossingProgress, type MaskList, MaskReceiver, MaskSender } from "./everything/crossing.ts";

@@ -138,7 +138,8 @@ function infoOf(about: Readonly<Record<string, string>>): EmbeddingInfo {
  * Reads an embedding's file.
  *
  * @throws InvalidSafetensorsError if it is cut off, or no safetensors file; InvalidEmbeddingError if it is none of an
- *   embedding, or of another contract; IntegrityError if its tensors are not those that were written
+ *   embedding, or of another contract; IntegrityError if its tensors are not those that were written. `tensors` throws a
+ *   TensorValueError for values that are not finite
  */
 export async function readEmbedding(file: Blob | Uint8Array): Promise<StoredEmbedding> {
   const { byteSource, readMetadata, readSafetensors } = await safetensors();
@@ -267,6 +268,9 @@ async function dequantized(name: string, entries: ReadonlyMap<string, TensorEntr
   for (let channel = 0, at = 0; channel < scales.length; channel++) {
     const scale = scales[channel] as number;
     const center = centers[channel] as number;
+    if (!Number.isFinite(Math.fround(Math.abs(scale) * 128 + Math.abs(center)))) {
+      throw new Sam2Error("TensorValueError", `tensor "${name}": channel ${channel} has values that are not finite`);
+    }
     // moved up and down, a byte gets its sign
     for (const end = at + size; at < end; at++) data[at] = (((bytes[at] as number) << 24) >> 24) * scale + center;
   }

@@ -10,6 +10,7 @@ import {
   readEmbeddingInfo,
   writeEmbedding,
 } from "../../src/embedding/codec.ts";
+import { digest } from "../../src/storage/digest.ts";
 
 const HASH = "ab".repeat(32);
 const INFO: EmbeddingInfo = {
@@ -246,6 +247,17 @@ describe("refused", () => {
     ],
   ])("%s", async (_, file, name, message) => {
     await expect(readEmbedding(file())).rejects.toMatchObject({ name, message: expect.stringMatching(message) });
+  });
+
+  test("values of a channel that are not finite", async () => {
+    const floats = (value: number) => new Uint8Array(Float32Array.of(value).buffer);
+    const scale = { name: "a.scale", dtype: "F32", shape: [1], bytes: floats(1e38) } as const;
+    const center = { ...scale, name: "a.center", bytes: floats(0) };
+    const bytes = { name: "a", dtype: "I8", shape: [1, 1, 1, 1], bytes: new Uint8Array(1) } as const;
+    const data_sha256 = await digest(Uint8Array.of(...scale.bytes, ...center.bytes, 0));
+    const file = writeSafetensors([scale, center, bytes], { ...about, dtype: "int8", data_sha256 });
+    const { tensors } = await readEmbedding(file);
+    await expect(tensors()).rejects.toMatchObject({ name: "TensorValueError" });
   });
 
   test.each([

@@ -243,7 +243,11 @@ function quantized(name: string, { data, dims }: Tensor): WrittenTensor[] {
     const scale = Math.fround((most - least) / (2 * MOST)) || 1;
     scales[channel] = scale;
     centers[channel] = center;
-    for (let i = from; i < from + size; i++) whole[i] = Math.round(((data[i] as number) - center) / scale);
+    for (let i = from; i < from + size; i++) {
+      const steps = Math.round(((data[i] as number) - center) / scale);
+      // far from 0, the center's own rounding is a part of a step: one more than 127 would come back as −128
+      whole[i] = Math.max(-MOST, Math.min(MOST, steps));
+    }
   }
   const ofChannels = (values: Float32Array): Omit<WrittenTensor, "name"> => ({
     dtype: "F32",

@@ -95,6 +95,13 @@ describe("a round trip", () => {
     );
   });
 
+  test("in eight bits: a channel far from 0, whose center is rounded", async () => {
+    const data = Float32Array.of(-59999.83203125, -59999.3671875);
+    const file = await writeEmbedding({ a: { data, dims: [1, 1, 2, 1] } }, { ...INFO, dtype: "int8" });
+    const [least = 0, most = 0] = (await (await readEmbedding(file)).tensors()).a?.data ?? [];
+    expect([least, most]).toEqual([expect.closeTo(-59999.832, 1), expect.closeTo(-59999.367, 1)]);
+  });
+
   test("what was read and is written again in half precision is the same file", async () => {
     await fc.assert(
       fc.asyncProperty(tensors, async (given) => {

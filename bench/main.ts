@@ -10,6 +10,7 @@ import type { Row } from "./measure.ts";
 import { node } from "./node.ts";
 import { quality } from "./quality.ts";
 import { line, markdown } from "./report.ts";
+import { serve } from "./serve.ts";
 import { size } from "./size.ts";
 
 const of = (bench: () => Promise<Row[]>, name: string) => async (): Promise<Row[]> =>
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Row[]>>> = {
   size,
   gpu,
   node,
+  serve,
 };
 
 const program = new Command("bench")

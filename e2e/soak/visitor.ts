@@ -125,7 +125,14 @@ export class Visitor {
   /** Presses a button, where it is there to be pressed. */
   async #press(selector: string): Promise<void> {
     const button = this.page.locator(selector).first();
-    if ((await button.isVisible()) && (await button.isEnabled())) await button.click({ timeout: PATIENCE });
+    const isThere = async (): Promise<boolean> => (await button.isVisible()) && (await button.isEnabled());
+    if (!(await isThere())) return;
+    try {
+      await button.click({ timeout: PATIENCE });
+    } catch (error) {
+      // the other window may have taken away what it is for
+      if (await isThere()) throw error;
+    }
   }
 
   /** Presses a key on the picture. */

@@ -48,6 +48,7 @@ export interface ExportOptions {
  *
  * @example
  * ```ts
+ * const config = JSON.parse(await file.text());
  * const dtype = gainsByInt8(parseConfig(config)) ? "int8" : "fp16";
  * ```
  */

@@ -54,7 +54,7 @@ import type { PictureView } from "sam2-canvas";
 import { saveCutOut, saveJson, saveMask } from "../view/downloads.ts";
 import type { Observable } from "../workspace/observable.ts";
 import { isEmpty } from "../workspace/prompt.ts";
-import { editedOf, imageOf, othersOf, type State, type Tool } from "../workspace/state.ts";
+import { editedOf, HAND_TOOLS, imageOf, othersOf, type State, type Tool } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import type { Shell } from "./shell.ts";
 
@@ -107,7 +107,9 @@ export function commandsOf(
   const hasNext = (state: State): boolean => isEditing(state) && state.project.images.at(-1)?.id !== state.current;
   const tool = (id: Tool, name: string, icon: LucideIcon, key: string): Command => {
     const run = (): void => workspace.chooseTool(id);
-    return { id, name, group: "Tools", icon, keys: [key], tool: id, isEnabled: isSeen, run };
+    // what is done by hand is kept, and so needs a picture of the set: a sample on the welcome is none
+    const isEnabled = (state: State): boolean => isSeen(state) && (!HAND_TOOLS.includes(id) || isOpen(state));
+    return { id, name, group: "Tools", icon, keys: [key], tool: id, isEnabled, run };
   };
   const resizeBrush = (by: number) => () => {
     const brush = Math.min(Math.max(Math.round(workspace.state.get().options.brush * by), 1), LARGEST_BRUSH);

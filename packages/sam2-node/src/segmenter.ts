@@ -1,8 +1,5 @@
 /** The segmenter that a program holds. */
 import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { Sam2Error } from "sam2-contract";
 import {
   openSegmenter,
   SegmenterOf,
@@ -10,10 +7,10 @@ import {
   type SegmenterPlatform,
   type SegmentRequestOf,
   SegmentResult,
-  type StartedWorker,
 } from "sam2-core";
 import { type ImageSource, type TransferableImage, toTransferable } from "./image/source.ts";
 import type { DeviceInfo } from "./runtime/sessions.ts";
+import { startWorker } from "./threads.ts";
 
 /** Options of `createSegmenter`. */
 export interface SegmenterOptions extends SegmenterOptionsOf<DeviceInfo> {}
@@ -23,23 +20,6 @@ export interface SegmentRequest extends SegmentRequestOf<ImageSource> {}
 
 /** Segments images; made by `createSegmenter`. */
 export class Segmenter extends SegmenterOf<ImageSource, DeviceInfo, SegmentResult> {}
-
-function startWorker(): StartedWorker {
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { name: "sam2-node" });
-  return {
-    endpoint: nodeEndpoint(worker),
-    async watch(_, onEnd, signal) {
-      let ended = "the worker ended; restart() opens the model again";
-      worker.on("error", ({ message }: Error) => {
-        ended = `the worker stopped: ${message}`;
-      });
-      worker.on("exit", () => {
-        if (!signal.aborted) onEnd(new Sam2Error("DeviceError", ended));
-      });
-    },
-    terminate: () => void worker.terminate(),
-  };
-}
 
 const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult> = {
   start: startWorker,

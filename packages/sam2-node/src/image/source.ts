@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Sam2Error } from "sam2-contract";
 import { checkSize, IMAGE_FORMATS, MAX_PIXELS, type Pixels, readImageHeader } from "sam2-core";
 import sharp from "sharp";
+import { interlock } from "../runtime/interlock.ts";
 
 /** A picture as a caller may give it: a file's path, address or bytes, or RGBA pixels. */
 export type ImageSource = string | URL | Blob | Uint8Array | Pixels;
@@ -41,13 +42,16 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
   }
   checkSize(header, maxPixels);
   try {
-    const { data, info } = await sharp(await file.arrayBuffer(), { limitInputPixels: false, failOn: "error" })
-      .autoOrient()
-      .flatten({ background: "black" })
-      .toColorspace("srgb")
-      .ensureAlpha()
-      .raw()
-      .toBuffer({ resolveWithObject: true });
+    const bytes = await file.arrayBuffer();
+    const { data, info } = await interlock.inside(() =>
+      sharp(bytes, { limitInputPixels: false, failOn: "error" })
+        .autoOrient()
+        .flatten({ background: "black" })
+        .toColorspace("srgb")
+        .ensureAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true }),
+    );
     checkSize(info, maxPixels);
     return {
       data: new Uint8ClampedArray(data.buffer, data.byteOffset, data.length),

@@ -8,12 +8,14 @@ import { type Dtype, Sam2Error } from "sam2-contract";
 import {
   type DeviceInfoOf,
   type DeviceSessions,
+  type Graph,
   type GraphInput,
   type GraphPair,
   GraphSessions,
   type ModelBytes,
   type ModelSpec,
 } from "sam2-core";
+import { interlock } from "./interlock.ts";
 
 /** Where a graph runs: the CPU, or a GPU by way of WebGPU, CUDA (NVIDIA), Core ML (Apple) or DirectML (Windows). */
 export type Backend = "cpu" | "cuda" | "coreml" | "dml" | "webgpu";
@@ -51,6 +53,15 @@ function isInstalled(provider: string): boolean {
   return existsSync(folder) && readdirSync(folder).some((file) => file.includes(`providers_${provider}.`));
 }
 
+/** A session whose thread is not ended while it runs. */
+function guarded(session: Ort.InferenceSession): Graph<Ort.Tensor> {
+  return {
+    inputNames: session.inputNames,
+    run: (inputs) => interlock.inside(() => session.run(inputs)),
+    release: () => interlock.inside(() => session.release()),
+  };
+}
+
 /** Encoder and decoder of one model, in onnxruntime-node. */
 export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSessions<DeviceInfo> {
   readonly device: DeviceInfo;
@@ -69,19 +80,22 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
     const { reason } = placement;
     const threads = placement.threads ?? availableParallelism();
     Ort.env.logLevel = "fatal";
-    const create = (part: "encoder" | "decoder", graph: Uint8Array): Promise<Ort.InferenceSession> => {
+    const create = async (part: "encoder" | "decoder", file: Uint8Array): Promise<Graph<Ort.Tensor>> => {
       const options: Ort.InferenceSession.SessionOptions = {
         executionProviders: [placement[part]],
         graphOptimizationLevel: "all",
         intraOpNumThreads: threads,
         logSeverityLevel: 4,
       };
-      return Ort.InferenceSession.create(graph, options).catch((cause: Error) => {
-        if (placement[part] !== "cpu") throw cause;
-        throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${cause.message}`, {
-          cause,
+      try {
+        return guarded(await interlock.inside(() => Ort.InferenceSession.create(file, options)));
+      } catch (error) {
+        if (placement[part] !== "cpu") throw error;
+        const { message } = error as Error;
+        throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${message}`, {
+          cause: error,
         });
-      });
+      }
     };
     const encoder = bytes.encoder && (await create("encoder", bytes.encoder));
     const decoder = await create("decoder", bytes.decoder);

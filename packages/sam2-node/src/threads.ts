@@ -1,0 +1,36 @@
+/** The worker threads of this process, a model in each. */
+import { Worker } from "node:worker_threads";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { Sam2Error } from "sam2-contract";
+import type { StartedWorker } from "sam2-core";
+import { Interlock } from "./runtime/interlock.ts";
+
+/** The interlocks of the threads that run. */
+const running = new Set<Interlock>();
+
+/** Starts a worker thread. */
+export function startWorker(): StartedWorker {
+  const interlock = new Interlock();
+  const workerData = { interlock: interlock.shared };
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { name: "sam2-node", workerData });
+  running.add(interlock);
+  worker.once("exit", () => running.delete(interlock));
+  return {
+    endpoint: nodeEndpoint(worker),
+    async watch(_, onEnd, signal) {
+      let ended = "the worker ended; restart() opens the model again";
+      worker.on("error", ({ message }: Error) => {
+        ended = `the worker stopped: ${message}`;
+      });
+      worker.on("exit", () => {
+        if (!signal.aborted) onEnd(new Sam2Error("DeviceError", ended));
+      });
+    },
+    terminate: () => void interlock.hold().then(() => worker.terminate()),
+  };
+}
+
+/** Holds all threads. Resolves when the process may be ended. */
+export async function holdWorkers(): Promise<void> {
+  await Promise.all([...running].map((interlock) => interlock.hold()));
+}

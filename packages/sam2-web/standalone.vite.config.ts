@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { Script } from "node:vm";
 import { defineConfig, type Plugin } from "vite";
 import { CONDITIONS } from "../headless/src/pages.ts";
 import { licenses } from "./licenses.vite.ts";
@@ -15,6 +16,24 @@ export function toGlobalScript(code: string, global: string): string {
   return `var ${global}=(()=>{const sam2WebScript=document.currentScript.src;${body}\nreturn{${members}}})();\n`;
 }
 
+/**
+ * What is imported on demand elsewhere is a part of the one chunk here: a script that makes a global has no chunk beside
+ * it, and Vite wraps such imports in code that is for modules only.
+ */
+const importsAtOnce: Plugin = {
+  name: "imports-at-once",
+  enforce: "pre",
+  transform(code) {
+    const statics: string[] = [];
+    const text = code.replace(/\bimport\(("[^"]+")\)/g, (_, module: string) => {
+      const name = `importedAtOnce${statics.length}`;
+      statics.push(`import * as ${name} from ${module};`);
+      return `Promise.resolve(${name})`;
+    });
+    return statics.length > 0 ? { code: `${statics.join("\n")}\n${text}`, map: null } : null;
+  },
+};
+
 /** Writes `sam2-web.global.js`: the library for pages without modules. */
 const globalScript: Plugin = {
   name: "global-script",
@@ -22,6 +41,8 @@ const globalScript: Plugin = {
     const library = bundle["sam2-web.js"];
     if (library?.type !== "chunk" || library.imports.length > 0) throw new Error("expected one chunk");
     const source = toGlobalScript(library.code, "sam2Web");
+    // throws where a script cannot be what the module is
+    new Script(source);
     this.emitFile({ type: "asset", fileName: "sam2-web.global.js", source });
   },
 };
@@ -42,7 +63,7 @@ export default defineConfig({
     ],
   },
   worker: { format: "es" },
-  plugins: [licenses(["dist/index.js"]), globalScript],
+  plugins: [licenses(["dist/index.js"]), importsAtOnce, globalScript],
   build: {
     outDir: "standalone",
     target: "es2022",
@@ -52,8 +73,7 @@ export default defineConfig({
     rollupOptions: {
       input: "dist/index.js",
       preserveEntrySignatures: "strict",
-      // a script that makes a global has no chunk beside it
-      output: { entryFileNames: "sam2-web.js", codeSplitting: false },
+      output: { entryFileNames: "sam2-web.js" },
     },
   },
 });

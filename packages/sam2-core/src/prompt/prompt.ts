@@ -89,7 +89,8 @@ function readTensor(field: string, value: NumbersLike | Tensor): Tensor {
     return checkFinite(field, { data, dims: [data.length] });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    if (!isTensor(value)) throw invalid(field, "an array, or a tensor of data and dims", "another object");
+    if (!isTensor(value))
+      throw invalid(field, "an array such as [x, y], or a tensor of data and dims", "another object");
     const { data, dims } = value;
     if (data.length !== dims.reduce((product, size) => product * size, 1)) {
       throw invalid(field, `values for [${dims}]`, `${data.length} values`);
@@ -108,6 +109,8 @@ function readTensor(field: string, value: NumbersLike | Tensor): Tensor {
   const dims = shapeOf(array);
   const flat: unknown[] = array.flat(MOST_AXES - 1);
   const count = dims.reduce((product, size) => product * size, 1);
+  const text = flat.find((item) => typeof item === "string");
+  if (text !== undefined) throw invalid(field, "numbers", `the text ${JSON.stringify(text.slice(0, 80))}`);
   if (flat.length !== count || flat.some((item) => typeof item !== "number")) {
     throw invalid(field, "an array of numbers, all rows of one length", `shape [${dims}] with ${flat.length} values`);
   }

@@ -217,6 +217,9 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     task: (image: SegmenterImage, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { signal } = options;
+    if (source === null || (typeof source !== "object" && typeof source !== "string")) {
+      throw new Sam2Error("InvalidImageError", `expected a picture, got ${source === null ? "null" : typeof source}`);
+    }
     if (isImage(source)) return this.#whileKept(source, signal, task);
     for (;;) {
       const image = await this.#encoded(source, options);

@@ -102,6 +102,16 @@ describe("refusals", () => {
       { point: [1, 2, 3] as unknown as [number, number] },
       /point: expected x, y, got shape \[3\]/,
     ],
+    [
+      "a short point as text",
+      { point: ["500", "375"] as unknown as [number, number] },
+      /point: expected numbers, got the text "500"/,
+    ],
+    [
+      "a short point as an object",
+      { point: { x: 1, y: 2 } as unknown as [number, number] },
+      /point: expected an array such as \[x, y\], or a tensor of data and dims, got another object/,
+    ],
     ["a short point that is none", { point: [1, Number.NaN] }, /point: expected finite numbers, got NaN at index 1/],
     [
       "a short point and others",

@@ -164,6 +164,17 @@ test("an image of another segmenter is not answered with one of this segmenter's
   });
 });
 
+test.each([
+  [null, "null"],
+  [undefined, "undefined"],
+  [7, "number"],
+])("%s is no picture", async (given, got) => {
+  await expect(segmenter.segment({ image: given as unknown as Blob, ...POINT })).rejects.toMatchObject({
+    name: "InvalidImageError",
+    message: `expected a picture, got ${got}`,
+  });
+});
+
 test("only pictures that were given directly may be dropped for others; they are encoded again, once", async () => {
   const image = await segmenter.setImage(new Blob());
   const picture = new Blob();

@@ -23,8 +23,6 @@ export default defineConfig({
           exclude: ["**/*.browser.test.ts", "**/node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          // most of a small file's time would be the loading of what it tests
-          isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

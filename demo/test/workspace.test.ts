@@ -94,7 +94,17 @@ const picture = (name: string): { name: string; blob: Blob } => ({
 });
 
 /** Lets everything happen that waits for nothing but its turn. */
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+/** Waits until nothing changes for a while: many turns of the event loop, however slow the machine is. */
+const settle = async (): Promise<void> => {
+  let before: unknown;
+  do {
+    before = state();
+    for (let round = 0; round < 4; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      for (let turn = 0; turn < 25; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+  } while (state() !== before);
+};
 
 let models: FakeModel[];
 let workspace: Workspace;

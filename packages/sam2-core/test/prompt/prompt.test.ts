@@ -141,7 +141,7 @@ describe("refusals", () => {
     [
       "a tensor without sizes",
       { point_coords: { data: Float32Array.of(1, 1), dims: 2 } as never, point_labels: [1] },
-      /an array, or a tensor of data and dims/,
+      /an array such as \[x, y\], or a tensor of data and dims/,
     ],
     ["nested too deep", { box: [[[[[1, 1, 2, 2]]]]] }, /all rows of one length/],
     ["a typed array with NaN", { box: Float32Array.of(0, 0, Number.NaN, 1) }, /box: expected finite numbers, got NaN/],
@@ -156,7 +156,7 @@ describe("refusals", () => {
       /multimask_output: expected true or false/,
     ],
     ["ragged points", { point_coords: [[1, 1], [2]], point_labels: [1, 1] }, /all rows of one length/],
-    ["text for a number", { point_coords: [["1", 1]], point_labels: [1] }, /array of numbers/],
+    ["text for a number", { point_coords: [["1", 1]], point_labels: [1] }, /expected numbers, got the text "1"/],
     ["NaN", { point_coords: [[Number.NaN, 1]], point_labels: [1] }, /finite numbers, got NaN at index 0/],
     [
       "infinity in a typed array",

@@ -56,7 +56,8 @@ export default defineConfig({
           name: "e2e",
           include: ["e2e/*.test.ts"],
           globalSetup: "e2e/setup.ts",
-          // two files at a time: each has half of a small machine
+          // two files at a time: each has half of a small machine. What fails once there is tried again, and the report says so
+          retry: 1,
           testTimeout: 120_000,
           hookTimeout: 240_000,
           // a worker's files share its browser

@@ -17,22 +17,41 @@ let browser: Browser;
 let context: BrowserContext;
 let server: StaticServer;
 
+/** How the name of a script ends. */
+const HASH = /-[\w-]{8}\.js$/;
+
 /** Versions of the built page, each in a folder. */
 const version = (name: "first" | "second" | "other-html" | "half"): string => join(folder, name);
 
-/** Gives a file of `assets` other content, and so another name, wherever it is named. */
-async function change(root: string, file: RegExp, edit: (code: string) => string): Promise<void> {
+/**
+ * Gives a script of `assets` other content, and so another name, wherever it is named: scripts that name it have other
+ * content then, too.
+ *
+ * @param changed scripts that have been given another name already, without their hashes
+ */
+async function change(
+  root: string,
+  isScript: (name: string) => boolean,
+  edit: (code: string) => string,
+  changed: ReadonlySet<string> = new Set(),
+): Promise<void> {
   const assets = join(root, "assets");
-  const name = (await readdir(assets)).find((each) => file.test(each)) as string;
-  const code = edit(await readFile(join(assets, name), "utf8"));
-  const hash = createHash("sha256").update(code).digest("hex").slice(0, 8);
-  const renamed = name.replace(/-[\w-]{8}\.js$/, `-${hash}.js`);
+  const name = (await readdir(assets)).find(isScript) as string;
+  const [stem, code] = [name.replace(HASH, ""), edit(await readFile(join(assets, name), "utf8"))];
+  const renamed = `${stem}-${createHash("sha256").update(code).digest("hex").slice(0, 8)}.js`;
   await rename(join(assets, name), join(assets, renamed));
   await writeFile(join(assets, renamed), code);
-  for (const path of [join(root, "index.html"), ...(await readdir(assets)).map((each) => join(assets, each))]) {
-    if (!/\.(js|html)$/.test(path)) continue;
-    const text = await readFile(path, "utf8");
-    if (text.includes(name)) await writeFile(path, text.replaceAll(name, renamed));
+  for (const page of (await readdir(root)).filter((each) => each.endsWith(".html"))) {
+    const text = await readFile(join(root, page), "utf8");
+    await writeFile(join(root, page), text.replaceAll(name, renamed));
+  }
+  for (const other of (await readdir(assets)).filter((each) => each.endsWith(".js"))) {
+    const text = await readFile(join(assets, other), "utf8").catch(() => "");
+    if (!text.includes(name)) continue;
+    const withName = (before: string): string => before.replaceAll(name, renamed);
+    // scripts that name each other: one of them keeps its name
+    if (changed.has(other.replace(HASH, ""))) await writeFile(join(assets, other), withName(text));
+    else await change(root, (each) => each === other, withName, new Set([...changed, stem]));
   }
 }
 
@@ -53,8 +72,16 @@ beforeAll(async () => {
   await buildServiceWorker(version("first"));
 
   await cp(version("first"), version("second"), { recursive: true });
-  await change(version("second"), /^worker-/, (code) => `${code}\n// second`);
-  await change(version("second"), /^index-.*\.js$/, (code) => `${code}\ndocument.documentElement.lang = "en-GB";`);
+  await change(
+    version("second"),
+    (name) => name.startsWith("worker-"),
+    (code) => `${code}\n// second`,
+  );
+  await change(
+    version("second"),
+    (name) => /^index-.*\.js$/.test(name),
+    (code) => `${code}\ndocument.documentElement.lang = "en-GB";`,
+  );
   await rename(join(version("second"), "samples", "cars.jpg"), join(version("second"), "samples", "vans.jpg"));
   await buildServiceWorker(version("second"));
 

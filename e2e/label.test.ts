@@ -111,6 +111,8 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
     await page.locator(NAMED.picture).press(i % 2 === 0 ? "2" : "1");
     await page.locator(NAMED.picture).press("Enter");
     await expect.poll(objects).toBe(1);
+    // it is said once it is kept; what the next picture says would otherwise come before it
+    await status(/^Kept as object/);
     if (i < 4) {
       await page.locator(NAMED.picture).press("PageDown");
       await status(/ready in/);
@@ -471,8 +473,7 @@ test("boxes of a detector become masks, which are looked at one by one; the over
   await expect.poll(() => dialog.textContent()).toContain("2 boxes become masks");
   expect(await dialog.textContent()).toContain("Left out: 1 of bus.jpg: there is no such picture here.");
   await dialog.getByRole("button", { name: "Import" }).click();
-  await status(/2 boxes are masks now/);
-  expect(await objects()).toBe(3);
+  await expect.poll(objects, { timeout: 60_000 }).toBe(3);
   const { annotations } = JSON.parse((await exported()).bytes.toString());
   const [sign, truck, wheel] = annotations.map(({ area }: { area: number }) => area) as [number, number, number];
   expect(sign).toBe(2500);

@@ -93,7 +93,6 @@ const picture = (name: string): { name: string; blob: Blob } => ({
   blob: new Blob([name], { type: "image/png" }),
 });
 
-/** Lets everything happen that waits for nothing but its turn. */
 /** Waits until nothing changes for a while: many turns of the event loop, however slow the machine is. */
 const settle = async (): Promise<void> => {
   let before: unknown;
@@ -684,6 +683,8 @@ describe("boxes to masks, and their review", () => {
     const selected = () => objectsOf(state()).find(({ id }) => id === state().selected);
     expect([imageOf(state())?.name, selected()?.score]).toEqual(["b", expect.closeTo(0.71)]);
     await workspace.reviewing.agree();
+    // also once the step is kept
+    await settle();
     expect([selected()?.score, state().said]).toEqual([
       expect.closeTo(0.72),
       "19 to look at; this one has score 0.72.",

@@ -34,17 +34,12 @@ export class History {
 
   /** Name of the step that `undo` takes back, or null. */
   get undoable(): string | null {
-    return this.last?.name ?? null;
+    return this.#done.at(-1)?.name ?? null;
   }
 
   /** Name of the step that `redo` does again, or null. */
   get redoable(): string | null {
     return this.#undone.at(-1)?.name ?? null;
-  }
-
-  /** The step that `undo` takes back. */
-  get last(): Step | undefined {
-    return this.#done.at(-1);
   }
 
   /** Adds a step; undone steps are forgotten. */

@@ -10,6 +10,8 @@ export class Notices {
   readonly #state: Observable<State>;
   #stop: AbortController | null = null;
   #answer: ((choice: string | null) => void) | null = null;
+  /** What was said last, or is to be said next. */
+  #latest: symbol | null = null;
 
   constructor(state: Observable<State>) {
     this.#state = state;
@@ -17,7 +19,17 @@ export class Notices {
 
   /** Shows a message, which screen readers read out. */
   say(said: string): void {
+    this.#latest = null;
     this.#state.update({ said });
+  }
+
+  /** @returns says what was done once that is known, unless something else has been said since this call */
+  later(): (said: string) => void {
+    const turn = Symbol();
+    this.#latest = turn;
+    return (said) => {
+      if (this.#latest === turn) this.say(said);
+    };
   }
 
   /** Shows what went wrong, and what the person can do about it. */

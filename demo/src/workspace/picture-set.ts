@@ -292,6 +292,7 @@ export class PictureSet {
   /** Makes things be as they are at a moment. */
   #become({ project, current, marks }: Moment, said: Said): void {
     const now = this.#store.project;
+    const tell = this.#notices.later();
     let keeping = Promise.resolve(true);
     if (project !== now) {
       const there = new Set(now.images.map(({ id }) => id));
@@ -310,10 +311,7 @@ export class PictureSet {
     } else if (!isOpen && current !== null) {
       void this.open(current, marks);
     }
-    const step = this.#history.last;
-    void keeping.then((isKept) => {
-      if (this.#history.last === step) this.#notices.say(typeof said === "string" ? said : said(isKept));
-    });
+    void keeping.then((isKept) => tell(typeof said === "string" ? said : said(isKept)));
   }
 
   // -- objects ------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ beforeEach(() => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+/** With failures a journal stays. */
+const FAILED = [{ picture: "x", error: "why" }];
+
 /** Names of pictures, some of which look like the journal's own text. */
 const names = fc.uniqueArray(
   fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('a","result":1', "\n", "é/\u{1f4f7}.jpg", '\\","result":')),
@@ -33,7 +36,7 @@ describe("a journal", () => {
         // at once, as several segmenters do
         await Promise.all(pictures.map((picture, place) => first.add(picture, [place, value])));
         const written = await Promise.all(pictures.map((picture) => first.read(picture)));
-        await first.close();
+        await first.end(FAILED);
         const second = await Journal.open<unknown>(path, "same");
         expect(pictures.map((picture) => second.has(picture))).toEqual(pictures.map(() => true));
         // JSON has no −0
@@ -41,7 +44,7 @@ describe("a journal", () => {
         expect(written).toEqual(expected);
         expect(await Promise.all(pictures.map((picture) => second.read(picture)))).toEqual(expected);
         expect(second.has("another")).toBe(false);
-        await second.close();
+        await second.end(FAILED);
       }),
       { numRuns: 50 },
     );
@@ -50,7 +53,7 @@ describe("a journal", () => {
   test("cut off anywhere: whole lines count, the rest is gone, and what is added after it is there", async () => {
     const first = await Journal.open<number>(path, "same");
     for (const [place, name] of ["a", "b", "c"].entries()) await first.add(name, place);
-    await first.close();
+    await first.end(FAILED);
     const text = await readFile(path, "utf8");
     for (let length = 0; length <= text.length; length++) {
       await writeFile(path, text);
@@ -60,11 +63,11 @@ describe("a journal", () => {
       const whole = ["a", "b", "c"].slice(0, Math.max(0, lines - 1));
       expect(["a", "b", "c"].filter((name) => journal.has(name))).toEqual(whole);
       await journal.add("d", 9);
-      await journal.close();
+      await journal.end(FAILED);
       const again = await Journal.open<number>(path, "same");
       expect(await again.read("d")).toBe(9);
       for (const [place, name] of whole.entries()) expect(await again.read(name)).toBe(place);
-      await again.remove();
+      await again.end([]);
     }
   });
 

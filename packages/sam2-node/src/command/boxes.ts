@@ -1,18 +1,17 @@
 /** `sam2 boxes`: the masks of the boxes in a COCO file. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Command } from "commander";
 import { Sam2Error, shown } from "sam2-contract";
 import { type BoxXYWH, digest } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type BoxMasks, segmentBoxes } from "../work/boxes.ts";
 import { deviceOption, modelOption, workersOption } from "./arguments.ts";
-import { batchShares, runBatch } from "./batch.ts";
+import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { writeWhole } from "./output.ts";
-import { type QueueFlags, queueOptions, runOverQueue } from "./over-queue.ts";
-import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
+import { type QueueFlags, queueOptions } from "./over-queue.ts";
+import { Stopwatch, tellSummary } from "./summary.ts";
 
 interface Flags extends QueueFlags {
   readonly images: string;
@@ -108,29 +107,17 @@ async function boxes(path: string, flags: Flags): Promise<void> {
     checkSize(imageOf(id), found);
     await journal.add(id, found);
   };
-  const ids = waiting.map(([id]) => id);
-  const here = (): Promise<Failure[]> => {
-    const { workers, threads } = batchShares(flags.workers);
-    return runBatch({
-      pictures: ids,
-      options: { model, device, threads },
-      workers,
-      work: async (segmenter, id) =>
-        keep(id, await segmentBoxes(segmenter, join(flags.images, imageOf(id).file_name), boxesOf(id))),
-    });
-  };
-  const overQueue = (url: string): Promise<Failure[]> =>
-    runOverQueue<BoxMasks>({
-      pictures: ids,
-      pathOf: (id) => imageOf(id).file_name,
-      folder: flags.images,
-      model,
-      url,
-      flags,
-      workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id) }),
-      keep: async (id, _, read) => keep(id, await read()),
-    });
-  const failed = await (flags.queue === undefined ? here() : overQueue(flags.queue));
+  const failed = await runBatch<BoxMasks>({
+    pictures: waiting.map(([id]) => id),
+    pathOf: (id) => imageOf(id).file_name,
+    folder: flags.images,
+    segmenter: { model, device },
+    workers: flags.workers,
+    work: async (segmenter, picture, id) => keep(id, await segmentBoxes(segmenter, picture, boxesOf(id))),
+    flags,
+    workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id) }),
+    keep: async (id, _, read) => keep(id, await read()),
+  });
   let [masks, left] = [0, 0];
   const annotations = async function* (): AsyncGenerator<object> {
     for (const [image, ofImage] of byImage) {
@@ -145,8 +132,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
     }
   };
   await writeWhole(out, cocoText({ ...coco, annotations: annotations() }));
-  if (failed.length === 0) await journal.remove();
-  else await journal.close();
+  await journal.end(failed);
   const named = failed.map(({ picture, error }) => ({
     picture: (byName.get(picture) as CocoImage).file_name,
     error,

@@ -7,10 +7,10 @@ import type { EmbeddingDtype } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { deviceOption, modelOption, queueOption, workersOption } from "./arguments.ts";
-import { batchShares, picturesIn, runBatch } from "./batch.ts";
+import { runBatch } from "./batch.ts";
 import { writeWhole } from "./output.ts";
-import { runOverQueue } from "./over-queue.ts";
-import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
+import { picturesIn } from "./pictures.ts";
+import { Stopwatch, tellSummary } from "./summary.ts";
 
 interface Flags {
   readonly queue?: string;
@@ -50,38 +50,28 @@ async function embed(folder: string, flags: Flags): Promise<void> {
   const fileOf = (picture: string): string => join(out, `${picture}.safetensors`);
   await prepare(pictures.map(fileOf));
   let [known, bytes] = [0, 0];
-  const here = (): Promise<Failure[]> => {
-    const { workers, threads } = batchShares(flags.workers);
-    return runBatch({
-      pictures,
-      options: { model, device, threads },
-      workers,
-      async work(segmenter, picture) {
-        const content = await readPicture(join(folder, picture));
-        const file = fileOf(picture);
-        if (await isEmbedded(segmenter, content, file, dtype)) known++;
-        else {
-          const embedded = await embedPicture(segmenter, content, { dtype });
-          await writeWhole(file, embedded.bytes);
-          bytes += embedded.bytes.length;
-        }
-      },
-    });
-  };
-  const overQueue = (url: string): Promise<Failure[]> =>
-    runOverQueue({
-      pictures,
-      folder,
-      model,
-      url,
-      flags: { results: out },
-      workOf: () => ({ kind: "embed", dtype }),
-      keep: async (picture, done) => {
-        if (done.known) known++;
-        else bytes += (await stat(fileOf(picture))).size;
-      },
-    });
-  const failed = await (flags.queue === undefined ? here() : overQueue(flags.queue));
+  const failed = await runBatch({
+    pictures,
+    folder,
+    segmenter: { model, device },
+    workers: flags.workers,
+    async work(segmenter, path, picture) {
+      const content = await readPicture(path);
+      const file = fileOf(picture);
+      if (await isEmbedded(segmenter, content, file, dtype)) known++;
+      else {
+        const embedded = await embedPicture(segmenter, content, { dtype });
+        await writeWhole(file, embedded.bytes);
+        bytes += embedded.bytes.length;
+      }
+    },
+    flags: { queue: flags.queue, results: out },
+    workOf: () => ({ kind: "embed", dtype }),
+    keep: async (picture, done) => {
+      if (done.known) known++;
+      else bytes += (await stat(fileOf(picture))).size;
+    },
+  });
   tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { bytes }, flags);
 }
 

@@ -1,5 +1,4 @@
 /** `sam2 everything`: all that is in the pictures of a folder, as one COCO file. */
-import { join } from "node:path";
 import { Command } from "commander";
 import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
@@ -12,12 +11,13 @@ import {
   modelOption,
   workersOption,
 } from "./arguments.ts";
-import { batchShares, picturesIn, runBatch } from "./batch.ts";
+import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { writeWhole } from "./output.ts";
-import { type QueueFlags, queueOptions, runOverQueue } from "./over-queue.ts";
-import { type Failure, Stopwatch, tellSummary } from "./summary.ts";
+import { type QueueFlags, queueOptions } from "./over-queue.ts";
+import { picturesIn } from "./pictures.ts";
+import { Stopwatch, tellSummary } from "./summary.ts";
 
 interface Flags extends EverythingFlags, QueueFlags {
   readonly model: string;
@@ -65,32 +65,19 @@ async function everything(folder: string, flags: Flags): Promise<void> {
   const pictures = await picturesIn(folder);
   const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, dtype, ...options }));
   const waiting = pictures.filter((picture) => !journal.has(picture));
-  const here = (): Promise<Failure[]> => {
-    const { workers, threads } = batchShares(flags.workers);
-    return runBatch({
-      pictures: waiting,
-      options: { model, device, dtype, threads },
-      workers,
-      work: async (segmenter, picture) =>
-        journal.add(picture, await findEverything(segmenter, join(folder, picture), options)),
-    });
-  };
-  const overQueue = (url: string): Promise<Failure[]> =>
-    runOverQueue<FoundThings>({
-      pictures: waiting,
-      folder,
-      model,
-      url,
-      flags,
-      workOf: () => ({ kind: "everything", options }),
-      keep: async (picture, _, read) => journal.add(picture, await read()),
-    });
-  const failed = await (flags.queue === undefined ? here() : overQueue(flags.queue));
+  const failed = await runBatch<FoundThings>({
+    pictures: waiting,
+    folder,
+    segmenter: { model, device, dtype },
+    workers: flags.workers,
+    work: async (segmenter, path, picture) => journal.add(picture, await findEverything(segmenter, path, options)),
+    flags,
+    workOf: () => ({ kind: "everything", options }),
+    keep: async (picture, _, read) => journal.add(picture, await read()),
+  });
   const done = pictures.filter((picture) => journal.has(picture));
   const masks = await writeCoco(out, done, journal, model);
-  // with failures it stays, so that another run tries these again, and only these
-  if (failed.length === 0) await journal.remove();
-  else await journal.close();
+  await journal.end(failed);
   const known = pictures.length - waiting.length;
   tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { masks }, flags);
 }

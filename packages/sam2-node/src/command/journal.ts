@@ -6,6 +6,7 @@
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { Sam2Error } from "sam2-contract";
+import type { Failure } from "./summary.ts";
 
 /** Where a line is in the file, in bytes. */
 interface Place {
@@ -92,15 +93,13 @@ export class Journal<T> {
     return written;
   }
 
-  /** Ends it; its results are in the batch's own file now. */
-  async remove(): Promise<void> {
+  /**
+   * Ends it, once its results are in the batch's own file. With failures it stays, so that another run tries those pictures
+   * again, and only those.
+   */
+  async end(failed: readonly Failure[]): Promise<void> {
     await this.#file.close();
-    await rm(this.#path);
-  }
-
-  /** Leaves it, to be gone on with later. */
-  async close(): Promise<void> {
-    await this.#file.close();
+    if (failed.length === 0) await rm(this.#path);
   }
 }
 

@@ -1,4 +1,4 @@
-/** A batch over many machines, in place of this one's own segmenters. */
+/** Many pictures over many machines: workers take them from a queue. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option } from "commander";
@@ -8,12 +8,12 @@ import type { Destination, PictureDone, Work } from "../queue/job.ts";
 import { queueOption } from "./arguments.ts";
 import { stderrLog } from "./log.ts";
 import { needPackages, QUEUE_PACKAGES } from "./packages.ts";
-import { ProgressLine } from "./progress.ts";
-import type { Failure } from "./summary.ts";
+import type { PicturesAndModel } from "./pictures.ts";
+import { type Failure, Tally } from "./summary.ts";
 
 /** Options of a batch over many machines, as commander names them. */
 export interface QueueFlags {
-  readonly queue?: string;
+  readonly queue?: string | undefined;
   readonly results?: string;
   readonly puts?: string;
 }
@@ -29,16 +29,9 @@ export const queueOptions = (): Option[] => [
 ];
 
 /** A batch over many machines. */
-export interface BatchOverQueue<T> {
-  /** Those that are not done yet, by any names. */
-  readonly pictures: readonly string[];
-  /** A picture's path in the folder; its name by default. */
-  pathOf?(name: string): string;
-  readonly folder: string;
-  readonly model: string;
-  readonly url: string;
+export interface BatchOverQueue<T> extends PicturesAndModel {
   readonly flags: QueueFlags;
-  workOf(picture: string): Work;
+  workOf(name: string): Work;
   /** Keeps what came of a picture. */
   keep(name: string, done: PictureDone, read: () => Promise<T>): Promise<void>;
 }
@@ -49,8 +42,9 @@ export interface BatchOverQueue<T> {
  * @returns the pictures that failed, in the order given
  * @throws QueueError, MissingPackageError, InvalidPromptError for a list of addresses that lacks a picture
  */
-export async function runOverQueue<T>(batch: BatchOverQueue<T>): Promise<Failure[]> {
-  const { pictures, folder, model, url, flags, workOf, keep, pathOf = (name) => name } = batch;
+export async function runOverQueue<T>(batch: BatchOverQueue<T>, url: string): Promise<Failure[]> {
+  const { pictures, folder, segmenter, flags, workOf, keep, pathOf = (name) => name } = batch;
+  const { model } = segmenter;
   const { runOnQueue, VERSION } = await needPackages("--queue", QUEUE_PACKAGES, async () => ({
     ...(await import("../queue/batch.ts")),
     ...(await import("../queue/job.ts")),
@@ -63,27 +57,19 @@ export async function runOverQueue<T>(batch: BatchOverQueue<T>): Promise<Failure
       yield { key, job: { work: workOf(key), folder: resolve(folder), picture, to, model, version: VERSION }, get };
     }
   };
-  const failures = new Map<string, string>();
-  const line = new ProgressLine(pictures.length, "pictures");
-  let done = 0;
+  const tally = new Tally(pictures);
   try {
     await runOnQueue<T>({
       url,
       pictures: asked(),
       log: stderrLog,
       keep,
-      onEnd: (picture, error) => {
-        if (error !== null) failures.set(picture, error);
-        line.show(++done);
-      },
+      onEnd: (picture, error) => tally.ended(picture, error),
     });
+    return tally.failed;
   } finally {
-    line.end();
+    tally.close();
   }
-  return pictures.flatMap((picture) => {
-    const error = failures.get(picture);
-    return error === undefined ? [] : [{ picture, error }];
-  });
 }
 
 interface Place {

@@ -3,10 +3,10 @@ import { Command } from "commander";
 import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { deviceOption, dtypeOption, modelOption, number, wholeNumber } from "./arguments.ts";
-import { shares } from "./batch.ts";
 import { untilInterrupted } from "./interruption.ts";
 import { stderrLog } from "./log.ts";
 import { needPackages } from "./packages.ts";
+import { shares } from "./shares.ts";
 
 interface Flags {
   readonly host: string;

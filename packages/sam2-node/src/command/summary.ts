@@ -1,11 +1,44 @@
 /** How a batch ended: for people in one line, for machines as JSON. */
 import { availableParallelism } from "node:os";
+import { ProgressLine } from "./progress.ts";
 
 /** A picture that failed. */
 export interface Failure {
   readonly picture: string;
   /** Name and message of the error. */
   readonly error: string;
+}
+
+/** How far a batch is: shown on a terminal; and the pictures that failed. */
+export class Tally {
+  readonly #pictures: readonly string[];
+  readonly #failures = new Map<string, string>();
+  readonly #line: ProgressLine;
+  #ended = 0;
+
+  constructor(pictures: readonly string[]) {
+    this.#pictures = pictures;
+    this.#line = new ProgressLine(pictures.length, "pictures");
+  }
+
+  /** Counts a picture that has ended; `error` is why it failed, as a name and a message. */
+  ended(picture: string, error: string | null): void {
+    if (error !== null) this.#failures.set(picture, error);
+    this.#line.show(++this.#ended);
+  }
+
+  /** Shows no more. */
+  close(): void {
+    this.#line.end();
+  }
+
+  /** The pictures that failed, in the order that they were given in. */
+  get failed(): Failure[] {
+    return this.#pictures.flatMap((picture) => {
+      const error = this.#failures.get(picture);
+      return error === undefined ? [] : [{ picture, error }];
+    });
+  }
 }
 
 /** Measures a batch from now on. */

@@ -1,9 +1,7 @@
 /** What a worker counts, for Prometheus, and where it is asked for it. */
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { Sam2Error } from "sam2-contract";
+import { listen } from "../serve/listen.ts";
 
 /** How a picture ended at this worker; one that is retried or put back may end again. */
 export type End = "done" | "known" | "retried" | "set aside" | "put back";
@@ -61,12 +59,5 @@ export async function serveMetrics({ registry }: WorkerMetrics, host: string, po
     else if (url === "/metrics") response.setHeader("Content-Type", registry.contentType).end(await registry.metrics());
     else response.writeHead(404).end();
   });
-  try {
-    server.listen(port, host);
-    await once(server, "listening");
-  } catch (cause) {
-    throw new Sam2Error("OutputError", `${host}:${port}: could not listen: ${(cause as Error).message}`, { cause });
-  }
-  const { port: taken } = server.address() as AddressInfo;
-  return { url: `http://${host}:${taken}`, close: () => server.close().closeAllConnections() };
+  return { url: await listen(server, host, port), close: () => server.close().closeAllConnections() };
 }

@@ -1,10 +1,10 @@
 /** `sam2 worker`: takes pictures from the queue until it is told to end. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { isAbsolute, join, normalize } from "node:path";
 import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from "bullmq";
 import { isSam2Error, Sam2Error } from "sam2-contract";
+import { digest } from "sam2-core";
 import type { Log } from "../command/log.ts";
 import type { Segmenter, SegmenterOptions } from "../segmenter.ts";
 import { SegmenterPool } from "../serve/pool.ts";
@@ -160,7 +160,7 @@ async function workOn(
 ): Promise<PictureDone> {
   const { work, folder, picture, to } = job;
   const file = await readPicture(pictures ?? folder, picture);
-  const sha256 = createHash("sha256").update(file).digest("hex");
+  const sha256 = await digest(file);
   if ("put" in to) {
     await putResult(to.put, await resultOf(work, segmenter, file));
     return { sha256, model, result: null, known: false };

@@ -1,7 +1,6 @@
 /** `POST /v1/embeddings`: a picture's file in, its embedding's file out. */
-import { createHash } from "node:crypto";
 import { isSam2Error } from "sam2-contract";
-import { EMBEDDING_DTYPES, type EmbeddingDtype } from "sam2-core";
+import { digest, EMBEDDING_DTYPES, type EmbeddingDtype } from "sam2-core";
 import { embedPicture } from "../work/embed.ts";
 import type { SegmenterPool } from "./pool.ts";
 
@@ -41,7 +40,7 @@ export async function answerEmbedding(request: Request, options: EmbeddingsOptio
     );
     const headers = {
       "Content-Type": "application/octet-stream",
-      ETag: `"${createHash("sha256").update(bytes).digest("hex")}"`,
+      ETag: `"${await digest(bytes)}"`,
     };
     return new Response(bytes as Uint8Array<ArrayBuffer>, { headers });
   } catch (error) {

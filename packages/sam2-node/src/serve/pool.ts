@@ -1,7 +1,6 @@
 /** Segmenters that answer side by side. A picture that is sent again is known by its content, and not encoded again. */
-import { createHash } from "node:crypto";
 import { isSam2Error, Sam2Error } from "sam2-contract";
-import type { EverythingMask, ModelSpec, SegmenterImage, SegmentResult } from "sam2-core";
+import { digest, type EverythingMask, type ModelSpec, type SegmenterImage, type SegmentResult } from "sam2-core";
 import type { HostedSegmenter } from "sam2-hosted/node";
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import { createSegmenter, type Segmenter, type SegmenterOptions } from "../segmenter.ts";
@@ -120,9 +119,7 @@ export class SegmenterPool implements HostedSegmenter {
 
   /** The same picture as one and the same Blob, by which its segmenter finds the embedding. */
   async #remember(picture: Blob): Promise<Known> {
-    const sha256 = createHash("sha256")
-      .update(new Uint8Array(await picture.arrayBuffer()))
-      .digest("hex");
+    const sha256 = await digest(new Uint8Array(await picture.arrayBuffer()));
     const known = this.#known.get(sha256) ?? { picture, member: this.#idlest() };
     if (!this.#known.delete(sha256)) this.#bytes += picture.size;
     this.#known.set(sha256, known);

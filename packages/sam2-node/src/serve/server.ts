@@ -1,14 +1,13 @@
 /** `sam2 serve`: the hosted APIs over HTTP. */
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, BlockList, isIPv4 } from "node:net";
-import { Sam2Error } from "sam2-contract";
+import { createServer } from "node:http";
+import { BlockList, isIPv4 } from "node:net";
 import { createPublicFetch, type HostedOptions, hostedError, hostedFetchWith, isHosted } from "sam2-hosted/node";
 import type { Log } from "../command/log.ts";
 import { sharpCodec } from "../image/codec.ts";
 import type { SegmenterOptions } from "../segmenter.ts";
 import { answerEmbedding } from "./embeddings.ts";
 import { Gate } from "./gate.ts";
+import { listen } from "./listen.ts";
 import { type Answer, listenerOf } from "./listener.ts";
 import { ServerMetrics } from "./metrics.ts";
 import { SegmenterPool } from "./pool.ts";
@@ -146,18 +145,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await pool.dispose();
     },
   };
-}
-
-/** The address that is listened on. @throws OutputError */
-async function listen(server: Server, host: string, port: number): Promise<string> {
-  try {
-    server.listen(port, host);
-    await once(server, "listening");
-  } catch (cause) {
-    throw new Sam2Error("OutputError", `${host}:${port}: could not listen: ${(cause as Error).message}`, { cause });
-  }
-  const { port: taken } = server.address() as AddressInfo;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
 }
 
 function hostedOptions(

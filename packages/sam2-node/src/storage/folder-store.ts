@@ -1,10 +1,10 @@
 /** What is kept between runs, in a folder: one file a key. */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import envPaths from "env-paths";
 import lockfile from "proper-lockfile";
-import type { Store, StoredFile } from "sam2-core";
+import { digest, type Store, type StoredFile } from "sam2-core";
 
 /** The user's cache folder, unless the environment variable SAM2_CACHE names another. */
 export function cacheFolder(): string {
@@ -66,7 +66,7 @@ export class FolderStore implements Store {
   async alone<T>(name: string, task: () => Promise<T>): Promise<T> {
     await mkdir(this.#folder, { recursive: true });
     // a hash, since a file system refuses long names, and the lock would be tried for ever
-    const lock = join(this.#folder, createHash("sha256").update(name).digest("hex"));
+    const lock = join(this.#folder, await digest(new TextEncoder().encode(name)));
     const release = await lockfile.lock(lock, {
       realpath: false,
       retries: { forever: true, minTimeout: 50, maxTimeout: 1000 },

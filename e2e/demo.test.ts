@@ -1,12 +1,16 @@
 /** The demo as it is served: real model, real clicks. */
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import { createSegmenter } from "sam2-node";
 import { decodeRle, maskIou, maskToPolygons, type Rle } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { newContext } from "./browser.ts";
 import {
   canvasBox,
+  DEMO,
   type DemoServer,
+  drop,
   isReady,
   looksOnce,
   menu,
@@ -253,6 +257,20 @@ test("every command is found by its name, and shows its key", async () => {
   await page.locator(NAMED.undo).click();
   await expect.poll(() => pictureCount(page)).toBe(1);
   await expect.poll(() => objectCount(page)).toBe(2);
+
+  // a picture that comes with its embedding, made in Node, needs no encoder
+  const cars = await readFile(join(DEMO, "public/samples/cars.jpg"));
+  const segmenter = await createSegmenter({ device: "cpu" });
+  const embedding = await segmenter.saveEmbedding(cars, { dtype: "int8" });
+  await segmenter.dispose();
+  await drop(page, { "cars.jpg": cars, "cars.jpg.safetensors": Buffer.from(embedding) });
+  await status(/, from its embedding/);
+  await page.locator(`${NAMED.frames}[aria-label$="has its embedding"]`).waitFor();
+  await page.mouse.click(...(await place(0.5, 0.5)));
+  await status(/Mask with score/);
+  await menu(page, "Embeddings");
+  const said = page.getByRole("status", { name: "Embeddings" });
+  expect(await said.textContent()).toBe("1 of 2 pictures have theirs; 1 file is here.");
   await leave();
 });
 

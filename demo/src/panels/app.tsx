@@ -9,6 +9,7 @@ import { useWorkspace } from "../view/viewed.ts";
 import { CameraDialog } from "./camera-dialog.tsx";
 import { CommandPalette } from "./command-palette.tsx";
 import type { Openers } from "./commands.ts";
+import { EmbeddingsDialog } from "./embeddings-dialog.tsx";
 import { ExportDialog } from "./export-dialog.tsx";
 import { FilmStrip } from "./film-strip.tsx";
 import { Help } from "./help.tsx";
@@ -31,6 +32,7 @@ const DIALOGS: Readonly<
 > = {
   camera: CameraDialog,
   commands: CommandPalette,
+  embeddings: EmbeddingsDialog,
   export: ExportDialog,
   keys: Help,
   options: OptionsDialog,

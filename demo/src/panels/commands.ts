@@ -47,6 +47,7 @@ import {
   Undo2,
   Waves,
   X,
+  Zap,
   ZoomIn,
   ZoomOut,
 } from "lucide-react";
@@ -362,6 +363,7 @@ export function commandsOf(
       ? [{ id: "camera", name: "Take a picture…", group: "Pictures" as const, icon: Camera, run: open("camera") }]
       : []),
     { id: "project", name: "Open a project…", group: "Pictures", icon: PackageOpen, run: () => openers.project() },
+    { id: "embeddings", name: "Embeddings…", group: "Pictures", icon: Zap, run: open("embeddings") },
     {
       id: "save project",
       name: "Save the project",

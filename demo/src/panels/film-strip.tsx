@@ -1,6 +1,6 @@
 /** The pictures of the set, side by side. Only those in view are in the document, and only they are decoded. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { Check, Eye } from "lucide-react";
+import { Check, Eye, Zap } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { LabeledImage } from "../labels/annotations.ts";
 import { reviewOf } from "../labels/review.ts";
@@ -82,6 +82,7 @@ function Frame({
       isWanted = false;
     };
   }, [id, sha256, thumbnails]);
+  const isEmbedded = useWorkspace(({ embeddings }) => sha256 !== null && embeddings.pictures.has(sha256));
   const count = objects.length;
   const state = reviewOf(image);
   return (
@@ -89,7 +90,7 @@ function Frame({
       type="button"
       className="frame"
       aria-current={isCurrent}
-      aria-label={`${name}, ${count} ${count === 1 ? "object" : "objects"}${state === "to do" ? "" : `, ${state}`}`}
+      aria-label={`${name}, ${count} ${count === 1 ? "object" : "objects"}${state === "to do" ? "" : `, ${state}`}${isEmbedded ? ", has its embedding" : ""}`}
       title={name}
       onClick={() => void workspace.set.open(id)}
     >
@@ -97,6 +98,11 @@ function Frame({
       {state !== "to do" && (
         <span className={state === "done" ? "review is-done" : "review"} aria-hidden>
           {state === "done" ? <Check /> : <Eye />}
+        </span>
+      )}
+      {isEmbedded && (
+        <span className="embedded" aria-hidden>
+          <Zap />
         </span>
       )}
       {count > 0 && (

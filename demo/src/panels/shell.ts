@@ -5,7 +5,7 @@ import type { ReviewState } from "../labels/review.ts";
 /** See the fields. */
 export interface Shell {
   /** The dialog that is open. */
-  readonly dialog: "commands" | "keys" | "export" | "options" | "overview" | "camera" | null;
+  readonly dialog: "commands" | "keys" | "export" | "options" | "overview" | "embeddings" | "camera" | null;
   /** The state of the pictures that the strip shows; null for all. */
   readonly shown: ReviewState | null;
   /** Whether the panel is open where it lies over the picture. */

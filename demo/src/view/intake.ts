@@ -28,16 +28,23 @@ const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
 
 /** Takes in files of any kind that the page reads: pictures, a project, annotations, or a checkpoint. */
 export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void {
-  const { notices, models, set, transfer } = workspace;
-  const weights = files.filter(({ name }) => name.endsWith(".safetensors")).map(({ blob }) => blob);
+  const { embeddings, notices, models, set, transfer } = workspace;
+  // weights of a checkpoint, or embeddings
+  const tensors = files.filter(({ name }) => name.endsWith(".safetensors"));
   const config = files.find(({ name }) => name === "config.json")?.blob;
   const project = files.find(({ name }) => name.endsWith(".zip"));
   const pictures = picturesOf(files);
   const annotations = files.filter(({ name }) => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml)$/.test(name));
   if (project) void transfer.openProject(project);
-  else if (weights.length > 0 && config) models.bring("Dropped checkpoint", { id: "dropped", config, weights });
-  else if (weights.length > 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");
-  else if (pictures.length > 0 && annotations.length > 0)
+  else if (tensors.length > 0 && config) {
+    models.bring("Dropped checkpoint", { id: "dropped", config, weights: tensors.map(({ blob }) => blob) });
+  } else if (tensors.length > 0) {
+    const others = files.filter((file) => !tensors.includes(file));
+    void embeddings.add(tensors).then((found) => {
+      if (picturesOf(others).length > 0) takeIn(workspace, others);
+      else if (found === 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");
+    });
+  } else if (pictures.length > 0 && annotations.length > 0)
     void set.add(pictures).then(() => transfer.import(annotations));
   else if (pictures.length > 0) void set.add(pictures);
   else if (annotations.length > 0) void transfer.import(annotations);

@@ -11,6 +11,7 @@ import type { PictureSet } from "./picture-set.ts";
 import { isEmpty, type Marks, toPrompt } from "./prompt.ts";
 import { type Model, Sight } from "./sight.ts";
 import type { State } from "./state.ts";
+import type { StoredEmbeddings } from "./stored-embeddings.ts";
 
 /** Specks and holes count as small up to 1/1600 of the low-resolution mask: a square of a 40th of its side. */
 const SMALL = 1600;
@@ -39,7 +40,8 @@ export interface Surroundings {
 export class Asking {
   readonly #state: Observable<State>;
   readonly #notices: Notices;
-  readonly #set: Pick<PictureSet, "neighbors" | "mark">;
+  readonly #set: Pick<PictureSet, "imageOf" | "neighbors" | "mark">;
+  readonly #stored: StoredEmbeddings;
   readonly #surroundings: Surroundings;
   #model: Model | null = null;
   #picture: Blob | null = null;
@@ -65,12 +67,14 @@ export class Asking {
   constructor(
     state: Observable<State>,
     notices: Notices,
-    set: Pick<PictureSet, "neighbors" | "mark">,
+    set: Pick<PictureSet, "imageOf" | "neighbors" | "mark">,
+    stored: StoredEmbeddings,
     surroundings: Surroundings,
   ) {
     this.#state = state;
     this.#notices = notices;
     this.#set = set;
+    this.#stored = stored;
     this.#surroundings = surroundings;
     state.subscribe(() => this.#follow());
   }
@@ -134,7 +138,8 @@ export class Asking {
   #follow(): void {
     const { model, picture } = this.#state.get();
     if (model !== this.#model) {
-      this.#encodings = model && new Encodings(model);
+      const storedOf = (file: Blob) => model && this.#stored.of(this.#set.imageOf(file), model);
+      this.#encodings = model && new Encodings(model, storedOf);
       this.#refined = new WeakMap();
     }
     if (model !== this.#model || picture !== this.#picture) {
@@ -162,7 +167,8 @@ export class Asking {
       this.#state.update({ isLooking: false, size: { width, height } });
       const took = image.timings.encode + image.timings.preprocess;
       if (this.#state.get().current !== null) {
-        this.#notices.say(`${width}×${height}, ready in ${took.toFixed(0)} ms. Click the thing you want.`);
+        const how = encodings.isStored(picture) ? ", from its embedding" : "";
+        this.#notices.say(`${width}×${height}, ready in ${took.toFixed(0)} ms${how}. Click the thing you want.`);
       }
       this.#ask();
       void this.#encodeAhead(encodings, picture, took);
@@ -179,8 +185,11 @@ export class Asking {
     const neighbors = await this.#set.neighbors();
     if (!isWanted()) return;
     encodings.keepOnly([picture, ...neighbors]);
-    if (took > QUICK || (await this.#surroundings.isSparing())) return;
+    // how long the encoder takes is not known where it was not needed; it may not even be downloaded
+    const isUnwelcome =
+      encodings.isStored(picture) || took > QUICK || (await this.#surroundings.isSparing()) || !isWanted();
     for (const neighbor of neighbors) {
+      if (isUnwelcome && !encodings.isStored(neighbor)) continue;
       while (isWanted() && (this.#state.get().isAsking || performance.now() - this.#lastAsked < QUIET)) {
         await new Promise((resolve) => setTimeout(resolve, QUIET));
       }

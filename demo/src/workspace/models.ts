@@ -16,7 +16,12 @@ export interface ListedModel extends ModelEntry {
 /** Opens a model. */
 export type OpenModel = (
   source: ModelSource,
-  options: { readonly signal: AbortSignal; readonly onProgress: (progress: ModelProgress) => void },
+  options: {
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: ModelProgress) => void;
+    /** Whether the encoder waits for a picture that needs it. */
+    readonly lazyEncoder: boolean;
+  },
 ) => Promise<Model>;
 
 /** The list of models, and the one that answers. */
@@ -65,7 +70,9 @@ export class Models {
         const { text, share } = inWords(progress);
         show(text, share);
       };
-      const model = await this.#openModel(source, { signal, onProgress });
+      const { files, address } = this.#state.get().embeddings;
+      const lazyEncoder = files > 0 || address !== null;
+      const model = await this.#openModel(source, { signal, onProgress, lazyEncoder });
       // another was chosen in the same moment
       if (signal.aborted) return void model.dispose();
       this.#opening = null;

@@ -166,6 +166,12 @@ export class PictureSet {
     return [...near].filter(([id]) => id !== current).map(([, picture]) => picture);
   }
 
+  /** The image of a file that is open, or beside the open one; null if there is none. */
+  imageOf(picture: Blob): LabeledImage | null {
+    const [id] = [...this.#near].find(([, file]) => file === picture) ?? [];
+    return this.#store.project.images.find((each) => each.id === id) ?? null;
+  }
+
   /** The file of an image; undefined when it is not here. */
   async pictureOf(id: string): Promise<Blob | undefined> {
     const image = this.#store.project.images.find((each) => each.id === id);

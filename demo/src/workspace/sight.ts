@@ -5,7 +5,10 @@
 import type { Detail, Segmenter, SegmenterImage, SegmentPrompt, SegmentResult } from "sam2-web";
 
 /** What is used of a segmenter. */
-export type Model = Pick<Segmenter, "device" | "dispose" | "model" | "segment" | "segmentEverything" | "setImage">;
+export type Model = Pick<
+  Segmenter,
+  "device" | "dispose" | "fingerprint" | "model" | "segment" | "segmentEverything" | "setImage"
+>;
 
 /** A model, and a picture that it has encoded. */
 export class Sight {

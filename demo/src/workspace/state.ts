@@ -27,6 +27,18 @@ export interface ModelEntry {
   readonly details: string;
 }
 
+/** Embeddings of pictures that were made elsewhere. */
+export interface Embeddings {
+  /** How many files of them are here. */
+  readonly files: number;
+  /** Where they are looked for, too; ends in a slash. */
+  readonly address: string | null;
+  /** SHA-256 of the pictures whose embedding by the model in use is here. */
+  readonly pictures: ReadonlySet<string>;
+  /** How many could not be used. */
+  readonly refused: number;
+}
+
 /** Something that the person has to decide before work goes on. */
 export type Question =
   /** Labels of `name`: what becomes of them if they replace what is there, or are added to it; their boxes; what is left out. */
@@ -111,6 +123,8 @@ export interface State {
   readonly modelName: string;
   readonly models: readonly ModelEntry[];
 
+  readonly embeddings: Embeddings;
+
   /** The last thing that was said. */
   readonly said: string;
   /** What went wrong, and what the person can do about it. */
@@ -153,6 +167,7 @@ export const FIRST_STATE: State = {
   model: null,
   modelName: "",
   models: [],
+  embeddings: { files: 0, address: null, pictures: new Set(), refused: 0 },
   said: "",
   error: null,
   trouble: null,

@@ -13,6 +13,7 @@ import { type Measure, type NamedFile, PictureSet } from "./picture-set.ts";
 import { type Box, isEmpty, type Marks, NO_MARKS } from "./prompt.ts";
 import { Reviewing } from "./reviewing.ts";
 import { FIRST_STATE, HAND_TOOLS, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
+import { StoredEmbeddings } from "./stored-embeddings.ts";
 import { type Files, Transfer } from "./transfer.ts";
 
 /** What the workspace needs of the browser. */
@@ -37,13 +38,15 @@ export class Workspace {
   readonly transfer: Transfer;
   readonly editing: Editing;
   readonly reviewing: Reviewing;
+  readonly embeddings: StoredEmbeddings;
   readonly #asking: Asking;
   /** The name of the sample that is shown on the welcome. */
   #sample = "";
 
   constructor({ store, measure, openModel, models, files, surroundings }: WorkspaceParts) {
     this.set = new PictureSet(this.state, this.notices, store, measure);
-    this.#asking = new Asking(this.state, this.notices, this.set, surroundings);
+    this.embeddings = new StoredEmbeddings(this.state, this.notices);
+    this.#asking = new Asking(this.state, this.notices, this.set, this.embeddings, surroundings);
     this.editing = new Editing(this.state, this.notices, this.set);
     this.reviewing = new Reviewing(this.state, this.notices, this.set);
     this.models = new Models(this.state, this.notices, openModel, models);

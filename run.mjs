@@ -220,8 +220,8 @@ async function attemptAll(waiting) {
 /** Runs the tests of these projects (vite.config.ts says what is in them), those that match a filter; false if any fails. */
 async function passes(projects, filters) {
   await prepare();
-  if (projects.some((project) => project !== "node")) await installBrowser();
-  if (projects.includes("e2e")) installRedis();
+  if (projects.some((project) => !IN_NODE.includes(project))) await installBrowser();
+  if (projects.includes("faults")) installRedis();
   const filtered = filters.length > 0 ? ["--passWithNoTests", ...filters] : [];
   const args = ["run", ...projects.flatMap((project) => ["--project", project]), ...filtered];
   return new Promise((done) => {
@@ -238,8 +238,11 @@ async function test(projects, filters) {
 /** A minute of fuzz. The same cases each time: whether a change lands is no matter of chance. */
 const MINUTE_OF_FUZZ = ["a minute of fuzz", tool("tsx"), "e2e/fuzz/main.ts", "60", "--seed", "1", "--no-keep"];
 
-/** Projects of tests that need a browser. */
-const BROWSER_PROJECTS = ["browser", "e2e", "alone"];
+/** Projects of tests that need no browser. */
+const IN_NODE = ["node", "native"];
+
+/** What `test` runs after the check, which has run the first. */
+const AFTER_CHECK = ["native", "browser", "e2e", "alone"];
 
 /** What the docs site takes from the code: the API pages, and the demo as it is built. */
 async function prepareDocs() {
@@ -284,11 +287,11 @@ const COMMANDS = {
   },
   test: {
     takes: "[FILTER…]",
-    does: "check, then the tests in browsers beside a minute of fuzz; with a filter, the tests in files that match it",
+    does: "check, then models in Node and tests in Chromium beside a minute of fuzz; with a filter, all tests in files that match it",
     async run(filters) {
-      if (filters.length > 0) return test(["node", ...BROWSER_PROJECTS], filters);
+      if (filters.length > 0) return test(["node", ...AFTER_CHECK, "faults"], filters);
       await COMMANDS.check.run();
-      const passed = await Promise.all([attempt(MINUTE_OF_FUZZ), passes(BROWSER_PROJECTS, [])]);
+      const passed = await Promise.all([attempt(MINUTE_OF_FUZZ), passes(AFTER_CHECK, [])]);
       if (passed.includes(false)) process.exit(1);
     },
   },
@@ -296,6 +299,11 @@ const COMMANDS = {
     takes: "[FILTER…]",
     does: "tests of pure logic, in Node",
     run: (filters) => test(["node"], filters),
+  },
+  "test:native": {
+    takes: "[FILTER…]",
+    does: "tests of models on onnxruntime-node, and of the command line",
+    run: (filters) => test(["native"], filters),
   },
   "test:browser": {
     takes: "[FILTER…]",
@@ -306,6 +314,11 @@ const COMMANDS = {
     takes: "[FILTER…]",
     does: "tests of the demo, the commands and the packed packages, as people use them",
     run: (filters) => test(["e2e", "alone"], filters),
+  },
+  "test:faults": {
+    takes: "[FILTER…]",
+    does: "tests of what is to hold when something fails: deployments, storage, networks, GPUs, a queue's workers",
+    run: (filters) => test(["faults"], filters),
   },
   "test:browsers": {
     takes: "[FILTER…]",

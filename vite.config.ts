@@ -20,7 +20,17 @@ export default defineConfig({
             "e2e/repository/*.test.ts",
             "models/**/*.test.ts",
           ],
-          exclude: ["**/*.browser.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.{native,browser}.test.ts", "**/node_modules/**"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "native",
+          include: ["packages/*/test/**/*.native.test.ts", "e2e/fuzz/test/*.native.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
@@ -75,6 +85,19 @@ export default defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: "faults",
+          include: ["e2e/faults/*.test.ts"],
+          globalSetup: "e2e/setup.ts",
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          // a worker's files share its browser
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 6 },
         },
       },
       {

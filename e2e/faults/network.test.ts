@@ -7,8 +7,8 @@ import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { ISOLATION } from "headless/pages";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { sharedBrowser } from "./browser.ts";
-import { expectClose, expectedScores, ToyPage } from "./toy-page.ts";
+import { sharedBrowser } from "../browser.ts";
+import { expectClose, expectedScores, ToyPage } from "../toy-page.ts";
 
 let toy: ToyPage;
 beforeAll(async () => {
@@ -39,7 +39,7 @@ describe("headers", () => {
 
   test("the strictest content security policy that SECURITY.md names", async () => {
     const policy =
-      /^default-src .*$/m.exec(await readFile(new URL("../SECURITY.md", import.meta.url), "utf8"))?.[0] ?? "";
+      /^default-src .*$/m.exec(await readFile(new URL("../../SECURITY.md", import.meta.url), "utf8"))?.[0] ?? "";
     expect(policy).toMatch(/script-src/);
     await toy.open({ ...ISOLATION, "Content-Security-Policy": policy });
     const { error, message, scores } = await toy.segment();

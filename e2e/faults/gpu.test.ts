@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { launchBrowser } from "headless/browser";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { writeFewOperations } from "./few-operations.ts";
-import { expectClose, expectedScores, ToyPage } from "./toy-page.ts";
+import { expectClose, expectedScores, ToyPage } from "../toy-page.ts";
 
 let toy: ToyPage;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { launchOptions } from "headless/browser";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { newContext } from "./browser.ts";
+import { newContext } from "../browser.ts";
 import {
   addClass,
   classNames,
@@ -23,11 +23,11 @@ import {
   pictureCount,
   says,
   serveDemo,
-} from "./demo-page.ts";
+} from "../demo-page.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 /** A small picture. */
-const PHOTO = fileURLToPath(new URL("../models/reference/fixtures/photo/truck.png", import.meta.url));
+const PHOTO = fileURLToPath(new URL("../../models/reference/fixtures/photo/truck.png", import.meta.url));
 const VIEWPORT = { width: 1280, height: 800 };
 
 let server: DemoServer;

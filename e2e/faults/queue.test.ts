@@ -15,7 +15,7 @@ import { encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS, Redis } from "./redis.ts";
 
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SAM2 = join(ROOT, "packages/sam2-node/dist/command/main.js");
 const TOY = join(ROOT, "models/reference/fixtures/toy");
 const PICTURES = 60;

@@ -1,8 +1,8 @@
 /** Files that are not where the library looks for them, or that the page's policy forbids: what is said then. */
 import { ISOLATION } from "headless/pages";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { sharedBrowser } from "./browser.ts";
-import { type ToyOptions, ToyPage } from "./toy-page.ts";
+import { sharedBrowser } from "../browser.ts";
+import { type ToyOptions, ToyPage } from "../toy-page.ts";
 
 let toy: ToyPage;
 beforeAll(async () => {

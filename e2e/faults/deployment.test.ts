@@ -6,11 +6,11 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { exportFolder } from "sam2-export/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { buildServiceWorker } from "../demo/service-worker.vite.ts";
-import { sharedBrowser } from "./browser.ts";
-import { DEMO, isReady } from "./demo-page.ts";
-import { type StaticServer, serveStatically } from "./static-server.ts";
-import { FIXTURES } from "./toy-page.ts";
+import { buildServiceWorker } from "../../demo/service-worker.vite.ts";
+import { sharedBrowser } from "../browser.ts";
+import { DEMO, isReady } from "../demo-page.ts";
+import { type StaticServer, serveStatically } from "../static-server.ts";
+import { FIXTURES } from "../toy-page.ts";
 
 let folder: string;
 let browser: Browser;

@@ -122,15 +122,15 @@ test("one ring through pieces and holes is the mask again", () => {
 });
 
 test("thousands of pieces and holes are joined in the time of a few", () => {
-  const side = 600;
+  const side = 300;
   const grid = new Uint8Array(side * side).map((_, i) => Number(i % 3 > 0 || Math.floor(i / side) % 3 > 0));
   const specks = grid.map((value) => 1 - value);
   for (const data of [grid, specks]) {
     const ring = joined(maskToPolygons({ data, width: side, height: side }));
-    expect(ring.length).toBeGreaterThan(150_000);
+    expect(ring.length).toBeGreaterThan(37_000);
     expect(fillPolygons([ring.flat()], side, side)).toEqual(encodeRle({ data, width: side, height: side }));
   }
-}, 30_000);
+});
 
 interface Filled {
   polygons: number[][];

@@ -6,8 +6,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { launchBrowser } from "headless/browser";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { writeFewOperations } from "./few-operations.ts";
 import { expectClose, expectedScores, ToyPage } from "../toy-page.ts";
+import { writeFewOperations } from "./few-operations.ts";
 
 let toy: ToyPage;
 beforeAll(async () => {

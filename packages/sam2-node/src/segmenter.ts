@@ -10,7 +10,7 @@ import {
 } from "sam2-core";
 import { type ImageSource, type TransferableImage, toTransferable } from "./image/source.ts";
 import type { DeviceInfo } from "./runtime/sessions.ts";
-import { startWorker } from "./threads.ts";
+import { startWorker, threadsEnded } from "./threads.ts";
 
 /** Options of `createSegmenter`. */
 export interface SegmenterOptions extends SegmenterOptionsOf<DeviceInfo> {}
@@ -19,7 +19,16 @@ export interface SegmenterOptions extends SegmenterOptionsOf<DeviceInfo> {}
 export interface SegmentRequest extends SegmentRequestOf<ImageSource> {}
 
 /** Segments images; made by `createSegmenter`. */
-export class Segmenter extends SegmenterOf<ImageSource, DeviceInfo, SegmentResult> {}
+export class Segmenter extends SegmenterOf<ImageSource, DeviceInfo, SegmentResult> {
+  /**
+   * Ends the worker thread and frees all its memory; calls in flight reject with a DisposedError. Resolves when the thread has
+   * ended, for which a picture that is being encoded is waited for: the process may then exit.
+   */
+  override async dispose(): Promise<void> {
+    await super.dispose();
+    await threadsEnded();
+  }
+}
 
 const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult> = {
   start: startWorker,

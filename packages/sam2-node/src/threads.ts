@@ -8,11 +8,18 @@ import { Interlock } from "./runtime/interlock.ts";
 /** The interlocks of the threads that run. */
 const running = new Set<Interlock>();
 
+/** Threads that were told to end, until they have. */
+const ending = new Set<Promise<unknown>>();
+
 /** Starts a worker thread. */
 export function startWorker(): StartedWorker {
   const interlock = new Interlock();
   const workerData = { interlock: interlock.shared };
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { name: "sam2-node", workerData });
+  const worker = new Worker(new URL("./worker.js", import.meta.url), {
+    name: "sam2-node",
+    workerData,
+    execArgv: nodeOptions(),
+  });
   running.add(interlock);
   worker.once("exit", () => running.delete(interlock));
   return {
@@ -26,8 +33,24 @@ export function startWorker(): StartedWorker {
         if (!signal.aborted) onEnd(new Sam2Error("DeviceError", ended));
       });
     },
-    terminate: () => void interlock.hold().then(() => worker.terminate()),
+    terminate() {
+      const ended = interlock.hold().then(() => worker.terminate());
+      ending.add(ended);
+      void ended.finally(() => ending.delete(ended));
+    },
   };
+}
+
+/** The options that Node was started with, for a thread: without the one that says what kind of script came by `--eval`. */
+function nodeOptions(): string[] {
+  const at = process.execArgv.findIndex((option) => option.startsWith("--input-type"));
+  const count = process.execArgv[at] === "--input-type" ? 2 : 1;
+  return at === -1 ? process.execArgv : process.execArgv.toSpliced(at, count);
+}
+
+/** Resolves when the threads that were told to end have ended. */
+export async function threadsEnded(): Promise<void> {
+  await Promise.all(ending);
 }
 
 /** Holds all threads. Resolves when the process may be ended. */

@@ -35,8 +35,9 @@ export async function answerEmbedding(request: Request, options: EmbeddingsOptio
   const late = AbortSignal.timeout(timeLimit);
   const signal = AbortSignal.any([request.signal, late]);
   try {
-    const { bytes } = await pool.borrow((segmenter) =>
-      embedPicture(segmenter, picture, { signal, dtype: dtype as EmbeddingDtype }),
+    const { bytes } = await pool.borrow(
+      (segmenter) => embedPicture(segmenter, picture, { signal, dtype: dtype as EmbeddingDtype }),
+      { signal },
     );
     const headers = {
       "Content-Type": "application/octet-stream",

@@ -1,6 +1,14 @@
 /** Segmenters that answer side by side. A picture that is sent again is known by its content, and not encoded again. */
+import PQueue from "p-queue";
 import { isSam2Error, Sam2Error } from "sam2-contract";
-import { digest, type EverythingMask, type ModelSpec, type SegmenterImage, type SegmentResult } from "sam2-core";
+import {
+  type CallOptions,
+  digest,
+  type EverythingMask,
+  type ModelSpec,
+  type SegmenterImage,
+  type SegmentResult,
+} from "sam2-core";
 import type { HostedSegmenter } from "sam2-hosted/node";
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import { createSegmenter, type Segmenter, type SegmenterOptions } from "../segmenter.ts";
@@ -8,10 +16,18 @@ import { createSegmenter, type Segmenter, type SegmenterOptions } from "../segme
 /** Bytes of pictures that are remembered. */
 const REMEMBERED = 256e6;
 
+/**
+ * Calls that a segmenter has at a time: while one is in the model, the next picture is decoded. The others wait here, where a
+ * picture is as small as its file.
+ */
+const AT_A_TIME = 2;
+
+/** Of two calls that wait, the one about a picture that is set already comes first: it ends, and makes room. */
+const PRIORITY = { set: 1, anew: 0 } as const;
+
 interface Member {
   readonly segmenter: Segmenter;
-  /** Calls that it is busy with. */
-  busy: number;
+  readonly calls: PQueue;
 }
 
 interface Known {
@@ -36,7 +52,9 @@ export class SegmenterPool implements HostedSegmenter {
     const members: Member[] = [];
     try {
       // one after the other: the first may have to download the model
-      for (let i = 0; i < count; i++) members.push({ segmenter: await createSegmenter(options), busy: 0 });
+      for (let i = 0; i < count; i++) {
+        members.push({ segmenter: await createSegmenter(options), calls: new PQueue({ concurrency: AT_A_TIME }) });
+      }
     } catch (error) {
       await Promise.all(members.map(({ segmenter }) => segmenter.dispose()));
       throw error;
@@ -63,10 +81,11 @@ export class SegmenterPool implements HostedSegmenter {
 
   segment: HostedSegmenter["segment"] = async ({ image, ...prompt }, options): Promise<SegmentResult> => {
     if (!(image instanceof Blob)) {
-      return this.#use(this.#homeOf(image), ({ segmenter }) => segmenter.segment({ image, ...prompt }, options));
+      const call = ({ segmenter }: Member) => segmenter.segment({ image, ...prompt }, options);
+      return this.#use(this.#homeOf(image), call, { ...options, priority: PRIORITY.set });
     }
     const { picture, member } = await this.#remember(image);
-    return this.#use(member, ({ segmenter }) => segmenter.segment({ image: picture, ...prompt }, options));
+    return this.#use(member, ({ segmenter }) => segmenter.segment({ image: picture, ...prompt }, options), options);
   };
 
   setImage: HostedSegmenter["setImage"] = (picture, options): Promise<SegmenterImage> =>
@@ -74,16 +93,19 @@ export class SegmenterPool implements HostedSegmenter {
       const image = await segmenter.setImage(picture, options);
       this.#homes.set(image, member);
       return image;
-    });
+    }, options);
 
   segmentEverything: HostedSegmenter["segmentEverything"] = (image, options): Promise<EverythingMask[]> =>
     image instanceof Blob
-      ? this.borrow((segmenter) => segmenter.segmentEverything(image, options))
-      : this.#use(this.#homeOf(image), ({ segmenter }) => segmenter.segmentEverything(image, options));
+      ? this.borrow((segmenter) => segmenter.segmentEverything(image, options), options)
+      : this.#use(this.#homeOf(image), ({ segmenter }) => segmenter.segmentEverything(image, options), {
+          ...options,
+          priority: PRIORITY.set,
+        });
 
-  /** Works with the segmenter that has the least to do. */
-  borrow<T>(work: (segmenter: Segmenter, member: Member) => Promise<T>): Promise<T> {
-    return this.#use(this.#idlest(), (member) => work(member.segmenter, member));
+  /** Works with the segmenter that has the least to do, once it has room. */
+  borrow<T>(work: (segmenter: Segmenter, member: Member) => Promise<T>, { signal }: CallOptions = {}): Promise<T> {
+    return this.#use(this.#idlest(), (member) => work(member.segmenter, member), { signal });
   }
 
   async dispose(): Promise<void> {
@@ -95,7 +117,8 @@ export class SegmenterPool implements HostedSegmenter {
   }
 
   #idlest(): Member {
-    return this.#members.reduce((idlest, member) => (member.busy < idlest.busy ? member : idlest));
+    const busy = ({ calls }: Member): number => calls.size + calls.pending;
+    return this.#members.reduce((idlest, member) => (busy(member) < busy(idlest) ? member : idlest));
   }
 
   #homeOf(image: SegmenterImage): Member {
@@ -104,16 +127,18 @@ export class SegmenterPool implements HostedSegmenter {
     return home;
   }
 
-  async #use<T>(member: Member, work: (member: Member) => Promise<T>): Promise<T> {
-    member.busy++;
+  async #use<T>(
+    member: Member,
+    work: (member: Member) => Promise<T>,
+    { signal, priority = PRIORITY.anew }: CallOptions & { readonly priority?: number } = {},
+  ): Promise<T> {
+    signal?.throwIfAborted();
     try {
-      return await work(member);
+      return await member.calls.add(() => work(member), { priority, ...(signal && { signal }) });
     } catch (error) {
       // its thread may have ended; whoever comes next finds it open again
       if (isSam2Error(error, "DeviceError")) void member.segmenter.restart().catch(() => undefined);
       throw error;
-    } finally {
-      member.busy--;
     }
   }
 

@@ -50,6 +50,21 @@ test("holding waits for the call that the thread is in, and lets no further one 
   expect(count(BEGUN)()).toBe(1);
 });
 
+test("of two calls at a time, one ends while the other is not let in", async () => {
+  const interlock = new Interlock();
+  let end: () => void = () => undefined;
+  const first = interlock.inside(() => new Promise<void>((resolve) => (end = resolve)));
+  const held = interlock.hold();
+  let isBegun = false;
+  void interlock.inside(async () => {
+    isBegun = true;
+  });
+  end();
+  await first;
+  await held;
+  expect(isBegun).toBe(false);
+});
+
 test("a thread that is in no call is held at once", async () => {
   const interlock = new Interlock();
   await interlock.inside(async () => undefined);

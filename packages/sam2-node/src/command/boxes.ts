@@ -9,7 +9,7 @@ import { deviceOption, modelOption, workersOption } from "./arguments.ts";
 import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
-import { writeWhole } from "./output.ts";
+import { removeAside, writeWhole } from "./output.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
@@ -99,6 +99,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   const byImage = grouped(coco);
   const byName = new Map([...byImage.keys()].map((image) => [String(image.id), image]));
   const asked = [...byName].filter(([, image]) => (byImage.get(image) as CocoBox[]).length > 0);
+  await removeAside(out);
   const journal = await Journal.open<BoxMasks>(`${out}.journal`, JSON.stringify({ model, boxes: hash }));
   const waiting = asked.filter(([id]) => !journal.has(id));
   const imageOf = (id: string): CocoImage => byName.get(id) as CocoImage;

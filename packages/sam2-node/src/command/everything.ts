@@ -14,7 +14,7 @@ import {
 import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
-import { writeWhole } from "./output.ts";
+import { removeAside, writeWhole } from "./output.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { picturesIn } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
@@ -63,6 +63,7 @@ async function everything(folder: string, flags: Flags): Promise<void> {
     stability_score_thresh: flags.stabilityScoreThresh,
   };
   const pictures = await picturesIn(folder);
+  await removeAside(out);
   const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, dtype, ...options }));
   const waiting = pictures.filter((picture) => !journal.has(picture));
   const failed = await runBatch<FoundThings>({

@@ -1,7 +1,8 @@
 /** Files that are written whole or not at all. */
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { rename, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
 
 /** Files that are being written. */
@@ -9,6 +10,14 @@ const begun = new Set<string>();
 process.on("exit", () => {
   for (const file of begun) rmSync(file, { force: true });
 });
+
+/** Deletes what a run that was killed left beside a file; nobody else may be writing it. */
+export async function removeAside(path: string): Promise<void> {
+  const begins = `${basename(path)}.`;
+  const names = await readdir(dirname(path)).catch(() => []);
+  const left = names.filter((name) => name.startsWith(begins) && name.endsWith(".aside"));
+  await Promise.all(left.map((name) => rm(join(dirname(path), name), { force: true })));
+}
 
 /**
  * Writes a file beside its place, then renames it. If the process ends meanwhile, nothing is left.

@@ -28,12 +28,13 @@ export class Interlock {
     return this.#state.buffer;
   }
 
-  /** In the worker thread: makes a call of native code. Where the thread is held, it stops here for good. */
+  /** In the worker thread: makes a call of native code. Where the thread is held, none begins, and no answer ever comes. */
   async inside<T>(call: () => Promise<T>): Promise<T> {
     Atomics.add(this.#state, INSIDE, 1);
     if (Atomics.load(this.#state, HELD) === 1) {
       Atomics.sub(this.#state, INSIDE, 1);
-      Atomics.wait(this.#state, HELD, 1);
+      // the thread itself goes on: calls that it is inside of come to their end
+      return new Promise(() => undefined);
     }
     try {
       return await call();

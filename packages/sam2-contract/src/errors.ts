@@ -7,6 +7,8 @@
 export const ERROR_NAMES = [
   /** Points, a box, a mask or an option of a request is not as documented. */
   "InvalidPromptError",
+  /** A call has no option of this name, or no object with options was given. */
+  "UnknownOptionError",
   /** The model's files cannot take this kind of prompt. */
   "UnsupportedPromptError",
   /** The image cannot be read, or is too large. */

@@ -29,6 +29,7 @@ export { nonMaximumSuppression } from "./everything/suppression.ts";
 export { IMAGE_FORMATS, type ImageHeader, readImageHeader } from "./image/header.ts";
 export { checkSize, MAX_PIXELS } from "./image/limits.ts";
 export type { Picture } from "./image/picture.ts";
+export { noPicture } from "./image/refusal.ts";
 export { type Axis, normalize, type Pixels, stretch, triangleAxis } from "./image/stretch.ts";
 export {
   type BoxXYWH,
@@ -91,6 +92,7 @@ export {
   toLivepeerJSON,
   writeLivepeerJSON,
 } from "./segmenter/livepeer.ts";
+export { CALL, checkOptions, OPENING, type OptionNames, SEGMENTING } from "./segmenter/option-names.ts";
 export type {
   CallOptions,
   SaveEmbeddingOptions,

@@ -1,6 +1,8 @@
 /** The segmenter that a program holds. */
 import { pathToFileURL } from "node:url";
 import {
+  checkOptions,
+  OPENING,
   openSegmenter,
   SegmenterOf,
   type SegmenterOptionsOf,
@@ -53,8 +55,9 @@ const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult>
  * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
  * ```
  *
- * @throws UnknownModelError, InvalidModelError, MissingPackageError, DownloadError, IntegrityError, DeviceError
+ * @throws UnknownOptionError, UnknownModelError, InvalidModelError, MissingPackageError, DownloadError, IntegrityError, DeviceError
  */
 export async function createSegmenter(options: SegmenterOptions = {}): Promise<Segmenter> {
+  checkOptions("createSegmenter", options, OPENING);
   return new Segmenter(await openSegmenter(platform, options));
 }

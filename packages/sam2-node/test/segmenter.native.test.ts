@@ -137,6 +137,36 @@ describe("a segmenter", () => {
     await expect(segmenter.setImage(PHOTO, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  test("what is no picture is refused by name, whatever it is asked for, and nothing else is rejected", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const things = [{}, 7, null, undefined, [], Symbol("photo"), () => PHOTO, Promise.resolve(PHOTO), { release() {} }];
+    const pixels = [
+      { data: () => [], width: 1, height: 1 },
+      { data: new Uint8Array(3), width: 1, height: 1, show() {} },
+    ];
+    for (const thing of [...things, ...pixels] as unknown as Blob[]) {
+      const calls = [
+        segmenter.setImage(thing),
+        segmenter.segment({ image: thing, ...POINT }),
+        segmenter.segment({ image: thing, ...POINT }, { supersede: true }),
+        segmenter.segmentEverything(thing),
+        segmenter.saveEmbedding(thing),
+      ];
+      for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[])
+        expect(reason).toMatchObject({
+          name: "InvalidImageError",
+          message: expect.stringMatching(/^expected a picture|^the image is of another/),
+        });
+    }
+    const embedding = (() => undefined) as unknown as Blob;
+    await expect(segmenter.setImage(PHOTO, { embedding })).rejects.toMatchObject({ name: "InvalidEmbeddingError" });
+    await new Promise(setImmediate);
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
+  });
+
   test("a second look at small things comes from the picture that was given", async () => {
     const request = { image, box: [180, 90, 230, 140], multimask_output: false };
     const result = await segmenter.segment(request, { detail: "always" });

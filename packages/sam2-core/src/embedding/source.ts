@@ -5,10 +5,12 @@ import { isWebPage } from "../storage/fault.ts";
 /** An embedding as a caller may give it: its file, or that file's address; in Node a path, too. */
 export type EmbeddingSource = string | URL | Blob | Uint8Array;
 
-/** Makes of a source what travels to the worker. */
+/** Makes of a source what travels to the worker. @throws InvalidEmbeddingError for what is no source */
 export function sentEmbedding(source: EmbeddingSource): string | Blob {
   if (source instanceof URL) return source.href;
-  return source instanceof Uint8Array ? new Blob([source as Uint8Array<ArrayBuffer>]) : source;
+  if (source instanceof Uint8Array) return new Blob([source as Uint8Array<ArrayBuffer>]);
+  if (typeof source === "string" || source instanceof Blob) return source;
+  throw new Sam2Error("InvalidEmbeddingError", `expected an embedding's file or its address, got ${typeof source}`);
 }
 
 /**

@@ -2,6 +2,7 @@
 import * as Comlink from "comlink";
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import { sentEmbedding } from "../embedding/source.ts";
+import { noPicture } from "../image/refusal.ts";
 import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import { abortable, type Connection } from "./connection.ts";
@@ -218,7 +219,7 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
   ): Promise<T> {
     const { signal } = options;
     if (source === null || (typeof source !== "object" && typeof source !== "string")) {
-      throw new Sam2Error("InvalidImageError", `expected a picture, got ${source === null ? "null" : typeof source}`);
+      throw noPicture(source);
     }
     if (isImage(source)) return this.#whileKept(source, signal, task);
     for (;;) {

@@ -13,6 +13,7 @@ import type { CachedModel } from "../storage/cache.ts";
 import { abortable } from "./connection.ts";
 import { Images, type Picked, type PictureCourier, type SegmenterImage } from "./images.ts";
 import { Latest } from "./latest.ts";
+import { CALL, checkOptions, EVERYTHING, IMAGE, PROMPT, SAVING, SEGMENTING } from "./option-names.ts";
 import type {
   CallOptions,
   SaveEmbeddingOptions,
@@ -103,10 +104,11 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    *
    * With `embedding` the picture is not encoded: see `SetImageOptions.embedding`.
    *
-   * @throws InvalidImageError, DisposedError; with `embedding` also DownloadError, InvalidSafetensorsError,
+   * @throws UnknownOptionError, InvalidImageError, DisposedError; with `embedding` also DownloadError, InvalidSafetensorsError,
    *   InvalidEmbeddingError, IntegrityError
    */
   async setImage(source: Source, options: SetImageOptions = {}): Promise<SegmenterImage> {
+    checkOptions("setImage", options, IMAGE);
     return this.#images.set(source, options);
   }
 
@@ -122,13 +124,15 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    * A picture that was given as an address or a path is read once more, for its hash.
    *
    * @returns the file's bytes
-   * @throws InvalidPromptError for an unknown `dtype`; TensorValueError for values that `fp16` cannot hold;
+   * @throws UnknownOptionError; InvalidPromptError for an unknown `dtype`; TensorValueError for values that `fp16` cannot hold;
    *   InvalidImageError, ImageReleasedError, DisposedError
    */
   async saveEmbedding(
     source: SegmenterImage | Source,
-    { signal, dtype = "fp16" }: SaveEmbeddingOptions = {},
+    options: SaveEmbeddingOptions = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
+    checkOptions("saveEmbedding", options, SAVING);
+    const { signal, dtype = "fp16" } = options;
     signal?.throwIfAborted();
     if (!EMBEDDING_DTYPES.includes(dtype)) {
       throw new Sam2Error(
@@ -152,10 +156,13 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    * const result = await segmenter.segment({ image, box: [75, 275, 1725, 850] });
    * ```
    *
-   * @throws InvalidPromptError, UnsupportedPromptError, InvalidImageError, ImageReleasedError, DisposedError
+   * @throws UnknownOptionError, InvalidPromptError, UnsupportedPromptError, InvalidImageError, ImageReleasedError,
+   *   DisposedError
    */
   async segment(request: SegmentRequestOf<Source>, options: SegmentOptions = {}): Promise<R> {
     const { image: source, ...prompt } = request;
+    checkOptions("segment's prompt", prompt, PROMPT);
+    checkOptions("segment", options, SEGMENTING);
     const detail = readDetail(options.detail ?? "off");
     const hover = options.supersede ? this.#hover : null;
     const signal = hover ? hover.begin(options.signal) : options.signal;
@@ -189,17 +196,19 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    * const masks = await segmenter.segmentEverything(image, { points_per_side: 16, pred_iou_thresh: 0.7 });
    * ```
    *
-   * @throws InvalidPromptError, InvalidImageError, ImageReleasedError, DisposedError
+   * @throws UnknownOptionError, InvalidPromptError, InvalidImageError, ImageReleasedError, DisposedError
    */
   async segmentEverything(
     source: SegmenterImage | Source,
-    { signal, onProgress, ...options }: SegmentEverythingOptions = {},
+    options: SegmentEverythingOptions = {},
   ): Promise<EverythingMask[]> {
+    checkOptions("segmentEverything", options, EVERYTHING);
+    const { signal, onProgress, ...settings } = options;
     signal?.throwIfAborted();
     return this.#images.with(source, { signal }, async (image, wanted) => {
       await abortable(image.refined, wanted);
       return whenReady(this.#workers, wanted, async ({ main }) => {
-        const picture = (options.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, wanted) : null;
+        const picture = (settings.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, wanted) : null;
         const receiver = new MaskReceiver();
         const listener = Comlink.proxy(async ({ done, total, masks }: CrossingProgress) => {
           const left = receiver.receive(masks);
@@ -207,7 +216,7 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
           onProgress?.(everythingProgress({ done, total, masks: left }));
           return true;
         });
-        const call = main.call((remote) => remote.segmentEverything(image.id, picture, options, listener), wanted);
+        const call = main.call((remote) => remote.segmentEverything(image.id, picture, settings, listener), wanted);
         return receiver.receive(await call);
       });
     });
@@ -222,7 +231,9 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    *
    * @throws what `createSegmenter` throws; another restart may then be tried
    */
-  async restart({ signal }: CallOptions = {}): Promise<void> {
+  async restart(options: CallOptions = {}): Promise<void> {
+    checkOptions("restart", options, CALL);
+    const { signal } = options;
     signal?.throwIfAborted();
     const reason = new DOMException("the segmenter was restarted", "AbortError");
     this.#images.forget(reason);

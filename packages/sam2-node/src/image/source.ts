@@ -2,7 +2,7 @@
 import { openAsBlob } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Sam2Error } from "sam2-contract";
-import { checkSize, IMAGE_FORMATS, MAX_PIXELS, type Pixels, readImageHeader } from "sam2-core";
+import { checkSize, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
 import sharp from "sharp";
 import { interlock } from "../runtime/interlock.ts";
 
@@ -12,11 +12,19 @@ export type ImageSource = string | URL | Blob | Uint8Array | Pixels;
 /** What travels to the worker. */
 export type TransferableImage = string | Blob | Pixels;
 
-/** Prepares a picture for the worker, without decoding it. */
+/**
+ * Prepares a picture for the worker, without decoding it.
+ *
+ * @throws InvalidImageError if it is none of the kinds of pictures
+ */
 export function toTransferable(source: ImageSource): TransferableImage {
   if (source instanceof URL) return source.href;
   if (source instanceof Uint8Array) return new Blob([source as Uint8Array<ArrayBuffer>]);
-  return source;
+  if (typeof source === "string" || source instanceof Blob) return source;
+  const { data, width, height } = (source ?? {}) as Partial<Pixels>;
+  if (!ArrayBuffer.isView(data)) throw noPicture(source, "a picture: a path, an address, bytes, or RGBA pixels");
+  // without the object's other fields, which might not be such as can be sent
+  return { data, width, height } as Pixels;
 }
 
 /**

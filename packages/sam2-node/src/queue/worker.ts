@@ -51,7 +51,7 @@ const MOST_PUT_BACK = 100;
 const PUT_BACK = 1000;
 
 /** Errors that another try gives again. */
-const POISON = ["InvalidImageError", "InvalidPromptError", "UnsupportedPromptError"] as const;
+const POISON = ["InvalidImageError", "InvalidPromptError", "UnknownOptionError", "UnsupportedPromptError"] as const;
 
 /** Opens the model, and begins. @throws what `createSegmenter` throws, QueueError, OutputError */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {

@@ -1,6 +1,6 @@
 /** From any kind of picture that a caller may give to its pixels. */
 import { Sam2Error } from "sam2-contract";
-import { checkSize, IMAGE_FORMATS, MAX_PIXELS, type Pixels, readImageHeader } from "sam2-core";
+import { checkSize, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
 
 /** A picture as a caller may give it; a string or URL is fetched. */
 export type ImageSource =
@@ -34,7 +34,9 @@ export async function toTransferable(source: ImageSource): Promise<TransferableI
     if (typeof HTMLImageElement !== "undefined" && source instanceof HTMLImageElement) await source.decode();
     return await createImageBitmap(source);
   } catch (cause) {
-    throw new Sam2Error("InvalidImageError", "expected a picture that the browser can read", { cause });
+    // a TypeError only lists what would have been one
+    const reason = cause instanceof TypeError ? undefined : (cause as Error);
+    throw noPicture(source, "a picture that the browser can read", reason);
   }
 }
 

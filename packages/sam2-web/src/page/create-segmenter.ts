@@ -1,7 +1,9 @@
 /** The segmenter that a page holds. */
 import * as Comlink from "comlink";
 import {
+  checkOptions,
   type ModelSource,
+  OPENING,
   openSegmenter,
   type PictureCourier,
   SegmenterOf,
@@ -54,11 +56,12 @@ async function located(model: ModelSource): Promise<ModelSource> {
  * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
  * ```
  *
- * @throws UnsupportedBrowserError, MissingPackageError, WorkerStartError, UnknownModelError, InvalidModelError,
+ * @throws UnsupportedBrowserError, UnknownOptionError, MissingPackageError, WorkerStartError, UnknownModelError, InvalidModelError,
  *   DownloadError, IntegrityError, DeviceError
  */
 export async function createSegmenter(options: SegmenterOptions = {}): Promise<Segmenter> {
   checkBrowser();
+  checkOptions("createSegmenter", options, OPENING);
   const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult> = {
     start: startWorker,
     base: globalThis.document?.baseURI ?? globalThis.location?.href,

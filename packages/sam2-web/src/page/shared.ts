@@ -2,8 +2,12 @@
 import { isSam2Error } from "sam2-contract";
 import {
   abortable,
+  CALL,
   type CallOptions,
+  checkOptions,
+  type OptionNames,
   type Progress,
+  SEGMENTING,
   type SegmenterImage,
   type SegmentOptions,
   type SegmentPrompt,
@@ -22,6 +26,9 @@ export interface SharedSegmenterOptions extends CallOptions {
 
 /** Options of `segment`; `onProgress` is called for the steps of opening the model too. */
 export interface SharedSegmentOptions extends Omit<SegmentOptions, "onProgress">, SharedSegmenterOptions {}
+
+const OPENING: OptionNames<SharedSegmenterOptions> = { ...CALL, model: true, onProgress: true };
+const ASKING: OptionNames<SharedSegmentOptions> = { ...SEGMENTING, ...OPENING };
 
 /** A segmenter that is shared, and who is told how far its opening is. */
 interface Shared {
@@ -61,6 +68,7 @@ function forget(model: string, known: Shared): void {
  * ```
  */
 export async function sharedSegmenter(options: SharedSegmenterOptions = {}): Promise<Segmenter> {
+  checkOptions("sharedSegmenter", options, OPENING);
   const { model = "sam2-mini", signal, onProgress } = options;
   signal?.throwIfAborted();
   const known = shared.get(model) ?? open(model);
@@ -92,9 +100,12 @@ export async function segment(
   prompt: SegmentPrompt,
   options: SharedSegmentOptions = {},
 ): Promise<SegmentResult> {
-  const segmenter = await sharedSegmenter(options);
+  checkOptions("segment", options, ASKING);
+  const { model, ...asking } = options;
+  const { signal, onProgress } = options;
+  const segmenter = await sharedSegmenter({ model, signal, onProgress });
   try {
-    return await segmenter.segment({ ...prompt, image }, options);
+    return await segmenter.segment({ ...prompt, image }, asking);
   } catch (error) {
     // its worker has ended, or its device has failed: the next call opens another
     if (isSam2Error(error, "DeviceError")) await segmenter.dispose();

@@ -1,5 +1,5 @@
 /** Segmenting with one call, with the built-in model, which is not named. */
-import { type Progress, segment, sharedSegmenter } from "sam2-web";
+import { createSegmenter, type Progress, segment, sharedSegmenter } from "sam2-web";
 import { afterAll, expect, test } from "vitest";
 
 afterAll(async () => (await sharedSegmenter()).dispose());
@@ -79,4 +79,39 @@ test("a model that cannot be opened is tried again; giving up the wait leaves it
   const patient = sharedSegmenter();
   await expect(impatient).rejects.toMatchObject({ name: "TimeoutError" });
   expect((await patient).isDisposed).toBe(false);
+});
+
+test("what is no picture, and an option that there is not, are refused by name, and nothing else is rejected", async () => {
+  const unhandled: unknown[] = [];
+  const note = (event: PromiseRejectionEvent): void => void unhandled.push(event.reason);
+  addEventListener("unhandledrejection", note);
+  const segmenter = await sharedSegmenter();
+  const things = [document.body, {}, 7, null, undefined, [], () => undefined, Promise.resolve(), new Image()];
+  for (const thing of things as unknown as HTMLImageElement[]) {
+    const calls = [
+      segment(thing, { point: [1, 1] }),
+      segment(thing, { point: [1, 1] }, { supersede: true }),
+      segmenter.setImage(thing),
+      segmenter.setImage(thing, { signal: AbortSignal.timeout(60_000) }),
+      segmenter.segmentEverything(thing),
+      segmenter.saveEmbedding(thing),
+    ];
+    for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
+      const message = expect.stringMatching(/^expected a picture( that the browser can read)?, got [A-Za-z]+(: .*)?$/);
+      expect(reason).toMatchObject({ name: "InvalidImageError", message });
+    }
+  }
+  const misspelled = [
+    [() => segment(disc("#bb0000"), { piont: [1, 1] } as object), "segment's prompt", "point"],
+    [() => segment(disc("#bb0000"), { point: [1, 1] }, { modle: "sam2.1-tiny" } as object), "segment", "model"],
+    [() => sharedSegmenter({ Model: "sam2.1-tiny" } as object), "sharedSegmenter", "model"],
+    [() => createSegmenter({ modle: "sam2.1-tiny" } as object), "createSegmenter", "model"],
+  ] as const;
+  for (const [call, name, near] of misspelled) {
+    const message = expect.stringMatching(`^${name}: there is no option "\\w+"; did you mean ${near}\\?$`);
+    await expect(call()).rejects.toMatchObject({ name: "UnknownOptionError", message });
+  }
+  await new Promise((resolve) => setTimeout(resolve));
+  removeEventListener("unhandledrejection", note);
+  expect(unhandled).toEqual([]);
 });

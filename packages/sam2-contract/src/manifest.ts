@@ -22,13 +22,14 @@ export const FILE_NAMES = { encoder: "encoder.onnx", decoder: "decoder.onnx", ma
 
 /**
  * Precision of the stored weights. Inputs and outputs are float32 in all, and with `fp32` and `fp16` arithmetic is, too.
+ * With `fp16-compute` products and convolutions are computed in float16, for GPUs that can (WebGPU's `shader-f16`).
  * With `int8` the trunk's matrix products are computed in whole numbers of eight bits: more than twice as fast on a
  * CPU, a little less exact, and not meant for GPUs. Other matrices are stored in half.
  */
 export type Dtype = (typeof DTYPES)[number];
 
 /** Every `Dtype`. */
-export const DTYPES = ["fp32", "fp16", "int8"] as const;
+export const DTYPES = ["fp32", "fp16", "fp16-compute", "int8"] as const;
 
 /**
  * How attention is written: `decomposed` into plain operations, which are correct on every backend, or `fused`

@@ -10,6 +10,12 @@ const MAX_SCORE_BYTES = 32 * 2 ** 20;
 /** Limit on the queries of one MultiHeadAttention: in WASM, 4,096 queries by 4,096 keys fail ("Integer overflow"). */
 const MAX_FUSED_QUERIES = 1024;
 
+/**
+ * Limit on the keys of an attention in float16. Its result is a mean of the values: where each adds less than 1/2048 of the
+ * sum so far, it adds nothing.
+ */
+const MAX_HALF_KEYS = 512;
+
 /** [batch,T,heads·width] → [batch,heads,T,width]; batch and T may be free. */
 export function splitHeads(graph: Graph, x: Value, heads: number): Value {
   const [batch = 0, tokens = 0, channels = 0] = x.dims;
@@ -46,6 +52,10 @@ function byQueries(graph: Graph, q: Value, axis: number, limit: number, attend: 
  */
 export function attention(graph: Graph, q: Value, k: Value, v: Value, heads: number): Value {
   const [batch = 0, keys = 0] = k.dims as number[];
+  if (keys > MAX_HALF_KEYS && k.element === "half") {
+    const [wideQ, wideK, wideV] = [q, k, v].map((each) => graph.cast(each, "float")) as [Value, Value, Value];
+    return graph.computed(attention(graph, wideQ, wideK, wideV, heads));
+  }
   if (graph.options.attention === "fused") {
     return byQueries(graph, q, 1, MAX_FUSED_QUERIES, (some) =>
       graph.node(
@@ -61,7 +71,7 @@ export function attention(graph: Graph, q: Value, k: Value, v: Value, heads: num
   const values = splitHeads(graph, v, heads);
   const limit = Math.max(1, Math.floor(MAX_SCORE_BYTES / (4 * batch * heads * keys)));
   const mixed = byQueries(graph, splitHeads(graph, q, heads), 2, limit, (some) =>
-    graph.matmul(graph.softmax(graph.matmul(some, across)), values),
+    graph.matmul(graph.cast(graph.softmax(graph.matmul(some, across)), some.element), values),
   );
   return joinHeads(graph, mixed);
 }

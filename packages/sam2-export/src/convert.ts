@@ -56,6 +56,9 @@ export function gainsByInt8({ trunk }: Sam2Config): boolean {
   return trunk.kind === "hiera";
 }
 
+/** In what the products of each dtype are computed. */
+const PRODUCTS = { fp32: "float", fp16: "float", "fp16-compute": "half", int8: "int8" } as const;
+
 /** Takes the pieces of one file, in order. */
 export type FileWriter = (name: string, pieces: AsyncIterable<Uint8Array>) => Promise<void>;
 
@@ -128,16 +131,18 @@ export async function exportModel(
   if (dtype === "int8" && !gainsByInt8(config)) {
     throw new Sam2Error(
       "InvalidConfigError",
-      `dtype: int8 speeds up matrix products, of which a trunk of convolutions (${config.trunk.kind}) has none; expected fp32 or fp16`,
+      `dtype: int8 speeds up matrix products, of which a trunk of convolutions (${config.trunk.kind}) has none; expected fp32, fp16 or fp16-compute`,
     );
   }
   const checkpoint = new Checkpoint(await readTensors(files));
   const attention = options.attention ?? "decomposed";
-  const graphOptions: GraphOptions = { attention, storage: dtype === "fp32" ? "float" : "half", products: "float" };
+  const products = PRODUCTS[dtype];
+  const graphOptions: GraphOptions = { attention, storage: dtype === "fp32" ? "float" : "half", products };
   // both graphs are built before anything is written, so that a missing tensor leaves no file behind
-  const products = dtype === "int8" ? "int8" : "float";
-  const encoder = buildImageEncoder(checkpoint, config, { ...graphOptions, products });
-  const decoder = buildMaskDecoder(checkpoint, config, graphOptions);
+  const encoder = buildImageEncoder(checkpoint, config, graphOptions);
+  // its products are too small to gain by whole numbers
+  const inDecoder = products === "int8" ? "float" : products;
+  const decoder = buildMaskDecoder(checkpoint, config, { ...graphOptions, products: inDecoder });
   const manifest: ModelManifest = {
     contract: CONTRACT_VERSION,
     id: options.id,

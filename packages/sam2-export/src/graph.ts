@@ -8,10 +8,14 @@ import { elements, type Linear, misfit, quantized, type Storage, type Weight } f
 /** A size: known at export, or the name of a free one. */
 export type Dim = number | string;
 
+/** The numbers of a tensor: float32, or float16. */
+export type Element = "float" | "half";
+
 /** A tensor in the graph. */
 export interface Value {
   readonly name: string;
   readonly dims: readonly Dim[];
+  readonly element: Element;
 }
 
 /** An attribute: a float is given as `{ float }`, since JavaScript does not tell 1 from 1.0. */
@@ -36,8 +40,8 @@ export interface GraphOptions {
   readonly attention: AttentionForm;
   /** Storage of the weight matrices. */
   readonly storage: "float" | "half";
-  /** Arithmetic of the linear layers over many rows. */
-  readonly products: "float" | "int8";
+  /** Arithmetic of products: `int8` is for the linear layers over many rows, `half` for what `Graph.computed` was applied to. */
+  readonly products: Element | "int8";
 }
 
 /** Options of a convolution. */
@@ -61,7 +65,11 @@ function sameDim(a: Dim | undefined, b: Dim | undefined): boolean {
   return a === b;
 }
 
-/** A graph under construction. */
+/**
+ * A graph under construction.
+ *
+ * Operations compute in the precision of their first input; the others are cast to it.
+ */
 export class Graph {
   readonly name: string;
   readonly options: GraphOptions;
@@ -70,6 +78,8 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly initializers: Initializer[] = [];
   readonly #named = new Map<string, Value>();
+  /** Values that are the same in both precisions. */
+  readonly #casts = new WeakMap<Value, Value>();
   #counter = 0;
 
   constructor(name: string, options: GraphOptions) {
@@ -79,15 +89,32 @@ export class Graph {
 
   /** Declares an input. */
   input(name: string, dims: readonly Dim[]): Value {
-    const value = { name, dims };
+    const value: Value = { name, dims, element: "float" };
     this.inputs.push(value);
     return value;
   }
 
-  /** Declares `value`, which must be the result of a node, as the output `name`. */
+  /** Declares `value`, which must be the result of a node, as the output `name`; outputs are float32. */
   output(name: string, value: Value): void {
-    (value as { name: string }).name = name;
-    this.outputs.push(value);
+    const output = this.cast(value, "float");
+    (output as { name: string }).name = name;
+    this.outputs.push(output);
+  }
+
+  /** `value` in another precision. */
+  cast(value: Value, element: Element): Value {
+    if (value.element === element) return value;
+    const known = this.#casts.get(value);
+    if (known) return known;
+    const cast = this.#add("Cast", [value], value.dims, { to: element === "half" ? 10 : 1 }, "", element);
+    this.#casts.set(value, cast);
+    this.#casts.set(cast, value);
+    return cast;
+  }
+
+  /** `value` in the precision that the caller asked to compute in. */
+  computed(value: Value): Value {
+    return this.cast(value, this.options.products === "half" ? "half" : "float");
   }
 
   /** A constant. Only matrices are stored in half, and only where the caller asked for it. */
@@ -98,9 +125,9 @@ export class Graph {
     if (known) return known;
     const name = this.initializers.some((item) => item.name === weight.name) ? key : weight.name;
     this.initializers.push({ kind: "weight", name, weight, storage: chosen });
-    let value: Value = { name, dims: weight.dims };
+    const stored: Value = { name, dims: weight.dims, element: chosen === "half" ? "half" : "float" };
     // the runtime folds this cast once, when it creates the session
-    if (chosen === "half") value = this.node("Cast", [value], weight.dims, { to: 1 });
+    const value = this.options.products === "half" ? stored : this.cast(stored, "float");
     this.#named.set(key, value);
     return value;
   }
@@ -122,13 +149,13 @@ export class Graph {
     const name = `int64(${values.join()})`;
     const known = this.#named.get(name);
     if (known) return known;
-    const value = { name, dims: [values.length] };
+    const value: Value = { name, dims: [values.length], element: "float" };
     this.initializers.push({ kind: "int64", name, values });
     this.#named.set(name, value);
     return value;
   }
 
-  /** Any operation with one output. */
+  /** Any operation with one output, in the precision of its first input. */
   node(
     type: string,
     inputs: readonly (Value | null)[],
@@ -136,15 +163,39 @@ export class Graph {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain: Node["domain"] = "",
   ): Value {
+    return this.#add(type, inputs, dims, attributes, domain, inputs[0]?.element ?? "float");
+  }
+
+  #add(
+    type: string,
+    inputs: readonly (Value | null)[],
+    dims: readonly Dim[],
+    attributes: Readonly<Record<string, Attribute>>,
+    domain: Node["domain"],
+    element: Element,
+  ): Value {
     if (this.nodes.length >= MAX_NODES) throw misfit(`${this.name} takes over ${MAX_NODES} operations`);
-    const value = { name: `${type}_${this.#counter++}`, dims };
+    const value: Value = { name: `${type}_${this.#counter++}`, dims, element };
     this.nodes.push({ type, domain, inputs, outputs: [value], attributes });
     return value;
   }
 
+  /** An operation whose inputs all are numbers of one precision: that of the first. */
+  uniform(
+    type: string,
+    inputs: readonly [Value, ...Value[]],
+    dims: readonly Dim[],
+    attributes?: Readonly<Record<string, Attribute>>,
+    domain?: Node["domain"],
+  ): Value {
+    const { element } = inputs[0];
+    const same = inputs.map((input) => this.cast(input, element));
+    return this.node(type, same, dims, attributes, domain);
+  }
+
   /** Elementwise `Add`, `Sub`, `Mul`, … with the shape of `left`, unless `dims` says otherwise. */
   binary(type: string, left: Value, right: Value, dims: readonly Dim[] = left.dims): Value {
-    return this.node(type, [left, right], dims);
+    return this.uniform(type, [left, right], dims);
   }
 
   /** Elementwise function of one tensor. */
@@ -191,7 +242,7 @@ export class Graph {
     const [a, b] = [left.dims, right.dims];
     if (!sameDim(a.at(-1), b.at(-2))) throw misfit(`matmul [${a}] by [${b}]`);
     const batch = a.length >= b.length ? a.slice(0, -2) : b.slice(0, -2);
-    return this.node("MatMul", [left, right], [...batch, a.at(-2) as Dim, b.at(-1) as Dim]);
+    return this.uniform("MatMul", [left, right], [...batch, a.at(-2) as Dim, b.at(-1) as Dim]);
   }
 
   /**
@@ -207,7 +258,9 @@ export class Graph {
       const operands = [x, this.constant(whole, "int8"), this.constant(scale), null, this.constant(bias)];
       return this.node("DynamicQuantizeMatMul", operands, [x.dims[0] as Dim, outputs], {}, "com.microsoft");
     }
-    return this.node("Gemm", [x, this.matrix(weight), this.constant(bias)], [x.dims[0] as Dim, outputs], { transB: 1 });
+    return this.uniform("Gemm", [x, this.matrix(weight), this.constant(bias)], [x.dims[0] as Dim, outputs], {
+      transB: 1,
+    });
   }
 
   /** A linear layer with a transposed result, `x` [n,in] → [out,n]; saves a Transpose where channels come first. */
@@ -216,7 +269,8 @@ export class Graph {
     if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
       throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
     const column = this.constant({ name: bias.name, dims: [outputs, 1], load: () => bias.load() });
-    return this.node("Gemm", [this.matrix(weight), x, column], [outputs, x.dims[0] as Dim], { transB: 1 });
+    const matrix = this.cast(this.matrix(weight), x.element);
+    return this.uniform("Gemm", [matrix, x, column], [outputs, x.dims[0] as Dim], { transB: 1 });
   }
 
   /** Convolution of a map [1,in,height,width] by a kernel [out, in / groups, side, side]. */
@@ -232,7 +286,7 @@ export class Graph {
     const [before, after] = padding;
     const covered = (size: number): number => Math.floor((size + before + after - side) / stride) + 1;
     const dims = [batch, outputs, covered(height), covered(width)];
-    return this.node("Conv", bias ? [x, kernel, bias] : [x, kernel], dims, {
+    return this.uniform("Conv", bias ? [x, kernel, bias] : [x, kernel], dims, {
       kernel_shape: [side, side],
       strides: [stride, stride],
       pads: [before, before, after, after],
@@ -242,12 +296,12 @@ export class Graph {
 
   /** min(max(x, 0), 6). */
   relu6(x: Value): Value {
-    return this.node("Clip", [x, this.floats([0]), this.floats([6])], x.dims);
+    return this.uniform("Clip", [x, this.floats([0]), this.floats([6])], x.dims);
   }
 
-  /** LayerNormalization over the last axis. */
+  /** LayerNormalization over the last axis. Mean and variance are computed in float32, whatever the precision of `x`. */
   norm(x: Value, { weight, bias }: Linear, epsilon: number): Value {
-    return this.node("LayerNormalization", [x, this.constant(weight), this.constant(bias)], x.dims, {
+    return this.uniform("LayerNormalization", [x, this.constant(weight), this.constant(bias)], x.dims, {
       axis: -1,
       epsilon: { float: epsilon },
     });
@@ -257,8 +311,9 @@ export class Graph {
     return this.unary("Gelu", x);
   }
 
+  /** Softmax over the last axis, in float32. */
   softmax(x: Value): Value {
-    return this.unary("Softmax", x, { axis: -1 });
+    return this.unary("Softmax", this.cast(x, "float"), { axis: -1 });
   }
 
   /** `[start, end)` of one axis. */
@@ -273,9 +328,9 @@ export class Graph {
     const first = values[0] as Value;
     if (values.length === 1) return first;
     const joined = size ?? values.reduce((total, value) => total + (value.dims[axis] as number), 0);
-    return this.node(
+    return this.uniform(
       "Concat",
-      values,
+      [first, ...values.slice(1)],
       first.dims.map((dim, index) => (index === axis ? joined : dim)),
       { axis },
     );

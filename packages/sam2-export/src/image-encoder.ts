@@ -61,7 +61,7 @@ function convolve(graph: Graph, map: Value, { weight }: Linear): Value {
 export function buildImageEncoder(checkpoint: Checkpoint, config: Sam2Config, options: GraphOptions): Graph {
   const graph = new Graph("sam2_image_encoder", options);
   const { imageSize, hiddenSize, fpnTopDownLevels } = config;
-  const image = graph.input("image", [1, 3, imageSize, imageSize]);
+  const image = graph.computed(graph.input("image", [1, 3, imageSize, imageSize]));
   const levels = buildTrunk(graph, checkpoint, config.trunk, image);
   const project = (level: number, layer: Linear): Value => (levels[level] as Level).project(layer);
   const takesTopDown = (level: number): boolean => fpnTopDownLevels.includes(level);

@@ -28,7 +28,7 @@ function upscale(graph: Graph, checkpoint: Checkpoint, name: string, x: Value, o
     return Float32Array.from({ length: 4 * outputs }, (_, index) => one[index % outputs] as number);
   });
   const rows = graph.reshape(x, ["BM", inputs], [-1, inputs]);
-  const grown = graph.node("Gemm", [rows, graph.matrix(matrix), graph.constant(biases)], ["BM", 4 * outputs]);
+  const grown = graph.uniform("Gemm", [rows, graph.matrix(matrix), graph.constant(biases)], ["BM", 4 * outputs]);
   return graph.reshape(grown, ["B", tokens * 4, outputs], [-1, tokens * 4, outputs]);
 }
 
@@ -76,9 +76,11 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const grid = imageSize / 16;
   const side = imageSize / 4;
 
-  const imageEmbed = graph.input("image_embed", [1, hiddenSize, grid, grid]);
-  const features0 = graph.input("high_res_feats_0", [1, hiddenSize / 8, side, side]);
-  const features1 = graph.input("high_res_feats_1", [1, hiddenSize / 4, side / 2, side / 2]);
+  const map = (name: string, channels: number, size: number): Value =>
+    graph.computed(graph.input(name, [1, channels, size, size]));
+  const imageEmbed = map("image_embed", hiddenSize, grid);
+  const features0 = map("high_res_feats_0", hiddenSize / 8, side);
+  const features1 = map("high_res_feats_1", hiddenSize / 4, side / 2);
   const coords = graph.input("point_coords", ["B", "N", 2]);
   const labels = graph.input("point_labels", ["B", "N"]);
   const maskInput = graph.input("mask_input", ["B", 1, side, side]);
@@ -88,7 +90,7 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const tokenCount = multimaskOutputs + 3;
   const fixed = graph.add(zero, graph.constant(outputTokens(checkpoint, config)), ["B", tokenCount, hiddenSize]);
   const sparse = embedPoints(graph, checkpoint, config, coords, labels, zero);
-  const tokens = graph.concat([fixed, sparse], 1, "T");
+  const tokens = graph.computed(graph.concat([fixed, sparse], 1, "T"));
 
   const rows = graph.reshape(graph.transpose(graph.reshape(imageEmbed, [1, hiddenSize, grid * grid]), [0, 2, 1]), [
     1,
@@ -105,6 +107,8 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const second = upscale(graph, checkpoint, `${PREFIX}.upscale_conv2`, middle, hiddenSize / 8);
   const upscaled = graph.gelu(graph.add(second, toChildren(graph, features0, 2)));
 
+  // from here on all is float32: what is left is little, and makes the logits
+  const answers = graph.cast(seen.tokens, "float");
   // the hypernetworks of all mask tokens at once: [B,K,1,C] by matrices [K,C,·]
   const heads = Array.from({ length: masks }, (_, index) =>
     feedForwardLayers(
@@ -116,7 +120,7 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
       3,
     ),
   );
-  const maskTokens = pick(graph, seen.tokens, 2, masks);
+  const maskTokens = pick(graph, answers, 2, masks);
   let hyper = graph.reshape(maskTokens, ["B", masks, 1, hiddenSize], [0, masks, 1, hiddenSize]);
   for (const layer of [0, 1, 2]) {
     const parts = heads.map((head) => head[layer] as Linear);
@@ -145,11 +149,11 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
     masks,
     config.iouHeadDepth,
   );
-  const iou = graph.unary("Sigmoid", feedForward(graph, pick(graph, seen.tokens, 1, 1), iouLayers));
+  const iou = graph.unary("Sigmoid", feedForward(graph, pick(graph, answers, 1, 1), iouLayers));
   graph.output("iou_predictions", graph.reshape(iou, ["B", masks], [0, masks]));
 
   const objectLayers = feedForwardLayers(checkpoint, `${PREFIX}.pred_obj_score_head`, hiddenSize, hiddenSize, 1, 3);
-  const object = feedForward(graph, pick(graph, seen.tokens, 0, 1), objectLayers);
+  const object = feedForward(graph, pick(graph, answers, 0, 1), objectLayers);
   graph.output("object_score_logits", graph.reshape(object, ["B", 1], [0, 1]));
   return graph;
 }

@@ -134,7 +134,8 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
     graph.binary("Mul", present, graph.constant(difference), ["B", 1, hiddenSize]),
     graph.constant(reshaped(noMask, [1, 1, hiddenSize])),
   );
-  return graph.add(graph.matmul(graph.binary("Mul", secondNormed, present), graph.matrix(matrix)), shift);
+  const given = graph.computed(graph.binary("Mul", secondNormed, present));
+  return graph.add(graph.matmul(given, graph.matrix(matrix)), shift);
 }
 
 /** The positional encoding of the image tokens, [1,(S/16)²,C], computed at export. */

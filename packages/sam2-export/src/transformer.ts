@@ -84,7 +84,7 @@ function selfAttention(graph: Graph, p: Projections, query: Value, value: Value)
   const q = splitHeads(graph, dense(graph, query, scaledQuery(p)), p.heads);
   const k = splitHeads(graph, dense(graph, query, p.k), p.heads);
   const v = splitHeads(graph, dense(graph, value, p.v), p.heads);
-  const scores = graph.softmax(graph.matmul(q, graph.transpose(k, [0, 1, 3, 2])));
+  const scores = graph.computed(graph.softmax(graph.matmul(q, graph.transpose(k, [0, 1, 3, 2]))));
   return dense(graph, joinHeads(graph, graph.matmul(scores, v)), p.o);
 }
 
@@ -101,7 +101,8 @@ function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, v
   const absorbed = graph.matmul(q, graph.matrix(byHead(p.k.weight, p)));
   const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
   const scores = graph.softmax(graph.matmul(flat, graph.transpose(keys, [0, 2, 1])));
-  const gathered = graph.matmul(scores, values);
+  // float32, as the softmax is: a mean of thousands loses its small parts in float16
+  const gathered = graph.computed(graph.matmul(scores, values));
   const perHead = graph.reshape(gathered, ["B", heads, "T", hidden], [0, heads, -1, hidden]);
   const valueByHead = permuted(byHead(p.v.weight, p), [0, 2, 1]);
   const mixed = joinHeads(graph, graph.matmul(perHead, graph.matrix(valueByHead)));
@@ -130,7 +131,7 @@ function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, v
   const offsets = graph.reshape(offset, ["B", 1, "HT"], [0, 1, -1]);
   const scores = graph.add(graph.matmul(query, graph.transpose(flat, [0, 2, 1])), offsets);
   const perHead = graph.reshape(scores, ["B", image, heads, "T"], [0, image, heads, -1]);
-  const weights = graph.reshape(graph.softmax(perHead), ["B", image, "HT"], [0, image, -1]);
+  const weights = graph.reshape(graph.computed(graph.softmax(perHead)), ["B", image, "HT"], [0, image, -1]);
 
   const v = splitHeads(graph, graph.matmul(values, graph.matrix(transposed(p.v.weight))), p.heads);
   const projected = graph.matmul(v, graph.matrix(outputByHead(p.o.weight, p)));

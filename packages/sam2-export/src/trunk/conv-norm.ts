@@ -80,5 +80,6 @@ export function convNorm(graph: Graph, x: Value, both: ConvNorm, options: ConvOp
   const bias = graph.constant(both.bias);
   if (graph.options.storage === "float") return graph.conv(x, graph.constant(folded(both).weight), bias, options);
   const factor = graph.constant(reshaped(both.factor, [both.kernel.dims[0] as number, 1, 1, 1]));
-  return graph.conv(x, graph.binary("Mul", graph.matrix(both.kernel), factor), bias, options);
+  const kernel = graph.cast(graph.matrix(both.kernel), "float");
+  return graph.conv(x, graph.binary("Mul", kernel, factor), bias, options);
 }

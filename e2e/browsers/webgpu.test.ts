@@ -8,7 +8,7 @@ import { type Server, serve } from "headless/server";
 import { exportFolder } from "sam2-export/node";
 import type { DeviceInfo, SegmenterOptions } from "sam2-web";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Answer, type Case, expectSame, PHOTO, readCases } from "../reference.ts";
+import { type Answer, type Bounds, type Case, expectSame, PHOTO, readCases } from "../reference.ts";
 import type { Browser, Tab } from "./driver.ts";
 import { LAVAPIPE } from "./lavapipe.ts";
 
@@ -91,6 +91,7 @@ describe.skipIf(absence !== null)(name, { retry: 2 }, () => {
         "models/toy-fused-fp16/": join(folder, "toy-fused-fp16"),
         "models/checkpoint/": TOY,
         "models/sam2-mini/": path("../../models/sam2-mini/onnx"),
+        "models/sam2-mini-checkpoint/": path("../../models/sam2-mini"),
         "photo/": PHOTO,
       },
       handle(asked, { url }, response) {
@@ -122,19 +123,37 @@ describe.skipIf(absence !== null)(name, { retry: 2 }, () => {
     return tab.evaluate(answers, { device: "webgpu", ...options }, prompts);
   };
 
-  test.each<[string, SegmenterOptions["model"], string]>([
-    ["a model with decomposed attention", "models/toy/model.json", "expected.json"],
-    ["a checkpoint, which is tried with fused attention first", { checkpoint: "models/checkpoint/" }, "expected.json"],
-    ["the built-in model", "models/sam2-mini/model.json", "expected-sam2-mini.json"],
+  test.each<[string, SegmenterOptions, string]>([
+    ["a model with decomposed attention", { model: "models/toy/model.json" }, "expected.json"],
+    [
+      "a checkpoint, which is tried with fused attention first",
+      { model: { checkpoint: "models/checkpoint/" }, dtype: "fp32" },
+      "expected.json",
+    ],
+    ["the built-in model", { model: "models/sam2-mini/model.json" }, "expected-sam2-mini.json"],
   ])(
     "%s answers as PyTorch does",
-    async (_, model, file) => {
+    async (_, options, file) => {
       const cases = await readCases(file);
-      const came = await ask({ model }, cases);
+      const came = await ask(options, cases);
       expect(came.device).toMatchObject({ encoder: "webgpu", decoder: "webgpu" });
       for (const [i, each] of cases.entries()) expectSame(came.answers[i], each);
     },
     240_000,
+  );
+
+  test.each<[string, string, string, Bounds]>([
+    ["a toy", "models/checkpoint/", "expected.json", { score: 0.005, iou: 0.9 }],
+    ["the built-in model", "models/sam2-mini-checkpoint/", "expected-sam2-mini.json", { score: 0.02, iou: 0.98 }],
+  ])(
+    "a checkpoint is computed in half precision, and answers nearly as PyTorch does: %s",
+    async (_, checkpoint, file, bounds) => {
+      const cases = await readCases(file);
+      const came = await ask({ model: { checkpoint } }, cases);
+      expect(came.device, came.device.reason).toMatchObject({ decoder: "webgpu", dtype: "fp16-compute" });
+      for (const [i, each] of cases.entries()) expectSame(came.answers[i], each, bounds);
+    },
+    600_000,
   );
 
   test("fused attention and weights in half precision answer as on WASM", async () => {

@@ -78,7 +78,7 @@ export {
   type Tensor,
   toModelPrompt,
 } from "./prompt/prompt.ts";
-export { askCanary, type CanaryFault, compareCanary } from "./runtime/canary.ts";
+export { arithmeticOf, askCanary, type CanaryFault, compareCanary } from "./runtime/canary.ts";
 export { cpuForm, isForCpus } from "./runtime/cpu-form.ts";
 export { type Graph, type GraphPair, GraphSessions, type GraphTensor } from "./runtime/graph-sessions.ts";
 export type { GraphInput } from "./runtime/layouts/layout.ts";

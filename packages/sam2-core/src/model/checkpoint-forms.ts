@@ -28,7 +28,7 @@ function part(imageSize: number, divisor: number): number {
 }
 
 /**
- * The forms of a checkpoint: with fused and with decomposed attention, and in int8.
+ * The forms of a checkpoint: with fused and with decomposed attention, computed in half precision, and in int8.
  *
  * @throws InvalidModelError, InvalidConfigError, DownloadError; each form's `load` throws what the exporter throws, too
  */
@@ -110,17 +110,23 @@ export async function checkpointForms(checkpoint: Checkpoint, options: Checkpoin
 
   const [first = "", ...others] = hashes.weights;
   const weights = others.length === 0 ? first : await digest(new TextEncoder().encode(hashes.weights.join()));
-  const common = { fingerprint: `${weights}-${imageSize}`, int8: null, dtypeReason: null, settle };
+  const common = { fingerprint: `${weights}-${imageSize}`, half: [], int8: null, dtypeReason: null, settle };
   const gains = facts.gainsByInt8;
   if (dtype === "int8" && gains) return { ...common, forms: [form("int8", "decomposed")] };
-  const stored = dtype === "fp16" ? "fp16" : "fp32";
+  const stored = dtype === "fp16" || dtype === "fp16-compute" ? "fp16" : "fp32";
   const forms = [form(stored, "fused"), form(stored, "decomposed")] as const;
   if (dtype === "int8") {
     const dtypeReason = "int8 was asked for, this model's trunk has no matrix products to gain by it";
     return { ...common, forms, dtypeReason };
   }
-  if (dtype !== "auto" || !gains) return { ...common, forms };
+  const half = [form("fp16-compute", "fused"), form("fp16-compute", "decomposed")];
+  if (dtype === "fp16-compute") {
+    const dtypeReason = "fp16-compute was asked for, which is for GPUs that compute in float16, and right";
+    return { ...common, forms, half, dtypeReason };
+  }
+  if (dtype !== "auto") return { ...common, forms };
+  if (!gains) return { ...common, forms, half };
   const small = part(imageSize, 4);
   const trial = { fp32: form("fp32", "decomposed", small), int8: form("int8", "decomposed", small) };
-  return { ...common, forms, int8: { form: form("int8", "decomposed"), trial, weights } };
+  return { ...common, forms, half, int8: { form: form("int8", "decomposed"), trial, weights } };
 }

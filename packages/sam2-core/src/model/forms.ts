@@ -2,7 +2,10 @@
 import type { AttentionForm, Dtype } from "sam2-contract";
 import type { ModelSpec } from "./spec.ts";
 
-/** The precision to run a model in: `auto` takes int8 on a CPU where that is faster and right, and fp32 otherwise. */
+/**
+ * The precision to run a model in: `auto` takes int8 on a CPU where that is faster and right, fp16-compute on a GPU where
+ * that is right, and fp32 otherwise.
+ */
 export type DtypeChoice = "auto" | Dtype;
 
 /** The two graphs of a model, as ONNX files. */
@@ -42,11 +45,13 @@ export interface Int8Choice {
 export interface ModelForms {
   /** Fastest on a GPU first. The last one gives correct results on every device that computes in its precision. */
   readonly forms: readonly [...ModelForm[], ModelForm];
+  /** What a GPU that computes in float16 tries before these, the fastest first; empty where that was not asked for. */
+  readonly half: readonly ModelForm[];
   /** What a CPU may take instead; null where there is no such form, or another precision was asked for. */
   readonly int8: Int8Choice | null;
   /** Identifies the model, in notes that are kept about it and in embeddings: a hash of its weights. */
   readonly fingerprint: string;
-  /** Why it is not in the precision that was asked for; null if it is. */
+  /** Why `forms` are not in the precision that was asked for; null if they are. */
   readonly dtypeReason: string | null;
   /** To be called with the form that was opened: it is kept for the next time, and what else was kept is deleted. */
   settle(form: ModelForm): Promise<void>;
@@ -76,6 +81,7 @@ export function singleForm(
   const isAsked = asked === "auto" || asked === dtype;
   return {
     forms: [{ attention, dtype, load: async () => ({ spec, bytes, dtype }) }],
+    half: [],
     int8: null,
     fingerprint,
     settle: async () => undefined,

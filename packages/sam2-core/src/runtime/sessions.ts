@@ -26,7 +26,7 @@ export interface DeviceInfoOf<B extends string = string> {
   readonly encoder: B;
   /** Where the prompt decoder runs. */
   readonly decoder: B;
-  /** Precision of the model's weights, and with `int8` of its arithmetic, too; null for files that do not say. */
+  /** Precision of the model's weights, and with `fp16-compute` and `int8` of its arithmetic, too; null for files that do not say. */
   readonly dtype: Dtype | null;
   /** Threads where a graph runs on the CPU. */
   readonly threads: number;

@@ -19,9 +19,11 @@ export interface SegmenterOptionsOf<D extends DeviceInfoOf = DeviceInfoOf> {
   /** `auto` (default) takes a GPU whose results are correct, and the CPU otherwise: in browsers, WASM. */
   readonly device?: DeviceChoiceOf<D> | undefined;
   /**
-   * The precision to run a checkpoint in. `auto` (default) is float32, and on the CPU int8 for those models that gain by it
-   * (SAM 2, not EdgeTAM): once for each model a trial finds out whether its results are right and it is faster here.
-   * `fp32`, `fp16` (half the space on the disk; the same arithmetic) and `int8` (CPUs only) ask for one of them. An export
+   * The precision to run a checkpoint in. `auto` (default) is float32; on the CPU int8 for those models that gain by it
+   * (SAM 2, not EdgeTAM): once for each model a trial finds out whether its results are right and it is faster here; and
+   * fp16-compute on GPUs that can (`shader-f16`) and whose results in it are right.
+   * `fp32`, `fp16` (half the space on the disk; the same arithmetic), `fp16-compute` (products in float16 on a GPU, elsewhere
+   * as `fp16`) and `int8` (CPUs only) ask for one of them. An export
    * is in one precision, and is opened in that. Where the model or the device cannot do what is asked for,
    * `DeviceInfoOf.dtype` says what was taken and `reason` why.
    */

@@ -56,6 +56,7 @@ test.each<[string, () => ModelSource | Promise<ModelSource>, DtypeChoice, Dtype[
   ["SAM 2", () => SAM2, "auto", ["fp32", "fp32"], true, null],
   ["SAM 2", () => SAM2, "fp32", ["fp32", "fp32"], false, null],
   ["SAM 2", () => SAM2, "fp16", ["fp16", "fp16"], false, null],
+  ["SAM 2", () => SAM2, "fp16-compute", ["fp16", "fp16"], false, /which is for GPUs that compute in float16/],
   ["SAM 2", () => SAM2, "int8", ["int8"], false, null],
   ["EdgeTAM", () => EDGETAM, "auto", ["fp32", "fp32"], false, null],
   ["EdgeTAM", () => EDGETAM, "int8", ["fp32", "fp32"], false, /no matrix products to gain/],
@@ -63,8 +64,11 @@ test.each<[string, () => ModelSource | Promise<ModelSource>, DtypeChoice, Dtype[
   ["an export in int8", () => exported("int8"), "int8", ["int8"], false, null],
   ["an export in int8", () => exported("int8"), "fp32", ["int8"], false, OWN],
 ])("%s, asked for %s: %j, int8 to be tried: %s", async (_, source, asked, dtypes, tries, reason) => {
-  const { forms, int8, dtypeReason } = await load(await source(), asked);
+  const { forms, half, int8, dtypeReason } = await load(await source(), asked);
   expect(forms.map(({ dtype }) => dtype)).toEqual(dtypes);
+  const triesHalf = asked === "fp16-compute" || (asked === "auto" && dtypes.length > 1);
+  const wanted = triesHalf ? ["fused fp16-compute", "decomposed fp16-compute"] : [];
+  expect(half.map(({ attention, dtype }) => `${attention} ${dtype}`)).toEqual(wanted);
   expect(int8 !== null).toBe(tries);
   if (reason) expect(dtypeReason).toMatch(reason);
   else expect(dtypeReason).toBeNull();

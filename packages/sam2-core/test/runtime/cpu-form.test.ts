@@ -41,6 +41,7 @@ const MODEL: ModelForms = {
   forms: [form("fp32"), form("fp32")],
   int8: { form: form("int8"), trial: { fp32: form("fp32"), int8: form("int8") }, weights: "abc" },
   fingerprint: "abc-1024",
+  half: [],
   dtypeReason: null,
   settle: async () => undefined,
 };

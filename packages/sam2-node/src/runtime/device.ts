@@ -7,6 +7,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import {
+  arithmeticOf,
   askCanary,
   type CanaryFault,
   type DeviceOptions as CoreDeviceOptions,
@@ -59,10 +60,15 @@ function hasGpu(): boolean {
   return renders || existsSync("/dev/nvidiactl") || existsSync("/dev/dxg");
 }
 
-function attemptsOf(forms: readonly ModelForm[], gpu: Backend): Attempt[] {
-  const whole = forms.map(
-    (form): Attempt => ({ form, encoder: gpu, decoder: gpu, name: `${gpu}, ${form.attention} attention` }),
-  );
+/** Whether a form is computed in float16. */
+const isHalf = ({ dtype }: ModelForm): boolean => dtype === "fp16-compute";
+
+function attemptsOf({ half, forms }: ModelForms, gpu: Backend): Attempt[] {
+  // WebGPU says by an error whether it can; what other providers do with float16 is not known
+  const whole = [...(gpu === "webgpu" ? half : []), ...forms].map((form): Attempt => {
+    const name = `${gpu}, ${form.attention} attention${isHalf(form) ? " in half precision" : ""}`;
+    return { form, encoder: gpu, decoder: gpu, name };
+  });
   const last = forms.at(-1) as ModelForm;
   return [...whole, { form: last, encoder: gpu, decoder: "cpu", name: `${gpu} for the encoder alone` }];
 }
@@ -101,7 +107,7 @@ export async function openSessions(
   const kept = key ? await cache.readNote<Verdicts>(key) : null;
   const faults = kept && Date.now() - kept.at < REMEMBERED ? { ...kept.faults } : {};
   let brokenEncoder: ModelForm | undefined;
-  const attempts = (device === "auto" ? providers : [device]).flatMap((gpu) => attemptsOf(model.forms, gpu));
+  const attempts = (device === "auto" ? providers : [device]).flatMap((gpu) => attemptsOf(model, gpu));
   for (const attempt of attempts) {
     let fault: CanaryFault | undefined = faults[attempt.name];
     if (!fault) {
@@ -161,12 +167,14 @@ async function open(
       decoder,
       dtype,
       threads,
-      reason: [`its results on ${encoder} are right`, model.dtypeReason, keptFault].filter(Boolean).join("; "),
+      reason: [`its results on ${encoder} are right`, isHalf(form) ? null : model.dtypeReason, keptFault]
+        .filter(Boolean)
+        .join("; "),
     });
     onPhase("check");
     const expected = spec.canary ?? (await rightAnswer(model, threads));
     const start = performance.now();
-    const fault = compareCanary(await askCanary(sessions, spec), expected);
+    const fault = compareCanary(await askCanary(sessions, spec), expected, arithmeticOf(dtype));
     if (fault === null && (device !== "auto" || performance.now() - start < SLOW)) return { spec, sessions, form };
     // the first run includes compiling the shaders
     const again = performance.now();

@@ -1,12 +1,13 @@
 /**
  * Chooses where a model runs: on the GPU if its results are correct there, else on WASM.
  *
- * The options are tried fastest first: fused attention on the GPU, decomposed attention on the GPU, the encoder
- * on the GPU with the decoder on WASM, and everything on WASM. A failure is remembered for this model, adapter
+ * The options are tried fastest first: fused attention on the GPU, decomposed attention on the GPU (both in half
+ * precision before float32, where the GPU can), the encoder on the GPU with the decoder on WASM, and everything on WASM. A failure is remembered for this model, adapter
  * and browser, and that option is skipped for a week.
  */
-import { type CanaryAnswer, isSam2Error, Sam2Error } from "sam2-contract";
+import { type CanaryAnswer, type Dtype, isSam2Error, Sam2Error } from "sam2-contract";
 import {
+  arithmeticOf,
   askCanary,
   type CanaryFault,
   type DeviceOptions as CoreDeviceOptions,
@@ -77,10 +78,18 @@ interface Attempt {
   readonly name: string;
 }
 
-function attemptsOf(forms: readonly ModelForm[]): Attempt[] {
-  const whole = forms.map((form): Attempt => ({ form, decoder: "webgpu", name: `${form.attention} attention` }));
+/** Whether a form is computed in float16, which not every GPU can. */
+const isHalf = ({ dtype }: ModelForm): boolean => dtype === "fp16-compute";
+
+/** The ways to use this GPU, the fastest first; none for a model in float16 where it cannot compute in that. */
+function attemptsOf({ half, forms }: ModelForms, { device }: Gpu): Attempt[] {
+  const whole = [...half, ...forms].map((form): Attempt => {
+    const name = `${form.attention} attention${isHalf(form) ? " in half precision" : ""}`;
+    return { form, decoder: "webgpu", name };
+  });
   const last = forms.at(-1) as ModelForm;
-  return [...whole, { form: last, decoder: "wasm", name: "the decoder on WASM" }];
+  const all: Attempt[] = [...whole, { form: last, decoder: "wasm", name: "the decoder on WASM" }];
+  return device.features.has("shader-f16") ? all : all.filter(({ form }) => !isHalf(form));
 }
 
 /**
@@ -110,11 +119,11 @@ export async function openSessions(
   options: DeviceOptions,
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions>> {
-  const because = (...reasons: (string | null | undefined)[]): string =>
-    [...reasons, model.dtypeReason, options.threadsReason].filter(Boolean).join("; ");
+  const because = (isHalf: boolean, ...reasons: (string | null | undefined)[]): string =>
+    [...reasons, isHalf ? null : model.dtypeReason, options.threadsReason].filter(Boolean).join("; ");
   const onWasm = async (why: string): Promise<OpenedSessions<OrtSessions>> => {
     const open = (form: ModelForm, reason: string): Promise<OpenedSessions<OrtSessions>> =>
-      openOnWasm(form, options, because(why, reason));
+      openOnWasm(form, options, because(false, why, reason));
     onPhase("compile");
     const { form, reason } = await cpuForm(model, options.cache, (trial) => open(trial, "for a trial"));
     return open(form, reason ?? "");
@@ -137,14 +146,16 @@ export async function openSessions(
   let gpu: Gpu | string | undefined = first;
   let brokenEncoder: ModelForm | undefined;
   let lost: string | undefined;
-  for (const attempt of attemptsOf(model.forms)) {
+  const attempts = attemptsOf(model, first);
+  if (attempts.length === 0) lost = "it has no shader-f16, which a model in fp16-compute needs";
+  for (const attempt of attempts) {
     let fault: CanaryFault | undefined = faults[attempt.name];
     if (!fault) {
       // this form's encoder is wrong: moving only the decoder to WASM would not help
       if (brokenEncoder === attempt.form) continue;
       gpu ??= await requestGpu(options);
       if (typeof gpu === "string") break;
-      const reason = because(`runs on ${adapter}`, ...described(faults));
+      const reason = because(isHalf(attempt.form), `runs on ${adapter}`, ...described(faults));
       const outcome = await openOnGpu(gpu, attempt, model, { ...options, reason }, onPhase).catch((error: unknown) => {
         // what is kept may be enough for WASM
         if (options.device === "webgpu" || !isSam2Error(error, "DownloadError")) throw error;
@@ -235,7 +246,7 @@ async function openOnGpu(
     sessions = await alive(OrtSessions.create(spec, bytes, { gpu, decoder, dtype, threads, reason }));
     onPhase("check");
     const expected = spec.canary ?? (await rightAnswer(model, options));
-    const fault = await alive(check(sessions, spec, expected, options.device === "auto"));
+    const fault = await alive(check(sessions, spec, expected, { dtype, timed: options.device === "auto" }));
     if (fault === null) return { spec, sessions, form };
     // a GPU that is lost may answer with zeros before it says so
     if (await isLost(gpu.device)) throw new Error("the GPU was lost");
@@ -262,7 +273,7 @@ async function check(
   sessions: OrtSessions,
   spec: ModelSpec,
   expected: CanaryAnswer,
-  timed: boolean,
+  { dtype, timed }: { readonly dtype: Dtype | null; readonly timed: boolean },
 ): Promise<CanaryFault | null> {
   const ask = async (): Promise<{ answer: CanaryAnswer; taken: number }> => {
     const start = performance.now();
@@ -270,7 +281,7 @@ async function check(
     return { answer, taken: performance.now() - start };
   };
   const { answer, taken } = await ask();
-  const fault = compareCanary(answer, expected);
+  const fault = compareCanary(answer, expected, arithmeticOf(dtype));
   if (fault !== null || !timed || taken < SLOW) return fault;
   // the first run includes compiling the shaders
   const again = await ask();

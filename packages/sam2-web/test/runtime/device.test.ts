@@ -13,6 +13,8 @@ interface Behavior {
   readonly isEmulated?: boolean;
   /** Why no device can be had. */
   readonly refusal?: string;
+  /** It can compute in float16. */
+  readonly hasHalf?: boolean;
   /** The encoder is wrong in these forms. */
   readonly wrongEncoder?: readonly string[];
   /** The decoder is wrong on the GPU in these forms. */
@@ -141,10 +143,10 @@ beforeEach(() => {
   const adapter = () => ({
     info: { vendor: "acme", isFallbackAdapter: behavior.isEmulated ?? false },
     limits: {},
-    features: new Set(),
-    requestDevice: async () => {
+    features: new Set(behavior.hasHalf ? ["shader-f16"] : []),
+    requestDevice: async ({ requiredFeatures }: { requiredFeatures: string[] }) => {
       if (behavior.refusal) throw new Error(behavior.refusal);
-      return makeDevice();
+      return Object.assign(makeDevice(), { features: new Set(requiredFeatures) });
     },
   });
   const gpu = { requestAdapter: async () => (behavior.isMissing ? null : adapter()) };
@@ -155,11 +157,11 @@ afterEach(() => vi.unstubAllGlobals());
 const SPEC = { id: "fake", imageSize: 64, canary: undefined as CanaryAnswer | undefined };
 
 /** A checkpoint: it can be opened with fused and with decomposed attention. */
-const form = (attention: "fused" | "decomposed", dtype: "fp32" | "int8" = "fp32") => ({
-  attention,
-  dtype,
-  load: async () => ({ spec: SPEC as never, bytes: { encoder: attention, decoder: attention } as never, dtype }),
-});
+const form = (attention: "fused" | "decomposed", dtype: "fp32" | "fp16-compute" | "int8" = "fp32") => {
+  const name = dtype === "fp16-compute" ? `${attention} half` : attention;
+  const loaded = { spec: SPEC as never, bytes: { encoder: name, decoder: name } as never, dtype };
+  return { attention, dtype, load: async () => loaded };
+};
 
 async function open(
   given: Behavior,
@@ -169,7 +171,15 @@ async function open(
   behavior = given;
   const forms = [form("fused"), form("decomposed")] as const;
   const opened = await openSessions(
-    { forms, int8: null, fingerprint: `${model}`, dtypeReason: null, settle: async () => undefined, ...precision },
+    {
+      forms,
+      half: [],
+      int8: null,
+      fingerprint: `${model}`,
+      dtypeReason: null,
+      settle: async () => undefined,
+      ...precision,
+    },
     { cache: await openCache(), device: "auto", ...options },
     () => undefined,
   );
@@ -264,7 +274,7 @@ test("the decoder alone is opened on WASM, in the form that is right there, and 
   behavior = {};
   const forms = [form("fused"), form("decomposed")] as const;
   const options = { device: "webgpu", threadsReason: "one thread" } as const;
-  const given = { forms, int8: null, fingerprint: "x", dtypeReason: null, settle: async () => undefined };
+  const given = { forms, half: [], int8: null, fingerprint: "x", dtypeReason: null, settle: async () => undefined };
   const { sessions } = await openDecoder(given, options, () => undefined);
   expect(sessions.device).toMatchObject({
     ...ON_WASM,
@@ -322,6 +332,63 @@ describe("a model in int8", () => {
 
   test("is not looked at where the GPU is good", async () => {
     expect(await open({}, {}, { int8: choice })).toMatchObject({ ...ON_GPU, dtype: "fp32", reason: "runs on acme" });
+  });
+});
+
+describe("half precision", () => {
+  const half = [form("fused", "fp16-compute"), form("decomposed", "fp16-compute")];
+
+  test.each<[string, Behavior, string, string[], RegExp]>([
+    ["where the GPU can", { hasHalf: true }, "fp16-compute", ["fused half webgpu/webgpu"], /^runs on acme$/],
+    ["nowhere else", {}, "fp32", ["fused webgpu/webgpu"], /^runs on acme; fp16-compute was asked for/],
+    [
+      "in the form that is right",
+      { hasHalf: true, wrongEncoder: ["fused half"] },
+      "fp16-compute",
+      ["fused half webgpu/webgpu", "decomposed half webgpu/webgpu"],
+      /with fused attention in half precision, its image_embed differs from the CPU's by 100.0 %$/,
+    ],
+    [
+      "not where it is wrong",
+      { hasHalf: true, wrongEncoder: ["fused half"], wrongDecoder: ["decomposed half"] },
+      "fp32",
+      ["fused half webgpu/webgpu", "decomposed half webgpu/webgpu", "fused webgpu/webgpu"],
+      /with decomposed attention in half precision, its masks differs .*; fp16-compute was asked for/,
+    ],
+    [
+      "not on WASM",
+      { isMissing: true },
+      "fp32",
+      ["decomposed wasm/wasm"],
+      /no WebGPU here; fp16-compute was asked for/,
+    ],
+  ])("is taken %s", async (_, given, dtype, attempts, reason) => {
+    const device = await open(given, {}, { half, dtypeReason: "fp16-compute was asked for" });
+    expect(tried).toEqual(attempts);
+    expect(device).toMatchObject({ dtype, reason: expect.stringMatching(reason) });
+  });
+
+  test("rounds more than float32, which is no fault", async () => {
+    const [values] = [sampleCanary({ image_embed: answer(1.03), masks: answer(1), iou_predictions: answer(1) })];
+    SPEC.canary = values;
+    const device = await open({ hasHalf: true }, {}, { half });
+    expect(device).toMatchObject({ dtype: "fp16-compute" });
+    model++;
+    await expect(open({}, { device: "webgpu" })).rejects.toMatchObject({ name: "DeviceError" });
+    SPEC.canary = undefined;
+  });
+
+  test("files in it: on WASM where the GPU cannot; a named error where that GPU was asked for", async () => {
+    const forms = [form("fused", "fp16-compute")] as const;
+    const device = await open({}, {}, { forms });
+    expect(device).toMatchObject({
+      encoder: "wasm",
+      reason: expect.stringMatching(/acme was not used: it has no shader-f16/),
+    });
+    await expect(open({}, { device: "webgpu" }, { forms })).rejects.toThrow(
+      /webgpu on acme: it has no shader-f16, which a model in fp16-compute needs/,
+    );
+    expect(devices).toBe(0);
   });
 });
 

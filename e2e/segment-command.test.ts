@@ -55,10 +55,12 @@ test("everything in the picture", async () => {
     "--stability-score-thresh",
     "0.6",
   ];
-  const { stdout } = await run(PHOTO, ...args, "--device", "wasm", "--out", "all.png", "--json", "all.json");
+  const how = ["--device", "wasm", "--dtype", "int8"];
+  const { stdout } = await run(PHOTO, ...args, ...how, "--out", "all.png", "--json", "all.json");
   const report = JSON.parse(await readFile(join(folder, "all.json"), "utf8"));
   expect(report.masks.length).toBeGreaterThan(3);
   expect(stdout).toContain(`${report.masks.length} masks → all.png`);
+  expect(stdout).toContain("int8 was asked for, these files are in fp16");
   for (const { rle, area, bbox } of report.masks) {
     const mask = decodeRle(rle);
     expect([maskArea(mask), maskBox(mask)]).toEqual([area, bbox]);

@@ -7,6 +7,7 @@ export interface SegmentJob {
   readonly image: string;
   readonly model: string;
   readonly device: sam2.DeviceChoice;
+  readonly dtype: sam2.DtypeChoice;
   readonly points: readonly { x: number; y: number; positive: boolean }[];
   readonly box: [number, number, number, number] | null;
   readonly multimask: boolean;
@@ -84,7 +85,7 @@ async function everything(
 
 async function segmentJob(job: SegmentJob): Promise<{ report: SegmentReport; overlay: string }> {
   const start = performance.now();
-  const segmenter = await sam2.createSegmenter({ model: job.model, device: job.device });
+  const segmenter = await sam2.createSegmenter({ model: job.model, device: job.device, dtype: job.dtype });
   const load = performance.now() - start;
   const blob = await (await fetch(job.image)).blob();
   const image = await segmenter.setImage(blob);

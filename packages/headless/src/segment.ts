@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { DTYPES } from "sam2-contract";
 import type { SegmentJob } from "../page/main.ts";
 import { launchBrowser } from "./browser.ts";
 import { serve } from "./server.ts";
@@ -16,6 +17,7 @@ interface CliOptions {
   box?: Box;
   model: string;
   device: SegmentJob["device"];
+  dtype: SegmentJob["dtype"];
   multimask: boolean;
   detail: SegmentJob["detail"];
   everything: boolean;
@@ -49,6 +51,9 @@ const program = new Command("segment")
   .option("--box <x1,y1,x2,y2>", "a box around the object", (text) => numbers(text, 4) as Box)
   .option("--model <id>", "a model of the catalog, the address of a model.json, or an exported folder", "sam2-mini")
   .addOption(new Option("--device <device>", "where to run").choices(["auto", "webgpu", "wasm"]).default("auto"))
+  .addOption(
+    new Option("--dtype <dtype>", "precision to run a checkpoint in").choices(["auto", ...DTYPES]).default("auto"),
+  )
   .option("--multimask", "three masks instead of the single best", false)
   .addOption(
     new Option("--detail <when>", "a second look at small things").choices(["off", "auto", "always"]).default("off"),
@@ -93,6 +98,7 @@ program.action(async (image: string, options: CliOptions) => {
       image: `input/${encodeURIComponent(basename(image))}`,
       model: isFolder ? "models/local/model.json" : options.model,
       device: options.device,
+      dtype: options.dtype,
       points,
       box: options.box ?? null,
       multimask: options.multimask,

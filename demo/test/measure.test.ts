@@ -1,22 +1,22 @@
 /** What is measured on a device, and the table that is copied. */
 import { expect, test } from "vitest";
-import { type MeasuredModel, MODELS, plan } from "../src/measure/plan.ts";
+import { type Abilities, type MeasuredModel, MODELS, plan } from "../src/measure/plan.ts";
 import { cells, markdown, type Row, readBenchmarks } from "../src/measure/report.ts";
 
 const [MINI, EDGETAM, TINY] = MODELS as [MeasuredModel, MeasuredModel, MeasuredModel];
 
-test.each<[string, MeasuredModel[], { threads: number; hasGpu: boolean }, string[]]>([
-  ["one thread", [MINI], { threads: 1, hasGpu: false }, ["sam2-mini wasm 1 auto"]],
+test.each<[string, MeasuredModel[], Abilities, string[]]>([
+  ["one thread", [MINI], { threads: 1, hasGpu: false, hasHalf: false }, ["sam2-mini wasm 1 auto"]],
   [
-    "threads and a GPU",
+    "threads and a GPU with half precision",
     [EDGETAM],
-    { threads: 4, hasGpu: true },
-    ["edgetam wasm 1 fp32", "edgetam wasm 4 fp32", "edgetam webgpu 4 fp32"],
+    { threads: 4, hasGpu: true, hasHalf: true },
+    ["edgetam wasm 1 fp32", "edgetam wasm 4 fp32", "edgetam webgpu 4 fp32", "edgetam webgpu 4 fp16-compute"],
   ],
   [
     "a model that gains by int8",
     [TINY],
-    { threads: 2, hasGpu: true },
+    { threads: 2, hasGpu: true, hasHalf: false },
     [
       "sam2.1-tiny wasm 1 fp32",
       "sam2.1-tiny wasm 2 fp32",
@@ -25,7 +25,13 @@ test.each<[string, MeasuredModel[], { threads: number; hasGpu: boolean }, string
       "sam2.1-tiny webgpu 2 fp32",
     ],
   ],
-  ["no model", [], { threads: 2, hasGpu: true }, []],
+  [
+    "an export, on such a GPU",
+    [MINI],
+    { threads: 1, hasGpu: true, hasHalf: true },
+    ["sam2-mini wasm 1 auto", "sam2-mini webgpu 1 auto"],
+  ],
+  ["no model", [], { threads: 2, hasGpu: true, hasHalf: false }, []],
 ])("with %s", (_, models, abilities, expected) => {
   const runs = plan(models, abilities);
   expect(runs.map(({ model, device, threads, dtype }) => `${model.id} ${device} ${threads} ${dtype}`)).toEqual(

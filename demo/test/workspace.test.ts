@@ -3,6 +3,7 @@ import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import {
   type Detail,
+  type DeviceInfo,
   encodeRle,
   rleArea,
   type SegmenterImage,
@@ -13,6 +14,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { newObject, type Project } from "../src/labels/annotations.ts";
 import type { DetectedImage } from "../src/labels/detections.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
+import { isBestBeside } from "../src/workspace/models.ts";
 import type { Model } from "../src/workspace/sight.ts";
 import { imageOf, objectsOf } from "../src/workspace/state.ts";
 import { Workspace } from "../src/workspace/workspace.ts";
@@ -745,4 +747,12 @@ describe("boxes to masks, and their review", () => {
     expect(objectsOf(state()).map(({ rle, score }) => [rleArea(rle), score])).toEqual([[100, 0.5]]);
     expect(model().asked).toEqual([]);
   });
+});
+
+test.each<["wasm" | "webgpu", string, boolean]>([
+  ["wasm", "edgetam", true],
+  ["wasm", "sam2.1-tiny", false],
+  ["webgpu", "edgetam", false],
+])("beside a model on %s, %s is called best: %s", (encoder, name, best) => {
+  expect(isBestBeside({ device: { encoder } as DeviceInfo }, name)).toBe(best);
 });

@@ -18,6 +18,8 @@ export interface Abilities {
   readonly threads: number;
   /** Whether there is a GPU for WebGPU that is not emulated. */
   readonly hasGpu: boolean;
+  /** Whether that GPU computes in float16. */
+  readonly hasHalf: boolean;
 }
 
 /** One row to measure. */
@@ -37,16 +39,20 @@ export const MODELS: readonly MeasuredModel[] = [
   { id: "sam2.1-tiny", title: "SAM 2.1 tiny", download: 156_000_000, dtypes: ["fp32", "int8"] },
 ];
 
-/** The rows of the table, in order: each model on WASM with one thread, with all threads, and on the GPU. */
-export function plan(models: readonly MeasuredModel[], { threads, hasGpu }: Abilities): Run[] {
+/**
+ * The rows of the table, in order: each model on WASM with one thread, with all threads, and on the GPU; there in half
+ * precision, too, where the GPU can and the model is a checkpoint.
+ */
+export function plan(models: readonly MeasuredModel[], { threads, hasGpu, hasHalf }: Abilities): Run[] {
   return models.flatMap((model) => {
     const counts = threads > 1 ? [1, threads] : [1];
     const onWasm = model.dtypes.flatMap((dtype) =>
       counts.map((count): Run => ({ model, device: "wasm", threads: count, dtype })),
     );
     const first = model.dtypes[0] as DtypeChoice;
-    const onGpu: Run[] = hasGpu ? [{ model, device: "webgpu", threads, dtype: first }] : [];
-    return [...onWasm, ...onGpu];
+    const inHalf: DtypeChoice[] = hasHalf && first !== "auto" ? ["fp16-compute"] : [];
+    const onGpu = [first, ...inHalf].map((dtype): Run => ({ model, device: "webgpu", threads, dtype }));
+    return hasGpu ? [...onWasm, ...onGpu] : onWasm;
   });
 }
 
@@ -54,5 +60,6 @@ export function plan(models: readonly MeasuredModel[], { threads, hasGpu }: Abil
 export async function abilities(): Promise<Abilities> {
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
   const threads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency ?? 1) : 1;
-  return { threads, hasGpu: !!adapter && !adapter.info?.isFallbackAdapter };
+  const hasGpu = !!adapter && !adapter.info?.isFallbackAdapter;
+  return { threads, hasGpu, hasHalf: hasGpu && adapter.features.has("shader-f16") };
 }

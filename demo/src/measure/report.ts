@@ -39,7 +39,7 @@ export function referenceOf({ model, device, threads, dtype }: Run, { rows }: Be
   const find = (part: keyof Reference): number | null => {
     const [kind, work] = WORKS[model.id]?.[part] ?? [];
     const found = rows.find((row) => row.kind === kind && row.work === work && row.on === `${device} ${threads}×`);
-    return dtype === "int8" ? null : (found?.ms ?? null);
+    return ["int8", "fp16-compute"].includes(dtype) ? null : (found?.ms ?? null);
   };
   return { open: find("open"), encode: find("encode"), click: find("click") };
 }

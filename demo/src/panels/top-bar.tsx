@@ -2,7 +2,7 @@
 import { ChevronDown, Ellipsis } from "lucide-react";
 import { Button, Header, Menu, MenuItem, MenuSection, MenuTrigger, Popover } from "react-aria-components";
 import { useWorkspace } from "../view/viewed.ts";
-import { placeOf } from "../workspace/models.ts";
+import { isBestBeside, placeOf } from "../workspace/models.ts";
 import { imageOf } from "../workspace/state.ts";
 import { GROUPS } from "./commands.ts";
 import { commandItem, IconButton } from "./icon-button.tsx";
@@ -67,7 +67,10 @@ function ModelMenu() {
             <MenuItem key={each.name} id={each.name} textValue={each.title}>
               <span>
                 {each.title}
-                <small>{each.details}</small>
+                <small>
+                  {each.details}
+                  {model && isBestBeside(model, each.name) && ", best on this device"}
+                </small>
               </span>
             </MenuItem>
           ))}

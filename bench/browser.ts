@@ -8,7 +8,7 @@ import { launchBrowser } from "headless/browser";
 import { ISOLATION } from "headless/pages";
 import { serve } from "headless/server";
 import type { Browser, Page } from "playwright-core";
-import type { Row } from "./measure.ts";
+import { type Length, type Row, repeatsIn } from "./measure.ts";
 import { absent, MINI, PHOTOS, tinyModels } from "./models.ts";
 
 /** Default threads of the WASM provider: as many as there are cores, up to four. */
@@ -43,11 +43,14 @@ async function inPage<T>(task: (page: Page, browser: Browser) => Promise<T>): Pr
 const PEER = "transformers.js 4.3.1";
 
 /** Encoder, decoder, and click to mask at 12 MP against transformers.js, on the same weights. */
-export async function models(): Promise<Row[]> {
+export async function models(length: Length): Promise<Row[]> {
   if (!(await tinyModels())) return [absent("encode"), absent("decode")];
   const rows: Row[] = [];
   for (const threads of [1, 2]) {
-    const found = await inPage((page) => page.evaluate((count) => window.bench.models(count, 3), threads));
+    const args = [threads, repeatsIn(length, 3)] as const;
+    const found = await inPage((page) =>
+      page.evaluate(([count, repeats]) => window.bench.models(count, repeats), args),
+    );
     const row = { device: "wasm", threads, peer: PEER };
     rows.push(
       { ...row, bench: "encode", work: "SAM 2.1 tiny, 1024²", aim: 0.8, ...found.encode },
@@ -59,11 +62,12 @@ export async function models(): Promise<Row[]> {
 }
 
 /** The encoder in int8, on the same weights as fp32 and as the peer. */
-export async function int8(): Promise<Row[]> {
+export async function int8(length: Length): Promise<Row[]> {
   if (!(await tinyModels())) return [absent("int8")];
   const rows: Row[] = [];
   for (const threads of [1, 2]) {
-    const found = await inPage((page) => page.evaluate((count) => window.bench.int8(count, 3), threads));
+    const args = [threads, repeatsIn(length, 3)] as const;
+    const found = await inPage((page) => page.evaluate(([count, repeats]) => window.bench.int8(count, repeats), args));
     const row = { bench: "int8", work: "SAM 2.1 tiny, 1024²: encode in int8", device: "wasm", threads };
     rows.push({ ...row, peer: "ours in fp32", ...found.fp32 }, { ...row, peer: PEER, aim: 0.65, ...found.peer });
   }
@@ -71,15 +75,15 @@ export async function int8(): Promise<Row[]> {
 }
 
 /** Opening a checkpoint again: its converted form is kept. */
-export async function kept(): Promise<Row[]> {
+export async function kept(length: Length): Promise<Row[]> {
   const models = [
     ["sam2-mini", "mini-checkpoint/", "mini/model.json"],
     ...((await tinyModels()) ? [["SAM 2.1 tiny", "checkpoint/", "ours/model.json"]] : []),
   ] as [string, string, string][];
   const rows: Row[] = [];
   for (const [name, checkpoint, onnx] of models) {
-    const args = [checkpoint, onnx] as const;
-    const found = await inPage((page) => page.evaluate(([first, second]) => window.bench.kept(first, second, 9), args));
+    const args = [checkpoint, onnx, repeatsIn(length, 9)] as const;
+    const found = await inPage((page) => page.evaluate((given) => window.bench.kept(...given), args));
     const work = `${name}: open a checkpoint that was converted before`;
     rows.push({ bench: "kept", work, device: "wasm", threads: THREADS, peer: "ready ONNX files", aim: 1.2, ...found });
   }
@@ -87,10 +91,11 @@ export async function kept(): Promise<Row[]> {
 }
 
 /** From a click to the painted mask, part by part. */
-export async function click(): Promise<Row[]> {
+export async function click(length: Length): Promise<Row[]> {
   const rows: Row[] = [];
   for (const megapixels of [1, 4, 12]) {
-    const parts = await inPage((page) => page.evaluate((size) => window.bench.click(size, 15), megapixels));
+    const args = [megapixels, repeatsIn(length, 15)] as const;
+    const parts = await inPage((page) => page.evaluate((given) => window.bench.click(...given), args));
     for (const [part, found] of Object.entries(parts)) {
       rows.push({
         bench: "click",
@@ -136,9 +141,9 @@ export async function load(): Promise<Row[]> {
 }
 
 /** A picture's first mask with a draft, against without. */
-export async function draft(): Promise<Row[]> {
+export async function draft(length: Length): Promise<Row[]> {
   if (!(await tinyModels())) return [absent("draft")];
-  const found = await inPage((page) => page.evaluate(() => window.bench.draft(3)));
+  const found = await inPage((page) => page.evaluate((repeats) => window.bench.draft(repeats), repeatsIn(length, 3)));
   const work = "SAM 2.1 tiny: picture to first mask, with a draft";
   return [{ bench: "draft", work, device: "wasm", threads: THREADS, peer: "without", aim: 0.3, ...found }];
 }
@@ -162,7 +167,8 @@ export async function everything(): Promise<Row[]> {
 }
 
 /** Resident memory of the renderer, which holds page and worker, over twenty images. */
-export async function memory(): Promise<Row[]> {
+export async function memory(length: Length): Promise<Row[]> {
+  const images = length === "full" ? 20 : 10;
   return inPage(async (page, browser) => {
     const session = await browser.newBrowserCDPSession();
     const resident = async (): Promise<number> => {
@@ -179,7 +185,7 @@ export async function memory(): Promise<Row[]> {
         peak = Math.max(peak, now);
       });
     }, 100);
-    await page.evaluate(() => window.bench.work(20));
+    await page.evaluate((count) => window.bench.work(count), images);
     const during = await resident();
     clearInterval(timer);
     await page.evaluate(() => window.disposeOfIt());
@@ -188,7 +194,7 @@ export async function memory(): Promise<Row[]> {
     const after = await resident();
     const mb = (value: number): string => `${value.toFixed(0)} MB`;
     const row = { bench: "memory", device: "wasm", threads: THREADS };
-    const work = "page and worker, sam2-mini, 20 images of 2 MP";
+    const work = `page and worker, sam2-mini, ${images} images of 2 MP`;
     return [
       { ...row, work: `${work}: peak`, note: `${mb(peak - before)} over the empty page's ${mb(before)}` },
       { ...row, work: `${work}: at the end`, note: `${mb(during - before)} over it` },
@@ -198,8 +204,8 @@ export async function memory(): Promise<Row[]> {
 }
 
 /** Parts that need no model. */
-export async function kernels(): Promise<Row[]> {
-  const found = await inPage((page) => page.evaluate(() => window.bench.kernels(7)));
+export async function kernels(length: Length): Promise<Row[]> {
+  const found = await inPage((page) => page.evaluate((repeats) => window.bench.kernels(repeats), repeatsIn(length, 7)));
   return Object.entries(found).map(([work, { elements, ...row }]) => ({
     bench: "kernels",
     work,

@@ -6,17 +6,21 @@ import { click, draft, everything, int8, kept, kernels, load, memory, models } f
 import { embeddings } from "./embeddings.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
-import type { Row } from "./measure.ts";
+import type { Length, Row } from "./measure.ts";
 import { node } from "./node.ts";
 import { quality } from "./quality.ts";
 import { line, markdown } from "./report.ts";
 import { serve } from "./serve.ts";
 import { size } from "./size.ts";
 
-const of = (bench: () => Promise<Row[]>, name: string) => async (): Promise<Row[]> =>
-  (await bench()).filter((row) => row.bench === name);
+type Bench = (length: Length) => Promise<Row[]>;
 
-const BENCHES: Readonly<Record<string, () => Promise<Row[]>>> = {
+const of =
+  (bench: Bench, name: string): Bench =>
+  async (length) =>
+    (await bench(length)).filter((row) => row.bench === name);
+
+const BENCHES: Readonly<Record<string, Bench>> = {
   encode: of(models, "encode"),
   decode: of(models, "decode"),
   int8,
@@ -42,6 +46,7 @@ const program = new Command("bench")
   .addOption(
     new Option("--detail <when>", "for quality: a second look").choices(["off", "auto", "always"]).default("off"),
   )
+  .option("--short", "a third of the repeats, and no server under load: twelve minutes for all", false)
   .option("--json <file>", "rows as JSON; for quality and embeddings their report")
   .option("--markdown <file>", "rows as a table");
 
@@ -49,6 +54,7 @@ interface Options {
   set?: string;
   model: string;
   detail: Detail;
+  short: boolean;
   json?: string;
   markdown?: string;
 }
@@ -76,21 +82,21 @@ program.action(async (names: string[], options: Options) => {
       `error: no benchmark "${unknown}"; there are ${[...Object.keys(BENCHES), ...Object.keys(REPORTS)].join(", ")}`,
     );
   const rows: Row[] = [];
+  const length: Length = options.short ? "short" : "full";
+  const left = ["encode", "decode", ...(options.short ? ["serve"] : [])];
   const runs =
     names.length > 0
-      ? names.map((name) => BENCHES[name] as () => Promise<Row[]>)
-      : [
-          models,
-          ...Object.entries(BENCHES).flatMap(([name, run]) => (["encode", "decode"].includes(name) ? [] : [run])),
-        ];
+      ? names.map((name) => BENCHES[name] as Bench)
+      : [models, ...Object.entries(BENCHES).flatMap(([name, run]) => (left.includes(name) ? [] : [run]))];
   for (const run of runs) {
-    for (const row of await run()) {
+    for (const row of await run(length)) {
       process.stdout.write(`${line(row)}\n`);
       rows.push(row);
     }
   }
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);
-  const command = ["npm run bench --", ...names, "--markdown BENCHMARKS.md"].join(" ");
+  const short = options.short ? ["--short"] : [];
+  const command = ["npm run bench --", ...names, ...short, "--markdown BENCHMARKS.md"].join(" ");
   if (options.markdown !== undefined) await writeFile(options.markdown, markdown(rows, command));
 });
 

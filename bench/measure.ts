@@ -10,7 +10,10 @@ export interface Row {
   readonly peer?: string | undefined;
   readonly theirs_ms?: number | undefined;
   readonly ratio?: number | undefined;
+  /** What the ratio should be at most, or where there is none our milliseconds. */
   readonly aim?: number | undefined;
+  /** Whether the ratio should be at least that instead. */
+  readonly isFloor?: boolean | undefined;
   /** Half the distance between the quartiles of our times, divided by their median. */
   readonly spread?: number | undefined;
   /** Further figures: bytes, masks, elements a second. */
@@ -23,6 +26,14 @@ export interface Comparison {
   readonly theirs_ms?: number;
   readonly ratio?: number;
   readonly spread: number;
+}
+
+/** How long to measure: `short` takes a third of the repeats, so that the whole table fits into twelve minutes. */
+export type Length = "full" | "short";
+
+/** How often to repeat; at least twice, so that one disturbance is not the figure. */
+export function repeatsIn(length: Length, full: number): number {
+  return length === "full" ? full : Math.max(2, Math.round(full / 3));
 }
 
 /** The value a share of the way through the sorted list. */

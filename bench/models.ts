@@ -13,8 +13,10 @@ export const MINI = { checkpoint: path("../models/sam2-mini"), onnx: path("../mo
 /** Folder of photographs with a free license. */
 export const PHOTOS: string = path("../demo/public/samples");
 
-/** Where the maintainers' script puts SAM 2.1 tiny; see bench/README.md. */
-const TINY = path("../.cache/bench/tiny");
+/** Where the maintainers' script puts models, and where exports of them are made; see bench/README.md. */
+export const CACHE: string = path("../.cache/bench");
+
+const TINY = join(CACHE, "tiny");
 
 /** SAM 2.1 tiny with random weights: the checkpoint, our export of it, and the peer's files. */
 export async function tinyModels(): Promise<{ checkpoint: string; onnx: string; peer: string } | null> {

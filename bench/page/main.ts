@@ -17,6 +17,7 @@ import { readPixels } from "sam2-web/internals";
 import peerMjs from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs?url";
 import peerWasm from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm?url";
 import { type Comparison, compare, summary } from "../measure.ts";
+import { adapterHere, compareOnGpu } from "./gpu.ts";
 
 /** A photograph at a size, as a JPEG. */
 async function photo(megapixels: number): Promise<Blob> {
@@ -324,10 +325,15 @@ const bench = {
   },
 };
 
+/** The tasks on WebGPU, which any browser may be asked for. */
+const benchGpu = { adapterHere, compareOnGpu };
+
 declare global {
   interface Window {
     bench: typeof bench;
+    benchGpu: typeof benchGpu;
     disposeOfIt(): Promise<void>;
   }
 }
 window.bench = bench;
+window.benchGpu = benchGpu;

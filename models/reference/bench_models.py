@@ -1,25 +1,41 @@
-"""Makes the files of the library that the benchmarks compare with: SAM 2.1 tiny with random weights, as transformers.js loads it.
+"""Makes the files of the library that the benchmarks compare with, as transformers.js loads them.
 
-    python bench_models.py OUT_FOLDER
+    python bench_models.py OUT_FOLDER [base-plus] [large] [edgetam]
 
-Writes OUT_FOLDER/tiny/checkpoint (config.json, model.safetensors) and OUT_FOLDER/tiny/transformers.js
-(the same weights, traced by `torch.onnx.export`). The weights are random: their values do not change the timings.
+Writes OUT_FOLDER/tiny/checkpoint (SAM 2.1 tiny with random weights: config.json, model.safetensors), OUT_FOLDER/tiny/transformers.js
+(the same weights, traced by `torch.onnx.export`) and OUT_FOLDER/mini/transformers.js (the built-in model, traced). Of the other
+models it writes only a checkpoint, for GPUs. Weights are random: their values do not change the timings.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from transformers import Sam2Model
+from transformers import EdgeTamConfig, EdgeTamModel, Sam2Model
 
 import checkpoints
 import traced
 
 
-def main(out: Path) -> None:
-    checkpoint, peer = out / "tiny" / "checkpoint", out / "tiny" / "transformers.js"
+MINI = Path(__file__).parent.parent / "sam2-mini"
+
+
+def save(config, checkpoint: Path) -> None:
+    """Writes a checkpoint with random weights, unless it is there."""
     if not (checkpoint / "model.safetensors").exists():
-        checkpoints.random_model(checkpoints.published_config("tiny"), seed=1).save_pretrained(checkpoint)
+        checkpoints.random_model(config, seed=1).save_pretrained(checkpoint)
+
+
+def main(out: Path, others: list[str]) -> None:
+    for name in others:
+        save(EdgeTamConfig() if name == "edgetam" else checkpoints.published_config(name), out / name / "checkpoint")
+    mini = out / "mini" / "transformers.js" / "onnx"
+    if not mini.exists():
+        traced.trace(EdgeTamModel.from_pretrained(MINI).float().eval(), mini)
+    checkpoint, peer = out / "tiny" / "checkpoint", out / "tiny" / "transformers.js"
+    if (peer / "preprocessor_config.json").exists():
+        return
+    save(checkpoints.published_config("tiny"), checkpoint)
     model = Sam2Model.from_pretrained(checkpoint).eval()
     traced.trace(model, peer / "onnx")
     model.config.save_pretrained(peer)
@@ -39,4 +55,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from transformers import Sam2Config, Sam2Model, Sam2VideoConfig, Sam2VideoModel
+from transformers import EdgeTamConfig, EdgeTamModel, Sam2Config, Sam2Model, Sam2VideoConfig, Sam2VideoModel
 
 # Widths, heads, blocks, global blocks and background sizes of the published models
 # (facebookresearch/sam2, configs/sam2.1).
@@ -91,8 +91,9 @@ def randomize(model, seed: int) -> None:
 
 
 def random_model(config, seed: int = 0):
-    """A Sam2Model or Sam2VideoModel of `config`, in evaluation mode."""
-    kind = Sam2VideoModel if isinstance(config, Sam2VideoConfig) else Sam2Model
+    """A Sam2Model, Sam2VideoModel or EdgeTamModel of `config`, in evaluation mode."""
+    kinds = {Sam2VideoConfig: Sam2VideoModel, EdgeTamConfig: EdgeTamModel}
+    kind = kinds.get(type(config), Sam2Model)
     model = kind(copy.deepcopy(config)).eval()
     randomize(model, seed)
     return model

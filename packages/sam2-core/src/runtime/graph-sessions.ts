@@ -33,6 +33,8 @@ export interface GraphPair<T extends GraphTensor> {
   readonly decoder: Graph<T>;
   /** Makes a tensor of the runtime's. */
   readonly tensor: (input: GraphInput) => T;
+  /** Makes a float32 tensor of zeros, where the decoder runs. */
+  readonly zeros: (dims: readonly number[]) => T;
 }
 
 /** An encoded image, in the runtime's tensors. */
@@ -45,6 +47,8 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
   readonly #graphs: GraphPair<T>;
   readonly #layout: Layout;
   #queue: Promise<unknown> = Promise.resolve();
+  /** The zeros of the last prompt: most prompts have the same number of objects, and so nothing to send but themselves. */
+  #zeros: T | null = null;
 
   /** @throws InvalidModelError for graphs of an unknown layout */
   constructor(graphs: GraphPair<T>) {
@@ -106,10 +110,19 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
     }
     return this.enqueue(async () => {
       const inputs = Object.entries(this.#layout.feeds(prompt, spec.maskSize));
-      const feeds = Object.fromEntries(inputs.map(([name, input]) => [name, tensor(input)]));
+      const feeds = Object.fromEntries(
+        inputs.map(([name, input]) => [name, input.type === "none" ? this.#zerosOf(input.dims) : tensor(input)]),
+      );
       const outputs = await decoder.run({ ...embedding.tensors, ...feeds });
       return this.#readOutputs(outputs, prompt.coords.dims[0] as number);
     });
+  }
+
+  #zerosOf(dims: readonly number[]): T {
+    if (this.#zeros?.dims.join() === dims.join()) return this.#zeros;
+    this.#zeros?.dispose();
+    this.#zeros = this.#graphs.zeros(dims);
+    return this.#zeros;
   }
 
   #readOutputs(outputs: Readonly<Record<string, T>>, batch: number): Decoded {
@@ -155,6 +168,7 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
 
   dispose(): Promise<void> {
     return this.enqueue(async () => {
+      this.#zeros?.dispose();
       await this.#graphs.encoder?.release();
       await this.#graphs.decoder.release();
     });

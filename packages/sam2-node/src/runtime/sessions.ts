@@ -102,6 +102,8 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
     const tensor = ({ type, data, dims }: GraphInput): Ort.Tensor => new Ort.Tensor(type, data, dims);
     const { encoder: runsEncoder, decoder: runsDecoder, dtype } = placement;
     const device = { encoder: runsEncoder, decoder: runsDecoder, dtype, threads, adapter: null, reason };
-    return new OrtSessions({ spec, encoder, decoder, tensor }, device);
+    const zeros = (dims: readonly number[]): Ort.Tensor =>
+      new Ort.Tensor("float32", new Float32Array(dims.reduce((product, size) => product * size, 1)), dims);
+    return new OrtSessions({ spec, encoder, decoder, tensor, zeros }, device);
   }
 }

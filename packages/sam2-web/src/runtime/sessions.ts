@@ -194,7 +194,15 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
       hint: globalThis.crossOriginIsolated ? null : ISOLATION_HINT,
     };
     const tensor = ({ type, data, dims }: GraphInput): Ort.Tensor => new runtime.Tensor(type, data, dims);
-    return new OrtSessions({ spec, encoder, decoder, tensor }, device, gpu);
+    const zeros = (dims: readonly number[]): Ort.Tensor => {
+      const count = dims.reduce((product, size) => product * size, 1);
+      if (!gpu || decoderBackend === "wasm") return new runtime.Tensor("float32", new Float32Array(count), dims);
+      // a new buffer holds zeros
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+      const buffer = gpu.device.createBuffer({ size: 4 * count, usage });
+      return runtime.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims, dispose: () => buffer.destroy() });
+    };
+    return new OrtSessions({ spec, encoder, decoder, tensor, zeros }, device, gpu);
   }
 
   override get lost(): string | null {

@@ -8,6 +8,12 @@ export type GraphInput = { readonly dims: readonly number[] } & (
   | { readonly type: "int64"; readonly data: BigInt64Array }
 );
 
+/** An input whose values are all 0 and whose content is not looked at: the place of a mask that was not given. */
+export interface NoInput {
+  readonly type: "none";
+  readonly dims: readonly number[];
+}
+
 /** The tensor names of one layout. */
 export interface Layout {
   /** Name of the layout, for messages. */
@@ -25,5 +31,5 @@ export interface Layout {
    *
    * @param maskSize side of the low-resolution masks
    */
-  feeds(prompt: ModelPrompt, maskSize: number): Record<string, GraphInput>;
+  feeds(prompt: ModelPrompt, maskSize: number): Record<string, GraphInput | NoInput>;
 }

@@ -11,11 +11,11 @@ export const sam2WebLayout: Layout = {
   takesMaskInput: true,
   feeds({ coords, labels, mask }, maskSize) {
     const [batch = 1] = coords.dims;
-    const maskData = mask?.data ?? new Float32Array(batch * maskSize * maskSize);
+    const dims = [batch, 1, maskSize, maskSize];
     return {
       point_coords: { type: "float32", ...coords },
       point_labels: { type: "float32", ...labels },
-      mask_input: { type: "float32", data: maskData, dims: [batch, 1, maskSize, maskSize] },
+      mask_input: mask ? { type: "float32", data: mask.data, dims } : { type: "none", dims },
       has_mask_input: { type: "float32", data: new Float32Array(batch).fill(mask ? 1 : 0), dims: [batch] },
     };
   },

@@ -56,10 +56,11 @@ const noPicture = (): never => {
 };
 
 const withoutIds = ({ classes, images }: Project) => ({
-  classes,
+  classes: classes.map((each) => ({ ...each, foreign: undefined })),
   images: images.map(({ objects, ...image }) => ({
     ...image,
     id: "",
+    foreign: undefined,
     objects: objects.map((each) => ({ ...each, id: "" })),
   })),
 });

@@ -1,4 +1,7 @@
-/** COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. */
+/**
+ * COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. Keypoints,
+ * attributes, licenses and what else a file says are kept, and written again; so are the numbers of its images and categories.
+ */
 import { decodeRle, expandRuns, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import {
@@ -10,11 +13,12 @@ import {
   withClass,
 } from "../labels/annotations.ts";
 import type { Detection } from "../labels/detections.ts";
+import { type Fields, fieldsOf, foreignOf, type WithForeign } from "../labels/foreign.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons, fillRuns } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
 import { joined } from "./join.ts";
-import { boxesOf, entry, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { besides, boxesOf, entry, type ReadLabels, sizeOf } from "./labels-file.ts";
 
 /** How masks are written. */
 export type CocoSegmentation = "rle" | "polygons";
@@ -28,10 +32,16 @@ interface CocoFile {
     segmentation: Rle | number[][];
     area: number;
     bbox: readonly number[];
-    iscrowd: 0 | 1;
+    iscrowd: number;
   }[];
   readonly categories: readonly { id: number; name: string }[];
 }
+
+/** The name that fields are kept under. */
+const COCO = "coco";
+
+/** What the page writes of an annotation itself. */
+const OWN = ["id", "image_id", "category_id", "segmentation", "area", "bbox"] as const;
 
 /** Progress of reading or writing, in annotations. */
 export type Progress = (done: number, total: number) => void;
@@ -40,32 +50,60 @@ export type Progress = (done: number, total: number) => void;
  * Writes a project. RLE is exact. COCO's polygons cannot have holes, so each piece becomes one ring that goes to each
  * hole along a line and back along the same line; pycocotools fills that as the mask. Equal names are numbered.
  */
-export function toCoco({ classes, images }: Project, segmentation: CocoSegmentation, onProgress?: Progress): CocoFile {
+export function toCoco(project: Project, segmentation: CocoSegmentation, onProgress?: Progress): CocoFile {
+  const { classes, images } = project;
   const names = distinct(images.map(({ name }) => name));
+  const [imageIds, categoryIds] = [numbered(images), numbered(classes)];
   const total = images.reduce((sum, { objects }) => sum + objects.length, 0);
-  const categoryOf = new Map(classes.map(({ name }, i) => [name, i + 1]));
+  const categoryOf = new Map(classes.map(({ name }, i) => [name, categoryIds[i] as number]));
   const annotations: CocoFile["annotations"][number][] = [];
   for (const [imageIndex, { objects }] of images.entries()) {
-    for (const { className, rle } of objects) {
+    for (const object of objects) {
+      const { className, rle } = object;
       const mask = decodeRle(rle);
       const rings = (): number[][] => maskToPolygons(mask).map((polygon) => joined([polygon]).flat());
       annotations.push({
+        iscrowd: 0,
+        ...fieldsOf(object, COCO),
         id: annotations.length + 1,
-        image_id: imageIndex + 1,
+        image_id: imageIds[imageIndex] as number,
         category_id: categoryOf.get(className) ?? 0,
         segmentation: segmentation === "rle" ? rle : rings(),
         area: maskArea(mask),
         bbox: maskBox(mask),
-        iscrowd: 0,
       });
       onProgress?.(annotations.length, total);
     }
   }
   return {
-    images: images.map(({ width, height }, i) => ({ id: i + 1, file_name: names[i] as string, width, height })),
+    ...fieldsOf(project, COCO),
+    images: images.map((image, i) => ({
+      ...fieldsOf(image, COCO),
+      id: imageIds[i] as number,
+      file_name: names[i] as string,
+      width: image.width,
+      height: image.height,
+    })),
     annotations,
-    categories: classes.map(({ name }, i) => ({ id: i + 1, name })),
+    categories: classes.map((each, i) => ({ ...fieldsOf(each, COCO), id: categoryIds[i] as number, name: each.name })),
   };
+}
+
+/** The numbers that a file gave to images or classes, unless one before has it; the others get what is free, from 1. */
+function numbered(all: readonly WithForeign[]): number[] {
+  const taken = new Set<unknown>();
+  const given = all.map((each) => {
+    const { id } = fieldsOf(each, COCO);
+    if (!isNumber(id) || taken.has(id)) return null;
+    taken.add(id);
+    return id;
+  });
+  let next = 1;
+  return given.map((id) => {
+    if (id !== null) return id;
+    while (taken.has(next)) next++;
+    return next++;
+  });
 }
 
 /** A mask in any of COCO's three forms: polygons, runs, runs as text. @throws Error */
@@ -96,10 +134,17 @@ function nameOf(value: unknown): string {
 }
 
 /** Name and size of a picture. @throws ImportError */
-function readImage({ id, file_name, width, height }: Record<string, unknown>): Omit<LabeledImage, "objects"> {
+function readImage(image: Record<string, unknown>): Omit<LabeledImage, "objects"> {
+  const { id, file_name, width, height } = image;
   const size = sizeOf(width, height, `image ${shown(id)}`);
+  const foreign = foreignOf(COCO, besides(image, "file_name", "width", "height", ...(isNumber(id) ? [] : ["id"])));
   // some tools on Windows write paths with backslashes
-  return { id: randomId(), sha256: null, name: nameOf(file_name).replaceAll("\\", "/"), ...size };
+  return { id: randomId(), sha256: null, name: nameOf(file_name).replaceAll("\\", "/"), ...size, ...foreign };
+}
+
+/** Whether the value is a number that files give to images and categories. */
+function isNumber(id: unknown): id is number {
+  return Number.isSafeInteger(id) && (id as number) >= 0;
 }
 
 /** Whether JSON is of this format. */
@@ -117,7 +162,8 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
   if (!Array.isArray(images) || !Array.isArray(annotations) || !Array.isArray(categories)) {
     throw new ImportError("expected the lists images, annotations and categories of a COCO file");
   }
-  const names = new Map(categories.map((each) => entry(each, "categories")).map(({ id, name }) => [id, nameOf(name)]));
+  const listed = categories.map((each) => entry(each, "categories"));
+  const names = new Map(listed.map(({ id, name }) => [id, nameOf(name)]));
   const read = new Map(
     images.map((each) => {
       const image = entry(each, "images");
@@ -126,7 +172,10 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
   );
   const boxes = new Map<unknown, Detection[]>();
   for (const [index, each] of annotations.entries()) {
-    const { id, image_id, category_id, segmentation, bbox, score } = entry(each, "annotations");
+    const annotation = entry(each, "annotations");
+    const { id, image_id, category_id, segmentation, bbox, score, iscrowd } = annotation;
+    const isDefault = iscrowd === 0 || iscrowd === false;
+    const foreign = foreignOf(COCO, besides(annotation, ...OWN, ...(isDefault ? ["iscrowd"] : [])));
     const className = names.get(category_id);
     const image = read.get(image_id);
     if (className === undefined || !image) {
@@ -140,10 +189,11 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
       const shape = [x, y, (x ?? 0) + (width ?? 0), (y ?? 0) + (height ?? 0)].map((value) => value ?? Number.NaN);
       const found = boxes.get(image_id) ?? [];
       boxes.set(image_id, found);
-      found.push({ className, score: typeof score === "number" ? score : null, shape });
+      found.push({ className, score: typeof score === "number" ? score : null, shape, ...foreign });
     } else {
       try {
-        image.objects.push(newObject(className, readSegmentation(given, image.width, image.height)));
+        const rle = readSegmentation(given, image.width, image.height);
+        image.objects.push({ ...newObject(className, rle), ...foreign });
       } catch (error) {
         throw new ImportError(`annotation ${shown(id)}: ${(error as Error).message}`);
       }
@@ -152,8 +202,16 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
   }
   const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
   const { classes } = [...new Set(names.values())].reduce((project, name) => withClass(project, name), start);
+  const ofClass = new Map<string, Fields>();
+  for (const each of listed.toReversed()) {
+    ofClass.set(nameOf(each.name), besides(each, "name", ...(isNumber(each.id) ? [] : ["id"])));
+  }
   return {
-    project: { classes, images: [...read.values()] },
+    project: {
+      classes: classes.map((each) => ({ ...each, ...foreignOf(COCO, ofClass.get(each.name) ?? {}) })),
+      images: [...read.values()],
+      ...foreignOf(COCO, besides(file, "images", "annotations", "categories")),
+    },
     boxes: [...read].flatMap(([id, image]) => boxesOf(image, boxes.get(id) ?? [])),
   };
 }

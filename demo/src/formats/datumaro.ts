@@ -1,14 +1,24 @@
-/** Datumaro's JSON (open-edge-platform/datumaro): masks as COCO RLE, exact; names, order and lock as attributes. */
+/**
+ * Datumaro's JSON (open-edge-platform/datumaro): masks as COCO RLE, exact; names as attributes. Other attributes, groups,
+ * and annotations of other kinds are kept, and written again.
+ */
 import { expandRuns, type Rle } from "sam2-web";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
+import { type Fields, type Foreign, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { besides, boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+
+/** The name that fields are kept under. */
+const DATUMARO = "datumaro";
 
 /** The content of `annotations/default.json`. */
-export function toDatumaro({ classes, images }: Project): object {
+export function toDatumaro(project: Project): object {
+  const { classes, images } = project;
+  const { categories, ...fields } = fieldsOf(project, DATUMARO);
+  const { labels: ofLabels, ...ofCategories } = (categories ?? {}) as { readonly labels?: Fields };
   const labelOf = new Map(classes.map(({ name }, i) => [name, i]));
   const names = distinct(images.map(({ name }) => name));
   let id = 0;
@@ -16,8 +26,14 @@ export function toDatumaro({ classes, images }: Project): object {
     dm_format_version: "1.0",
     media_type: 2,
     infos: {},
+    ...fields,
     categories: {
-      label: { labels: classes.map(({ name }) => ({ name, parent: "", attributes: [] })), attributes: [] },
+      ...relabeled(ofCategories, ({ label, ...item }) => ({ ...item, label_id: labelOf.get(label as string) ?? null })),
+      label: {
+        attributes: [],
+        ...ofLabels,
+        labels: classes.map((each) => ({ parent: "", attributes: [], ...fieldsOf(each, DATUMARO), name: each.name })),
+      },
       mask: {
         colormap: classes.map(({ color }, label_id) => {
           const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
@@ -25,24 +41,49 @@ export function toDatumaro({ classes, images }: Project): object {
         }),
       },
     },
-    items: images.map(({ width, height, objects }, i) => {
+    items: images.map((image, i) => {
+      const { width, height, objects } = image;
       const name = names[i] as string;
-      return {
-        id: name.replace(/\.[^./]*$/, ""),
-        annotations: objects.map(({ className, rle, name: title }, z_order) => ({
+      const { annotations: others = [], ...ofItem } = fieldsOf(image, DATUMARO) as { annotations?: readonly Other[] };
+      const written = objects.map((object, z_order) => {
+        const { attributes, ...said } = fieldsOf(object, DATUMARO);
+        return {
+          group: 0,
+          ...said,
           id: id++,
           type: "mask",
-          attributes: title === "" ? {} : { name: title },
-          group: 0,
-          label_id: labelOf.get(className) ?? 0,
-          rle: { counts: rle.counts, size: rle.size },
+          attributes: { ...(attributes as Fields), ...(object.name !== "" && { name: object.name }) },
+          label_id: labelOf.get(object.className) ?? 0,
+          rle: { counts: object.rle.counts, size: object.rle.size },
           z_order,
-        })),
+        };
+      });
+      return {
         attr: {},
+        ...ofItem,
+        id: name.replace(/\.[^./]*$/, ""),
+        annotations: [
+          ...written,
+          ...others.map(({ label, ...other }) => ({ ...other, id: id++, label_id: labelOf.get(label ?? "") ?? null })),
+        ],
         image: { path: name, size: [height, width] },
       };
     }),
   };
+}
+
+/** An annotation of a kind that the page does not understand; its class by its name, since numbers change. */
+type Other = Fields & { readonly label?: string };
+
+/** Categories besides labels; those that name a label by its number name it by its name instead, or the other way around. */
+function relabeled(categories: Fields, rename: (item: Fields) => Fields): Fields {
+  const of = (category: unknown): unknown => {
+    const { items } = (category ?? {}) as { readonly items?: unknown };
+    return Array.isArray(items)
+      ? { ...(category as Fields), items: items.map((item) => rename(entry(item, "items"))) }
+      : category;
+  };
+  return Object.fromEntries(Object.entries(categories).map(([name, category]) => [name, of(category)]));
 }
 
 /** Whether JSON is of this format. */
@@ -52,10 +93,15 @@ export function isDatumaro(file: Record<string, unknown>): boolean {
 
 /** Reads masks and polygons; boxes too. @throws ImportError */
 export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
-  const { label } = entry(file.categories, "categories") as { label?: { labels?: unknown } };
-  const labels = label?.labels;
+  const categories = entry(file.categories, "categories") as { label?: { labels?: unknown } };
+  const labels = categories.label?.labels;
   if (!Array.isArray(labels)) throw new ImportError("categories: expected a list of labels");
   const classes = labels.map((each) => String(entry(each, "labels").name));
+  const ofClasses = new Map<string, Foreign>();
+  for (const each of labels) {
+    const { foreign } = foreignOf(DATUMARO, saidOf(besides(each as Fields, "name")));
+    if (foreign) ofClasses.set(String((each as Fields).name), foreign);
+  }
   const boxes: DetectedImage[] = [];
   const images = (file.items as unknown[]).map((each): ReadImage => {
     const item = entry(each, "items");
@@ -64,32 +110,66 @@ export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
     const size = sizeOf(width, height, `item ${shown(item.id)}`);
     const objects: LabeledObject[] = [];
     const detections: Detection[] = [];
+    const others: Other[] = [];
     for (const given of Array.isArray(item.annotations) ? item.annotations : []) {
       const annotation = entry(given, "annotations");
       const { id, type, label_id, attributes } = annotation;
+      const { name, ...ofObject } = (attributes ?? {}) as Fields;
+      const fields = besides(annotation, ...OWN, ...(annotation.group === 0 ? ["group"] : []));
+      const foreign = foreignOf(DATUMARO, saidOf({ ...fields, attributes: besides(ofObject) }));
       const className = classes[label_id as number];
       if (type === "bbox" && Array.isArray(annotation.bbox)) {
         const [x = 0, y = 0, wide = 0, high = 0] = annotation.bbox.map(Number);
         const score = (attributes as { score?: unknown } | undefined)?.score;
         const shape = [x, y, x + wide, y + high];
-        detections.push({ className: className ?? "object", score: typeof score === "number" ? score : null, shape });
+        detections.push({
+          className: className ?? "object",
+          score: typeof score === "number" ? score : null,
+          shape,
+          ...foreign,
+        });
+        continue;
       }
-      if (type !== "mask" && type !== "polygon") continue;
+      if (type !== "mask" && type !== "polygon") {
+        others.push({ ...besides(annotation, "id", "label_id"), ...(className !== undefined && { label: className }) });
+        continue;
+      }
       if (className === undefined)
         throw new ImportError(`annotation ${shown(id)}: there is no label ${shown(label_id)}`);
       try {
-        const object = newObject(className, segmentation(annotation, size));
-        const name = (attributes as { name?: unknown } | undefined)?.name;
+        const object = { ...newObject(className, segmentation(annotation, size)), ...foreign };
         objects.push(typeof name === "string" ? { ...object, name } : object);
       } catch (error) {
         throw new ImportError(`annotation ${shown(id)}: ${(error as Error).message}`);
       }
     }
-    const read = { name: String(image.path ?? item.id), ...size, objects };
+    const ofItem = saidOf(besides(item, "id", "annotations", "image"));
+    const kept = foreignOf(DATUMARO, { ...ofItem, ...(others.length > 0 && { annotations: others }) });
+    const read = { name: String(image.path ?? item.id), ...size, objects, ...kept };
     boxes.push(...boxesOf(read, detections));
     return read;
   });
-  return { project: projectOf(classes, images), boxes };
+  const ofLabels = saidOf(besides(categories.label as Fields, "labels"));
+  const ofCategories = saidOf({
+    ...relabeled(besides(categories, "label", "mask"), ({ label_id, ...item }) => ({
+      ...item,
+      label: classes[label_id as number],
+    })),
+    labels: ofLabels,
+  });
+  const said = saidOf({ ...besides(file, "items", "categories", ...WRITTEN), categories: ofCategories });
+  return { project: { ...projectOf(classes, images, ofClasses), ...foreignOf(DATUMARO, said) }, boxes };
+}
+
+/** What the page writes itself: of an annotation, and of a file. */
+const OWN = ["id", "type", "label_id", "attributes", "rle", "z_order", "points", "bbox"] as const;
+const WRITTEN = ["dm_format_version", "media_type"] as const;
+
+/** Fields that say something. */
+function saidOf(fields: Fields): Fields {
+  const isSaid = (value: unknown): boolean =>
+    value !== null && value !== "" && (typeof value !== "object" || Object.keys(value).length > 0);
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => isSaid(value)));
 }
 
 function segmentation(annotation: Record<string, unknown>, { width, height }: { width: number; height: number }): Rle {

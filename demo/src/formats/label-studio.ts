@@ -4,15 +4,19 @@
  * Its runs are bits: the number of values (32 bits), the bits of a value less one (5), four sizes of run lengths, less
  * one (4 bits each); then for each run a bit that says whether all its values are the same, which of the four sizes
  * follows (2), the length less one, and the values. Each pixel is four values, as in a canvas: 0 or 255.
+ *
+ * What else a file says of tasks, annotations and results, such as `meta`, and results of other kinds, are kept, and
+ * written again in the annotations that they were in.
  */
 import { decodeRle, encodeRle, type Mask } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
+import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { besides, boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { rowRuns } from "./rows.ts";
 
 /** Bits of a value, and of the four kinds of run lengths. */
@@ -106,27 +110,58 @@ export function fromBrush(bytes: readonly number[], width: number, height: numbe
   return { data, width, height };
 }
 
+/** The name that fields are kept under. */
+const LABEL_STUDIO = "label-studio";
+
+/** What is kept of a task: fields of it, of its data and of its annotations, each with the results of other kinds. */
+interface TaskFields {
+  readonly task?: Fields;
+  readonly data?: Fields;
+  /** The field of the data that names the picture. */
+  readonly key?: string;
+  readonly annotations?: readonly { readonly fields: Fields; readonly others: readonly Fields[] }[];
+}
+
+/** What is kept of a result: fields of it, the annotation that it is in, and its further labels. */
+interface ResultFields {
+  readonly fields?: Fields;
+  readonly annotation?: number;
+  readonly labels?: readonly unknown[];
+}
+
 /** The tasks. */
 export function toLabelStudio({ images }: Project): object {
   const names = distinct(images.map(({ name }) => name));
-  return images.map(({ width, height, objects }, i) => ({
-    id: i + 1,
-    data: { image: names[i] },
-    annotations: [
-      {
-        result: objects.map(({ className, rle }) => ({
-          id: randomId().slice(0, 10),
-          type: "brushlabels",
-          from_name: "tag",
-          to_name: "image",
-          original_width: width,
-          original_height: height,
-          image_rotation: 0,
-          value: { format: "rle", rle: toBrush(decodeRle(rle)), brushlabels: [className] },
-        })),
-      },
-    ],
-  }));
+  return images.map((image, i) => {
+    const { width, height, objects } = image;
+    const { task, data, key = "image", annotations = [] } = fieldsOf(image, LABEL_STUDIO) as TaskFields;
+    const results = objects.map((object) => {
+      const { fields, annotation = 0, labels = [] } = fieldsOf(object, LABEL_STUDIO) as ResultFields;
+      const result = {
+        id: randomId().slice(0, 10),
+        from_name: "tag",
+        to_name: "image",
+        image_rotation: 0,
+        ...fields,
+        type: "brushlabels",
+        original_width: width,
+        original_height: height,
+        value: { format: "rle", rle: toBrush(decodeRle(object.rle)), brushlabels: [object.className, ...labels] },
+      };
+      return { result, annotation };
+    });
+    const last = Math.max(annotations.length, 1) - 1;
+    return {
+      id: i + 1,
+      ...task,
+      data: { ...data, [key]: names[i] },
+      annotations: Array.from({ length: last + 1 }, (_, at) => {
+        const { fields, others = [] } = annotations[at] ?? {};
+        const inIt = results.filter(({ annotation }) => Math.min(annotation, last) === at);
+        return { ...fields, result: [...inIt.map(({ result }) => result), ...others] };
+      }),
+    };
+  });
 }
 
 /** Whether JSON is of this format. */
@@ -141,20 +176,23 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
   const images = tasks.flatMap((each): ReadImage[] => {
     const task = entry(each, "tasks");
     const data = entry(task.data, `task ${shown(task.id)}: data`);
-    const path = Object.values(data).find((value) => typeof value === "string") ?? "";
-    const annotations = Array.isArray(task.annotations) ? task.annotations : [];
-    const results = annotations.flatMap((annotation) => {
-      const { result } = entry(annotation, "annotations");
-      return Array.isArray(result) ? result.map((one) => entry(one, "result")) : [];
+    const [key = "image", path = ""] = Object.entries(data).find(([, value]) => typeof value === "string") ?? [];
+    const annotations = (Array.isArray(task.annotations) ? task.annotations : []).map((annotation) => {
+      const { result, ...fields } = entry(annotation, "annotations");
+      return { fields: besides(fields), others: [] as Fields[], result: Array.isArray(result) ? result : [] };
     });
+    const results = annotations.flatMap(({ result, others }, annotation) =>
+      result.map((one) => ({ ...entry(one, "result"), annotation, others }) as Result),
+    );
     const [first] = results;
     if (!first) return [];
     const size = sizeOf(first.original_width, first.original_height, `task ${shown(task.id)}`);
     const detections: Detection[] = [];
-    const objects = results.flatMap((result): LabeledObject[] => {
+    const objects = results.flatMap(({ annotation, others, ...result }): LabeledObject[] => {
       const value = entry(result.value, "value");
       const labels = value[result.type as string];
       const className = Array.isArray(labels) ? String(labels[0]) : "object";
+      const kept = foreignOf(LABEL_STUDIO, saidOf(result, annotation, Array.isArray(labels) ? labels.slice(1) : []));
       if (result.type === "rectanglelabels") {
         const [x, y, wide, high] = ["x", "y", "width", "height"].map((side) => Number(value[side]) / 100) as [
           number,
@@ -164,11 +202,13 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
         ];
         const shares = [x, y, x + wide, y + high];
         const shape = shares.map((share, i) => share * (i % 2 === 0 ? size.width : size.height));
-        detections.push({ className, score: typeof result.score === "number" ? result.score : null, shape });
+        detections.push({ className, score: typeof result.score === "number" ? result.score : null, shape, ...kept });
+        return [];
       }
       try {
         if (result.type === "brushlabels" && Array.isArray(value.rle)) {
-          return [newObject(className, encodeRle(fromBrush(value.rle, size.width, size.height)))];
+          const rle = encodeRle(fromBrush(value.rle, size.width, size.height));
+          return [{ ...newObject(className, rle), ...kept }];
         }
         if (result.type === "polygonlabels" && Array.isArray(value.points)) {
           // in hundredths of the sides
@@ -176,18 +216,55 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
             (x * size.width) / 100,
             (y * size.height) / 100,
           ]);
-          return [newObject(className, fillPolygons([ring], size.width, size.height))];
+          return [{ ...newObject(className, fillPolygons([ring], size.width, size.height)), ...kept }];
         }
       } catch (error) {
         throw new ImportError(`task ${shown(task.id)}: ${(error as Error).message}`);
       }
+      others.push(besides(result));
       return [];
     });
     // an upload's name has an id before it
     const name = String(path).replace(/^.*\/(?:upload\/\d+\/)?(?:[0-9a-f]{8}-)?/, "");
-    const image = { name, ...size, objects };
+    const kept: TaskFields = {
+      ...some("task", besides(task, "id", "data", "annotations")),
+      ...some("data", besides(data, key)),
+      ...(key !== "image" && { key }),
+      ...some(
+        "annotations",
+        annotations.map(({ fields, others }) => ({ fields, others })),
+        isSaid(annotations),
+      ),
+    };
+    const image = { name, ...size, objects, ...foreignOf(LABEL_STUDIO, { ...kept }) };
     boxes.push(...boxesOf(image, detections));
     return [image];
   });
   return { project: projectOf([], images), boxes };
+}
+
+/** A result, the annotation that it is in, and where results of other kinds are collected. */
+type Result = Record<string, unknown> & { readonly annotation: number; readonly others: Fields[] };
+
+/** A field, if there is something in it. */
+function some(name: string, value: object, isWanted: boolean = Object.keys(value).length > 0): Fields {
+  return isWanted ? { [name]: value } : {};
+}
+
+/** Whether annotations say more than a single one with masks does. */
+function isSaid(annotations: readonly { readonly fields: Fields; readonly others: readonly Fields[] }[]): boolean {
+  return annotations.length > 1 || annotations.some((each) => Object.keys(each.fields).length + each.others.length > 0);
+}
+
+/** What a result says beyond what the page understands. */
+function saidOf(result: Fields, annotation: number, labels: readonly unknown[]): Fields {
+  const { from_name, to_name, ...fields } = besides(result, "id", "type", "value", "original_width", "original_height");
+  const isBrush = result.type === "brushlabels";
+  const said = {
+    ...(fields.image_rotation === 0 ? besides(fields, "image_rotation") : fields),
+    // what was a polygon or a box becomes a brush, which is another tag there
+    ...(isBrush && from_name !== "tag" && { from_name }),
+    ...(to_name !== "image" && { to_name }),
+  };
+  return { ...some("fields", besides(said)), ...(annotation > 0 && { annotation }), ...some("labels", labels) };
 }

@@ -1,40 +1,54 @@
-/** labelme's JSON (wkentaro/labelme): a "polygon" shape if the mask is a single ring, else a "mask" shape. */
+/**
+ * labelme's JSON (wkentaro/labelme): a "polygon" shape if the mask is a single ring, else a "mask" shape. Flags, groups,
+ * descriptions and shapes of other kinds are kept, and written again.
+ */
 import { decode, encode } from "fast-png";
 import { decodeRle, encodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
 import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
 import type { Detection } from "../labels/detections.ts";
+import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError } from "./errors.ts";
-import { boxesOf, entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { besides, boxesOf, entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { cropped } from "./rows.ts";
 
 interface Shape {
   readonly label: string;
   readonly points: readonly (readonly [number, number])[];
-  readonly group_id: null;
-  readonly description: "";
+  readonly group_id: unknown;
+  readonly description: unknown;
   readonly shape_type: "polygon" | "mask";
-  readonly flags: Record<string, never>;
+  readonly flags: unknown;
   /** Base64 of a PNG of the box: 0 and 1. */
   readonly mask: string | null;
 }
 
+/** The name that fields are kept under. */
+const LABELME = "labelme";
+
+/** What every shape has, where a file says nothing else. */
+const NOTHING_SAID = { group_id: null, description: "", flags: {} } as const;
+
 /** The content of the file beside the image. An object without pixels has no shape. */
-export function toLabelme({ name, width, height, objects }: LabeledImage): object {
-  const shapes = objects.flatMap(({ className, rle }): Shape[] => {
+export function toLabelme(image: LabeledImage): object {
+  const { name, width, height, objects } = image;
+  const { shapes: others = [], ...fields } = fieldsOf(image, LABELME) as { readonly shapes?: readonly unknown[] };
+  const shapes = objects.flatMap((object): Shape[] => {
+    const { className, rle } = object;
     const mask = decodeRle(rle);
     const polygons = maskToPolygons(mask);
     const [only] = polygons;
     if (!only) return [];
     const whole = polygons.length === 1 && only.holes.length === 0;
-    const shared = { label: className, group_id: null, description: "", flags: {} } as const;
+    const shared = { ...NOTHING_SAID, ...fieldsOf(object, LABELME), label: className };
     if (whole) return [{ ...shared, points: only.outer, shape_type: "polygon", mask: null }];
     return [{ ...shared, ...inItsBox(mask), shape_type: "mask" }];
   });
   return {
     version: "5.5.0",
     flags: {},
-    shapes,
+    ...fields,
+    shapes: [...shapes, ...others],
     // relative to the JSON file, which is in the same folder
     imagePath: name.slice(name.lastIndexOf("/") + 1),
     imageData: null,
@@ -62,18 +76,24 @@ export function isLabelme(file: Record<string, unknown>): boolean {
   return Array.isArray(file.shapes) && "imagePath" in file;
 }
 
-/** Reads polygons and masks; rectangles are boxes, other shapes are passed over. @throws ImportError */
+/** Reads polygons and masks; rectangles are boxes, shapes of other kinds are kept as they are. @throws ImportError */
 export function fromLabelme(file: Record<string, unknown>): ReadLabels {
   const size = sizeOf(file.imageWidth, file.imageHeight, "the image");
   const boxes: Detection[] = [];
+  const others: Fields[] = [];
   const objects = (file.shapes as unknown[]).flatMap((each, index): LabeledObject[] => {
-    const { label, points, shape_type, mask } = entry(each, "shapes");
+    const shape = entry(each, "shapes");
+    const { label, points, shape_type, mask } = shape;
+    const foreign = foreignOf(LABELME, saidOf(shape));
     if (shape_type === "rectangle") {
       boxes.push({
         className: String(label),
         score: null,
         shape: Array.isArray(points) ? points.flat().map(Number) : [],
+        ...foreign,
       });
+    } else if (shape_type !== "polygon" && shape_type !== "mask") {
+      others.push(besides(shape));
     }
     if (shape_type !== "polygon" && shape_type !== "mask") return [];
     try {
@@ -82,13 +102,27 @@ export function fromLabelme(file: Record<string, unknown>): ReadLabels {
         shape_type === "polygon"
           ? fillPolygons([corners.flat()], size.width, size.height)
           : encodeRle(fromItsBox(String(mask), corners, size));
-      return [newObject(String(label), rle)];
+      return [{ ...newObject(String(label), rle), ...foreign }];
     } catch (error) {
       throw new ImportError(`shape ${index + 1}: ${(error as Error).message}`);
     }
   });
-  const image = { name: String(file.imagePath), ...size, objects };
+  const fields = besides(file, "shapes", "imagePath", "imageData", "imageWidth", "imageHeight", "version");
+  const said = isEmpty(fields.flags) ? besides(fields, "flags") : fields;
+  const kept = foreignOf(LABELME, { ...said, ...(others.length > 0 && { shapes: others }) });
+  const image = { name: String(file.imagePath), ...size, objects, ...kept };
   return { project: projectOf([], [image]), boxes: boxesOf(image, boxes) };
+}
+
+/** What a shape says beyond what the page understands, and beyond what every shape has. */
+function saidOf(shape: Fields): Fields {
+  const fields = besides(shape, "label", "points", "shape_type", "mask");
+  const said = Object.entries(fields).filter(([, value]) => value !== null && value !== "" && !isEmpty(value));
+  return Object.fromEntries(said);
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
 /** The mask of a "mask" shape. @throws Error */

@@ -2,6 +2,7 @@
 import { v4 as randomId } from "uuid";
 import { EMPTY_PROJECT, type LabeledObject, MOST_PIXELS, type Project, withClass } from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
+import type { Fields, Foreign, WithForeign } from "../labels/foreign.ts";
 import { ImportError, shown } from "./errors.ts";
 
 /** What a file of annotations holds. */
@@ -21,7 +22,7 @@ export function boxesOf({ name, width, height }: ReadImage, detections: readonly
 }
 
 /** An image as a file has it. */
-export interface ReadImage {
+export interface ReadImage extends WithForeign {
   readonly name: string;
   readonly width: number;
   readonly height: number;
@@ -32,6 +33,27 @@ export interface ReadImage {
 export function entry(value: unknown, list: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new ImportError(`${list}: expected an object, got ${shown(value)}`);
+}
+
+/** Data nested deeper than this is refused: it could neither be kept nor written. */
+const DEEPEST = 40;
+
+/**
+ * The fields besides those that the page has a place for, which it reads and writes itself.
+ *
+ * @throws ImportError for data that is nested too deep
+ */
+export function besides(fields: Fields, ...own: readonly string[]): Fields {
+  const others = Object.entries(fields).filter(([name, value]) => value !== undefined && !own.includes(name));
+  for (const [name, value] of others) checkDepth(value, name);
+  return Object.fromEntries(others);
+}
+
+/** Refuses data that is nested too deep. @throws ImportError */
+export function checkDepth(value: unknown, name: string, deepest: number = DEEPEST): void {
+  if (typeof value !== "object" || value === null) return;
+  if (deepest === 0) throw new ImportError(`${name}: expected data of ${DEEPEST} levels at most`);
+  for (const each of Object.values(value)) checkDepth(each, name, deepest - 1);
 }
 
 /** Pixels of a picture. @throws ImportError */
@@ -47,12 +69,18 @@ export function sizeOf(width: unknown, height: unknown, what: string): { width: 
 }
 
 /** A project of what was read. Classes that objects have and the file does not list are added. */
-export function projectOf(classes: readonly string[], images: readonly ReadImage[]): Project {
+export function projectOf(
+  classes: readonly string[],
+  images: readonly ReadImage[],
+  ofClasses: ReadonlyMap<string, Foreign> = new Map(),
+): Project {
   const used = images.flatMap(({ objects }) => objects.map(({ className }) => className));
   const names = [...new Set([...classes, ...used])];
   const start: Project = names.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
   return {
-    classes: names.reduce((project, name) => withClass(project, name), start).classes,
+    classes: names
+      .reduce((project, name) => withClass(project, name), start)
+      .classes.map((each) => ({ ...each, ...(ofClasses.has(each.name) && { foreign: ofClasses.get(each.name) }) })),
     images: images.map((image) => ({
       ...image,
       id: randomId(),

@@ -23,6 +23,7 @@ import { sha256Of } from "../labels/sha256.ts";
 import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import { ImportError, shown } from "./errors.ts";
+import { checkDepth } from "./labels-file.ts";
 
 // this code runs in a worker already, and the page's policy forbids zip.js's own workers
 configure({ useWebWorkers: false });
@@ -41,9 +42,17 @@ const LARGEST_PICTURE = 2 ** 29;
 
 const name = v.string();
 const side = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 20));
+/** Fields of other tools' files, by format. */
+const foreign = v.optional(
+  v.record(
+    v.string(),
+    v.pipe(v.record(v.string(), v.unknown()), v.check(isShallow, "expected data that is not nested so deep")),
+  ),
+);
 const Labels = v.object({
+  foreign,
   classes: v.array(
-    v.object({ name, color: v.pipe(v.string(), v.regex(/^#[0-9a-f]{6}$/i, "expected a color, #rrggbb")) }),
+    v.object({ name, color: v.pipe(v.string(), v.regex(/^#[0-9a-f]{6}$/i, "expected a color, #rrggbb")), foreign }),
   ),
   images: v.array(
     v.object({
@@ -54,6 +63,7 @@ const Labels = v.object({
       height: side,
       review: v.optional(v.picklist(["done", "needs a look"])),
       seconds: v.optional(v.pipe(v.number(), v.minValue(0))),
+      foreign,
       /** The picture in the zip, and its media type. */
       picture: v.nullable(v.object({ path: v.string(), type: v.string() })),
       objects: v.array(
@@ -64,6 +74,7 @@ const Labels = v.object({
           locked: v.boolean(),
           score: v.optional(v.number()),
           checked: v.optional(v.boolean()),
+          foreign,
           /** Compressed COCO RLE of the image's size. */
           rle: v.string(),
         }),
@@ -101,14 +112,14 @@ const safePath = (path: string): string =>
  * @param pictureOf returns the picture of an image; if it is missing, the labels are written without it
  */
 export async function writeProjectFile(
-  { classes, images }: Project,
+  { classes, images, foreign }: Project,
   pictureOf: (id: string) => Promise<Blob | undefined>,
   onProgress?: Progress,
 ): Promise<ExportedFile> {
   const zip = new ZipWriter(new BlobWriter("application/zip"));
   const paths = distinct(images.map((image) => `pictures/${safePath(image.name)}`));
   const written: v.InferOutput<typeof Labels>["images"] = [];
-  for (const [i, { id, sha256, name, width, height, review, seconds, objects }] of images.entries()) {
+  for (const [i, { id, sha256, name, width, height, review, seconds, foreign, objects }] of images.entries()) {
     const picture = sha256 === null ? undefined : await pictureOf(id);
     const path = paths[i] as string;
     // pictures are compressed already
@@ -120,12 +131,13 @@ export async function writeProjectFile(
       height,
       review,
       seconds,
+      foreign,
       picture: picture ? { path, type: picture.type } : null,
       objects: objects.map(({ id: _, className, rle, ...each }) => ({ class: className, ...each, rle: rle.counts })),
     });
     onProgress?.(i + 1, images.length);
   }
-  const labels = { format: FORMAT, version: PROJECT_FILE_VERSION, classes, images: written };
+  const labels = { format: FORMAT, version: PROJECT_FILE_VERSION, foreign, classes, images: written };
   await zip.add("project.json", new TextReader(`${JSON.stringify(labels)}\n`));
   return { name: "project.zip", blob: await zip.close() };
 }
@@ -173,11 +185,21 @@ export async function readProjectFile(file: Blob): Promise<ProjectFile> {
     const [issue] = labels.issues;
     throw new ImportError(`project.json: ${v.getDotPath(issue) ?? "labels"}: ${issue.message}`);
   }
-  const { classes, images } = labels.output;
+  const { classes, images, foreign } = labels.output;
   const pictures = images.flatMap(({ sha256, picture, ...facts }): FiledPicture[] =>
     sha256 !== null && picture ? [{ ...picture, ...facts, sha256 }] : [],
   );
-  return { project: { classes, images: images.map(readImage) }, pictures };
+  return { project: { classes, images: images.map(readImage), ...(foreign && { foreign }) }, pictures };
+}
+
+/** Whether data of another tool's file is such as the readers of those let through. */
+function isShallow(fields: Record<string, unknown>): boolean {
+  try {
+    checkDepth(fields, "foreign");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readImage({
@@ -187,6 +209,7 @@ function readImage({
   height,
   review,
   seconds,
+  foreign,
   objects,
 }: v.InferOutput<typeof Labels>["images"][number]): LabeledImage {
   if (width * height > MOST_PIXELS) {
@@ -200,6 +223,7 @@ function readImage({
     height,
     ...(review && { review }),
     ...(seconds !== undefined && { seconds }),
+    ...(foreign && { foreign }),
     objects: objects.map(({ class: className, rle: counts, ...each }, i): LabeledObject => {
       const rle = { size: [height, width], counts } as const;
       try {

@@ -1,16 +1,20 @@
 /** The labels: classes, images and objects, as plain immutable data; the functions here return changed copies. */
 import type { Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
+import { type WithForeign, withNewer } from "./foreign.ts";
 
-/** A class. Its number in exports is its position in the list, from 1 (COCO) or from 0 (YOLO). */
-export interface ObjectClass {
+/**
+ * A class. Its number in exports is its position in the list, from 1 (COCO, unless a COCO file gave it another) or from 0
+ * (YOLO).
+ */
+export interface ObjectClass extends WithForeign {
   readonly name: string;
   /** #rrggbb */
   readonly color: string;
 }
 
 /** One object of an image. */
-export interface LabeledObject {
+export interface LabeledObject extends WithForeign {
   readonly id: string;
   /** Name of its class. */
   readonly className: string;
@@ -27,7 +31,7 @@ export interface LabeledObject {
 }
 
 /** An image and its objects; later objects lie over earlier ones. */
-export interface LabeledImage {
+export interface LabeledImage extends WithForeign {
   readonly id: string;
   /** SHA-256 of the picture file, in hexadecimal, which identifies it; null until that picture has been opened. */
   readonly sha256: string | null;
@@ -46,7 +50,7 @@ export interface LabeledImage {
 export const MOST_PIXELS: number = 2 ** 28;
 
 /** All labels of a set of pictures. */
-export interface Project {
+export interface Project extends WithForeign {
   readonly classes: readonly ObjectClass[];
   readonly images: readonly LabeledImage[];
 }
@@ -61,17 +65,28 @@ const COLORS = ["#1d6ed8", "#c2410c", "#15803d", "#9333ea", "#b91c1c", "#0f766e"
  *
  * @param wanted the color to use if no other class has it
  */
-export function withClass({ classes, images }: Project, name: string, wanted?: string): Project {
-  if (classes.some((each) => each.name === name)) return { classes, images };
+export function withClass(project: Project, name: string, wanted?: string): Project {
+  const { classes } = project;
+  if (classes.some((each) => each.name === name)) return project;
   const colors = wanted === undefined ? COLORS : [wanted, ...COLORS];
   const free = colors.find((color) => classes.every((each) => each.color !== color));
   const color = free ?? (COLORS[classes.length % COLORS.length] as string);
-  return { classes: [...classes, { name, color }], images };
+  return { ...project, classes: [...classes, { name, color }] };
+}
+
+/** Adds a class of a file; one of that name gets what the file says beyond name and color. */
+export function withClassOfFile(project: Project, { name, color, foreign }: ObjectClass): Project {
+  const added = withClass(project, name, color);
+  const classes = added.classes.map((each) => {
+    const more = each.name === name ? withNewer(each.foreign, foreign) : each.foreign;
+    return more === each.foreign ? each : { ...each, foreign: more };
+  });
+  return classes.every((each, i) => each === added.classes[i]) ? added : { ...added, classes };
 }
 
 /** Gives a class another color. */
-export function withColor({ classes, images }: Project, name: string, color: string): Project {
-  return { classes: classes.map((each) => (each.name === name ? { name, color } : each)), images };
+export function withColor(project: Project, name: string, color: string): Project {
+  return { ...project, classes: project.classes.map((each) => (each.name === name ? { ...each, color } : each)) };
 }
 
 /** Adds the classes that the objects have and the project lacks. */
@@ -90,9 +105,11 @@ export function withClassOfObjects(
 }
 
 /** Renames a class. If the new name is another class's, the two become one. */
-export function withClassRenamed({ classes, images }: Project, from: string, to: string): Project {
+export function withClassRenamed(project: Project, from: string, to: string): Project {
+  const { classes, images } = project;
   const isThere = classes.some(({ name }) => name === to);
   return {
+    ...project,
     classes: isThere
       ? classes.filter(({ name }) => name !== from)
       : classes.map((each) => (each.name === from ? { ...each, name: to } : each)),
@@ -104,8 +121,8 @@ export function withClassRenamed({ classes, images }: Project, from: string, to:
 }
 
 /** Removes a class; no object may have it. */
-export function withoutClass({ classes, images }: Project, name: string): Project {
-  return { classes: classes.filter((each) => each.name !== name), images };
+export function withoutClass(project: Project, name: string): Project {
+  return { ...project, classes: project.classes.filter((each) => each.name !== name) };
 }
 
 /** A new object. */
@@ -154,7 +171,11 @@ export function imageOfPicture(
 }
 
 /** Replaces the image with the same id, or adds the image at the end. */
-export function withImage({ classes, images }: Project, image: LabeledImage): Project {
+export function withImage(project: Project, image: LabeledImage): Project {
+  const { images } = project;
   const known = images.some(({ id }) => id === image.id);
-  return { classes, images: known ? images.map((each) => (each.id === image.id ? image : each)) : [...images, image] };
+  return {
+    ...project,
+    images: known ? images.map((each) => (each.id === image.id ? image : each)) : [...images, image],
+  };
 }

@@ -1,5 +1,7 @@
 /** Changes to a project, as kept in the log. Applying all of them in order gives the project. */
 import type { LabeledImage, LabeledObject, ObjectClass, Project } from "./annotations.ts";
+import type { Foreign } from "./foreign.ts";
+import { isSame } from "./same.ts";
 
 /** All fields of an image except its objects. */
 export type ImageFacts = Omit<LabeledImage, "objects">;
@@ -7,6 +9,7 @@ export type ImageFacts = Omit<LabeledImage, "objects">;
 /** One change; images and objects are identified by their ids. */
 export type Change =
   | { readonly kind: "classes"; readonly classes: readonly ObjectClass[] }
+  | { readonly kind: "foreign"; readonly foreign: Foreign | undefined }
   /** An image was added, or its fields changed. */
   | { readonly kind: "image"; readonly image: ImageFacts }
   | { readonly kind: "image-deleted"; readonly image: string }
@@ -20,17 +23,6 @@ export type Change =
     }
   | { readonly kind: "object-deleted"; readonly image: string; readonly object: string }
   | { readonly kind: "objects-ordered"; readonly image: string; readonly objects: readonly string[] };
-
-/** Deep equality of plain data. */
-export function isSame(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
-  );
-}
 
 /** The fields of an image, without its objects. */
 export function factsOf({ objects: _, ...facts }: LabeledImage): ImageFacts {
@@ -77,6 +69,7 @@ function objectChanges(image: string, before: readonly LabeledObject[], after: r
 export function changesBetween(before: Project, after: Project): Change[] {
   const changes: Change[] = [];
   if (!isSame(before.classes, after.classes)) changes.push({ kind: "classes", classes: after.classes });
+  if (!isSame(before.foreign, after.foreign)) changes.push({ kind: "foreign", foreign: after.foreign });
   if (before.images === after.images) return changes;
   const [were, are] = [byId(before.images), byId(after.images)];
   for (const { id } of before.images) if (!are.has(id)) changes.push({ kind: "image-deleted", image: id });
@@ -103,7 +96,7 @@ function reordered<T>(entries: ReadonlyMap<string, T>, ids: readonly string[]): 
 
 /** Applies changes in order; a change to something that no longer exists is ignored. */
 export function applied(project: Project, changes: readonly Change[]): Project {
-  let { classes } = project;
+  let { classes, foreign } = project;
   let images = byId(project.images);
   /** Objects of the images that change. */
   const touched = new Map<string, Map<string, LabeledObject>>();
@@ -116,6 +109,9 @@ export function applied(project: Project, changes: readonly Change[]): Project {
     switch (change.kind) {
       case "classes":
         classes = change.classes;
+        break;
+      case "foreign":
+        foreign = change.foreign;
         break;
       case "image":
         images.set(change.image.id, { ...change.image, objects: images.get(change.image.id)?.objects ?? [] });
@@ -150,5 +146,5 @@ export function applied(project: Project, changes: readonly Change[]): Project {
     const image = images.get(id);
     if (image) images.set(id, { ...image, objects: [...objects.values()] });
   }
-  return { classes, images: [...images.values()] };
+  return { classes, images: [...images.values()], ...(foreign && { foreign }) };
 }

@@ -1,8 +1,9 @@
 /** What detectors find: boxes and outlines with scores, which become masks. Here they find their pictures. */
 import { findImage, type LabeledImage } from "./annotations.ts";
+import type { WithForeign } from "./foreign.ts";
 
 /** A box or an outline. */
-export interface Detection {
+export interface Detection extends WithForeign {
   readonly className: string;
   /** 0 to 1; null where the file has none. */
   readonly score: number | null;

@@ -1,7 +1,16 @@
 /** Merges labels of a file into a project, and says beforehand what that will do. */
 import { areaOf, iouOf, type Turns, turnsOf } from "../masks/turns.ts";
-import { findImage, type LabeledImage, type LabeledObject, type Project, withClass, withImage } from "./annotations.ts";
+import {
+  findImage,
+  type LabeledImage,
+  type LabeledObject,
+  type Project,
+  withClassOfFile,
+  withImage,
+} from "./annotations.ts";
+import { type Foreign, withMore, withNewer } from "./foreign.ts";
 import { distinct } from "./names.ts";
+import { isSame } from "./same.ts";
 
 /** What becomes of a picture's objects that the file has others for: they go, or the file's are added to them. */
 export type ImportHow = "replace" | "add";
@@ -34,8 +43,9 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
   const added: LabeledImage[] = [];
   const count = { added: 0, gone: 0, alike: 0 };
   let same = 0;
-  const withClasses = found.classes.reduce((before, { name, color }) => withClass(before, name, color), project);
-  let merged = withClasses;
+  const withClasses = found.classes.reduce(withClassOfFile, project);
+  const foreign = withMore(project.foreign, found.foreign);
+  let merged = foreign === project.foreign ? withClasses : { ...withClasses, foreign };
   for (const image of found.images) {
     const known = knownAs(image);
     if (!known) {
@@ -45,19 +55,21 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
       continue;
     }
     const sha256 = known.sha256 ?? image.sha256;
+    const foreign = (how === "add" ? withMore : withNewer)(known.foreign, image.foreign);
+    const base = foreign === known.foreign ? { ...known, sha256 } : { ...known, sha256, foreign };
     const fresh = how === "add" ? unlike(image.objects, known.objects) : image.objects;
     const isKept = fresh.length === 0 || areSame(image.objects, known.objects);
     if (isKept) {
       same++;
       if (how === "add") count.alike += image.objects.length;
-      if (sha256 !== known.sha256) merged = withImage(merged, { ...known, sha256 });
+      if (sha256 !== known.sha256 || foreign !== known.foreign) merged = withImage(merged, base);
       continue;
     }
     count.added += fresh.length;
     count.alike += image.objects.length - fresh.length;
     if (how === "replace") count.gone += known.objects.length;
     if (known.objects.length > 0) changed.push(known);
-    merged = withImage(merged, { ...known, sha256, objects: how === "add" ? [...known.objects, ...fresh] : fresh });
+    merged = withImage(merged, { ...base, objects: how === "add" ? [...known.objects, ...fresh] : fresh });
   }
   const classes = withClasses.classes.slice(project.classes.length).map(({ name }) => name);
   return { project: merged, changed, added, same, objects: count, classes };
@@ -76,11 +88,19 @@ function finder(project: Project, found: Project): (image: LabeledImage) => Labe
   };
 }
 
-/** Whether two lists have the same objects. Formats without names for objects give empty ones, which count as equal. */
+/** Whether two lists have the same objects. What a format has no place for, such as names, counts as equal. */
 function areSame(found: readonly LabeledObject[], known: readonly LabeledObject[]): boolean {
-  const isSame = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
-    a.className === b?.className && a.rle.counts === b.rle.counts && (a.name === "" || a.name === b.name);
-  return found.length === known.length && found.every((each, i) => isSame(each, known[i]));
+  const isLike = (a: LabeledObject, b: LabeledObject | undefined): boolean =>
+    a.className === b?.className &&
+    a.rle.counts === b.rle.counts &&
+    (a.name === "" || a.name === b.name) &&
+    isKnown(a.foreign, b.foreign);
+  return found.length === known.length && found.every((each, i) => isLike(each, known[i]));
+}
+
+/** Whether all that a file says beyond what the page understands is there already. */
+function isKnown(found: Foreign = {}, known: Foreign = {}): boolean {
+  return Object.entries(found).every(([format, fields]) => isSame(fields, known[format]));
 }
 
 /** The objects of a file that no known object is like. */

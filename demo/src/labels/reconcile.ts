@@ -9,7 +9,8 @@
  * - If both sides changed the same field, the value of `theirs` is kept.
  */
 import { type LabeledImage, type LabeledObject, type ObjectClass, type Project, withClassesOf } from "./annotations.ts";
-import { factsOf, type ImageFacts, isSame, orderLeft } from "./changes.ts";
+import { factsOf, type ImageFacts, orderLeft } from "./changes.ts";
+import { isSame } from "./same.ts";
 
 /** Merges entries by key; entries that both sides have are merged field by field. */
 function merged<T extends object>(
@@ -102,6 +103,11 @@ export function reconciled(base: Project, theirs: Project, ours: Project): Proje
     if (known && !classes.has(className)) classes.set(className, known);
   }
   const names = inOrder(new Set(classes.keys()), ...of((side) => side.classes.map(({ name }) => name)));
-  const project: Project = { classes: names.map((name) => classes.get(name) as ObjectClass), images };
+  const foreign = isSame(theirs.foreign, base.foreign) ? ours.foreign : theirs.foreign;
+  const project: Project = {
+    classes: names.map((name) => classes.get(name) as ObjectClass),
+    images,
+    ...(foreign && { foreign }),
+  };
   return images.reduce((before, image) => withClassesOf(before, image.objects), project);
 }

@@ -14,6 +14,7 @@ import {
   withClassesOf,
 } from "../labels/annotations.ts";
 import { applied, type Change, changesBetween } from "../labels/changes.ts";
+import type { Foreign } from "../labels/foreign.ts";
 import { reconciled } from "../labels/reconcile.ts";
 
 /** Number of entries from which on the log is put into the snapshot. */
@@ -35,6 +36,7 @@ interface Snapshot {
   readonly classes: readonly ObjectClass[];
   /** Ids of the images, in order. */
   readonly images: readonly string[];
+  readonly foreign?: Foreign | undefined;
 }
 
 /** A picture, stored as bytes: private windows of Safari and WebKit cannot store Blobs. */
@@ -214,9 +216,9 @@ async function read(transaction: Reading, seen: Kept): Promise<Kept> {
   };
 }
 
-async function unfolded(transaction: Reading, { classes, images }: Snapshot): Promise<Project> {
+async function unfolded(transaction: Reading, { classes, images, foreign }: Snapshot): Promise<Project> {
   const kept = new Map((await transaction.objectStore("images").getAll()).map((image) => [image.id, image]));
-  return { classes, images: images.flatMap((id) => kept.get(id) ?? []) };
+  return { classes, images: images.flatMap((id) => kept.get(id) ?? []), ...(foreign && { foreign }) };
 }
 
 /** Puts the log's entries into the snapshot if there are many. */
@@ -231,7 +233,9 @@ async function fold(transaction: Writing, { project, at }: Kept): Promise<void> 
       const image = now.get(id);
       return image ? images.put(image, id) : images.delete(id);
     }),
-    transaction.objectStore("snapshot").put({ at, classes: project.classes, images: [...now.keys()] }, "snapshot"),
+    transaction
+      .objectStore("snapshot")
+      .put({ at, classes: project.classes, images: [...now.keys()], foreign: project.foreign }, "snapshot"),
     log.clear(),
   ]);
 }

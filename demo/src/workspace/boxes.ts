@@ -54,7 +54,8 @@ export class Boxes {
         });
         done += detections.length;
         const objects = masks.map(({ rle, score }, i): LabeledObject => {
-          return { ...newObject(detections[i]?.className ?? "object", rle), score };
+          const { className = "object", foreign } = detections[i] ?? {};
+          return { ...newObject(className, rle), score, ...(foreign && { foreign }) };
         });
         made.set(image.id, objects);
       }

@@ -94,11 +94,11 @@ export function toCvat({ classes, images }: Project): string {
 <annotations>
   <version>1.1</version>
   <meta>
-    <job>
+    <task>
       <size>${images.length}</size>
       <labels>
 ${labels.join("")}      </labels>
-    </job>
+    </task>
   </meta>
 ${all.join("")}</annotations>
 `;

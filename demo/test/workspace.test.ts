@@ -612,6 +612,29 @@ describe("by hand", () => {
     expect(state().project.images.map(({ objects }) => objects.length)).toEqual([1, 0]);
   });
 
+  test("the rule of a class holds for what is drawn next, in one step with it", async () => {
+    workspace.set.ruleClass("object", "protected");
+    fresh(2, 2, 10);
+    workspace.set.chooseClass("grass");
+    fresh(6, 2, 10);
+    await settle();
+    expect([areas(), state().said]).toEqual([[100, 40], "Kept as grass. 60 pixels stayed with other classes."]);
+    fresh(3, 3, 2);
+    await settle();
+    expect([areas().length, state().selected, state().said]).toEqual([
+      2,
+      null,
+      "Nothing is changed: 4 pixels stayed with other classes. 1 left out: nothing of it is free.",
+    ]);
+    workspace.set.ruleClass("grass", "protected");
+    workspace.set.ruleClass("object", "gives way");
+    workspace.set.chooseClass("grass");
+    fresh(2, 2, 3);
+    expect(areas()).toEqual([91, 40, 9]);
+    workspace.set.undo();
+    expect(areas()).toEqual([100, 40]);
+  });
+
   test("a locked object is left alone, and why is said", () => {
     const id = fresh(2, 2, 10);
     workspace.set.changeObject(id, { locked: true }, "Lock", "locked");

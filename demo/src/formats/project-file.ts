@@ -52,7 +52,12 @@ const foreign = v.optional(
 const Labels = v.object({
   foreign,
   classes: v.array(
-    v.object({ name, color: v.pipe(v.string(), v.regex(/^#[0-9a-f]{6}$/i, "expected a color, #rrggbb")), foreign }),
+    v.object({
+      name,
+      color: v.pipe(v.string(), v.regex(/^#[0-9a-f]{6}$/i, "expected a color, #rrggbb")),
+      overlap: v.optional(v.picklist(["gives way", "protected"])),
+      foreign,
+    }),
   ),
   images: v.array(
     v.object({

@@ -4,6 +4,12 @@ import { v4 as randomId } from "uuid";
 import { type WithForeign, withNewer } from "./foreign.ts";
 
 /**
+ * What happens where an object overlaps one of another class. A protected one has the pixel; one that gives way has it not;
+ * both have it where neither is said. Among objects that are protected, and among those that give way, the first one has it.
+ */
+export type Overlap = "gives way" | "protected";
+
+/**
  * A class. Its number in exports is its position in the list, from 1 (COCO, unless a COCO file gave it another) or from 0
  * (YOLO).
  */
@@ -11,6 +17,8 @@ export interface ObjectClass extends WithForeign {
   readonly name: string;
   /** #rrggbb */
   readonly color: string;
+  /** What happens where its objects overlap others; nothing by default. */
+  readonly overlap?: Overlap | undefined;
 }
 
 /** One object of an image. */
@@ -75,8 +83,10 @@ export function withClass(project: Project, name: string, wanted?: string): Proj
 }
 
 /** Adds a class of a file; one of that name gets what the file says beyond name and color. */
-export function withClassOfFile(project: Project, { name, color, foreign }: ObjectClass): Project {
-  const added = withClass(project, name, color);
+export function withClassOfFile(project: Project, { name, color, foreign, overlap }: ObjectClass): Project {
+  const isNew = project.classes.every((each) => each.name !== name);
+  const colored = withClass(project, name, color);
+  const added = isNew && overlap ? withOverlap(colored, name, overlap) : colored;
   const classes = added.classes.map((each) => {
     const more = each.name === name ? withNewer(each.foreign, foreign) : each.foreign;
     return more === each.foreign ? each : { ...each, foreign: more };
@@ -87,6 +97,11 @@ export function withClassOfFile(project: Project, { name, color, foreign }: Obje
 /** Gives a class another color. */
 export function withColor(project: Project, name: string, color: string): Project {
   return { ...project, classes: project.classes.map((each) => (each.name === name ? { ...each, color } : each)) };
+}
+
+/** Says what happens where objects of a class overlap others. */
+export function withOverlap(project: Project, name: string, overlap: Overlap | undefined): Project {
+  return { ...project, classes: project.classes.map((each) => (each.name === name ? { ...each, overlap } : each)) };
 }
 
 /** Adds the classes that the objects have and the project lacks. */

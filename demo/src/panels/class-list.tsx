@@ -1,8 +1,8 @@
 /** The classes, with the keys that choose them. The chosen one is that of the next object. */
-import { Pencil, Plus, Trash2 } from "lucide-react";
+import { BringToFront, Pencil, Plus, ShieldCheck, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { Button, Dialog, DialogTrigger, Input, Popover, TextField } from "react-aria-components";
-import type { ObjectClass } from "../labels/annotations.ts";
+import type { ObjectClass, Overlap } from "../labels/annotations.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { usePage } from "./page.ts";
 
@@ -22,11 +22,13 @@ export function ClassList() {
               type="button"
               className="class-choice"
               aria-pressed={each.name === className}
-              aria-label={`Class ${each.name}`}
+              aria-label={`Class ${each.name}${each.overlap ? `, ${each.overlap}` : ""}`}
               onClick={() => workspace.chooseClass(index)}
             >
               <span className="swatch" style={{ background: each.color }} />
               <span className="class-name">{each.name}</span>
+              {each.overlap === "protected" && <ShieldCheck className="rule" aria-hidden />}
+              {each.overlap === "gives way" && <BringToFront className="rule" aria-hidden />}
               {index < 9 && <kbd className="key-hint">{index + 1}</kbd>}
             </button>
             <ClassEditor each={each} isOnly={classes.length < 2} />
@@ -62,7 +64,7 @@ export function ClassList() {
 
 function ClassEditor({ each, isOnly }: { readonly each: ObjectClass; readonly isOnly: boolean }) {
   const { workspace } = usePage();
-  const { name, color } = each;
+  const { name, color, overlap } = each;
   const input = useRef<HTMLInputElement>(null);
   return (
     <DialogTrigger>
@@ -103,6 +105,20 @@ function ClassEditor({ each, isOnly }: { readonly each: ObjectClass; readonly is
               >
                 <Trash2 aria-hidden />
               </Button>
+              <label className="overlap">
+                Where it overlaps others
+                <select
+                  value={overlap ?? ""}
+                  onChange={({ target }) => {
+                    const rule = target.value === "" ? undefined : (target.value as Overlap);
+                    workspace.set.ruleClass(name, rule);
+                  }}
+                >
+                  <option value="">both have the pixels</option>
+                  <option value="protected">it is protected</option>
+                  <option value="gives way">it gives way</option>
+                </select>
+              </label>
             </form>
           )}
         </Dialog>

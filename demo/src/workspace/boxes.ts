@@ -2,6 +2,7 @@
 import type { Rle } from "sam2-web";
 import { type LabeledImage, type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
 import type { Detection, PlacedDetections } from "../labels/detections.ts";
+import { ruled } from "../labels/overlap.ts";
 import { filled } from "../masks/outline.ts";
 import type { Notices, ShowProgress } from "./notices.ts";
 import type { Observable } from "./observable.ts";
@@ -80,8 +81,8 @@ export class Boxes {
     const project = before.images.reduce((sum, image) => {
       const objects = made.get(image.id);
       if (!objects) return sum;
-      const looked: LabeledImage = { ...image, objects: [...image.objects, ...objects], review: "needs a look" };
-      return withImage(withClassesOf(sum, objects), looked);
+      const all = ruled([...image.objects, ...objects], image.objects, before.classes).objects;
+      return withImage(withClassesOf(sum, objects), { ...image, objects: all, review: "needs a look" });
     }, before);
     const left = missing.length > 0 ? ` Not here: ${missing.slice(0, 3).join(", ")}.` : "";
     const what = isStopped ? `Stopped after ${count} of ${total} boxes` : `${count} boxes are masks now`;

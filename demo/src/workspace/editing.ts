@@ -79,7 +79,9 @@ export class Editing {
   #create(rle: Rle, name: string): void {
     const object = newObject(this.#state.get().className, rle);
     this.#set.setObjects([...objectsOf(this.#state.get()), object], name, `Kept as ${object.className}.`);
-    this.#state.update({ selected: object.id, others: [] });
+    // the rules of classes may have left nothing of it
+    const isThere = objectsOf(this.#state.get()).some(({ id }) => id === object.id);
+    if (isThere) this.#state.update({ selected: object.id, others: [] });
   }
 
   // -- strokes and outlines -----------------------------------------------------------------------

@@ -4,14 +4,18 @@ import {
   type LabeledImage,
   type LabeledObject,
   type NamedImage,
+  type Overlap,
   type Project,
   withClass,
   withClassesOf,
   withClassRenamed,
   withColor,
   withImage,
+  withOverlap,
   withoutClass,
 } from "../labels/annotations.ts";
+import { ruled, rulesInWords } from "../labels/overlap.ts";
+import { isSame } from "../labels/same.ts";
 import type { LabelStore } from "../storage/label-store.ts";
 import { History, type Moment } from "./history.ts";
 import type { Notices } from "./notices.ts";
@@ -322,17 +326,31 @@ export class PictureSet {
 
   // -- objects ------------------------------------------------------------------------------------
 
-  /** Makes `objects` those of the open picture. Classes that they have and the set lacks are added. */
+  /**
+   * Makes `objects` those of the open picture, as far as the rules of their classes let them overlap. Classes that they
+   * have and the set lacks are added.
+   */
   setObjects(objects: readonly LabeledObject[], name: string, said: Said): void {
     const image = imageOf(this.#state.get());
-    if (!image) return;
-    this.edit(withImage(withClassesOf(this.#store.project, objects), { ...image, objects }), name, said);
+    if (image) this.#setObjectsOf(image, objects, name, said);
+  }
+
+  #setObjectsOf(image: LabeledImage, objects: readonly LabeledObject[], name: string, said: Said, marks?: Marks): void {
+    const rules = ruled(objects, image.objects, this.#store.project.classes);
+    const isNothing = objects.length > 0 && isSame(rules.objects, image.objects) && rules.cut > 0;
+    const words = rulesInWords(rules);
+    if (isNothing) {
+      this.#notices.say(`Nothing is changed: ${words}`);
+      return;
+    }
+    const all: Said = (isKept) => `${typeof said === "string" ? said : said(isKept)} ${words}`;
+    const project = withImage(withClassesOf(this.#store.project, objects), { ...image, objects: rules.objects });
+    this.edit(project, name, words === "" ? said : all, marks, image.id);
   }
 
   /** Adds objects to an image, and opens it. */
   addTo(image: LabeledImage, objects: readonly LabeledObject[], name: string, said: Said): void {
-    const project = withImage(this.#store.project, { ...image, objects: [...image.objects, ...objects] });
-    this.edit(project, name, said, NO_MARKS, image.id);
+    this.#setObjectsOf(image, [...image.objects, ...objects], name, said);
   }
 
   /** Changes fields of an object. */
@@ -395,6 +413,12 @@ export class PictureSet {
   recolorClass(name: string, color: string): void {
     const project = withColor(this.#store.project, name, color);
     this.edit(project, `Recolor ${name}`, `${name} has another color.`, this.#state.get().marks);
+  }
+
+  /** Says what happens where objects of a class overlap others; those that are there stay as they are. */
+  ruleClass(name: string, overlap: Overlap | undefined): void {
+    const said = `Objects of ${name} ${overlap === undefined ? "may overlap" : overlap === "protected" ? "are protected" : "give way"} from now on.`;
+    this.edit(withOverlap(this.#store.project, name, overlap), `Rule for ${name}`, said, this.#state.get().marks);
   }
 
   /** Deletes a class, unless an object has it, or it is the only one. */

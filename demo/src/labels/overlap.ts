@@ -1,0 +1,84 @@
+/** Rules by class for objects that would overlap. */
+import { areaOf, difference, intersection, rleOf, turnsOf } from "../masks/turns.ts";
+import type { LabeledObject, ObjectClass, Overlap } from "./annotations.ts";
+
+/** What the rules do to objects. */
+export interface Ruled {
+  readonly objects: readonly LabeledObject[];
+  /** Pixels that new and changed objects lose. */
+  readonly cut: number;
+  /** Pixels that other objects lose to them, and how many of these objects are gone, since nothing is left of them. */
+  readonly taken: number;
+  readonly gone: number;
+  /** Objects that are left out, since nothing is left of them; they were not there before. */
+  readonly refused: number;
+}
+
+/** The higher one has the pixel. */
+const RANKS: Readonly<Record<Overlap, number>> = { "gives way": 0, protected: 2 };
+const FREE = 1;
+
+/**
+ * Applies the rules to objects whose mask or class is another than before. Locked objects lose nothing.
+ *
+ * @returns the same list where the rules change nothing
+ */
+export function ruled(
+  objects: readonly LabeledObject[],
+  before: readonly LabeledObject[],
+  classes: readonly ObjectClass[],
+): Ruled {
+  const nothing = { objects, cut: 0, taken: 0, gone: 0, refused: 0 };
+  if (classes.every(({ overlap }) => overlap === undefined)) return nothing;
+  const rankOf = new Map(classes.map(({ name, overlap }) => [name, overlap ? RANKS[overlap] : FREE]));
+  const were = new Map(before.map((each) => [each.id, each]));
+  const isChanged = ({ id, rle, className }: LabeledObject): boolean => {
+    const was = were.get(id);
+    return was?.rle !== rle || was.className !== className;
+  };
+  const left = new Map(objects.map((each) => [each.id, each]));
+  const waiting = new Set(objects.filter(isChanged).map(({ id }) => id));
+  let [cut, taken] = [0, 0];
+  for (const id of [...waiting]) {
+    waiting.delete(id);
+    const object = left.get(id) as LabeledObject;
+    const rank = rankOf.get(object.className) ?? FREE;
+    let turns = turnsOf(object.rle);
+    const [height, width] = object.rle.size;
+    const others = [...left.values()].filter((each) => each.id !== id && !waiting.has(each.id));
+    for (const other of others) {
+      const otherRank = rankOf.get(other.className) ?? FREE;
+      if (rank === FREE && otherRank === FREE) continue;
+      const theirs = turnsOf(other.rle);
+      const both = areaOf(intersection(turns, theirs));
+      if (both === 0) continue;
+      if (rank > otherRank && !other.locked) {
+        left.set(other.id, { ...other, rle: rleOf(difference(theirs, turns), width, height) });
+        taken += both;
+      } else {
+        turns = difference(turns, theirs);
+        cut += both;
+      }
+    }
+    const rle = rleOf(turns, width, height);
+    if (rle.counts !== object.rle.counts) left.set(id, { ...object, rle });
+  }
+  if (cut + taken === 0) return nothing;
+  const isEmpty = ({ rle }: LabeledObject): boolean => areaOf(turnsOf(rle)) === 0;
+  const lost = objects.filter((each) => !isEmpty(each) && isEmpty(left.get(each.id) as LabeledObject));
+  const refused = lost.filter((each) => isChanged(each)).length;
+  const kept = objects.filter((each) => !lost.includes(each)).map(({ id }) => left.get(id) as LabeledObject);
+  return { objects: kept, cut, taken, gone: lost.length - refused, refused };
+}
+
+/** What is said of the rules after a change; empty where they did nothing. */
+export function rulesInWords({ cut, taken, gone, refused }: Ruled): string {
+  const pixels = (count: number): string => `${count} ${count === 1 ? "pixel" : "pixels"}`;
+  const all = [
+    cut > 0 && `${pixels(cut)} stayed with other classes.`,
+    taken > 0 && `${pixels(taken)} taken from classes that give way.`,
+    gone > 0 && `${gone} of their objects ${gone === 1 ? "is" : "are"} gone.`,
+    refused > 0 && `${refused} left out: nothing of ${refused === 1 ? "it" : "them"} is free.`,
+  ];
+  return all.filter(Boolean).join(" ");
+}

@@ -164,7 +164,9 @@ describe("what was kept is there", () => {
 describe("two windows", () => {
   test("each sees what the other keeps, and is told", async () => {
     const [one, two] = [await open(), await open()];
-    const seen = new Promise<Project>((resolve) => two.listen({ changed: resolve, trouble: () => undefined }));
+    const seen = new Promise<Project>((resolve) =>
+      two.listen({ changed: resolve, trouble: () => undefined, fileOf: () => undefined }),
+    );
     const image = await labeled(one);
     expect((await seen).images[0]?.name).toBe("1.jpg");
     await expect.poll(() => two.project).toEqual(one.project);
@@ -241,7 +243,9 @@ describe("databases of other versions of the page", () => {
     const image = await store.addPicture(picture(7), { name: "7.jpg", ...SIZE }, []);
     expect(await store.change(withImage(store.project, { ...image, objects: [object("new")] }))).toBe(false);
     expect(await (await store.picture(image))?.text()).toBe("\u0007");
-    const changed = new Promise((resolve) => store.listen({ changed: resolve, trouble: () => undefined }));
+    const changed = new Promise((resolve) =>
+      store.listen({ changed: resolve, trouble: () => undefined, fileOf: () => undefined }),
+    );
     old.close();
     await changed;
     expect(store.trouble).toBeNull();

@@ -1,6 +1,6 @@
 /** The workspace without a page: prompts, answers, objects, and one history for all of it. */
 import "fake-indexeddb/auto";
-import { IDBFactory } from "fake-indexeddb";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import {
   type Detail,
   type DeviceInfo,
@@ -393,6 +393,25 @@ test("of many files, those that cannot be opened are named, with the reason; the
   await workspace.set.add([picture("broken"), picture("c"), { name: "d", blob: new Blob(["broken"]) }]);
   expect(names()).toEqual(["a", "b", "c"]);
   expect(state().error).toContain("Not opened: broken: expected a picture; d: expected a picture");
+});
+
+test("a picture that cannot be read from the storage is said to be so; it is not deleted either", async () => {
+  const { get } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.get = function (this: IDBObjectStore, ...given: Parameters<typeof get>) {
+    if (this.name === "pictures") throw new DOMException("the disk is broken", "UnknownError");
+    return get.apply(this, given);
+  };
+  try {
+    workspace = await create();
+    await workspace.set.resume();
+    expect(state().error).toContain("the disk is broken — the picture cannot be read now");
+    const [first] = state().project.images;
+    await workspace.set.delete(first ? [first] : []);
+    expect(names()).toEqual(["a", "b"]);
+    expect(state().error).toContain("nothing was deleted");
+  } finally {
+    IDBObjectStore.prototype.get = get;
+  }
 });
 
 test("of two pictures opened at once the later is shown", async () => {

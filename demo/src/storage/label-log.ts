@@ -63,6 +63,12 @@ export interface Kept {
   readonly at: number;
 }
 
+/** What an append has kept. */
+export interface Appended extends Kept {
+  /** Images that are kept again after another window had deleted them, and whose pictures that has taken along. */
+  readonly bereft: readonly LabeledImage[];
+}
+
 /** The state of an empty database. */
 export const NOTHING_KEPT: Kept = { project: EMPTY_PROJECT, at: -1 };
 
@@ -109,13 +115,14 @@ export class LabelLog {
   }
 
   /**
-   * Appends the changes from `seen` to `ours`, and keeps pictures by their SHA-256, all in one transaction. Changes
-   * that other windows have appended since `seen` are kept. When the promise resolves, the data is on the disk.
+   * Appends the changes from `seen` to `ours`, and keeps those of the pictures, by their SHA-256, that are not kept
+   * yet, all in one transaction. Changes that other windows have appended since `seen` are kept. When the promise
+   * resolves, the data is on the disk.
    *
    * @returns the labels that are kept now: `ours`, merged with what other windows have appended
    * @throws DOMException named QuotaExceededError when there is no more room
    */
-  async append(seen: Kept, ours: Project, pictures: ReadonlyMap<string, Blob>): Promise<Kept> {
+  async append(seen: Kept, ours: Project, pictures: ReadonlyMap<string, Blob>): Promise<Appended> {
     const files = await Promise.all(
       [...pictures].map(
         async ([sha256, blob]) => [sha256, { bytes: await blob.arrayBuffer(), type: blob.type }] as const,
@@ -135,14 +142,21 @@ export class LabelLog {
       // the key is the browser's to give
       if (changes.length > 0) at = await transaction.objectStore("log").add({ changes } as unknown as Entry);
       const store = transaction.objectStore("pictures");
+      const isKept = async (key: string): Promise<boolean> => (await store.getKey(key)) !== undefined;
       const used = new Set(project.images.map(pictureKey));
       await Promise.all([
-        ...files.filter(([key]) => used.has(key)).map(([key, picture]) => store.put(picture, key)),
+        ...files.map(async ([key, picture]) => {
+          if (used.has(key) && !(await isKept(key))) await store.put(picture, key);
+        }),
         ...unused(theirs.project, project).map((key) => store.delete(key)),
       ]);
+      const bereft: LabeledImage[] = [];
+      for (const image of returned(seen.project, theirs.project, project)) {
+        if (!(await isKept(pictureKey(image)))) bereft.push(image);
+      }
       await fold(transaction, { project, at });
       await done;
-      return { project, at };
+      return { project, at, bereft };
     } catch (error) {
       abort(transaction);
       // if the disk is full, only the transaction's own error says so
@@ -183,6 +197,13 @@ export class LabelLog {
 /** The key of an image's picture. */
 export function pictureKey({ sha256, id }: LabeledImage): string {
   return sha256 ?? id;
+}
+
+/** Images that others have deleted since `seen`, and that are there now all the same: they had been changed here. */
+function returned(seen: Project, theirs: Project, now: Project): LabeledImage[] {
+  if (theirs === seen) return [];
+  const [before, left] = [seen, theirs].map(({ images }) => new Set(images.map(({ id }) => id)));
+  return now.images.filter(({ id, sha256 }) => sha256 !== null && before?.has(id) && !left?.has(id));
 }
 
 /** Keys of pictures that no image refers to any more. */

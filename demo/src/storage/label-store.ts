@@ -37,12 +37,17 @@ export interface StoreEvents {
   changed(now: Project, before: Project): void;
   /** Labels cannot be kept; null when they can be again. */
   trouble(trouble: Trouble | null): void;
+  /** The file of an image that another window has deleted and that is there again, if this window still has it. */
+  fileOf(image: LabeledImage): Blob | undefined;
 }
 
 /** How long the page waits for the browser's storage before it goes on without, in milliseconds. */
 const PATIENCE = 3000;
 
-/** When pictures of this total size wait to be kept, adding more pictures waits too; in bytes. */
+/**
+ * When pictures of this total size wait to be kept, adding more pictures waits too; no more than that is kept at once. In
+ * bytes.
+ */
 const MOST_WAITING = 64e6;
 
 /** Labels and pictures. */
@@ -132,16 +137,15 @@ export class LabelStore {
   async addPicture(picture: Blob, facts: NamedImage, names: readonly string[]): Promise<LabeledImage> {
     const bytes = await picture.arrayBuffer();
     const sha256 = await sha256Of(bytes);
-    const isThere = this.#pictures.has(sha256) || (await this.#log?.picture(sha256)) !== undefined;
-    // a copy, since the file on disk may change or be deleted
-    if (!isThere) this.#pictures.set(sha256, new Blob([bytes], { type: picture.type }));
+    // a copy, since the file on disk may change or be deleted; whether it is kept already is only known when it is kept:
+    // until then it may be deleted, by another window too
+    if (!this.#pictures.has(sha256)) this.#pictures.set(sha256, new Blob([bytes], { type: picture.type }));
     const known = imageOfPicture(this.#project.images, { ...facts, sha256 }, names);
     const { name, width, height } = facts;
     const image: LabeledImage = known ? { ...known, sha256 } : { id: sha256, sha256, name, width, height, objects: [] };
     if (known?.sha256 !== sha256) this.#project = withImage(this.#project, image);
     const writing = this.#write();
-    const waiting = [...this.#pictures].filter(([key]) => !this.#roomless.has(key));
-    if (waiting.reduce((sum, [, { size }]) => sum + size, 0) > MOST_WAITING) await writing;
+    if (sizeOf(this.#waiting()) > MOST_WAITING) await writing;
     return image;
   }
 
@@ -163,6 +167,7 @@ export class LabelStore {
     const kept = await this.#log?.read(seen);
     // if this window has written meanwhile, it has already read these changes
     if (kept && kept !== seen && seen === this.#kept) this.#arrive(kept, seen.project);
+    if (this.#waiting().length > 0) void this.#write();
   }
 
   /** Closes the store after pending writes. */
@@ -207,11 +212,23 @@ export class LabelStore {
     this.#kept = kept;
     const before = this.#project;
     this.#project = reconciled(base, kept.project, before);
-    if (this.#project !== before) this.#events?.changed(this.#project, before);
+    if (this.#project === before) return;
+    const known = new Set(before.images.map(({ id }) => id));
+    this.#supply(this.#project.images.filter(({ id }) => !known.has(id)));
+    this.#events?.changed(this.#project, before);
   }
 
-  #waitingPictures(): Map<string, Blob> {
-    return new Map([...this.#pictures].filter(([key]) => !this.#roomless.has(key)));
+  /** Keeps the files of images again, as far as this window has them. */
+  #supply(images: readonly LabeledImage[]): void {
+    for (const image of images) {
+      const file = this.#events?.fileOf(image);
+      if (file) this.#pictures.set(pictureKey(image), file);
+    }
+  }
+
+  /** The pictures that are to be kept, by SHA-256. */
+  #waiting(): [string, Blob][] {
+    return [...this.#pictures].filter(([key]) => !this.#roomless.has(key));
   }
 
   /** Keeps everything that is not kept yet, including changes that are made while it runs. */
@@ -223,14 +240,18 @@ export class LabelStore {
   async #writeAll(log: LabelLog): Promise<boolean> {
     // wait for the current task to end, so that its changes are kept together
     await Promise.resolve();
+    let most = Number.POSITIVE_INFINITY;
     try {
-      while (this.#project !== this.#kept.project || this.#waitingPictures().size > 0) {
-        const [ours, pictures] = [this.#project, this.#waitingPictures()];
+      for (;;) {
+        const [ours, pictures] = [this.#project, new Map(batchOf(this.#waiting(), most))];
+        if (ours === this.#kept.project && pictures.size === 0) break;
         try {
           await this.#append(log, ours, pictures);
         } catch (error) {
           if ((error as Error).name !== "QuotaExceededError" || pictures.size === 0) throw error;
-          // there was no room with the pictures; try again with the labels alone, which are small
+          // there may be room for some of them; where there is none, the labels are kept alone: they are small
+          most = Math.ceil(pictures.size / 2);
+          if (pictures.size > 1) continue;
           for (const key of pictures.keys()) this.#roomless.add(key);
           this.#setTrouble({ kind: "full", error });
         }
@@ -248,9 +269,12 @@ export class LabelStore {
   }
 
   async #append(log: LabelLog, ours: Project, pictures: ReadonlyMap<string, Blob>): Promise<void> {
-    const kept = await log.append(this.#kept, ours, pictures);
-    for (const key of pictures.keys()) this.#pictures.delete(key);
+    const { bereft, ...kept } = await log.append(this.#kept, ours, pictures);
     this.#arrive(kept, ours);
+    // an image that another window has deleted may be wanted again by now
+    const [there, wanted] = [kept.project, this.#project].map(({ images }) => new Set(images.map(pictureKey)));
+    for (const key of pictures.keys()) if (there?.has(key) || !wanted?.has(key)) this.#pictures.delete(key);
+    this.#supply(bereft);
     this.#channel?.postMessage(kept.at);
     // only ask once there are objects, that is, work that could be lost
     if (this.#isProtected || kept.project.images.every(({ objects }) => objects.length === 0)) return;
@@ -280,4 +304,16 @@ export class LabelStore {
     const locks = globalThis.navigator?.locks as LockManager | undefined;
     await (locks ? locks.request(`${LABELS} pictures`, { ifAvailable: true }, async (lock) => lock && name()) : name());
   }
+}
+
+const sizeOf = (pictures: readonly (readonly [string, Blob])[]): number =>
+  pictures.reduce((sum, [, { size }]) => sum + size, 0);
+
+/** The first of the pictures: `most` at most, and no more than are read into memory at once. */
+function batchOf(pictures: readonly [string, Blob][], most: number): [string, Blob][] {
+  let size = 0;
+  return pictures.slice(0, most).filter(([, picture], at) => {
+    size += picture.size;
+    return at === 0 || size <= MOST_WAITING;
+  });
 }

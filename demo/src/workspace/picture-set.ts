@@ -73,6 +73,7 @@ export class PictureSet {
     store.listen({
       changed: (now, before) => void this.#takeOver(now, before),
       trouble: (trouble) => state.update({ trouble }),
+      fileOf: ({ id }) => this.#near.get(id) ?? this.#deleted.get(id),
     });
   }
 
@@ -94,7 +95,14 @@ export class PictureSet {
     const image = this.#store.project.images.find((each) => each.id === id);
     if (!image) return false;
     const turn = ++this.#turn;
-    const picture = this.#near.get(id) ?? (await this.#store.picture(image));
+    let picture = this.#near.get(id);
+    try {
+      picture ??= await this.#store.picture(image);
+    } catch (error) {
+      if (turn === this.#turn)
+        this.#notices.fail(error, "the picture cannot be read now; reload the page to try again.");
+      return false;
+    }
     if (turn !== this.#turn) return false;
     if (!picture) {
       const advice = "open the picture itself, under this name: its labels are waiting.";
@@ -162,7 +170,10 @@ export class PictureSet {
     if (at < 0) return [];
     const near = new Map<string, Blob>();
     for (const image of [project.images[at], project.images[at + 1], project.images[at - 1]]) {
-      const picture = image && (this.#near.get(image.id) ?? (await this.#store.picture(image)));
+      // an error is shown when the picture is opened
+      const stored = (each: LabeledImage): Promise<Blob | undefined> =>
+        this.#store.picture(each).catch(() => undefined);
+      const picture = image && (this.#near.get(image.id) ?? (await stored(image)));
       if (image && picture) near.set(image.id, picture);
     }
     if (this.#state.get().current !== current) return [];
@@ -229,7 +240,12 @@ export class PictureSet {
   async delete(gone: readonly LabeledImage[]): Promise<void> {
     const [first] = gone;
     if (!first) return;
-    await this.#remember(gone);
+    try {
+      await this.#remember(gone);
+    } catch (error) {
+      // without their files they could not be brought back
+      return this.#notices.fail(error, "nothing was deleted; reload the page to try again.");
+    }
     const { project } = this.#store;
     const left = project.images.filter(({ id }) => gone.every((each) => each.id !== id));
     const next = left[Math.min(project.images.indexOf(first), left.length - 1)] ?? null;

@@ -93,7 +93,10 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  event.waitUntil(Promise.all([self.clients.claim(), forgetUnversioned()]));
+  // not waited for, and what is requested waits for the activation: in Firefox each worker of a claimed page has to agree,
+  // and onnxruntime-web's threads are asleep, so that page could start no more workers until the browser gives up
+  void self.clients.claim();
+  event.waitUntil(forgetUnversioned());
 });
 
 self.addEventListener("message", (event) => {

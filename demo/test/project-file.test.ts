@@ -1,11 +1,11 @@
 /** A set as one file: what is written is read again; what is damaged is named, and loses nothing else. */
 import { strToU8, unzipSync, zipSync } from "fflate";
+import { digest } from "sam2-core";
 import { encodeRle } from "sam2-web";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type FiledPicture, readPictures, readProjectFile, writeProjectFile } from "../src/formats/project-file.ts";
 import { type LabeledImage, newObject, type Project } from "../src/labels/annotations.ts";
 import { merge } from "../src/labels/importing.ts";
-import { sha256Of } from "../src/labels/sha256.ts";
 
 const PICTURES = [Uint8Array.of(1, 2, 3), Uint8Array.of(4), Uint8Array.of(5)];
 const rle = (...data: number[]) => encodeRle({ width: 2, height: 2, data: Uint8Array.from(data) });
@@ -21,7 +21,7 @@ beforeAll(async () => {
   const images = await Promise.all(
     ["a.png", "../a.png", "seaside/b.png", "waits.png"].map(async (name, i): Promise<LabeledImage> => {
       const bytes = PICTURES[i];
-      const sha256 = bytes ? await sha256Of(bytes.buffer as ArrayBuffer) : null;
+      const sha256 = bytes ? await digest(bytes) : null;
       return { id: `${i}`, sha256, name, width: 2, height: 2, objects: [newObject("cat", rle(1, 0, 0, i % 2))] };
     }),
   );

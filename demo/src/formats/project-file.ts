@@ -14,12 +14,12 @@ import {
   ZipReader,
   ZipWriter,
 } from "@zip.js/zip.js/lib/zip-core-custom.js";
+import { digest } from "sam2-core";
 import { expandRuns } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import * as v from "valibot";
 import { type LabeledImage, type LabeledObject, MOST_PIXELS, newObject, type Project } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
-import { sha256Of } from "../labels/sha256.ts";
 import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import { ImportError, shown } from "./errors.ts";
@@ -257,7 +257,7 @@ export async function readPictures(
   const damaged: string[] = [];
   for (const [i, facts] of pictures.entries()) {
     const picture = await readPicture(files.get(facts.path), facts.type);
-    const isWhole = picture && (await sha256Of(await picture.arrayBuffer())) === facts.sha256;
+    const isWhole = picture && (await digest(new Uint8Array(await picture.arrayBuffer()))) === facts.sha256;
     if (isWhole) await take(picture, facts);
     else damaged.push(facts.name);
     onProgress?.(i + 1, pictures.length);

@@ -5,6 +5,7 @@
  * If the browser cannot keep labels, they are in memory only, and `trouble` says why. What could not be kept is tried
  * again with the next change.
  */
+import { digest } from "sam2-core";
 import {
   EMPTY_PROJECT,
   imageOfPicture,
@@ -14,7 +15,6 @@ import {
   withImage,
 } from "../labels/annotations.ts";
 import { reconciled } from "../labels/reconcile.ts";
-import { sha256Of } from "../labels/sha256.ts";
 import { type Kept, LABELS, LabelLog, NOTHING_KEPT, pictureKey } from "./label-log.ts";
 import { protect } from "./room.ts";
 
@@ -136,7 +136,7 @@ export class LabelStore {
    */
   async addPicture(picture: Blob, facts: NamedImage, names: readonly string[]): Promise<LabeledImage> {
     const bytes = await picture.arrayBuffer();
-    const sha256 = await sha256Of(bytes);
+    const sha256 = await digest(new Uint8Array(bytes));
     // a copy, since the file on disk may change or be deleted; whether it is kept already is only known when it is kept:
     // until then it may be deleted, by another window too
     if (!this.#pictures.has(sha256)) this.#pictures.set(sha256, new Blob([bytes], { type: picture.type }));
@@ -296,7 +296,7 @@ export class LabelStore {
         const bytes = await (await this.#log?.picture(id))?.arrayBuffer().catch(() => undefined);
         const image = this.#project.images.find((each) => each.id === id);
         if (!bytes || !image || image.sha256 !== null) continue;
-        const [sha256, type] = [await sha256Of(bytes), (await this.#log?.picture(id))?.type ?? ""];
+        const [sha256, type] = [await digest(new Uint8Array(bytes)), (await this.#log?.picture(id))?.type ?? ""];
         this.#pictures.set(sha256, new Blob([bytes], { type }));
         await this.change(withImage(this.#project, { ...image, sha256 }));
       }

@@ -509,8 +509,42 @@ test("of two pictures, one that claims to have too many pixels is refused before
   await page.locator(NAMED.pictures).setInputFiles(files);
   await status(/ready in/);
   expect(await page.locator(NAMED.frames).getAttribute("aria-label")).toBe("small.png, 0 objects");
-  await page.locator(NAMED.pictures).setInputFiles(files.slice(0, 1));
-  await expect.poll(error).toContain("expected at most 100000000 pixels, got a picture of 30000×20000");
+  // nor is it decoded when it comes another way: an error is shown, and the set is as it was
+  await page.evaluate(() => {
+    const decode = window.createImageBitmap;
+    Object.assign(window, { decoded: 0 });
+    window.createImageBitmap = ((...given: Parameters<typeof decode>) => {
+      (window as unknown as { decoded: number }).decoded++;
+      return decode(...given);
+    }) as typeof decode;
+  });
+  const folder = await mkdtemp(join(tmpdir(), "large-"));
+  await writeFile(join(folder, "folder.png"), large);
+  const ways: readonly [string, () => Promise<void>][] = [
+    [
+      "file",
+      () => page.locator(NAMED.pictures).setInputFiles({ ...(files[0] as (typeof files)[0]), name: "file.png" }),
+    ],
+    ["folder", () => page.locator(NAMED.folder).setInputFiles(folder)],
+    ["drop", () => drop(page, { "drop.png": large })],
+    [
+      "paste",
+      () =>
+        page.evaluate((content) => {
+          const clipboardData = new DataTransfer();
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+          clipboardData.items.add(new File([bytes], "paste.png", { type: "image/png" }));
+          dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+        }, large.toString("base64")),
+    ],
+  ];
+  for (const [name, give] of ways) {
+    await give();
+    await expect.poll(error).toContain(`${name}.png: expected at most 100000000 pixels, got a picture of 30000×20000`);
+  }
+  await rm(folder, { recursive: true });
+  expect(await pictures()).toBe(1);
+  expect(await page.evaluate(() => (window as unknown as { decoded: number }).decoded)).toBe(0);
 });
 
 test("a picture from the camera", async () => {

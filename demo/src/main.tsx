@@ -5,7 +5,7 @@ import type { PictureView } from "sam2-canvas";
 import { sam2Mini } from "sam2-mini";
 import { CATALOG, createSegmenter } from "sam2-web";
 import { readLabels, readPictures, readProjectFile, writeProject, writeProjectFile } from "./formats/off-thread.ts";
-import { checkHeader } from "./formats/picture-header.ts";
+import { decodePicture } from "./formats/picture.ts";
 import { workOffline } from "./offline.ts";
 import { App } from "./panels/app.tsx";
 import { commandsOf, type Openers } from "./panels/commands.ts";
@@ -30,8 +30,7 @@ const MODELS = CATALOG.map(({ id, title, bytes, license }) => ({
 
 /** A picture's size; its header is checked before it is decoded. */
 async function measure(picture: Blob): Promise<{ width: number; height: number }> {
-  await checkHeader(picture);
-  const bitmap = await createImageBitmap(picture, { imageOrientation: "from-image" });
+  const bitmap = await decodePicture(picture);
   const { width, height } = bitmap;
   bitmap.close();
   return { width, height };

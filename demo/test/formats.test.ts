@@ -4,13 +4,13 @@ import fc from "fast-check";
 import { decode, encode } from "fast-png";
 import { unzipSync } from "fflate";
 import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle, rleArea } from "sam2-web";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { exportProject } from "../src/formats/archive.ts";
 import { toCoco } from "../src/formats/coco.ts";
 import { joined } from "../src/formats/join.ts";
 import { fromBrush } from "../src/formats/label-studio.ts";
 import { toLabelme } from "../src/formats/labelme.ts";
-import { checkHeader } from "../src/formats/picture-header.ts";
+import { checkHeader, decodePicture } from "../src/formats/picture.ts";
 import { toVocClasses } from "../src/formats/png.ts";
 import { fromJson, readLabels } from "../src/formats/read.ts";
 import { toSvg } from "../src/formats/svg.ts";
@@ -499,6 +499,18 @@ test("a picture's header is looked at before it is decoded: one that is too larg
   );
   await checkHeader(header(100, 100), 10_000);
   await checkHeader(header(10_000, 10_000));
+
+  const decode = vi.fn(async () => "decoded");
+  vi.stubGlobal("createImageBitmap", decode);
+  try {
+    await expect(decodePicture(header(30_000, 20_000))).rejects.toThrow(
+      refused(expect.stringContaining("30000×20000")),
+    );
+    expect(decode).not.toHaveBeenCalled();
+    expect(await decodePicture(header(100, 100))).toBe("decoded");
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
 
 test("a set becomes a zip, one file stays one file; names do not collide", async () => {

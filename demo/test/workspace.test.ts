@@ -1,6 +1,7 @@
 /** The workspace without a page: prompts, answers, objects, and one history for all of it. */
 import "fake-indexeddb/auto";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { digest } from "sam2-core";
 import {
   type Detail,
   type DeviceInfo,
@@ -11,7 +12,7 @@ import {
   type SegmentPrompt,
 } from "sam2-web";
 import { beforeEach, describe, expect, test } from "vitest";
-import { newObject, type Project } from "../src/labels/annotations.ts";
+import { type LabeledImage, type NamedImage, newObject, type Project } from "../src/labels/annotations.ts";
 import type { DetectedImage } from "../src/labels/detections.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
 import { isBestBeside } from "../src/workspace/models.ts";
@@ -395,6 +396,41 @@ test("of many files, those that cannot be opened are named, with the reason; the
   expect(state().error).toContain("Not opened: broken: expected a picture; d: expected a picture");
 });
 
+test("of a project's pictures, those that are refused are named, with the reason; the others are there", async () => {
+  globalThis.indexedDB = new IDBFactory();
+  const names = ["good", "broken", "other size"];
+  const pictures = await Promise.all(
+    names.map(async (name) => ({ name, path: name, sha256: await digest(new TextEncoder().encode(name)), ...SIZE })),
+  );
+  const images = pictures.map(({ name, sha256 }): LabeledImage => ({ id: name, sha256, name, ...SIZE, objects: [] }));
+  const smaller = { ...(images[2] as LabeledImage), width: 4 };
+  workspace = await create({
+    readProjectFile: async () => ({ project: { classes: [], images: [...images.slice(0, 2), smaller] }, pictures }),
+    readPictures: async (_: unknown, __: unknown, take: (picture: Blob, facts: NamedImage) => Promise<void>) => {
+      for (const facts of [...pictures.slice(0, 2), { ...pictures[2], ...smaller }]) {
+        await take(picture(facts.name).blob, facts);
+      }
+      return [];
+    },
+  } as never);
+  await workspace.transfer.openProject({ name: "set.zip", blob: new Blob() });
+  expect(state().error).toBe(
+    "Not opened: broken: expected a picture; other size: expected a picture of 4×30, got one of 40×30 — " +
+      "their labels are here, and wait for them.",
+  );
+  expect(state().said).toBe("Opened set.zip: 3 pictures.");
+  const come = state().project.images;
+  const there = await Promise.all(come.map(async ({ id }) => (await workspace.set.pictureOf(id)) !== undefined));
+  expect(there).toEqual([true, false, false]);
+});
+
+test("a sample that is refused is not shown", async () => {
+  globalThis.indexedDB = new IDBFactory();
+  workspace = await create();
+  await expect(workspace.showSample(picture("broken"))).rejects.toThrow("expected a picture");
+  expect(state().picture).toBeNull();
+});
+
 test("a picture that cannot be read from the storage is said to be so; it is not deleted either", async () => {
   const { get } = IDBObjectStore.prototype;
   IDBObjectStore.prototype.get = function (this: IDBObjectStore, ...given: Parameters<typeof get>) {
@@ -424,7 +460,7 @@ test("a sample on the welcome becomes a picture of the set with the first mark o
   globalThis.indexedDB = new IDBFactory();
   workspace = await create();
   workspace.models.choose("one");
-  workspace.showSample(picture("truck"));
+  await workspace.showSample(picture("truck"));
   await settle();
   expect([names(), state().current]).toEqual([[], null]);
   workspace.addPoint(5, 5, true);

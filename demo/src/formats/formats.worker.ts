@@ -4,6 +4,7 @@ import type { Project } from "../labels/annotations.ts";
 import { type ExportedFile, exportProject, type Format } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import type { ReadLabels } from "./labels-file.ts";
+import { decodePicture } from "./picture.ts";
 import type { FiledPicture, ProjectFile } from "./project-file.ts";
 import { readLabels } from "./read.ts";
 
@@ -32,8 +33,7 @@ const formats = {
     pictureOf: (id: string) => Promise<Blob>,
     onProgress: Progress,
   ): Promise<ExportedFile> {
-    const bitmapOf = async (id: string): Promise<ImageBitmap> =>
-      createImageBitmap(await pictureOf(id), { imageOrientation: "from-image" });
+    const bitmapOf = async (id: string): Promise<ImageBitmap> => decodePicture(await pictureOf(id));
     return exportProject(project, format, bitmapOf, nowAndThen(onProgress));
   },
 

@@ -1,4 +1,5 @@
 /** Small copies of pictures. Those that were not used for long are forgotten. */
+import { decodePicture } from "../formats/picture.ts";
 
 /** Pixels. */
 const HEIGHT = 112;
@@ -40,11 +41,7 @@ export class Thumbnails {
   async #make(id: string): Promise<string | undefined> {
     const picture = await this.#pictureOf(id);
     if (!picture) return undefined;
-    const small = await createImageBitmap(picture, {
-      imageOrientation: "from-image",
-      resizeHeight: HEIGHT,
-      resizeQuality: "medium",
-    });
+    const small = await decodePicture(picture, { resizeHeight: HEIGHT, resizeQuality: "medium" });
     const canvas = new OffscreenCanvas(small.width, small.height);
     canvas.getContext("2d")?.drawImage(small, 0, 0);
     small.close();

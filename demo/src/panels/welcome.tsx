@@ -30,10 +30,9 @@ export function Welcome() {
   useEffect(() => {
     if (isOpen || hasPicture) return;
     // without it the welcome is plainer, no more
-    fetchSample(SAMPLES[0].file).then(
-      (sample) => workspace.showSample(sample),
-      () => undefined,
-    );
+    fetchSample(SAMPLES[0].file)
+      .then((sample) => workspace.showSample(sample))
+      .catch(() => undefined);
   }, [isOpen, hasPicture, workspace]);
 
   useEffect(() => {

@@ -1,5 +1,6 @@
 /** A mask as files to save. */
 import { cutOut, drawMask, encodeRle, exportCanvas, maskArea, maskBox } from "sam2-web";
+import { decodePicture } from "../formats/picture.ts";
 import { type Answer, scoreOf } from "../workspace/answer.ts";
 
 /** Saves a file, as if the person had followed a link to it. */
@@ -18,7 +19,7 @@ export async function saveMask({ result, chosen }: Answer): Promise<void> {
 
 /** Saves the picture with all else transparent. */
 export async function saveCutOut({ result, chosen }: Answer, blob: Blob): Promise<void> {
-  const picture = await createImageBitmap(blob, { imageOrientation: "from-image" });
+  const picture = await decodePicture(blob);
   const canvas = cutOut(picture, result.mask(chosen), false);
   picture.close();
   save("cut-out.png", await exportCanvas(canvas, "blob"));

@@ -1,5 +1,6 @@
 /** The picture that is shown, decoded. */
 import { useEffect, useState } from "react";
+import { decodePicture } from "../formats/picture.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
 /** The open picture, upright; null until it is decoded. Of two pictures opened at once the later is shown. */
@@ -10,7 +11,7 @@ export function usePicture(): ImageBitmap | null {
   useEffect(() => {
     if (!file) return setDecoded(null);
     let isWanted = true;
-    createImageBitmap(file, { imageOrientation: "from-image" }).then(
+    decodePicture(file).then(
       (picture) => (isWanted ? setDecoded({ file, picture }) : picture.close()),
       (error: unknown) => isWanted && workspace.notices.fail(error, "choose another picture."),
     );

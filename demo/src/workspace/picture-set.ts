@@ -113,8 +113,9 @@ export class PictureSet {
     return true;
   }
 
-  /** Shows a picture that is not of the set. */
-  showSample(picture: Blob): void {
+  /** Shows a picture that is not of the set. @throws an error that says why it is refused */
+  async showSample(picture: Blob): Promise<void> {
+    await this.#measure(picture);
     const { current, picture: shown } = this.#state.get();
     if (current === null && shown === null) this.#state.update({ picture });
   }
@@ -220,7 +221,7 @@ export class PictureSet {
       }
       void this.#store.change(this.#store.project);
       this.#show();
-      if (refused.length > 0) this.#notices.fail(listed(refused), "the other pictures are not affected.");
+      if (refused.length > 0) this.#notices.fail(notOpened(refused), "the other pictures are not affected.");
     };
     if (!isLong) return addAll(null, () => undefined);
     await this.#notices.run(
@@ -230,8 +231,12 @@ export class PictureSet {
     );
   }
 
-  /** Adds a picture of a file that was imported. */
+  /** Adds a picture of a file that was imported. @throws an error that says why it is refused */
   async addFiled(picture: Blob, facts: NamedImage, names: readonly string[]): Promise<void> {
+    const { width, height } = await this.#measure(picture);
+    if (width !== facts.width || height !== facts.height) {
+      throw new Error(`expected a picture of ${facts.width}×${facts.height}, got one of ${width}×${height}`);
+    }
     await this.#store.addPicture(picture, facts, names);
     this.#show();
   }
@@ -492,8 +497,8 @@ export class PictureSet {
   }
 }
 
-/** The first few of many lines. */
-function listed(lines: readonly string[]): string {
+/** Says which pictures were not opened: the first few of many. */
+export function notOpened(lines: readonly string[]): string {
   const more = lines.length > 3 ? `, and ${lines.length - 3} more` : "";
   return `Not opened: ${lines.slice(0, 3).join("; ")}${more}`;
 }

@@ -13,7 +13,7 @@ import { type ImportHow, type Merged, merge } from "../labels/importing.ts";
 import type { Boxes } from "./boxes.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
-import type { NamedFile, PictureSet } from "./picture-set.ts";
+import { type NamedFile, notOpened, type PictureSet } from "./picture-set.ts";
 import { imageOf, type State } from "./state.ts";
 
 /** Reads and writes files, beside the page. */
@@ -136,13 +136,18 @@ export class Transfer {
       if (!(await this.#takeIn(project, name, [], []))) return;
       const onProgress = (done: number, total: number): void => show(text, done / total);
       const names = pictures.map((each) => each.name);
-      const take = (picture: Blob, facts: NamedImage): Promise<void> => this.#set.addFiled(picture, facts, names);
+      const refused: string[] = [];
+      const take = (picture: Blob, facts: NamedImage): Promise<void> =>
+        this.#set.addFiled(picture, facts, names).catch((error: unknown) => {
+          refused.push(`${facts.name}: ${(error as Error).message}`);
+        });
       const damaged = await this.#files.readPictures(blob, pictures, take, { signal, onProgress });
       const { current, project: now } = this.#state.get();
       const first = now.images[0];
       if (current === null && first) await this.#set.open(first.id);
       const left = damaged.length > 0 ? ` Missing or damaged in it: ${damaged.join(", ")}.` : "";
       this.#notices.say(`Opened ${name}: ${project.images.length} pictures.${left}`);
+      if (refused.length > 0) this.#notices.fail(notOpened(refused), "their labels are here, and wait for them.");
     }, "nothing that was here is lost.");
   }
 }

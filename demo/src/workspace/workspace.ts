@@ -72,10 +72,10 @@ export class Workspace {
 
   // -- prompts ------------------------------------------------------------------------------------
 
-  /** Shows a sample on the welcome; the first mark on it adds it to the set. */
-  showSample({ name, blob }: NamedFile): void {
+  /** Shows a sample on the welcome; the first mark on it adds it to the set. @throws an error that says why it is refused */
+  async showSample({ name, blob }: NamedFile): Promise<void> {
     this.#sample = name;
-    this.set.showSample(blob);
+    await this.set.showSample(blob);
   }
 
   /** Adds a point, in pixels of the picture. */

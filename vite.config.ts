@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config";
 import { launchOptions } from "./packages/headless/src/browser.ts";
 import { CONDITIONS } from "./packages/headless/src/pages.ts";
 
+/** How long a state is waited for: a busy machine takes its time, and a test that is right does not notice. */
+const PATIENT = { timeout: 20_000 };
+
 /** What is tested, one project after the other. */
 export default defineConfig({
   // onnxruntime-web then looks for its WebAssembly where it is told to, in development and when built
@@ -49,8 +52,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 240_000,
           maxWorkers: 2,
-          // a busy machine takes its time
-          expect: { poll: { timeout: 20_000 } },
+          expect: { poll: PATIENT },
           sequence: { groupOrder: 1 },
           browser: {
             enabled: true,
@@ -66,10 +68,9 @@ export default defineConfig({
           name: "e2e",
           include: ["e2e/*.test.ts"],
           globalSetup: "e2e/setup.ts",
-          // two files at a time: each has half of a small machine. What fails once there is tried again, and the report says so
-          retry: 1,
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          expect: { poll: PATIENT },
           // a worker's files share its browser
           isolate: false,
           maxWorkers: 2,
@@ -83,6 +84,7 @@ export default defineConfig({
           globalSetup: "e2e/setup.ts",
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: { poll: PATIENT },
           fileParallelism: false,
           sequence: { groupOrder: 3 },
         },
@@ -118,6 +120,7 @@ export default defineConfig({
           globalSetup: "e2e/setup.ts",
           testTimeout: 240_000,
           hookTimeout: 120_000,
+          expect: { poll: PATIENT },
           fileParallelism: false,
           sequence: { groupOrder: 4 },
         },

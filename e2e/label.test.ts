@@ -548,10 +548,34 @@ test("of two pictures, one that claims to have too many pixels is refused before
 });
 
 test("a picture from the camera", async () => {
-  await visit(await newContext({ permissions: ["camera"] }));
+  const given = await newContext({ permissions: ["camera"] });
+  // the page is drawn anew while the camera is on: the sample comes late
+  let letSampleCome = (): void => undefined;
+  const late = new Promise<void>((resolve) => {
+    letSampleCome = resolve;
+  });
+  await given.route("**/samples/truck.jpg", async (route) => {
+    if (route.request().resourceType() === "fetch") await late;
+    await route.continue();
+  });
+  await given.addInitScript(() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    Object.assign(window, { opened: 0 });
+    devices.getUserMedia = (...wanted) => {
+      (window as unknown as { opened: number }).opened++;
+      return open(...wanted);
+    };
+  });
+  await visit(given);
   await menu(page, "Take a picture");
-  await page.getByRole("button", { name: "Take the picture" }).click();
+  const take = page.getByRole("button", { name: "Take the picture" });
+  await expect.poll(() => take.isEnabled()).toBe(true);
+  letSampleCome();
+  await expect.poll(async () => (await pixels(page)).data.some((value) => value > 0)).toBe(true);
+  await take.click();
   await expect.poll(pictures).toBe(1);
+  expect(await page.evaluate(() => (window as unknown as { opened: number }).opened)).toBe(1);
 });
 
 /** A folder as people have them: folders in it, companions that a system wrote, and a file that is no picture. */

@@ -1,6 +1,6 @@
 /** The whole page. */
 
-import { useEffect, useRef } from "react";
+import { useCallback, useEffect, useRef } from "react";
 import { Button } from "react-aria-components";
 import { canPickFolder, listenToPaste, pickFolder, takeIn, takeInFrom } from "../view/intake.ts";
 import { usePicture } from "../view/picture.ts";
@@ -53,6 +53,8 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
     [commands, workspace, view],
   );
   const Shown = dialog && DIALOGS[dialog];
+  // the same one each time: what a dialog opens, such as the camera, lasts as long as the dialog
+  const close = useCallback(() => shell.update({ dialog: null }), [shell]);
   return (
     <div className={`app${isOpen ? "" : " is-welcome"}${isEmpty ? " is-empty" : ""}`}>
       <TopBar />
@@ -74,7 +76,7 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
       </Stage>
       <FilmStrip />
       <Panel picture={picture} />
-      {Shown && <Shown close={() => shell.update({ dialog: null })} />}
+      {Shown && <Shown close={close} />}
       <QuestionDialog />
     </div>
   );

@@ -35,9 +35,13 @@ export function CameraDialog({ close }: { readonly close: () => void }) {
   }, [workspace, close]);
   const take = async (): Promise<void> => {
     if (!video.current) return;
-    const blob = await takePicture(video.current);
+    try {
+      const blob = await takePicture(video.current);
+      void workspace.set.add([{ name: `camera-${new Date().toISOString().replace(/\W/g, "-")}.jpg`, blob }]);
+    } catch (error) {
+      workspace.notices.fail(error, "take it again, or choose a picture.");
+    }
     close();
-    void workspace.set.add([{ name: `camera-${new Date().toISOString().replace(/\W/g, "-")}.jpg`, blob }]);
   };
   return (
     <Sheet title="Camera" close={close} size="wide">

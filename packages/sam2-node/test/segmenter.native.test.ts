@@ -323,7 +323,7 @@ describe("a precision", () => {
   test("that is none is refused by name", async () => {
     await expect(toy({ dtype: "int4" as "int8" })).rejects.toMatchObject({
       name: "InvalidPromptError",
-      message: 'dtype: expected auto, fp32, fp16, int8, got "int4"',
+      message: 'dtype: expected auto, fp32, fp16, fp16-compute, int8, got "int4"',
     });
   });
 });

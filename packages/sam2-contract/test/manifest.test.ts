@@ -28,7 +28,11 @@ test.each<[string, unknown, RegExp]>([
   ],
   ["two channels", { ...GOOD, mean: [1, 2] }, /mean: expected three numbers/],
   ["a text among the channels", { ...GOOD, std: [1, 2, "3"] }, /std: expected three numbers/],
-  ["an unknown precision", { ...GOOD, dtype: "fp8" }, /dtype: expected fp32 or fp16 or fp16-compute or int8, got "fp8"/],
+  [
+    "an unknown precision",
+    { ...GOOD, dtype: "fp8" },
+    /dtype: expected fp32 or fp16 or fp16-compute or int8, got "fp8"/,
+  ],
   ["no multimask", { ...GOOD, dynamicMultimask: undefined }, /dynamicMultimask: expected an object/],
   [
     "a text for a switch",

@@ -5,7 +5,9 @@ import { digest } from "sam2-core";
 import {
   type Detail,
   type DeviceInfo,
+  decodeRle,
   encodeRle,
+  type Rle,
   rleArea,
   type SegmenterImage,
   type SegmentOptions,
@@ -688,6 +690,116 @@ describe("by hand", () => {
     expect(areas()).toEqual([91, 40, 9]);
     workspace.set.undo();
     expect(areas()).toEqual([100, 40]);
+  });
+
+  test("what is painted and outlined joins its neighbors' edges, if that is wanted, as near as they are on the screen", () => {
+    let scale = 4;
+    workspace.editing.lookAt({ scale: () => scale, pixelsOf: () => null });
+    fresh(20, 2, 10);
+    fresh(8, 2, 10);
+    expect(areas()).toEqual([100, 100]);
+    workspace.set.undo();
+    workspace.setOptions({ join: true });
+    fresh(8, 2, 10);
+    // two pixels are eight of the screen
+    expect(areas()).toEqual([100, 120]);
+    workspace.set.undo();
+    scale = 32;
+    fresh(8, 2, 10);
+    draw(18, 2, 4);
+    expect(areas()).toEqual([100, 108]);
+    workspace.select(null);
+    draw(21, 3, 2);
+    expect([areas(), state().said]).toEqual([[100, 108], "Nothing would be left of the object."]);
+  });
+
+  test("a feathered brush takes what looks as what is under its middle", () => {
+    const seen = {
+      scale: () => 1,
+      pixelsOf: (part: { left: number; width: number; height: number }) => {
+        const data = new Uint8ClampedArray(4 * part.width * part.height);
+        for (let i = 0; i < data.length / 4; i++)
+          data.fill(part.left + (i % part.width) < 20 ? 0 : 255, 4 * i, 4 * i + 4);
+        return data;
+      },
+    };
+    workspace.editing.lookAt(seen);
+    const stroke = {
+      points: [
+        { x: 17, y: 10 },
+        { x: 17, y: 20 },
+      ],
+      radius: 6,
+      erase: false,
+    };
+    const isLight = (): boolean =>
+      [...decodeRle(objectsOf(state())[0]?.rle as Rle).data].some((value, i) => value === 1 && i % SIZE.width >= 20);
+    workspace.editing.brush(stroke);
+    expect(isLight()).toBe(true);
+    workspace.set.undo();
+    workspace.setOptions({ feather: 60 });
+    workspace.editing.brush(stroke);
+    expect(isLight()).toBe(false);
+  });
+
+  describe("several at once", () => {
+    const shown = () => objectsOf(state()).map(({ className, hidden, checked }) => [className, hidden, checked]);
+    beforeEach(() => {
+      for (const left of [2, 12, 22]) fresh(left, 2, 6);
+    });
+
+    test("a lasso selects what is mostly inside; with the other button, what is there besides", () => {
+      workspace.selection.within(square(0, 0, 10), false);
+      expect([state().selected, state().others]).toEqual([objectsOf(state())[0]?.id, []]);
+      workspace.selection.within(
+        [
+          { x: 15, y: 0 },
+          { x: 35, y: 0 },
+          { x: 35, y: 20 },
+          { x: 15, y: 20 },
+        ],
+        true,
+      );
+      expect([state().others, state().said]).toEqual([
+        objectsOf(state())
+          .slice(1)
+          .map(({ id }) => id),
+        "3 selected.",
+      ]);
+      workspace.selection.within(square(35, 25, 4), false);
+      expect([state().selected, state().others, state().said]).toEqual([null, [], "No object is selected."]);
+    });
+
+    test.each([
+      ["delete", () => workspace.selection.delete(), []],
+      ["hide", () => workspace.selection.hide(), Array(3).fill(["object", true, undefined])],
+      ["a class", () => workspace.chooseClass(1), Array(3).fill(["grass", false, undefined])],
+      ["merge", () => workspace.editing.merge(), [["object", false, undefined]]],
+    ])("%s: one step for all", async (_, act, expected) => {
+      workspace.set.chooseClass("grass");
+      const before = shown();
+      workspace.selection.all();
+      act();
+      await settle();
+      expect(shown()).toEqual(expected);
+      workspace.set.undo();
+      await settle();
+      expect(shown()).toEqual(before);
+    });
+
+    test("agreed to; a locked one stays as it is", () => {
+      const [first] = objectsOf(state());
+      workspace.set.setObjects(
+        objectsOf(state()).map((each) => ({ ...each, score: 0.5, locked: each === first })),
+        "",
+        "",
+      );
+      workspace.selection.all();
+      workspace.selection.agree();
+      expect(shown().map(([, , checked]) => checked)).toEqual([undefined, true, true]);
+      workspace.selection.delete();
+      expect(shown()).toHaveLength(1);
+    });
   });
 
   test("a locked object is left alone, and why is said", () => {

@@ -16,13 +16,17 @@ import {
   Eraser,
   Expand,
   Eye,
+  EyeOff,
   FileUp,
   FolderOpen,
   Image,
   ImagePlus,
   Lasso,
+  LassoSelect,
+  ListChecks,
   ListTodo,
   type LucideIcon,
+  Magnet,
   Maximize,
   PackageOpen,
   PaintBucket,
@@ -55,7 +59,16 @@ import type { PictureView } from "sam2-canvas";
 import { saveCutOut, saveJson, saveMask } from "../view/downloads.ts";
 import type { Observable } from "../workspace/observable.ts";
 import { isEmpty } from "../workspace/prompt.ts";
-import { editedOf, HAND_TOOLS, imageOf, othersOf, type State, type Tool } from "../workspace/state.ts";
+import {
+  editedOf,
+  HAND_TOOLS,
+  imageOf,
+  objectsOf,
+  othersOf,
+  type State,
+  selectedOf,
+  type Tool,
+} from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import type { Shell } from "./shell.ts";
 
@@ -98,11 +111,12 @@ export function commandsOf(
   openers: Openers,
   hasCamera: boolean,
 ): readonly Command[] {
-  const { set, transfer, editing } = workspace;
+  const { set, transfer, editing, selection } = workspace;
   const hasAnswer = ({ answer }: State): boolean => answer !== null;
   const isOpen = (state: State): boolean => imageOf(state) !== null;
   const isSeen = ({ size }: State): boolean => size !== null;
   const isEditing = (state: State): boolean => editedOf(state) !== null;
+  const isSelecting = (state: State): boolean => selectedOf(state).some(({ locked }) => !locked);
   const hasPictures = ({ project }: State): boolean => project.images.length > 0;
   const hasOthers = (state: State): boolean => isEditing(state) && othersOf(state).length > 0;
   const hasNext = (state: State): boolean => isEditing(state) && state.project.images.at(-1)?.id !== state.current;
@@ -123,7 +137,8 @@ export function commandsOf(
     icon: LucideIcon,
     run: () => void,
     isEnabled: (state: State) => boolean = isEditing,
-  ): Command => ({ id, name, group: "Shape", icon, isEnabled, run });
+    key?: string,
+  ): Command => ({ id, name, group: "Shape", icon, isEnabled, run, ...(key !== undefined && { keys: [key] }) });
   const withAnswer = (act: (answer: NonNullable<State["answer"]>, state: State) => void) => () => {
     const state = workspace.state.get();
     if (state.answer) act(state.answer, state);
@@ -138,6 +153,7 @@ export function commandsOf(
     tool("erase", "Erase", Eraser, "e"),
     tool("outline", "Outline", Lasso, "l"),
     tool("corners", "Corners", Spline, "v"),
+    tool("select", "Select", LassoSelect, "q"),
     {
       id: "smaller brush",
       name: "Smaller brush",
@@ -145,6 +161,18 @@ export function commandsOf(
       icon: Brush,
       keys: ["["],
       run: resizeBrush(1 / 1.25),
+    },
+    {
+      id: "join",
+      name: "Join the edges of neighbors",
+      group: "Tools",
+      icon: Magnet,
+      keys: ["j"],
+      run: () => {
+        const join = !workspace.state.get().options.join;
+        workspace.setOptions({ join });
+        workspace.notices.say(join ? "What is painted joins the edges of neighbors." : "Edges of neighbors are free.");
+      },
     },
     { id: "larger brush", name: "Larger brush", group: "Tools", icon: Brush, keys: ["]"], run: resizeBrush(1.25) },
     {
@@ -261,8 +289,8 @@ export function commandsOf(
     shape("shrink", "Shrink", Shrink, () => editing.reshape("shrink")),
     shape("simplify", "Simplify to the corners shown", Spline, () => editing.simplify()),
     shape("split", "Split into its parts", Split, () => editing.split()),
-    shape("merge", "Merge the selected objects", SquaresUnite, () => editing.merge(), hasOthers),
-    shape("subtract", "Subtract the others selected", SquaresSubtract, () => editing.subtractOthers(), hasOthers),
+    shape("merge", "Merge the selected objects", SquaresUnite, () => editing.merge(), hasOthers, "u"),
+    shape("subtract", "Subtract the others selected", SquaresSubtract, () => editing.subtractOthers(), hasOthers, "s"),
     shape("copy", "Copy to the next picture", CopyPlus, () => editing.copyToNext(), hasNext),
     {
       id: "review",
@@ -279,8 +307,11 @@ export function commandsOf(
       group: "Objects",
       icon: Check,
       keys: ["y"],
-      isEnabled: isEditing,
-      run: () => void workspace.reviewing.agree(),
+      isEnabled: isSelecting,
+      run: () => {
+        if (selectedOf(workspace.state.get()).length > 1) selection.agree();
+        else void workspace.reviewing.agree();
+      },
     },
     {
       id: "done",
@@ -327,12 +358,30 @@ export function commandsOf(
     },
     {
       id: "delete object",
-      name: "Delete the selected object",
+      name: "Delete what is selected",
       group: "Objects",
       icon: Trash2,
       keys: ["delete", "backspace"],
-      isEnabled: isEditing,
-      run: () => workspace.deleteSelected(),
+      isEnabled: isSelecting,
+      run: () => selection.delete(),
+    },
+    {
+      id: "hide",
+      name: "Hide or show what is selected",
+      group: "Objects",
+      icon: EyeOff,
+      keys: ["h"],
+      isEnabled: isSelecting,
+      run: () => selection.hide(),
+    },
+    {
+      id: "select all",
+      name: "Select all objects",
+      group: "Objects",
+      icon: ListChecks,
+      keys: ["ctrl+a"],
+      isEnabled: (state) => objectsOf(state).length > 0,
+      run: () => selection.all(),
     },
     {
       id: "export",

@@ -10,7 +10,17 @@ const GESTURES: readonly (readonly [string, string])[] = [
   ["Right click, Alt click", "what is there does not"],
   ["Drag", "a box around the object; with Paint and Erase, a stroke; with Outline, a line around the thing"],
   ["Corners: drag, click, right click", "moves a corner, adds one on a line, removes one"],
-  ["Shift and click in the list", "selects one more object, to merge or subtract"],
+  ["Select: click, drag a line around", "selects an object, or those inside; with the right button, more of them"],
+  ["Shift and click in the list", "selects one more object"],
+  ["1 … 9, Delete, U, Y, H with several selected", "their class; deletes, merges, agrees to, hides them, in one step"],
+  [
+    "Feather",
+    "the brush's outer part takes only what looks like what is under its middle, and so ends at edges that are seen",
+  ],
+  [
+    "Join",
+    "what is painted or outlined ends at other objects, and leaves no gap that is narrower than 8 pixels of the screen",
+  ],
   ["Wheel, pinch", "zoom"],
   ["Space and drag, two fingers", "move the picture"],
   ["1 … 9", "the class of the next object"],

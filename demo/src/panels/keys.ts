@@ -49,21 +49,21 @@ export function listenToKeys(
   workspace: Workspace,
   isPicture: (target: Element) => boolean,
 ): () => void {
-  const byKey = new Map(commands.flatMap((command) => (command.keys ?? []).map((key) => [key, command] as const)));
   const listener = (event: KeyboardEvent): void => {
     const target = event.target as Element;
     const key = keyOf(event);
-    const command = byKey.get(key);
+    const state = workspace.state.get();
+    // a key may do one thing with a mask, and another with objects
+    const command = commands.find((each) => each.keys?.includes(key) && isEnabled(each, state));
     const isTyping = target.matches(TYPING) || target.closest("[role=menu], [role=listbox]") !== null;
     if (event.defaultPrevented || target.closest("[role=dialog], [role=alertdialog]")) return;
     if (isTyping && !/^ctrl\+[koz]$/.test(key)) return;
     if (isTyping && key === "ctrl+z") return;
-    const state = workspace.state.get();
     // a button that has the focus is pressed by these
     if (/^(enter| )$/.test(key) && target.closest("button, a, summary, input, [role=radio]")) return;
     if (key === "escape") workspace.escape();
     else if (/^[1-9]$/.test(key)) workspace.chooseClass(Number(key) - 1);
-    else if (command && isEnabled(command, state) && (!command.isOfPicture || isPicture(target))) {
+    else if (command && (!command.isOfPicture || isPicture(target))) {
       // with a crosshair, a box is begun and ended by the same key
       if (command.id === "box" && state.crosshair && isPicture(target)) return;
       command.run();

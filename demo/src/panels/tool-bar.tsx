@@ -1,9 +1,11 @@
 /** Over the picture while a tool for the hand is chosen: what it does, and how large. */
+import { Magnet } from "lucide-react";
 import { useMemo } from "react";
 import { Button, ToggleButton, ToggleButtonGroup } from "react-aria-components";
 import { useWorkspace } from "../view/viewed.ts";
 import { editedOf, HAND_TOOLS, type Options, type Tool } from "../workspace/state.ts";
 import { LARGEST_BRUSH } from "./commands.ts";
+import { IconButton } from "./icon-button.tsx";
 import { usePage } from "./page.ts";
 
 /** Nothing while a tool for the model is chosen. */
@@ -32,8 +34,13 @@ export function ToolBar() {
       </ToggleButtonGroup>
       <Target />
       {(tool === "paint" || tool === "erase") && (
-        <Amount name="Brush" option="brush" least={1} most={LARGEST_BRUSH} step={1} />
+        <>
+          <Amount name="Brush" option="brush" least={1} most={LARGEST_BRUSH} step={1} />
+          <Amount name="Feather" option="feather" unit="percent" least={0} most={100} step={5} />
+        </>
       )}
+      {(tool === "paint" || tool === "outline") && <Join />}
+      {tool === "select" && <SelectionActions />}
       {tool === "outline" && <OutlineMode />}
       {tool === "corners" && <Corners />}
     </section>
@@ -44,10 +51,12 @@ export function ToolBar() {
 function Target() {
   const edited = useWorkspace(editedOf);
   const selected = useWorkspace((state) => state.selected);
+  const others = useWorkspace((state) => state.others.length);
   const tool = useWorkspace((state) => state.tool);
   const className = useWorkspace((state) => state.className);
   const classes = useWorkspace(({ project }) => project.classes);
   const makes = tool === "paint" || tool === "outline";
+  if (others > 0) return <span className="target">{others + 1} objects</span>;
   const name = edited
     ? edited.name || edited.className
     : selected !== null
@@ -64,16 +73,45 @@ function Target() {
   );
 }
 
+/** Whether the edges of neighbors are joined. */
+function Join() {
+  const { workspace } = usePage();
+  const isOn = useWorkspace(({ options }) => options.join);
+  return (
+    <ToggleButton className="quiet join" isSelected={isOn} onChange={(join) => workspace.setOptions({ join })}>
+      <Magnet aria-hidden /> Join
+    </ToggleButton>
+  );
+}
+
+/** What can be done to the selected objects. */
+function SelectionActions() {
+  const { commands } = usePage();
+  const isNone = useWorkspace((state) => state.selected === null);
+  if (isNone) return <span className="advice">Click, or draw a line around several</span>;
+  return (
+    <span className="selection-actions">
+      {commands
+        .filter(({ id }) => ["merge", "agree", "hide", "delete object"].includes(id))
+        .map((command) => (
+          <IconButton key={command.id} command={command} />
+        ))}
+    </span>
+  );
+}
+
 /** A number of pixels, set with a slider or exactly. */
 function Amount({
   name,
   option,
+  unit = "pixels",
   least,
   most,
   step,
 }: {
   readonly name: string;
-  readonly option: "brush" | "tolerance";
+  readonly option: "brush" | "tolerance" | "feather";
+  readonly unit?: "pixels" | "percent";
   readonly least: number;
   readonly most: number;
   readonly step: number;
@@ -91,7 +129,7 @@ function Amount({
       <input
         type="range"
         aria-label={name}
-        aria-valuetext={`${value} pixels`}
+        aria-valuetext={`${value} ${unit}`}
         min={0}
         max={1}
         step={0.005}
@@ -100,7 +138,7 @@ function Amount({
       />
       <input
         type="number"
-        aria-label={`${name}, pixels`}
+        aria-label={`${name}, ${unit}`}
         min={least}
         max={most}
         step={step}

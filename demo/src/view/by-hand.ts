@@ -30,7 +30,7 @@ export interface ByHand {
 
 /** Turns pointers into edits of objects, and draws what is under way. */
 export function listenByHand(view: PictureView, workspace: Workspace): ByHand {
-  const { state, editing } = workspace;
+  const { state, editing, selection } = workspace;
   const toolOf = (): State["tool"] => state.get().tool;
   /** The places of a stroke, or of an outline drawn in one go. */
   let path: Place[] = [];
@@ -69,6 +69,14 @@ export function listenByHand(view: PictureView, workspace: Workspace): ByHand {
     context.beginPath();
     context.arc(left + at.x * scale, top + at.y * scale, radius * scale, 0, 2 * Math.PI);
     strokeTwice(context, ratio);
+    const { feather } = state.get().options;
+    if (feather === 0) return;
+    // what is inside is painted in any case
+    context.setLineDash([3 * ratio, 3 * ratio]);
+    context.beginPath();
+    context.arc(left + at.x * scale, top + at.y * scale, radius * scale * (1 - feather / 100), 0, 2 * Math.PI);
+    strokeTwice(context, ratio);
+    context.setLineDash([]);
   };
 
   const paintOutline: PaintOver = (context, { scale, left, top }, ratio) => {
@@ -106,7 +114,7 @@ export function listenByHand(view: PictureView, workspace: Workspace): ByHand {
 
   view.paintOver = (...given) => {
     if (isBrush()) paintStroke(...given);
-    else if (toolOf() === "outline") paintOutline(...given);
+    else if (toolOf() === "outline" || toolOf() === "select") paintOutline(...given);
     else if (toolOf() === "corners") paintCorners(...given);
   };
 
@@ -118,6 +126,7 @@ export function listenByHand(view: PictureView, workspace: Workspace): ByHand {
     click: (at) => {
       if (isBrush()) return editing.brush(strokeOf([at]));
       if (toolOf() === "outline") return editing.drawCorner(at, reachOf(at));
+      if (toolOf() === "select") return editing.selectAt(at, !at.positive);
       if (!at.positive) return editing.removeCorner(at, reachOf(at));
       if (!editing.addCorner(at, reachOf(at))) editing.selectAt(at);
     },
@@ -140,6 +149,7 @@ export function listenByHand(view: PictureView, workspace: Workspace): ByHand {
     dragEnd: ({ from, at }) => {
       if (moved) editing.moveCorner(moved.corner, at);
       else if (isBrush()) editing.brush(strokeOf([...path, at]));
+      else if (path.length > 0 && toolOf() === "select") selection.within([...path, at], !from.positive);
       else if (path.length > 0)
         editing.outline([...path, at], from.positive ? state.get().options.outline : "subtract");
       end();

@@ -7,6 +7,7 @@ import { HAND_TOOLS, objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { colorOf, listenByHand } from "./by-hand.ts";
 import { takeInFrom } from "./intake.ts";
+import { seenIn } from "./seen.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
 const LABEL = "Picture to segment";
@@ -113,10 +114,11 @@ export function Stage({ picture, children }: { readonly picture: ImageBitmap | n
     const shown = view.current;
     if (!shown) return;
     shown.show(picture);
+    workspace.editing.lookAt(seenIn(shown, picture));
     drawn.delete(shown);
     draw(shown, state.get());
     if (picture && state.get().current !== null) shown.element.focus({ preventScroll: true });
-  }, [picture, view, state]);
+  }, [picture, view, state, workspace]);
 
   const name = useWorkspace(({ project, current }) => project.images.find(({ id }) => id === current)?.name);
   useEffect(() => {

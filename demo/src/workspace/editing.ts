@@ -1,6 +1,8 @@
 /** Changes the shape of objects by hand: strokes, outlines, corners, and what is done to a mask as a whole. */
-import { decodeRle, encodeRle, maskParts, type Rle } from "sam2-web";
+import { decodeRle, encodeRle, type Mask, maskParts, type Rle } from "sam2-web";
 import { type LabeledObject, newObject } from "../labels/annotations.ts";
+import { feathered, type Pixels, seenBy } from "../masks/feather.ts";
+import { joined } from "../masks/magnet.ts";
 import {
   type CornerOf,
   cornerCount,
@@ -34,6 +36,17 @@ const RESHAPINGS: Readonly<Record<Reshaping, { readonly name: string; of(rle: Rl
   fill: { name: "Fill holes", of: withoutHoles },
 };
 
+/** What is seen of the picture. */
+export interface Seen {
+  /** CSS pixels that a pixel of the picture takes. */
+  scale(): number;
+  /** RGBA of a part of the picture; null while it is not shown. */
+  pixelsOf(part: Omit<Pixels, "data">): Uint8ClampedArray | null;
+}
+
+/** CSS pixels: what is painted so near to the edge of an object is to meet it. */
+const MAGNET = 8;
+
 /** Adds a mask to another, or takes it away. */
 function combined(rle: Rle, other: Rle, how: "add" | "subtract"): Rle {
   const [height, width] = rle.size;
@@ -49,18 +62,33 @@ export class Editing {
   /** The corners of masks, as they were last moved or simplified. */
   readonly #outlines = new WeakMap<Rle, { readonly tolerance: number; readonly rings: Rings }>();
 
+  #seen: Seen = { scale: () => 1, pixelsOf: () => null };
+
   constructor(state: Observable<State>, notices: Notices, set: PictureSet) {
     this.#state = state;
     this.#notices = notices;
     this.#set = set;
   }
 
-  /** Selects the topmost object at a place, in pixels of the picture, or none. Hidden and locked ones are passed over. */
-  selectAt({ x, y }: Place): void {
+  /** From now on, edits depend on what is seen here. */
+  lookAt(seen: Seen): void {
+    this.#seen = seen;
+  }
+
+  /**
+   * Selects the topmost object at a place, in pixels of the picture, or none; besides those that are selected if `isMore`.
+   * Hidden and locked ones are passed over.
+   */
+  selectAt({ x, y }: Place, isMore = false): void {
     const found = objectsOf(this.#state.get()).findLast(
       ({ rle, hidden, locked }) => !hidden && !locked && covers(rle, x, y),
     );
-    this.#state.update({ selected: found?.id ?? null, others: [] });
+    const { selected, others } = this.#state.get();
+    if (!isMore || selected === null) this.#state.update({ selected: found?.id ?? null, others: [] });
+    else if (found && found.id !== selected) {
+      const without = others.filter((id) => id !== found.id);
+      this.#state.update({ others: without.length < others.length ? without : [...others, found.id] });
+    }
   }
 
   /** Says why a locked object stays as it is. @returns whether the selected object is locked */
@@ -98,13 +126,39 @@ export class Editing {
     const edited = editedOf(this.#state.get());
     const name = stroke.erase ? "Erase" : "Paint";
     if (edited) {
-      this.#setMask(edited, encodeRle(brushed(decodeRle(edited.rle), stroke)), name, "Touched up.");
+      const rle = encodeRle(this.#stroked(decodeRle(edited.rle), stroke));
+      this.#setMask(edited, stroke.erase ? rle : this.#joined(rle, edited), name, "Touched up.");
     } else if (stroke.erase) {
       this.#notices.say("There is no object under the eraser.");
     } else {
       const { width, height } = size;
-      this.#create(encodeRle(brushed({ width, height, data: new Uint8Array(width * height) }, stroke)), name);
+      const empty = { width, height, data: new Uint8Array(width * height) };
+      const rle = this.#joined(encodeRle(this.#stroked(empty, stroke)), null);
+      if (!this.#isEmpty(rle)) this.#create(rle, name);
     }
+  }
+
+  /** The mask after a stroke; a feathered one follows the picture. */
+  #stroked(mask: Mask, stroke: Stroke): Mask {
+    const share = this.#state.get().options.feather / 100;
+    const part = seenBy(stroke, mask);
+    const data = share > 0 ? this.#seen.pixelsOf(part) : null;
+    return data ? feathered(mask, stroke, share, { ...part, data }) : brushed(mask, stroke);
+  }
+
+  /** A mask that was added to, joined to the edges of the other objects that are shown, if the person wants that. */
+  #joined(rle: Rle, edited: LabeledObject | null): Rle {
+    const { options } = this.#state.get();
+    if (!options.join) return rle;
+    const [height, width] = rle.size;
+    const others = objectsOf(this.#state.get()).filter(({ id, hidden }) => id !== edited?.id && !hidden);
+    const before = edited?.rle ?? rleOf(new Uint32Array(0), width, height);
+    return joined(
+      before,
+      rle,
+      others.map((each) => each.rle),
+      MAGNET / this.#seen.scale(),
+    );
   }
 
   /** Adds the mask to the edited object, or subtracts it. */
@@ -144,17 +198,20 @@ export class Editing {
   outline(ring: readonly Place[], how: "add" | "subtract"): void {
     const { size } = this.#state.get();
     if (!size || ring.length < 3 || this.#isLocked()) return;
-    const rle = filled([ring], size.width, size.height);
-    if (areaOf(turnsOf(rle)) === 0) {
+    const inside = filled([ring], size.width, size.height);
+    if (areaOf(turnsOf(inside)) === 0) {
       this.#notices.say("There is no pixel inside this outline.");
       return;
     }
     const edited = editedOf(this.#state.get());
     if (edited) {
       const [name, said] = how === "add" ? ["Add an outline", "Added."] : ["Subtract an outline", "Subtracted."];
-      this.#setMask(edited, combined(edited.rle, rle, how), name as string, said as string);
-    } else if (how === "add") this.#create(rle, "Draw an outline");
-    else this.#notices.say("Select the object first that this is to be taken from.");
+      const rle = combined(edited.rle, inside, how);
+      this.#setMask(edited, how === "add" ? this.#joined(rle, edited) : rle, name as string, said as string);
+    } else if (how === "add") {
+      const rle = this.#joined(inside, null);
+      if (!this.#isEmpty(rle)) this.#create(rle, "Draw an outline");
+    } else this.#notices.say("Select the object first that this is to be taken from.");
   }
 
   // -- corners ------------------------------------------------------------------------------------

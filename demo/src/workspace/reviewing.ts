@@ -37,7 +37,7 @@ export class Reviewing {
     this.#notices.say(`${count} to look at; this one has score ${waiting.score.toFixed(2)}.`);
   }
 
-  /** Agrees to the selected object, and goes to the next that waits. */
+  /** Agrees to the selected object, and goes to the next that waits. Several are agreed to by the selection. */
   async agree(): Promise<void> {
     const { selected } = this.#state.get();
     const object = objectsOf(this.#state.get()).find(({ id }) => id === selected);

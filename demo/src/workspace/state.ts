@@ -7,10 +7,10 @@ import { type Marks, NO_MARKS } from "./prompt.ts";
 import type { Model } from "./sight.ts";
 
 /** What the pointer does. */
-export type Tool = "add" | "remove" | "box" | "paint" | "erase" | "outline" | "corners";
+export type Tool = "add" | "remove" | "box" | "paint" | "erase" | "outline" | "corners" | "select";
 
-/** Tools that change objects by hand, without the model. */
-export const HAND_TOOLS: readonly Tool[] = ["paint", "erase", "outline", "corners"];
+/** Tools that select and change objects by hand, without the model. */
+export const HAND_TOOLS: readonly Tool[] = ["paint", "erase", "outline", "corners", "select"];
 
 /** Work that takes a while. */
 export interface Busy {
@@ -67,6 +67,10 @@ export interface Options {
   readonly rest: number | null;
   /** Diameter of the brush, in pixels of the picture. */
   readonly brush: number;
+  /** How much of the brush, from its end to its middle, follows the picture; in hundredths. */
+  readonly feather: number;
+  /** Whether what is painted and outlined joins the edges of the objects beside it. */
+  readonly join: boolean;
   /** What an outline drawn by hand does to the edited object. */
   readonly outline: "add" | "subtract";
   /** How far an outline whose corners are shown may be from the mask, in pixels of the picture. */
@@ -181,6 +185,8 @@ export const FIRST_STATE: State = {
     opacity: 0.45,
     rest: REST,
     brush: 12,
+    feather: 0,
+    join: false,
     outline: "add",
     tolerance: 2,
     reach: 2,
@@ -206,6 +212,17 @@ export function objectsOf(state: Pick<State, "project" | "current">): readonly L
 /** The object that is edited by hand; a locked one is not. */
 export function editedOf(state: Pick<State, "project" | "current" | "selected">): LabeledObject | null {
   return objectsOf(state).find(({ id, locked }) => id === state.selected && !locked) ?? null;
+}
+
+/** All selected objects, the edited one first; locked ones too. */
+export function selectedOf(
+  state: Pick<State, "project" | "current" | "selected" | "others">,
+): readonly LabeledObject[] {
+  const objects = objectsOf(state);
+  return [
+    ...objects.filter(({ id }) => id === state.selected),
+    ...objects.filter(({ id }) => id !== state.selected && state.others.includes(id)),
+  ];
 }
 
 /** Further selected objects; locked ones stay as they are. */

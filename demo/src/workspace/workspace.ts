@@ -12,6 +12,7 @@ import { Observable } from "./observable.ts";
 import { type Measure, type NamedFile, PictureSet } from "./picture-set.ts";
 import { type Box, isEmpty, type Marks, NO_MARKS } from "./prompt.ts";
 import { Reviewing } from "./reviewing.ts";
+import { Selection } from "./selection.ts";
 import { FIRST_STATE, HAND_TOOLS, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
 import { StoredEmbeddings } from "./stored-embeddings.ts";
 import { type Files, Transfer } from "./transfer.ts";
@@ -38,6 +39,7 @@ export class Workspace {
   readonly transfer: Transfer;
   readonly editing: Editing;
   readonly reviewing: Reviewing;
+  readonly selection: Selection;
   readonly embeddings: StoredEmbeddings;
   readonly #asking: Asking;
   /** The name of the sample that is shown on the welcome. */
@@ -49,6 +51,7 @@ export class Workspace {
     this.#asking = new Asking(this.state, this.notices, this.set, this.embeddings, surroundings);
     this.editing = new Editing(this.state, this.notices, this.set);
     this.reviewing = new Reviewing(this.state, this.notices, this.set);
+    this.selection = new Selection(this.state, this.notices, this.set);
     this.models = new Models(this.state, this.notices, openModel, models);
     this.transfer = new Transfer(
       this.state,
@@ -167,6 +170,7 @@ export class Workspace {
     else if (tool === "corners") this.editing.removeCorner(crosshair, reach);
     else if (tool === "outline" && positive) this.editing.drawCorner(crosshair, reach / 2);
     else if (tool === "outline") this.editing.takeBackCorner();
+    else if (tool === "select") this.editing.selectAt(crosshair, !positive);
     else this.addPoint(crosshair.x, crosshair.y, positive);
   }
 
@@ -192,10 +196,18 @@ export class Workspace {
     });
   }
 
-  /** Chooses the class of the next object by its place, from 0, if there are as many. */
+  /**
+   * Chooses the class of the next object by its place, from 0, if there are as many. While several objects are selected,
+   * or while they are being selected, it becomes theirs.
+   */
   chooseClass(index: number): void {
-    const { name } = this.state.get().project.classes[index] ?? {};
+    const { project, tool, selected, others } = this.state.get();
+    const { name } = project.classes[index] ?? {};
     if (name === undefined) return;
+    if (selected !== null && (others.length > 0 || tool === "select")) {
+      this.selection.setClass(name);
+      return;
+    }
     this.set.chooseClass(name);
     this.notices.say(`The next object is ${name}.`);
   }
@@ -216,12 +228,6 @@ export class Workspace {
   /** Points at an object, which is then drawn stronger, or at none. */
   point(pointed: string | null): void {
     this.state.update({ pointed });
-  }
-
-  /** Deletes the selected object. */
-  deleteSelected(): void {
-    const { selected } = this.state.get();
-    if (selected !== null) this.set.deleteObject(selected);
   }
 
   /** Every mask of everything mode becomes an object, in one step. */

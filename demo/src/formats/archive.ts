@@ -5,6 +5,7 @@ import type { LabeledImage, LabeledObject, Project } from "../labels/annotations
 import { distinct } from "../labels/names.ts";
 import { type Progress, toCoco } from "./coco.ts";
 import { toDatumaro } from "./datumaro.ts";
+import { ExportError } from "./errors.ts";
 import { toGeoJson } from "./geojson.ts";
 import { toLabelStudio } from "./label-studio.ts";
 import { toLabelme } from "./labelme.ts";
@@ -26,6 +27,7 @@ export const FORMATS = {
   datumaro: "Datumaro JSON",
   geojson: "GeoJSON",
   svg: "SVG",
+  psd: "PSD, a layer for each object",
 } as const;
 
 /** Name of a format. */
@@ -58,10 +60,18 @@ const eachObject = (
     }),
   );
 
+/** The pixels of a picture, RGBA. */
+function pixelsOf(picture: ImageBitmap): ImageData {
+  const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+  if (!context) throw new ExportError("this browser has no canvas for the picture's pixels; choose another format");
+  context.drawImage(picture, 0, 0);
+  return context.getImageData(0, 0, picture.width, picture.height);
+}
+
 /**
  * Writes a project.
  *
- * @param pictureOf the picture of an image, for cut-outs
+ * @param pictureOf the picture of an image, for cut-outs and layers
  * @throws ExportError when the format cannot hold it
  */
 export async function exportProject(
@@ -106,6 +116,12 @@ export async function exportProject(
         return new Uint8Array(await blob.arrayBuffer());
       };
       Object.assign(files, Object.fromEntries(await eachObject(image, name, write)));
+      picture.close();
+    }
+    if (format === "psd") {
+      const { toPsd } = await import("./psd.ts");
+      const picture = await pictureOf(image.id);
+      files[`${name}.psd`] = toPsd(image, pixelsOf(picture));
       picture.close();
     }
     onProgress?.(index + 1, project.images.length);

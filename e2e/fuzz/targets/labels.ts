@@ -211,7 +211,7 @@ const noPicture = (): never => {
 };
 
 /** Formats that need no picture. */
-const WRITTEN = (Object.keys(FORMATS) as Format[]).filter((format) => format !== "cutouts");
+const WRITTEN = (Object.keys(FORMATS) as Format[]).filter((format) => !["cutouts", "psd"].includes(format));
 
 const labels: Target = {
   name: "labels",

@@ -80,7 +80,7 @@ createRoot(document.getElementById("page") as HTMLElement).render(
 
 // the model opens while the person chooses a picture
 workspace.models.choose("sam2-mini");
-void workspace.set.resume();
+void workspace.resume();
 
 // a window that was frozen was not notified of other windows' changes
 document.addEventListener("visibilitychange", () => {

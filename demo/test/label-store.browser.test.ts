@@ -55,3 +55,23 @@ test("pictures of any size come back as they were; the browser is asked to prote
   expect([again?.size, again?.type]).toEqual([large.size, "image/jpeg"]);
   expect(new Uint8Array((await again?.slice(-60_000).arrayBuffer()) as ArrayBuffer)).toEqual(bytes);
 });
+
+test("a folder's handle is kept; the next visit reads its files where they are", async () => {
+  const root = await navigator.storage.getDirectory();
+  const folder = await root.getDirectoryHandle("street", { create: true });
+  const written = await (await folder.getFileHandle("1.png", { create: true })).createWritable();
+  await written.write("one");
+  await written.close();
+  const file = await (await folder.getFileHandle("1.png")).getFile();
+  const store = await open();
+  const id = (await store.keepFolder(folder, false)) as string;
+  expect(await store.keepFolder(await root.getDirectoryHandle("street"), false)).toBe(id);
+  const facts = { name: "1.png", width: 2, height: 2 };
+  const image = await store.addPicture(file, facts, [], { folder: id, path: "1.png" });
+  expect(await store.change(store.project)).toBe(true);
+  const again = await open();
+  expect(await again.closedFolders()).toEqual([]);
+  expect(await (await again.picture(image))?.text()).toBe("one");
+  await folder.removeEntry("1.png");
+  expect(await again.picture(image)).toBeUndefined();
+});

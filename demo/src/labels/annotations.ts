@@ -185,12 +185,28 @@ export function imageOfPicture(
   return found?.name === picture.name ? found : (known ?? found);
 }
 
+/** What was looked for in lists of images, which never change. */
+const looked = new WeakMap<readonly LabeledImage[], Map<string, number>>();
+
+/**
+ * The place of an image in a list by its id; -1 if it is not there. A large set is walked once for what is asked again and
+ * again, such as the open picture.
+ */
+export function placeOf(images: readonly LabeledImage[], id: string | null): number {
+  if (id === null) return -1;
+  const known = looked.get(images) ?? new Map<string, number>();
+  looked.set(images, known);
+  let place = known.get(id);
+  if (place === undefined) {
+    place = images.findIndex((image) => image.id === id);
+    known.set(id, place);
+  }
+  return place;
+}
+
 /** Replaces the image with the same id, or adds the image at the end. */
 export function withImage(project: Project, image: LabeledImage): Project {
   const { images } = project;
-  const known = images.some(({ id }) => id === image.id);
-  return {
-    ...project,
-    images: known ? images.map((each) => (each.id === image.id ? image : each)) : [...images, image],
-  };
+  const place = placeOf(images, image.id);
+  return { ...project, images: place < 0 ? [...images, image] : images.with(place, image) };
 }

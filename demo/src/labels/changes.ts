@@ -39,6 +39,11 @@ export function orderLeft(before: readonly string[], after: readonly string[]): 
   return [...before.filter((id) => are.has(id)), ...after.filter((id) => !were.has(id))];
 }
 
+/** Whether two lists have the same ids in the same order. */
+function isSameOrder(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((id, at) => id === b[at]);
+}
+
 function objectChanges(image: string, before: readonly LabeledObject[], after: readonly LabeledObject[]): Change[] {
   if (before === after) return [];
   const [were, are] = [byId(before), byId(after)];
@@ -61,7 +66,9 @@ function objectChanges(image: string, before: readonly LabeledObject[], after: r
     }
   }
   const objects = idsOf(after);
-  if (!isSame(orderLeft(idsOf(before), objects), objects)) changes.push({ kind: "objects-ordered", image, objects });
+  if (!isSameOrder(orderLeft(idsOf(before), objects), objects)) {
+    changes.push({ kind: "objects-ordered", image, objects });
+  }
   return changes;
 }
 
@@ -71,16 +78,22 @@ export function changesBetween(before: Project, after: Project): Change[] {
   if (!isSame(before.classes, after.classes)) changes.push({ kind: "classes", classes: after.classes });
   if (!isSame(before.foreign, after.foreign)) changes.push({ kind: "foreign", foreign: after.foreign });
   if (before.images === after.images) return changes;
-  const [were, are] = [byId(before.images), byId(after.images)];
-  for (const { id } of before.images) if (!are.has(id)) changes.push({ kind: "image-deleted", image: id });
-  for (const image of after.images) {
-    const old = were.get(image.id);
-    if (old === image) continue;
+  const imageChanges = (old: LabeledImage | undefined, image: LabeledImage): void => {
+    if (old === image) return;
     if (!old || !isSame(factsOf(old), factsOf(image))) changes.push({ kind: "image", image: factsOf(image) });
     changes.push(...objectChanges(image.id, old?.objects ?? [], image.objects));
+  };
+  // of large sets few images change, and new ones come last: the others are walked once, and in no map
+  const isFound = before.images.every(({ id }, at) => id === after.images[at]?.id);
+  if (isFound) {
+    for (const [at, image] of after.images.entries()) imageChanges(before.images[at], image);
+    return changes;
   }
+  const [were, are] = [byId(before.images), byId(after.images)];
+  for (const { id } of before.images) if (!are.has(id)) changes.push({ kind: "image-deleted", image: id });
+  for (const image of after.images) imageChanges(were.get(image.id), image);
   const images = idsOf(after.images);
-  if (!isSame(orderLeft(idsOf(before.images), images), images)) changes.push({ kind: "images-ordered", images });
+  if (!isSameOrder(orderLeft(idsOf(before.images), images), images)) changes.push({ kind: "images-ordered", images });
   return changes;
 }
 

@@ -1,8 +1,9 @@
 /** The whole page. */
 
+import { FolderOpen } from "lucide-react";
 import { useCallback, useEffect, useRef } from "react";
 import { Button } from "react-aria-components";
-import { canPickFolder, listenToPaste, pickFolder, takeIn, takeInFrom } from "../view/intake.ts";
+import { canPickFolder, listenToPaste, pickFolder, takeInFrom } from "../view/intake.ts";
 import { usePicture } from "../view/picture.ts";
 import { Stage } from "../view/stage.tsx";
 import { useWorkspace } from "../view/viewed.ts";
@@ -70,6 +71,7 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
         <div className="notices">
           <BusyLine />
           <ErrorLine />
+          <ClosedFolders />
           <NewVersion />
         </div>
         <FileInputs openers={openers} />
@@ -78,6 +80,25 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
       <Panel picture={picture} />
       {Shown && <Shown close={close} />}
       <QuestionDialog />
+    </div>
+  );
+}
+
+/** The way back to folders of an earlier visit: the browser asks whether the page may read them. */
+function ClosedFolders() {
+  const { workspace } = usePage();
+  const names = useWorkspace(({ closedFolders }) => closedFolders);
+  if (names.length === 0) return null;
+  return (
+    <div className="new-version" role="status" aria-label="Folders">
+      <span>
+        {names.length === 1
+          ? `Your pictures are in the folder ${names[0]}.`
+          : `Your pictures are in ${names.length} folders.`}
+      </span>
+      <Button className="primary" onPress={() => void workspace.openFolders()}>
+        <FolderOpen aria-hidden /> Open {names.length === 1 ? "the folder" : "the folders"} again
+      </Button>
     </div>
   );
 }
@@ -110,13 +131,9 @@ function FileInputs({ openers }: { readonly openers: { current: Openers | null }
       pictures: () => files.current?.click(),
       folder: () => {
         if (!canPickFolder()) return folder.current?.click();
-        pickFolder().then(
-          (found) => takeIn(workspace, found),
-          (error: unknown) => {
-            if ((error as Error).name !== "AbortError")
-              workspace.notices.fail(error, "choose the pictures one by one.");
-          },
-        );
+        pickFolder(workspace).catch((error: unknown) => {
+          if ((error as Error).name !== "AbortError") workspace.notices.fail(error, "choose the pictures one by one.");
+        });
       },
       project: () => project.current?.click(),
       annotations: () => annotations.current?.click(),

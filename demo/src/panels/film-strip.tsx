@@ -1,8 +1,8 @@
 /** The pictures of the set, side by side. Only those in view are in the document, and only they are decoded. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Check, Eye, Zap } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
-import type { LabeledImage } from "../labels/annotations.ts";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
+import { type LabeledImage, placeOf } from "../labels/annotations.ts";
 import { reviewOf } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { usePage, useShell } from "./page.ts";
@@ -33,7 +33,7 @@ export function FilmStrip() {
     paddingStart: 8,
     paddingEnd: 8,
   });
-  const place = images.findIndex(({ id }) => id === current);
+  const place = placeOf(images, current);
   useEffect(() => {
     if (place >= 0) columns.scrollToIndex(place, { align: "auto" });
   }, [place, columns]);
@@ -62,7 +62,7 @@ export function FilmStrip() {
   );
 }
 
-function Frame({
+const Frame = memo(function Frame({
   image,
   isCurrent,
   thumbnails,
@@ -74,14 +74,16 @@ function Frame({
   const { workspace } = usePage();
   const { id, name, objects, sha256 } = image;
   const [address, setAddress] = useState(() => thumbnails.known(id));
+  const closed = useWorkspace(({ closedFolders }) => closedFolders.length);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a picture may be readable once its folder is open
   useEffect(() => {
-    let isWanted = true;
+    const unwanted = new AbortController();
     // a picture that comes later has its hash then
-    if (sha256 !== null) void thumbnails.of(id).then((made) => isWanted && setAddress(made));
-    return () => {
-      isWanted = false;
-    };
-  }, [id, sha256, thumbnails]);
+    if (sha256 !== null) {
+      void thumbnails.of(id, unwanted.signal).then((made) => !unwanted.signal.aborted && setAddress(made));
+    }
+    return () => unwanted.abort();
+  }, [id, sha256, thumbnails, closed]);
   const isEmbedded = useWorkspace(({ embeddings }) => sha256 !== null && embeddings.pictures.has(sha256));
   const count = objects.length;
   const state = reviewOf(image);
@@ -112,4 +114,4 @@ function Frame({
       )}
     </button>
   );
-}
+});

@@ -23,9 +23,12 @@ export class Thumbnails {
     return this.#made.get(id);
   }
 
-  /** The address of a picture's copy; undefined when the picture is not here, or cannot be decoded. */
-  async of(id: string): Promise<string | undefined> {
-    const turn = this.#making.then(() => this.#known(id) ?? this.#make(id));
+  /**
+   * The address of a picture's copy; undefined when the picture is not here, or cannot be decoded, or `unwanted` is aborted
+   * before its turn comes: pictures that are scrolled past are not decoded.
+   */
+  async of(id: string, unwanted: AbortSignal): Promise<string | undefined> {
+    const turn = this.#making.then(() => this.#known(id) ?? (unwanted.aborted ? undefined : this.#make(id)));
     this.#making = turn.catch(() => undefined);
     return turn.catch(() => undefined);
   }

@@ -16,6 +16,7 @@ import {
 import { applied, type Change, changesBetween } from "../labels/changes.ts";
 import type { Foreign } from "../labels/foreign.ts";
 import { reconciled } from "../labels/reconcile.ts";
+import type { Place } from "./folders.ts";
 
 /** Number of entries from which on the log is put into the snapshot. */
 const MOST_ENTRIES = 100;
@@ -45,12 +46,20 @@ interface Picture {
   readonly type: string;
 }
 
+/** A picture as it is kept: its bytes, or where its file is. */
+export type Stored = Blob | Place;
+
+/** Whether a picture is read where its file is. */
+export function isPlace(stored: Stored | Picture | undefined): stored is Place {
+  return stored !== undefined && "folder" in stored;
+}
+
 interface Schema extends DBSchema {
   log: { key: number; value: Entry };
   snapshot: { key: "snapshot"; value: Snapshot };
   images: { key: string; value: LabeledImage };
   /** Keyed by SHA-256; pictures that version 1 of the database kept are keyed by their image's id. */
-  pictures: { key: string; value: Picture | Blob };
+  pictures: { key: string; value: Picture | Blob | Place };
 }
 
 type Writing = IDBPTransaction<Schema, ["log", "snapshot", "images", "pictures"], "readwrite">;
@@ -95,7 +104,7 @@ export class LabelLog {
    */
   static async open({ blocked, closed }: LogEvents): Promise<LabelLog> {
     if (typeof indexedDB === "undefined") throw new Error("this browser has no IndexedDB");
-    const database = await openDB<Schema>(LABELS, 2, {
+    const database = await openDB<Schema>(LABELS, 3, {
       upgrade,
       blocked,
       blocking(_, __, event) {
@@ -122,10 +131,11 @@ export class LabelLog {
    * @returns the labels that are kept now: `ours`, merged with what other windows have appended
    * @throws DOMException named QuotaExceededError when there is no more room
    */
-  async append(seen: Kept, ours: Project, pictures: ReadonlyMap<string, Blob>): Promise<Appended> {
+  async append(seen: Kept, ours: Project, pictures: ReadonlyMap<string, Stored>): Promise<Appended> {
     const files = await Promise.all(
       [...pictures].map(
-        async ([sha256, blob]) => [sha256, { bytes: await blob.arrayBuffer(), type: blob.type }] as const,
+        async ([sha256, stored]) =>
+          [sha256, isPlace(stored) ? stored : { bytes: await stored.arrayBuffer(), type: stored.type }] as const,
       ),
     );
     const transaction = this.#database.transaction(["log", "snapshot", "images", "pictures"], "readwrite", {
@@ -143,12 +153,18 @@ export class LabelLog {
       if (changes.length > 0) at = await transaction.objectStore("log").add({ changes } as unknown as Entry);
       const store = transaction.objectStore("pictures");
       const isKept = async (key: string): Promise<boolean> => (await store.getKey(key)) !== undefined;
-      const used = new Set(project.images.map(pictureKey));
+      const used = pictureKeys(project);
       await Promise.all([
         ...files.map(async ([key, picture]) => {
-          if (used.has(key) && !(await isKept(key))) await store.put(picture, key);
+          if (!used.has(key)) return;
+          const isNew = !(await isKept(key));
+          // a folder may have been moved since
+          if (isNew || (isPlace(picture) && isPlace(await store.get(key)))) await store.put(picture, key);
         }),
-        ...unused(theirs.project, project).map((key) => store.delete(key)),
+        ...(changes.some(({ kind }) => kind === "image" || kind === "image-deleted")
+          ? unused(theirs.project, project)
+          : []
+        ).map((key) => store.delete(key)),
       ]);
       const bereft: LabeledImage[] = [];
       for (const image of returned(seen.project, theirs.project, project)) {
@@ -165,9 +181,10 @@ export class LabelLog {
   }
 
   /** A picture by its key; undefined if it is not kept. */
-  async picture(key: string): Promise<Blob | undefined> {
+  async picture(key: string): Promise<Stored | undefined> {
     const found = await this.#database.get("pictures", key);
-    return found === undefined || found instanceof Blob ? found : new Blob([found.bytes], { type: found.type });
+    if (found === undefined || found instanceof Blob || isPlace(found)) return found;
+    return new Blob([found.bytes], { type: found.type });
   }
 
   /**
@@ -206,11 +223,21 @@ function returned(seen: Project, theirs: Project, now: Project): LabeledImage[] 
   return now.images.filter(({ id, sha256 }) => sha256 !== null && before?.has(id) && !left?.has(id));
 }
 
+/** Of lists of images, which never change. */
+const keysOf = new WeakMap<readonly LabeledImage[], ReadonlySet<string>>();
+
+/** The keys of all pictures. */
+export function pictureKeys({ images }: Project): ReadonlySet<string> {
+  const keys = keysOf.get(images) ?? new Set(images.map(pictureKey));
+  keysOf.set(images, keys);
+  return keys;
+}
+
 /** Keys of pictures that no image refers to any more. */
-function unused({ images: before }: Project, { images: now }: Project): string[] {
-  if (before === now) return [];
-  const used = new Set(now.map(pictureKey));
-  return [...new Set(before.map(pictureKey))].filter((key) => !used.has(key));
+function unused(before: Project, now: Project): string[] {
+  if (before.images === now.images) return [];
+  const used = pictureKeys(now);
+  return [...pictureKeys(before)].filter((key) => !used.has(key));
 }
 
 function abort(transaction: Writing): void {
@@ -280,6 +307,8 @@ async function upgrade(
   _: number | null,
   transaction: IDBPTransaction<Schema, ("log" | "snapshot" | "images" | "pictures")[], "versionchange">,
 ): Promise<void> {
+  // since version 3 a picture may be a place, which older pages do not know
+  if (from === 2) return;
   database.createObjectStore("log", { keyPath: "at", autoIncrement: true });
   const snapshot = database.createObjectStore("snapshot");
   if (from === 0) {

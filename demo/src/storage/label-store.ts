@@ -15,7 +15,17 @@ import {
   withImage,
 } from "../labels/annotations.ts";
 import { reconciled } from "../labels/reconcile.ts";
-import { type Kept, LABELS, LabelLog, NOTHING_KEPT, pictureKey } from "./label-log.ts";
+import { type FolderHandle, Folders, type FoundFile, type Place } from "./folders.ts";
+import {
+  isPlace,
+  type Kept,
+  LABELS,
+  LabelLog,
+  NOTHING_KEPT,
+  pictureKey,
+  pictureKeys,
+  type Stored,
+} from "./label-log.ts";
 import { protect } from "./room.ts";
 
 /** Why labels are not kept. */
@@ -38,7 +48,7 @@ export interface StoreEvents {
   /** Labels cannot be kept; null when they can be again. */
   trouble(trouble: Trouble | null): void;
   /** The file of an image that another window has deleted and that is there again, if this window still has it. */
-  fileOf(image: LabeledImage): Blob | undefined;
+  fileOf(image: LabeledImage): Stored | undefined;
 }
 
 /** How long the page waits for the browser's storage before it goes on without, in milliseconds. */
@@ -50,6 +60,9 @@ const PATIENCE = 3000;
  */
 const MOST_WAITING = 64e6;
 
+/** Instead of size and time of a file, when its bytes are others. */
+const CHANGED = "";
+
 /** Labels and pictures. */
 export class LabelStore {
   #events: StoreEvents | null = null;
@@ -57,8 +70,11 @@ export class LabelStore {
   #project: Project = EMPTY_PROJECT;
   /** The labels on the disk, as far as this window knows. */
   #kept: Kept = NOTHING_KEPT;
-  /** Pictures that are not on the disk (yet), by SHA-256. */
-  readonly #pictures = new Map<string, Blob>();
+  /** Pictures that are not kept (yet), by SHA-256. */
+  readonly #pictures = new Map<string, Stored>();
+  readonly #folders: Folders;
+  /** Size and time of files whose bytes were found to be those of their pictures, by SHA-256; empty for other bytes. */
+  readonly #checked = new Map<string, string>();
   /** SHA-256 of the pictures for which there was no room; tried again when a picture is deleted. */
   readonly #roomless = new Set<string>();
   #writing: Promise<boolean> | null = null;
@@ -68,11 +84,13 @@ export class LabelStore {
   /** A trouble that never goes away: in a private window, labels are lost when it closes. */
   #standing: Trouble | null = null;
 
-  private constructor() {}
+  private constructor(folders: Folders) {
+    this.#folders = folders;
+  }
 
   /** Opens the kept labels. If that fails or takes long, starts empty, in memory. */
-  static async open(patience: number = PATIENCE): Promise<LabelStore> {
-    const store = new LabelStore();
+  static async open(patience: number = PATIENCE, folders: Folders = new Folders()): Promise<LabelStore> {
+    const store = new LabelStore(folders);
     const opening = LabelLog.open({
       blocked: () => store.#setTrouble({ kind: "older window" }),
       closed: () => store.#lose(),
@@ -132,14 +150,22 @@ export class LabelStore {
    * Adds a picture.
    *
    * @param names names of all pictures that are added together with it
+   * @param place where its file is, if it is to be read there; a copy is kept by default
    * @returns its image in the project: an existing one (see `imageOfPicture`), or a new one
    */
-  async addPicture(picture: Blob, facts: NamedImage, names: readonly string[]): Promise<LabeledImage> {
+  async addPicture(
+    picture: Blob,
+    facts: NamedImage,
+    names: readonly string[],
+    place?: Place | undefined,
+  ): Promise<LabeledImage> {
     const bytes = await picture.arrayBuffer();
     const sha256 = await digest(new Uint8Array(bytes));
     // a copy, since the file on disk may change or be deleted; whether it is kept already is only known when it is kept:
     // until then it may be deleted, by another window too
-    if (!this.#pictures.has(sha256)) this.#pictures.set(sha256, new Blob([bytes], { type: picture.type }));
+    if (place || !this.#pictures.has(sha256)) {
+      this.#pictures.set(sha256, place ?? new Blob([bytes], { type: picture.type }));
+    }
     const known = imageOfPicture(this.#project.images, { ...facts, sha256 }, names);
     const { name, width, height } = facts;
     const image: LabeledImage = known ? { ...known, sha256 } : { id: sha256, sha256, name, width, height, objects: [] };
@@ -149,14 +175,59 @@ export class LabelStore {
     return image;
   }
 
-  /** The picture of an image; undefined if it is missing. */
+  /** The picture of an image; undefined if it is missing, or its file may not be read now, or has changed. */
   async picture(image: LabeledImage): Promise<Blob | undefined> {
+    const stored = await this.stored(image);
+    return isPlace(stored) ? this.#read(pictureKey(image), stored) : stored;
+  }
+
+  /** The picture of an image, or where its file is; undefined if it is missing. */
+  async stored(image: LabeledImage): Promise<Stored | undefined> {
     const key = pictureKey(image);
     return this.#pictures.get(key) ?? (await this.#log?.picture(key));
   }
 
+  /** Whether the file of an image is there, but has other bytes than the picture that was labeled. */
+  isChanged(image: LabeledImage): boolean {
+    return this.#checked.get(pictureKey(image)) === CHANGED;
+  }
+
+  /** A file where it is, unless its bytes are others. They are looked at once, and when its size or time is another. */
+  async #read(key: string, place: Place): Promise<Blob | undefined> {
+    const file = await this.#folders.file(place);
+    if (!file) return undefined;
+    const stamp = `${file.size} ${file.lastModified}`;
+    if (this.#checked.get(key) === stamp) return file;
+    const sha256 = await digest(new Uint8Array(await file.arrayBuffer()));
+    this.#checked.set(key, sha256 === key ? stamp : CHANGED);
+    return sha256 === key ? file : undefined;
+  }
+
+  /** Keeps a folder, whose files are then read where they are. @returns its id; null when it cannot be kept */
+  keepFolder(handle: FolderHandle, hasEmbeddings: boolean): Promise<string | null> {
+    // pictures of a private window are gone when it closes
+    return this.#standing ? Promise.resolve(null) : this.#folders.keep(handle, hasEmbeddings);
+  }
+
+  /** Names of the folders that the person has to open again before their files can be read. */
+  async closedFolders(): Promise<string[]> {
+    if (this.#project.images.length > 0) return this.#folders.closed();
+    await this.#folders.forget();
+    return [];
+  }
+
+  /** Asks the person for these folders; to be called when a button is pressed. */
+  askForFolders(): Promise<void> {
+    return this.#folders.ask();
+  }
+
+  /** The files of embeddings in folders that are kept, as far as they may be read now. */
+  embeddings(): Promise<FoundFile[]> {
+    return this.#folders.embeddings();
+  }
+
   /** Keeps the file of a deleted image again; to be followed by a change that brings the image back. */
-  bringBack(image: LabeledImage, picture: Blob): void {
+  bringBack(image: LabeledImage, picture: Stored): void {
     this.#pictures.set(pictureKey(image), picture);
   }
 
@@ -227,7 +298,7 @@ export class LabelStore {
   }
 
   /** The pictures that are to be kept, by SHA-256. */
-  #waiting(): [string, Blob][] {
+  #waiting(): [string, Stored][] {
     return [...this.#pictures].filter(([key]) => !this.#roomless.has(key));
   }
 
@@ -268,12 +339,13 @@ export class LabelStore {
     }
   }
 
-  async #append(log: LabelLog, ours: Project, pictures: ReadonlyMap<string, Blob>): Promise<void> {
+  async #append(log: LabelLog, ours: Project, pictures: ReadonlyMap<string, Stored>): Promise<void> {
     const { bereft, ...kept } = await log.append(this.#kept, ours, pictures);
     this.#arrive(kept, ours);
     // an image that another window has deleted may be wanted again by now
-    const [there, wanted] = [kept.project, this.#project].map(({ images }) => new Set(images.map(pictureKey)));
-    for (const key of pictures.keys()) if (there?.has(key) || !wanted?.has(key)) this.#pictures.delete(key);
+    for (const key of pictures.keys()) {
+      if (pictureKeys(kept.project).has(key) || !pictureKeys(this.#project).has(key)) this.#pictures.delete(key);
+    }
     this.#supply(bereft);
     this.#channel?.postMessage(kept.at);
     // only ask once there are objects, that is, work that could be lost
@@ -284,7 +356,7 @@ export class LabelStore {
 
   /** After pictures were deleted: try again to keep those for which there was no room. */
   #makeRoom(): void {
-    const used = new Set(this.#project.images.map(pictureKey));
+    const used = pictureKeys(this.#project);
     for (const key of [...this.#pictures.keys()]) if (!used.has(key)) this.#pictures.delete(key);
     this.#roomless.clear();
   }
@@ -293,10 +365,11 @@ export class LabelStore {
   async #nameOldPictures(): Promise<void> {
     const name = async (): Promise<void> => {
       for (const { id } of this.#project.images.filter(({ sha256 }) => sha256 === null)) {
-        const bytes = await (await this.#log?.picture(id))?.arrayBuffer().catch(() => undefined);
+        const kept = await this.#log?.picture(id);
+        const bytes = kept && !isPlace(kept) ? await kept.arrayBuffer().catch(() => undefined) : undefined;
         const image = this.#project.images.find((each) => each.id === id);
         if (!bytes || !image || image.sha256 !== null) continue;
-        const [sha256, type] = [await digest(new Uint8Array(bytes)), (await this.#log?.picture(id))?.type ?? ""];
+        const [sha256, type] = [await digest(new Uint8Array(bytes)), kept && !isPlace(kept) ? kept.type : ""];
         this.#pictures.set(sha256, new Blob([bytes], { type }));
         await this.change(withImage(this.#project, { ...image, sha256 }));
       }
@@ -306,14 +379,17 @@ export class LabelStore {
   }
 }
 
-const sizeOf = (pictures: readonly (readonly [string, Blob])[]): number =>
-  pictures.reduce((sum, [, { size }]) => sum + size, 0);
+/** Bytes of what is copied. */
+const bytesOf = (stored: Stored): number => (isPlace(stored) ? 0 : stored.size);
+
+const sizeOf = (pictures: readonly (readonly [string, Stored])[]): number =>
+  pictures.reduce((sum, [, stored]) => sum + bytesOf(stored), 0);
 
 /** The first of the pictures: `most` at most, and no more than are read into memory at once. */
-function batchOf(pictures: readonly [string, Blob][], most: number): [string, Blob][] {
+function batchOf(pictures: readonly [string, Stored][], most: number): [string, Stored][] {
   let size = 0;
   return pictures.slice(0, most).filter(([, picture], at) => {
-    size += picture.size;
+    size += bytesOf(picture);
     return at === 0 || size <= MOST_WAITING;
   });
 }

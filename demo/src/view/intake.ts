@@ -1,5 +1,6 @@
 /** Where pictures and checkpoints come from: files, folders, the clipboard, samples, what is dropped. */
 import { type FileWithPath, fromEvent } from "file-selector";
+import { type FolderHandle, filesIn, isEmbedding } from "../storage/folders.ts";
 import type { NamedFile } from "../workspace/picture-set.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 
@@ -30,7 +31,7 @@ const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
 export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void {
   const { embeddings, notices, models, set, transfer } = workspace;
   // weights of a checkpoint, or embeddings
-  const tensors = files.filter(({ name }) => name.endsWith(".safetensors"));
+  const tensors = files.filter(({ name }) => isEmbedding(name));
   const config = files.find(({ name }) => name === "config.json")?.blob;
   const project = files.find(({ name }) => name.endsWith(".zip"));
   const pictures = picturesOf(files);
@@ -88,18 +89,19 @@ export function canPickFolder(): boolean {
   return "showDirectoryPicker" in window;
 }
 
-/** The files of a folder that the person picks, by the File System Access API, which TypeScript does not know yet. */
-export async function pickFolder(): Promise<NamedFile[]> {
-  const { showDirectoryPicker } = window as unknown as { showDirectoryPicker(): Promise<FileSystemDirectoryHandle> };
+/**
+ * Takes in the files of a folder that the person picks, by the File System Access API, which TypeScript does not know
+ * yet. Its pictures are read where they are, on later visits too.
+ */
+export async function pickFolder(workspace: Workspace): Promise<void> {
+  const { showDirectoryPicker } = window as unknown as { showDirectoryPicker(): Promise<FolderHandle> };
+  const handle = await showDirectoryPicker();
   const files: NamedFile[] = [];
-  for await (const file of filesIn(await showDirectoryPicker())) files.push(file);
-  return files.sort(inOrder);
-}
-
-async function* filesIn(folder: FileSystemDirectoryHandle, path = ""): AsyncGenerator<NamedFile> {
-  for await (const handle of folder.values()) {
-    const name = path + handle.name;
-    if (handle.kind === "directory") yield* filesIn(handle as FileSystemDirectoryHandle, `${name}/`);
-    else yield { name, blob: await (handle as FileSystemFileHandle).getFile() };
-  }
+  for await (const file of filesIn(handle)) files.push(file);
+  files.sort(inOrder);
+  const isCheckpoint = files.some(({ name }) => name === "config.json");
+  const hasEmbeddings = !isCheckpoint && files.some(({ name }) => isEmbedding(name));
+  const isOfUse = hasEmbeddings || picturesOf(files).length > 0;
+  const folder = isOfUse ? await workspace.set.keepFolder(handle, hasEmbeddings) : null;
+  takeIn(workspace, folder === null ? files : files.map((file) => ({ ...file, place: { folder, path: file.name } })));
 }

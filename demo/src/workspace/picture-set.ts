@@ -6,6 +6,7 @@ import {
   type NamedImage,
   type Overlap,
   type Project,
+  placeOf,
   withClass,
   withClassesOf,
   withClassRenamed,
@@ -16,6 +17,8 @@ import {
 } from "../labels/annotations.ts";
 import { ruled, rulesInWords } from "../labels/overlap.ts";
 import { isSame } from "../labels/same.ts";
+import type { FolderHandle, Place } from "../storage/folders.ts";
+import { isPlace, type Stored } from "../storage/label-log.ts";
 import type { LabelStore } from "../storage/label-store.ts";
 import { History, type Moment } from "./history.ts";
 import type { Notices } from "./notices.ts";
@@ -27,6 +30,8 @@ import { imageOf, objectsOf, type State } from "./state.ts";
 export interface NamedFile {
   readonly name: string;
   readonly blob: Blob;
+  /** Where it is, if it can be read there on later visits. */
+  readonly place?: Place | undefined;
 }
 
 /** Checks a picture and tells its size, upright, in pixels. @throws an error that says why it is refused */
@@ -57,7 +62,7 @@ export class PictureSet {
   /** Files of the open picture and its neighbors, by image. */
   #near = new Map<string, Blob>();
   /** Files of deleted pictures, by image. */
-  readonly #deleted = new Map<string, Blob>();
+  readonly #deleted = new Map<string, Stored>();
   /** Milliseconds spent on the open picture, and when something was done last, by `performance.now()`. */
   #worked = 0;
   #lastDone = performance.now();
@@ -83,7 +88,28 @@ export class PictureSet {
   async resume(): Promise<void> {
     const { images } = this.#store.project;
     const next = images.find(({ objects }) => objects.length === 0) ?? images[0];
-    if (next && this.#turn === 0) await this.open(next.id);
+    const closedFolders = await this.#store.closedFolders();
+    this.#state.update({ closedFolders });
+    // a picture of a closed folder is opened once the person has opened that
+    const isThere = next && (closedFolders.length === 0 || (await this.#store.picture(next)));
+    if (isThere && this.#turn === 0) await this.open(next.id);
+  }
+
+  /** Asks the person for the folders whose files are to be read again; to be called when a button is pressed. */
+  async openFolders(): Promise<void> {
+    await this.#store.askForFolders();
+    const closedFolders = await this.#store.closedFolders();
+    this.#state.update({ closedFolders });
+    if (closedFolders.length > 0) this.#notices.say("The folder is not open: the browser was told not to.");
+    const { current } = this.#state.get();
+    if (current === null) await this.resume();
+  }
+
+  /** Keeps a folder. @returns its id, for the places of its files; null when it cannot be kept */
+  async keepFolder(handle: FolderHandle, hasEmbeddings: boolean): Promise<string | null> {
+    const id = await this.#store.keepFolder(handle, hasEmbeddings);
+    if (this.#store.project.images.length > 0) this.#state.update({ closedFolders: await this.#store.closedFolders() });
+    return id;
   }
 
   /**
@@ -92,7 +118,7 @@ export class PictureSet {
    * @returns whether it is shown now; it may be missing, or another one was opened meanwhile
    */
   async open(id: string, marks: Marks = NO_MARKS): Promise<boolean> {
-    const image = this.#store.project.images.find((each) => each.id === id);
+    const image = this.#imageOf(id);
     if (!image) return false;
     const turn = ++this.#turn;
     let picture = this.#near.get(id);
@@ -105,12 +131,27 @@ export class PictureSet {
     }
     if (turn !== this.#turn) return false;
     if (!picture) {
-      const advice = "open the picture itself, under this name: its labels are waiting.";
-      this.#notices.fail(`${image.name} is not here`, advice);
+      this.#tellWhy(image);
       return false;
     }
     this.#enter(id, picture, marks);
     return true;
+  }
+
+  /** Says why an image's picture cannot be shown. */
+  #tellWhy(image: LabeledImage): void {
+    const { closedFolders } = this.#state.get();
+    if (this.#store.isChanged(image)) {
+      const advice = "its labels are kept. Open the picture as it was, or add the changed one as another.";
+      this.#notices.fail(`The file of ${image.name} has changed since it was labeled`, advice);
+    } else if (closedFolders.length > 0) {
+      this.#notices.fail(`${image.name} is not here`, "open its folder again: its labels are waiting.");
+    } else {
+      this.#notices.fail(
+        `${image.name} is not here`,
+        "open the picture itself, under this name: its labels are waiting.",
+      );
+    }
   }
 
   /** Shows a picture that is not of the set. @throws an error that says why it is refused */
@@ -152,7 +193,7 @@ export class PictureSet {
     const seconds = Math.round(this.#worked / 1000);
     this.#worked = 0;
     const image = imageOf(this.#state.get());
-    const known = image && this.#store.project.images.find(({ id }) => id === image.id);
+    const known = image && this.#imageOf(image.id);
     if (!known || seconds === 0 || known.objects.length === 0) return;
     void this.#store.change(withImage(this.#store.project, { ...known, seconds: (known.seconds ?? 0) + seconds }));
   }
@@ -160,14 +201,14 @@ export class PictureSet {
   /** Opens a picture by its place relative to the open one. */
   step(by: number): void {
     const { project, current } = this.#state.get();
-    const next = project.images[project.images.findIndex(({ id }) => id === current) + by];
+    const next = project.images[placeOf(project.images, current) + by];
     if (next) void this.open(next.id);
   }
 
   /** Files of the pictures beside the open one, the next one first. Others are let go of. */
   async neighbors(): Promise<Blob[]> {
     const { project, current } = this.#state.get();
-    const at = project.images.findIndex(({ id }) => id === current);
+    const at = placeOf(project.images, current);
     if (at < 0) return [];
     const near = new Map<string, Blob>();
     for (const image of [project.images[at], project.images[at + 1], project.images[at - 1]]) {
@@ -185,12 +226,12 @@ export class PictureSet {
   /** The image of a file that is open, or beside the open one; null if there is none. */
   imageOf(picture: Blob): LabeledImage | null {
     const [id] = [...this.#near].find(([, file]) => file === picture) ?? [];
-    return this.#store.project.images.find((each) => each.id === id) ?? null;
+    return (id === undefined ? null : this.#imageOf(id)) ?? null;
   }
 
   /** The file of an image; undefined when it is not here. */
   async pictureOf(id: string): Promise<Blob | undefined> {
-    const image = this.#store.project.images.find((each) => each.id === id);
+    const image = this.#imageOf(id);
     return image && (this.#near.get(id) ?? (await this.#store.picture(image)));
   }
 
@@ -203,11 +244,11 @@ export class PictureSet {
     let shown = performance.now();
     const turn = ++this.#turn;
     const addAll = async (signal: AbortSignal | null, show: (done: number) => void): Promise<void> => {
-      for (const [index, { name, blob }] of files.entries()) {
+      for (const [index, { name, blob, place }] of files.entries()) {
         if (signal?.aborted) break;
         try {
           const size = await this.#measure(blob);
-          const image = await this.#store.addPicture(blob, { name, ...size }, names);
+          const image = await this.#store.addPicture(blob, { name, ...size }, names, place);
           if (!isOpened && turn === this.#turn) this.#enter(image.id, blob, marks);
           isOpened = true;
           if (performance.now() - shown > PATIENCE) {
@@ -266,8 +307,12 @@ export class PictureSet {
   async #remember(gone: readonly LabeledImage[]): Promise<void> {
     let copied = 0;
     for (const image of gone) {
-      const picture = await this.#store.picture(image);
+      const picture = await this.#store.stored(image);
       if (!picture) continue;
+      if (isPlace(picture)) {
+        this.#deleted.set(image.id, picture);
+        continue;
+      }
       copied += picture.size;
       const copy = copied < MOST_COPIED ? new Blob([await picture.arrayBuffer()], { type: picture.type }) : picture;
       this.#deleted.set(image.id, copy);
@@ -313,6 +358,11 @@ export class PictureSet {
     const name = this.#history.redoable;
     const moment = this.#history.redo(this.#store.project);
     if (moment) this.#become(moment, `Redone: ${name}.`);
+  }
+
+  #imageOf(id: string): LabeledImage | undefined {
+    const { images } = this.#store.project;
+    return images[placeOf(images, id)];
   }
 
   #moment(): Moment {

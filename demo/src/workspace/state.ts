@@ -1,5 +1,5 @@
 /** All that the page shows, as plain immutable data. */
-import { EMPTY_PROJECT, type LabeledImage, type LabeledObject, type Project } from "../labels/annotations.ts";
+import { EMPTY_PROJECT, type LabeledImage, type LabeledObject, type Project, placeOf } from "../labels/annotations.ts";
 import type { Merged } from "../labels/importing.ts";
 import type { Trouble } from "../storage/label-store.ts";
 import type { Answer, MaskLogits } from "./answer.ts";
@@ -128,6 +128,8 @@ export interface State {
   readonly models: readonly ModelEntry[];
 
   readonly embeddings: Embeddings;
+  /** Names of folders that the person has to open again before their pictures can be read. */
+  readonly closedFolders: readonly string[];
 
   /** The last thing that was said. */
   readonly said: string;
@@ -171,6 +173,7 @@ export const FIRST_STATE: State = {
   model: null,
   modelName: "",
   models: [],
+  closedFolders: [],
   embeddings: { files: 0, address: null, pictures: new Set(), refused: 0 },
   said: "",
   error: null,
@@ -199,7 +202,7 @@ export const FIRST_STATE: State = {
 
 /** The open picture's image. */
 export function imageOf({ project, current }: Pick<State, "project" | "current">): LabeledImage | null {
-  return project.images.find(({ id }) => id === current) ?? null;
+  return project.images[placeOf(project.images, current)] ?? null;
 }
 
 const NO_OBJECTS: readonly LabeledObject[] = [];

@@ -45,7 +45,10 @@ export class Workspace {
   /** The name of the sample that is shown on the welcome. */
   #sample = "";
 
+  readonly #store: LabelStore;
+
   constructor({ store, measure, openModel, models, files, surroundings }: WorkspaceParts) {
+    this.#store = store;
     this.set = new PictureSet(this.state, this.notices, store, measure);
     this.embeddings = new StoredEmbeddings(this.state, this.notices);
     this.#asking = new Asking(this.state, this.notices, this.set, this.embeddings, surroundings);
@@ -60,6 +63,23 @@ export class Workspace {
       new Boxes(this.state, this.notices, this.set),
       files,
     );
+  }
+
+  /** Goes on where the person left off, with the embeddings of folders that are open. */
+  async resume(): Promise<void> {
+    await this.#takeEmbeddings();
+    await this.set.resume();
+  }
+
+  /** Asks the person for the folders that were in use; to be called when a button is pressed. */
+  async openFolders(): Promise<void> {
+    await this.set.openFolders();
+    await this.#takeEmbeddings();
+  }
+
+  async #takeEmbeddings(): Promise<void> {
+    const files = await this.#store.embeddings();
+    if (files.length > 0) await this.embeddings.add(files);
   }
 
   /** Chooses what the pointer does. */

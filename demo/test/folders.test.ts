@@ -1,0 +1,193 @@
+/** Pictures that are read where they are: on the next visit, after a change, and where the folder may not be read. */
+import "fake-indexeddb/auto";
+import { IDBFactory } from "fake-indexeddb";
+import { beforeEach, expect, test } from "vitest";
+import { newObject, withImage } from "../src/labels/annotations.ts";
+import { type Folder, type FolderHandle, Folders, type Shelf } from "../src/storage/folders.ts";
+import { LABELS, LabelLog } from "../src/storage/label-log.ts";
+import { LabelStore } from "../src/storage/label-store.ts";
+import { Workspace } from "../src/workspace/workspace.ts";
+
+/** A folder as a browser gives it. */
+class FakeFolder {
+  readonly kind = "directory";
+  readonly name: string;
+  readonly files: Map<string, File>;
+  permission: PermissionState = "granted";
+  asked = 0;
+  /** What the person says when the browser asks. */
+  says: PermissionState = "granted";
+
+  constructor(name: string, files: Readonly<Record<string, string>>) {
+    this.name = name;
+    this.files = new Map();
+    for (const [path, content] of Object.entries(files)) this.write(path, content, 1);
+  }
+
+  write(path: string, content: string, lastModified: number): void {
+    this.files.set(path, new File([content], path, { type: "image/png", lastModified }));
+  }
+
+  as(): FolderHandle {
+    return this as unknown as FolderHandle;
+  }
+
+  async isSameEntry(other: unknown): Promise<boolean> {
+    return other === this;
+  }
+
+  async queryPermission(): Promise<PermissionState> {
+    return this.permission;
+  }
+
+  async requestPermission(): Promise<PermissionState> {
+    this.asked++;
+    this.permission = this.says;
+    return this.says;
+  }
+
+  async getDirectoryHandle(name: string): Promise<unknown> {
+    return {
+      getFileHandle: (file: string) => this.getFileHandle(`${name}/${file}`),
+    };
+  }
+
+  async getFileHandle(path: string): Promise<{ getFile(): Promise<File> }> {
+    const file = this.files.get(path);
+    if (!file) throw new DOMException(path, "NotFoundError");
+    return { getFile: async () => file };
+  }
+}
+
+let kept: Folder[];
+const shelf: Shelf = {
+  all: async () => kept,
+  put: async (folder) => {
+    kept = [...kept.filter(({ id }) => id !== folder.id), folder];
+  },
+  clear: async () => {
+    kept = [];
+  },
+};
+
+beforeEach(() => {
+  globalThis.indexedDB = new IDBFactory();
+  kept = [];
+});
+
+/** A visit of the page. */
+async function visit(given: Shelf = shelf): Promise<{ workspace: Workspace; store: LabelStore }> {
+  const store = await LabelStore.open(10_000, new Folders(Promise.resolve(given)));
+  const workspace = new Workspace({
+    store,
+    measure: async () => ({ width: 4, height: 3 }),
+    openModel: () => new Promise(() => undefined),
+    models: [],
+    files: {} as never,
+    surroundings: { isSparing: async () => true },
+  });
+  await workspace.resume();
+  return { workspace, store };
+}
+
+/** A visit in which the files of a folder are added, and the first is labeled. */
+async function label(folder: FakeFolder): Promise<void> {
+  const { workspace, store } = await visit();
+  const id = await workspace.set.keepFolder(folder.as(), false);
+  await workspace.set.add(
+    [...folder.files].map(([name, blob]) => ({
+      name,
+      blob,
+      place: id === null ? undefined : { folder: id, path: name },
+    })),
+  );
+  const [image] = store.project.images;
+  if (!image) throw new Error("expected an image");
+  const object = newObject("object", { size: [3, 4], counts: "0<" });
+  expect(await store.change(withImage(store.project, { ...image, objects: [object] }))).toBe(true);
+  await store.close();
+}
+
+const shown = async ({ state }: Workspace): Promise<string | undefined> => state.get().picture?.text();
+const names = ({ state }: Workspace): string[] => state.get().project.images.map(({ name }) => name);
+
+test("files are not copied; the next visit asks for the folder by one button, and goes on", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one", "a/2.png": "two" });
+  await label(folder);
+  const log = await LabelLog.open({ blocked: () => undefined, closed: () => undefined });
+  const { project } = await log.read();
+  for (const { sha256 } of project.images) {
+    expect(await log.picture(sha256 as string)).toEqual({ folder: kept[0]?.id, path: expect.any(String) });
+  }
+  log.close();
+
+  folder.permission = "prompt";
+  const { workspace } = await visit();
+  expect(names(workspace)).toEqual(["1.png", "a/2.png"]);
+  expect([workspace.state.get().closedFolders, workspace.state.get().current]).toEqual([["street"], null]);
+  expect([folder.asked, workspace.state.get().error]).toEqual([0, null]);
+  folder.says = "denied";
+  await workspace.openFolders();
+  expect([workspace.state.get().closedFolders, await shown(workspace)]).toEqual([["street"], undefined]);
+  folder.says = "granted";
+  await workspace.openFolders();
+  // the first without labels
+  expect([workspace.state.get().closedFolders, await shown(workspace)]).toEqual([[], "two"]);
+  expect(folder.asked).toBe(2);
+});
+
+test("a file that has changed is said; its labels are kept, and the picture as it was is taken again", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one", "2.png": "two" });
+  await label(folder);
+  folder.write("1.png", "another", 2);
+  const { workspace, store } = await visit();
+  const [image] = workspace.state.get().project.images;
+  expect(await workspace.set.open(image?.id as string)).toBe(false);
+  expect(workspace.state.get().error).toMatch(
+    /^The file of 1\.png has changed since it was labeled — its labels are kept/,
+  );
+  expect(store.project.images[0]?.objects).toHaveLength(1);
+  folder.write("1.png", "one", 3);
+  expect(await workspace.set.open(image?.id as string)).toBe(true);
+  expect(await shown(workspace)).toBe("one");
+  folder.files.delete("1.png");
+  await workspace.set.open(store.project.images[1]?.id as string);
+  expect(await store.picture(store.project.images[0] as NonNullable<typeof image>)).toBeUndefined();
+});
+
+test("a folder that was moved is found where it is when it is opened there", async () => {
+  await label(new FakeFolder("street", { "1.png": "one" }));
+  kept = kept.map((folder) => ({ ...folder, handle: new FakeFolder("street", {}).as() }));
+  const moved = new FakeFolder("moved", { "b/1.png": "one" });
+  const { workspace } = await visit();
+  const id = await workspace.set.keepFolder(moved.as(), false);
+  const place = { folder: id as string, path: "b/1.png" };
+  await workspace.set.add([{ name: "b/1.png", blob: moved.files.get("b/1.png") as File, place }]);
+  expect(names(workspace)).toEqual(["1.png"]);
+  await expect.poll(() => workspace.set.isUnkept).toBe(false);
+  expect(await shown((await visit()).workspace)).toBe("one");
+});
+
+test("a deleted picture comes back to its place; where no folder can be kept, files are copied", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one" });
+  await label(folder);
+  const { workspace } = await visit();
+  workspace.deletePicture();
+  await expect.poll(() => names(workspace)).toEqual([]);
+  workspace.set.undo();
+  await expect.poll(() => shown(workspace)).toBe("one");
+  await expect.poll(() => workspace.set.isUnkept).toBe(false);
+  folder.write("1.png", "other", 9);
+  expect(await shown((await visit()).workspace)).toBeUndefined();
+
+  globalThis.indexedDB = new IDBFactory();
+  kept = [];
+  const refusing: Shelf = { ...shelf, put: () => Promise.reject(new DOMException("no clone", "DataCloneError")) };
+  const { workspace: other, store } = await visit(refusing);
+  expect(await other.set.keepFolder(folder.as(), false)).toBeNull();
+  await other.set.add([{ name: "1.png", blob: new Blob(["one"]) }]);
+  await store.close();
+  folder.files.clear();
+  expect(await shown((await visit()).workspace)).toBe("one");
+  indexedDB.deleteDatabase(LABELS);
+});

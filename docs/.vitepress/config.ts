@@ -1,8 +1,9 @@
 /** The docs site: its pages in order, its search, its look. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DefaultTheme, defineConfig } from "vitepress";
+import { apiSidebar } from "./api-pages.ts";
 import { checkLinks } from "./links.ts";
 import { repositoryLinks } from "./repository-links.ts";
 
@@ -72,15 +73,6 @@ const GUIDES: DefaultTheme.SidebarItem[] = [
   },
 ];
 
-/** The API pages, which api.ts has written. */
-function apiPages(): DefaultTheme.SidebarItem[] {
-  const folder = fileURLToPath(new URL("../api", import.meta.url));
-  const files = readdirSync(folder, { recursive: true }).map(String);
-  const names = files.filter((file) => file.endsWith(".md") && file !== "index.md").map((file) => file.slice(0, -3));
-  const items = names.sort().map((name) => ({ text: name, link: `/api/${name}` }));
-  return [{ text: "API", items: [{ text: "All packages", link: "/api/" }, ...items] }];
-}
-
 export default defineConfig({
   title: "sam2-web",
   description: "Segment images inside the browser with SAM 2. Nothing leaves the device.",
@@ -105,7 +97,7 @@ export default defineConfig({
       { text: "Demo", link: "/demo" },
       { text: "GitHub", link: REPOSITORY },
     ],
-    sidebar: { "/": GUIDES, "/api/": apiPages() },
+    sidebar: { "/": GUIDES, "/api/": apiSidebar() },
     outline: { level: [2, 3] },
     search: { provider: "local" },
     externalLinkIcon: true,

@@ -13,6 +13,14 @@ SHARES = dict(paint=0.36, person=0.34, region=0.22, cell=0.08)
 """How often each kind of picture comes."""
 COLLAGES = 0.15
 CLOSE_UPS = 0.1
+SECOND_LOOKS = 0.12
+"""The share of steps whose prompts bring the mask of a first look along."""
+
+
+def odds_of(masks: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """How likely each of a picture's masks [M,S,S] is asked for: large masks are few, small ones many, and each size gets its turn."""
+    odds = masks.mean((1, 2)) ** 0.125 * weight
+    return odds / odds.sum()
 
 
 class Mixture:

@@ -37,13 +37,11 @@ from transformers.models.edgetam.modeling_edgetam import EdgeTamAttention
 
 import architecture
 from losses import Grouping, edge_losses, mask_losses, overlap, shown_loss
-from mixture import Mixture
+from mixture import SECOND_LOOKS, Mixture, odds_of
 from predict import decode, encode
 from prompts import corrective_clicks, first_look, inner_point, jittered_box
 
 TRAINING_SEED = 2
-SECOND_LOOKS = 0.12
-"""The share of steps whose prompts bring the mask of a first look along."""
 BOXES = 0.4
 ROUNDS = {1: 0.5, 2: 0.22, 3: 0.14, 4: 0.07, 5: 0.07}
 SCORE_WEIGHT = 4.0
@@ -66,9 +64,8 @@ class Batches(Dataset):
         pictures, masks, known, weights, coords, owners, looks = [], [], [], [], [], [], []
         for item in range(self.batch):
             scene = self.mixture.make((TRAINING_SEED, step, item), self.size, second_look)
-            # objects of every size get their turn: large masks are few, small ones many
-            odds = scene.masks.mean((1, 2)) ** 0.125 * scene.weight
-            chosen = rng.choice(len(odds), self.prompts, p=odds / odds.sum())
+            odds = odds_of(scene.masks, scene.weight)
+            chosen = rng.choice(len(odds), self.prompts, p=odds)
             pictures.append(scene.picture)
             owners.append(scene.owner[2::4, 2::4])
             masks.append(scene.masks[chosen])

@@ -451,6 +451,15 @@ const COMMANDS = {
       program("bench/main.ts", args);
     },
   },
+  film: {
+    takes: "[FILE]",
+    does: "does the job of docs/page.md in the demo, counts it, and films it; docs/film.webp by default",
+    async run(args) {
+      await prepare();
+      await installBrowser();
+      program("demo/film.ts", args);
+    },
+  },
   screenshots: {
     takes: "[FOLDER]",
     does: "pictures of every view of the demo, in .cache/screenshots by default",

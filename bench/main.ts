@@ -6,6 +6,7 @@ import { click, draft, everything, int8, kept, kernels, load, memory, models } f
 import { embeddings } from "./embeddings.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
+import { page } from "./labeling-page.ts";
 import type { Length, Row } from "./measure.ts";
 import { node } from "./node.ts";
 import { quality } from "./quality.ts";
@@ -36,6 +37,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   gpu,
   node,
   serve,
+  page,
 };
 
 const program = new Command("bench")

@@ -1,4 +1,5 @@
 /** A command as a button, whose tooltip says its name and its key, and as an entry of a menu. */
+import type { LucideIcon } from "lucide-react";
 import { Button, MenuItem, Tooltip, TooltipTrigger } from "react-aria-components";
 import { useWorkspace } from "../view/viewed.ts";
 import { type Command, isEnabled } from "./commands.ts";
@@ -53,6 +54,37 @@ export function IconButton({
         <Icon aria-hidden />
       </Button>
       <Tip name={name} keys={keys?.[0]} placement={placement} />
+    </TooltipTrigger>
+  );
+}
+
+/** A small button of a row: what it does is done to that row, and so it is no command. */
+export function RowButton({
+  name,
+  icon: Icon,
+  isDisabled = false,
+  isPressed,
+  onPress,
+}: {
+  readonly name: string;
+  readonly icon: LucideIcon;
+  readonly isDisabled?: boolean;
+  /** Of a button that stays pressed: whether it is. */
+  readonly isPressed?: boolean;
+  onPress(): void;
+}) {
+  return (
+    <TooltipTrigger delay={500}>
+      <Button
+        className="icon-button small"
+        aria-label={name}
+        isDisabled={isDisabled}
+        onPress={onPress}
+        {...(isPressed === undefined ? {} : { "aria-pressed": isPressed })}
+      >
+        <Icon aria-hidden />
+      </Button>
+      <Tip name={name} placement="top" />
     </TooltipTrigger>
   );
 }

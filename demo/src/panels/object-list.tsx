@@ -17,6 +17,7 @@ import type { LabeledObject, ObjectClass } from "../labels/annotations.ts";
 import { ALL_OBJECTS, isUnchecked, isWanted, type ObjectFilter } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { objectsOf } from "../workspace/state.ts";
+import { RowButton } from "./icon-button.tsx";
 import { ObjectShape } from "./object-shape.tsx";
 import { ObjectThumbnail } from "./object-thumbnail.tsx";
 import { usePage } from "./page.ts";
@@ -230,49 +231,37 @@ function Row({
             </small>
           </span>
         </button>
-        <button
-          type="button"
-          className="icon-button small"
-          aria-label={`${hidden ? "Show" : "Hide"} object ${place}`}
-          onClick={() => {
+        <RowButton
+          name={`${hidden ? "Show" : "Hide"} object ${place}`}
+          icon={EyeIcon}
+          onPress={() => {
             const said = `Object ${place} is ${hidden ? "shown" : "hidden"}.`;
             set.changeObject(id, { hidden: !hidden }, `${hidden ? "Show" : "Hide"} ${className}`, said);
           }}
-        >
-          <EyeIcon aria-hidden />
-        </button>
-        <button
-          type="button"
-          className="icon-button small"
-          aria-label={`${locked ? "Unlock" : "Lock"} object ${place}`}
-          onClick={() => {
+        />
+        <RowButton
+          name={`${locked ? "Unlock" : "Lock"} object ${place}`}
+          icon={LockIcon}
+          onPress={() => {
             const said = `Object ${place} is ${locked ? "unlocked" : "locked"}.`;
             set.changeObject(id, { locked: !locked }, `${locked ? "Unlock" : "Lock"} ${className}`, said);
           }}
-        >
-          <LockIcon aria-hidden />
-        </button>
+        />
         {isOther === null || isSelected ? (
-          <button
-            type="button"
-            className="icon-button small"
-            aria-label={`Delete object ${place}`}
-            disabled={locked}
-            onClick={() => set.deleteObject(id)}
-          >
-            <Trash2 aria-hidden />
-          </button>
+          <RowButton
+            name={`Delete object ${place}`}
+            icon={Trash2}
+            isDisabled={locked}
+            onPress={() => set.deleteObject(id)}
+          />
         ) : (
-          <button
-            type="button"
-            className="icon-button small"
-            aria-label={`Select object ${place} too`}
-            aria-pressed={isOther}
-            disabled={locked}
-            onClick={() => workspace.selectAlso(id)}
-          >
-            <AlsoIcon aria-hidden />
-          </button>
+          <RowButton
+            name={`Select object ${place} too`}
+            icon={AlsoIcon}
+            isPressed={isOther}
+            isDisabled={locked}
+            onPress={() => workspace.selectAlso(id)}
+          />
         )}
       </div>
       {isSelected && (
@@ -303,24 +292,18 @@ function Row({
               <option key={each.name}>{each.name}</option>
             ))}
           </select>
-          <button
-            type="button"
-            className="icon-button small"
-            aria-label={`Move object ${place} up`}
-            disabled={place === 1}
-            onClick={() => set.moveObject(id, -1)}
-          >
-            <ArrowUp aria-hidden />
-          </button>
-          <button
-            type="button"
-            className="icon-button small"
-            aria-label={`Move object ${place} down`}
-            disabled={isLast}
-            onClick={() => set.moveObject(id, 1)}
-          >
-            <ArrowDown aria-hidden />
-          </button>
+          <RowButton
+            name={`Move object ${place} up`}
+            icon={ArrowUp}
+            isDisabled={place === 1}
+            onPress={() => set.moveObject(id, -1)}
+          />
+          <RowButton
+            name={`Move object ${place} down`}
+            icon={ArrowDown}
+            isDisabled={isLast}
+            onPress={() => set.moveObject(id, 1)}
+          />
           <ObjectShape />
         </div>
       )}

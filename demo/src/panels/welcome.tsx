@@ -62,8 +62,14 @@ export function Welcome() {
   };
   return (
     <section className="welcome" aria-label="Welcome">
-      <h2>Point at a thing. It is cut out.</h2>
-      <p>Click to pick it. Drop your own pictures anywhere: they never leave this device.</p>
+      <h2>
+        <span className="for-mouse">Point at</span>
+        <span className="for-touch">Tap</span> a thing. It is cut out.
+      </h2>
+      <p>
+        <span className="for-mouse">Click to pick it. Drop your own pictures anywhere: they</span>
+        <span className="for-touch">Open your own pictures: they</span> never leave this device.
+      </p>
       <div className="welcome-actions">
         <button type="button" className="primary" onClick={openPictures.run}>
           <ImagePlus aria-hidden /> Choose pictures

@@ -43,7 +43,9 @@ async function output<T>(what: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    throw new Sam2Error("OutputError", `${what}: ${(cause as Error).message}`, { cause });
+    // without the end of the message, which may name a temporary folder
+    const reason = (cause as Error).message.replace(/, \w+ '.*$/s, "");
+    throw new Sam2Error("OutputError", `${what}: ${reason}`, { cause });
   }
 }
 

@@ -34,7 +34,9 @@ export async function writeWhole(path: string, content: string | Uint8Array | As
     await rename(aside, path);
   } catch (cause) {
     rmSync(aside, { force: true });
-    throw new Sam2Error("OutputError", `${path}: could not be written: ${(cause as Error).message}`, { cause });
+    // without the end of the message, which names the file that was to be renamed
+    const reason = (cause as Error).message.replace(/, \w+ '.*$/s, "");
+    throw new Sam2Error("OutputError", `${path}: could not be written: ${reason}`, { cause });
   } finally {
     begun.delete(aside);
   }

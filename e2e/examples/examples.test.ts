@@ -8,7 +8,7 @@ import { decodeRle, maskArea } from "sam2-web";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectWholeLicenses } from "../licenses.ts";
 import { serveStatically } from "../static-server.ts";
-import { installed, packed, run, type Served, served, type Tarballs } from "./application.ts";
+import { installed, packed, ROOT, run, type Served, served, type Tarballs } from "./application.ts";
 
 let folder: string;
 let tarballs: Tarballs;
@@ -147,6 +147,28 @@ test.each(Object.keys(EXAMPLES))("%s", async (name) => {
   }
 });
 
+test("the README's first lines, in place of an example's own, show the cut-out", async () => {
+  const readme = await readFile(join(ROOT, "README.md"), "utf8");
+  const lines = /^```js\n([\s\S]*?)^```/m.exec(readme)?.[1] ?? "";
+  const application = await installed("vite", folder, tarballs);
+  await writeFile(join(application, "main.js"), lines);
+  await run(application, "npm", "run", "build");
+  const server = await serveStatically(join(application, "dist"));
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", ({ message }) => complaints.push(message));
+  try {
+    await page.goto(server.url);
+    const width = (): Promise<number> =>
+      page.evaluate(() => (document.querySelectorAll("img")[1]?.complete ? document.images[1]?.naturalWidth : 0) ?? 0);
+    await expect.poll(width, { timeout: 90_000 }).toBeGreaterThan(50);
+    expect(complaints).toEqual([]);
+  } finally {
+    await page.close();
+    await server.close();
+  }
+});
+
 test("each example is tried, and listed in the README", async () => {
   const examples = new URL("../../examples/", import.meta.url);
   const entries = await readdir(examples, { withFileTypes: true });
@@ -195,5 +217,11 @@ test("a package holds what it needs and nothing else", async () => {
   ]);
   expect(await contents("sam2-web")).toEqual(expect.arrayContaining(["LICENSE", "dist", "package.json", "standalone"]));
   const licenses = await readFile(join(folder, "contents", "sam2-web", "standalone", "LICENSES.md"), "utf8");
-  expect(expectWholeLicenses(licenses)).toEqual(["@bufbuild/protobuf", "@noble/hashes", "comlink", "onnxruntime-web"]);
+  expect(expectWholeLicenses(licenses)).toEqual([
+    "@bufbuild/protobuf",
+    "@noble/hashes",
+    "comlink",
+    "leven",
+    "onnxruntime-web",
+  ]);
 });

@@ -1,10 +1,14 @@
 /** The docs: errors lead to sections that are there, and links that lead nowhere are noticed. */
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { ERROR_NAMES } from "sam2-contract";
 import { expect, test } from "vitest";
 import { deadLinks, readPage } from "../../docs/.vitepress/links.ts";
 
 const ROOT = new URL("../../", import.meta.url);
+const SAM2 = fileURLToPath(new URL("packages/sam2-node/dist/command/main.js", ROOT));
 
 test("each error has a section that says what to do, and there are no other errors", async () => {
   const page = await readFile(new URL("docs/guides/errors.md", ROOT), "utf8");
@@ -17,9 +21,49 @@ async function firstLines(page: string): Promise<string | undefined> {
   return /^```js\n([\s\S]*?)^```/m.exec(await readFile(new URL(page, ROOT), "utf8"))?.[1];
 }
 
-test.each(["docs/index.md", "docs/start.md"])("%s begins with the README's lines", async (page) => {
-  expect(await firstLines("README.md")).toContain('from "sam2-web"');
-  expect(await firstLines(page)).toBe(await firstLines("README.md"));
+test.each(["docs/index.md", "docs/start.md", "packages/sam2-web/README.md"])(
+  "%s begins with the README's lines",
+  async (page) => {
+    expect(await firstLines("README.md")).toContain('from "sam2-web"');
+    expect(await firstLines(page)).toBe(await firstLines("README.md"));
+  },
+);
+
+/** The lines of a page that are for a shell. */
+async function commands(page: string): Promise<string[]> {
+  const text = await readFile(new URL(page, ROOT), "utf8");
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, lines = ""]) => lines.trim().split("\n"));
+}
+
+test.each(["README.md", "docs/start.md", "packages/sam2-web/README.md"])(
+  "what %s says to install first is what the example for Vite, which runs its lines, depends on",
+  async (page) => {
+    const example = await readFile(new URL("examples/vite/package.json", ROOT), "utf8");
+    const [first] = await commands(page);
+    expect(first).toBe(`npm install ${Object.keys(JSON.parse(example).dependencies).reverse().join(" ")}`);
+  },
+);
+
+test.each(["README.md", "CONTRIBUTING.md"])("the commands of %s are there", async (page) => {
+  const { scripts } = JSON.parse(await readFile(new URL("package.json", ROOT), "utf8"));
+  const names = (await commands(page)).flatMap((line) => /^npm (?:run )?([\w:]+)/.exec(line)?.[1] ?? []);
+  expect(names.length).toBeGreaterThan(4);
+  expect(["install", "run", ...Object.keys(scripts)]).toEqual(expect.arrayContaining(names));
+});
+
+/** What a page calls `sam2` with: the command, and its options. */
+async function calls(page: string): Promise<[command: string, options: string[]][]> {
+  const found = (await commands(page)).map((line) => /^(?:npm run (segment) --|npx .*?sam2 (\w+)) ([^#]*)/.exec(line));
+  return found.flatMap((call) => (call ? [[call[1] ?? call[2] ?? "", call[3]?.match(/--[a-z][\w-]*/g) ?? []]] : []));
+}
+
+test.each(["README.md", "packages/sam2-node/README.md"])("sam2 has the options that %s gives it", async (page) => {
+  const said = await calls(page);
+  expect(said.length).toBeGreaterThan(1);
+  for (const [command, options] of said) {
+    const { stdout } = await promisify(execFile)(process.execPath, [SAM2, command, "--help"]);
+    for (const option of options) expect(stdout).toMatch(new RegExp(`^ +${option}\\b`, "m"));
+  }
 });
 
 test("each section that an error's message links to is there", async () => {

@@ -1,4 +1,4 @@
-/** Functions that a user calls are documented with an example, and each example in the code and in docs/ compiles. */
+/** Functions that a user calls are documented with an example, and each example in the code, in docs/ and in a README compiles. */
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -118,15 +118,20 @@ function importsFor(code: string, owner: string): string {
     .join("");
 }
 
-/** The TypeScript of the docs' pages, as files: their names tell the page and the place in it. Imports are the page's own. */
-async function docsExamples(): Promise<[name: string, code: string][]> {
-  const pages = (await readdir(DOCS, { recursive: true })).filter((file) =>
+/** Pages in Markdown: the docs', the README and those of the packages. */
+async function pages(): Promise<string[]> {
+  const docs = (await readdir(DOCS, { recursive: true })).filter((file) =>
     /^(?!api\/|\.|node_modules\/).*\.md$/.test(file),
   );
-  const blocks = pages.map(async (page) => {
-    const text = await readFile(join(DOCS, page), "utf8");
+  return ["README.md", ...packages.map((name) => `packages/${name}/README.md`), ...docs.map((file) => `docs/${file}`)];
+}
+
+/** The TypeScript of all pages, as files: their names tell the page and the place in it. Imports are the page's own. */
+async function pageExamples(): Promise<[name: string, code: string][]> {
+  const blocks = (await pages()).map(async (page) => {
+    const text = await readFile(join(ROOT, page), "utf8").catch(() => "");
     return [...text.matchAll(/^```(tsx?)\n([\s\S]*?)^```/gm)].map(([, language, code = ""], i): [string, string] => [
-      `docs-${page.slice(0, -3).replaceAll("/", "-")}-${i + 1}.${language}`,
+      `${page.slice(0, -3).replaceAll("/", "-")}-${i + 1}.${language}`,
       code,
     ]);
   });
@@ -138,7 +143,7 @@ test("examples compile", async () => {
     examplesIn(comment).map((code) => `${importsFor(code, owner)}${code}`),
   );
   expect(inCode.length).toBeGreaterThan(called.length);
-  const inDocs = await docsExamples();
+  const inDocs = await pageExamples();
   expect(inDocs.length).toBeGreaterThan(20);
   const examples = [...inCode.map((code, i) => [`example-${i + 1}.ts`, code] as const), ...inDocs];
   await rm(FOLDER, { recursive: true, force: true });

@@ -8,8 +8,8 @@ import { bytesToHex } from "@noble/hashes/utils.js";
  *
  * @example
  * ```ts
- * const { sha256 } = await readEmbeddingInfo(embedding);
- * const isOfPicture = sha256 === (await digest(new Uint8Array(await picture.arrayBuffer())));
+ * const { sha256 } = await readEmbeddingInfo(await (await fetch("truck.jpg.safetensors")).blob());
+ * const isOfPicture = sha256 === (await digest(new Uint8Array(await file.arrayBuffer())));
  * ```
  */
 export async function digest(bytes: Uint8Array): Promise<string> {

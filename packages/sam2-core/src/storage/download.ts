@@ -128,7 +128,9 @@ function isResumable(file: RemoteFile, begun: Part): boolean {
 /** Whether a partial answer continues exactly where the kept part ends, and is of the same file. */
 function isTheRest(file: RemoteFile, begun: Part, response: Response): boolean {
   const range = rangeOf(response);
-  const startsThere = range ? range.start === begun.length : file.sha256 !== undefined;
+  // another origin's server may hide where the answer begins: then the hash of the whole tells
+  const isHidden = file.sha256 !== undefined && !response.headers.has("content-range");
+  const startsThere = isHidden || range?.start === begun.length;
   const sameFile = file.sha256 !== undefined || versionOf(response) === begun.version;
   const sameSize = range?.total == null || file.bytes === undefined || range.total === file.bytes;
   return startsThere && sameFile && sameSize;
@@ -152,6 +154,10 @@ async function download(file: RemoteFile, begun: Part | null, options: FetchOpti
   if (!response.ok || isWebPage(response)) {
     await response.body?.cancel();
     throw refused(file.url, response);
+  }
+  if (response.status === 206 && !partial) {
+    await response.body?.cancel();
+    throw failed(file.url, "expected the whole file, got a part of it that was not asked for");
   }
   const reader = response.body?.getReader();
   if (!reader) throw failed(file.url, "the answer has no body");

@@ -177,18 +177,37 @@ describe.each<[Kind, boolean]>([
     expect([...storage.files.keys()].filter((name) => decodeURIComponent(name).includes("part/"))).toEqual([]);
   });
 
-  test("a range that begins elsewhere is not taken for the rest", async () => {
+  test.each<[string, (from: number, size: number) => { range: string; at: number }]>([
+    ["that begins elsewhere", (from, size) => ({ range: `bytes ${from + 7}-${size - 1}/${size}`, at: from + 7 })],
+    ["of the whole", (_, size) => ({ range: `bytes 0-${size - 1}/${size}`, at: 0 })],
+    ["of a larger file", (from, size) => ({ range: `bytes ${from}-${size - 1}/${size + 9}`, at: from })],
+    ["in another unit", (from, size) => ({ range: `pages ${from}-${size - 1}/${size}`, at: from + 7 })],
+  ])("a range %s is not taken for the rest", async (_, answer) => {
     const encoder = published.get("toy/encoder.onnx") as Buffer;
     spoil("encoder.onnx", (_, response) => breakOff(response, encoder, 100_000));
     await expect(open(EXPORT)).rejects.toEqual(named("DownloadError"));
     spoil("encoder.onnx", (request, response) => {
-      const from = rangeStart(request) + 7;
-      if (from === 7) return false;
-      const range = `bytes ${from}-${encoder.length - 1}/${encoder.length}`;
-      return !!response.writeHead(206, { "Content-Range": range }).end(encoder.subarray(from));
+      const from = rangeStart(request);
+      if (from === 0) return false;
+      const { range, at } = answer(from, encoder.length);
+      return !!response.writeHead(206, { "Content-Range": range }).end(encoder.subarray(at));
     });
     await open(EXPORT);
     expect(requests("encoder.onnx")).toBe(keeps ? 3 : 2);
+  });
+
+  test("a part that nobody asked for is refused, and nothing of it is kept", async () => {
+    const weights = published.get("checkpoint/model.safetensors") as Buffer;
+    spoil("model.safetensors", (request, response) => {
+      const from = rangeStart(request) || 100;
+      const headers = { ETag: '"one"', "Content-Range": `bytes ${from}-${weights.length - 1}/${weights.length}` };
+      return !!response.writeHead(206, headers).end(weights.subarray(from));
+    });
+    await expect(open(CHECKPOINT)).rejects.toThrow(/expected the whole file, got a part of it/);
+    // nor is it gone on with
+    await expect(open(CHECKPOINT)).rejects.toThrow(/expected the whole file, got a part of it/);
+    fault = () => false;
+    await open(CHECKPOINT);
   });
 
   test.each<[string, { before: string; now: string; arrived: number; changed: boolean; statuses: number[] }]>([

@@ -96,6 +96,7 @@ export default defineConfig({
           globalSetup: "e2e/setup.ts",
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          expect: { poll: PATIENT },
           // a worker's files share its browser
           isolate: false,
           maxWorkers: 2,

@@ -762,7 +762,11 @@ test.each([
   const found: string[] = [];
   const look = async (view: string): Promise<void> => {
     // what slides in is looked at once it is there
-    await page.waitForTimeout(250);
+    await page.waitForFunction(() =>
+      document.getAnimations().every(({ effect, playState }) => {
+        return playState !== "running" || effect?.getComputedTiming().endTime === Number.POSITIVE_INFINITY;
+      }),
+    );
     found.push(...(await violations(page)).map((each) => `${view}: ${each}`));
   };
   const isNarrow = viewport.width < 1000;

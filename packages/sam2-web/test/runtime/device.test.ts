@@ -236,6 +236,24 @@ describe("auto", () => {
     expect(tried).toEqual(attempts.slice(-1));
   });
 
+  const DAY = 24 * 3600 * 1000;
+  test.each<[string, () => unknown, boolean]>([
+    ["is remembered six days later", () => vi.setSystemTime(Date.now() + 6 * DAY), false],
+    ["is forgotten eight days later", () => vi.setSystemTime(Date.now() + 8 * DAY), true],
+    ["is forgotten by another version of the browser", () => Object.assign(navigator, { userAgent: "test 2" }), true],
+  ])("what a GPU did wrong, %s", async (_, pass, isTried) => {
+    await open({ wrongEncoder: BOTH });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      pass();
+      tried = [];
+      expect(await open({})).toMatchObject(isTried ? ON_GPU : ON_WASM);
+      expect(tried).toEqual([isTried ? "fused webgpu/webgpu" : "decomposed wasm/wasm"]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test("an emulated GPU may be allowed", async () => {
     expect(await open({ isEmulated: true }, { softwareGpu: true })).toMatchObject(ON_GPU);
   });

@@ -49,25 +49,38 @@ export function summary(times: readonly number[]): { ours_ms: number; spread: nu
 }
 
 /**
- * Runs each candidate `repeats` times after one warm-up, in turns. A candidate that answers with a
- * number has measured itself, in milliseconds.
+ * Runs each candidate `repeats` times after one warm-up, in turns: the times of each, in milliseconds. A candidate that
+ * answers with a number has measured itself.
  */
-export async function compare(
-  runs: { ours: () => Promise<unknown>; theirs?: () => Promise<unknown> },
+export async function timesInTurns<K extends string>(
+  runs: Readonly<Record<K, () => Promise<unknown>>>,
   repeats: number,
-): Promise<Comparison> {
-  const times: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
+): Promise<Record<K, number[]>> {
+  const candidates = Object.entries(runs) as [K, () => Promise<unknown>][];
+  const times = Object.fromEntries(candidates.map(([name]) => [name, [] as number[]])) as Record<K, number[]>;
   for (let round = -1; round < repeats; round++) {
-    for (const who of ["ours", "theirs"] as const) {
-      const run = runs[who];
-      if (!run) continue;
+    for (const [name, run] of candidates) {
       const start = performance.now();
       const own = await run();
-      if (round >= 0) times[who].push(typeof own === "number" ? own : performance.now() - start);
+      if (round >= 0) times[name].push(typeof own === "number" ? own : performance.now() - start);
     }
   }
-  const ours = summary(times.ours);
-  if (times.theirs.length === 0) return ours;
-  const theirs_ms = quantile(times.theirs, 0.5);
-  return { ...ours, theirs_ms, ratio: ours.ours_ms / theirs_ms };
+  return times;
+}
+
+/** Our times beside another's. */
+export function beside(ours: readonly number[], theirs: readonly number[]): Comparison {
+  const mine = summary(ours);
+  const theirs_ms = quantile(theirs, 0.5);
+  return { ...mine, theirs_ms, ratio: mine.ours_ms / theirs_ms };
+}
+
+/** Runs each candidate `repeats` times, in turns, and compares; see `timesInTurns`. */
+export async function compare(
+  { ours, theirs }: { ours: () => Promise<unknown>; theirs?: () => Promise<unknown> },
+  repeats: number,
+): Promise<Comparison> {
+  if (!theirs) return summary((await timesInTurns({ ours }, repeats)).ours);
+  const times = await timesInTurns({ ours, theirs }, repeats);
+  return beside(times.ours, times.theirs);
 }

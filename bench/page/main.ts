@@ -16,7 +16,7 @@ import {
 import { readPixels } from "sam2-web/internals";
 import peerMjs from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs?url";
 import peerWasm from "../../node_modules/@huggingface/transformers/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm?url";
-import { type Comparison, compare, summary } from "../measure.ts";
+import { beside, type Comparison, compare, summary, timesInTurns } from "../measure.ts";
 import { adapterHere, compareOnGpu } from "./gpu.ts";
 
 /** A photograph at a size, as a JPEG. */
@@ -127,13 +127,10 @@ const bench = {
       await image.release();
       return image.timings.encode;
     };
-    const ours = encode(whole);
-    const found = {
-      fp32: await compare({ ours, theirs: encode(float) }, repeats),
-      peer: await compare({ ours, theirs: () => peer.model.get_image_embeddings({ pixel_values }) }, repeats),
-    };
+    const theirs = () => peer.model.get_image_embeddings({ pixel_values });
+    const times = await timesInTurns({ ours: encode(whole), fp32: encode(float), peer: theirs }, repeats);
     await Promise.all([whole.dispose(), float.dispose(), peer.model.dispose()]);
-    return found;
+    return { fp32: beside(times.ours, times.fp32), peer: beside(times.ours, times.peer) };
   },
 
   /** Opening a checkpoint whose converted form is kept, beside opening ready ONNX files that are cached; milliseconds. */

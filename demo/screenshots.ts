@@ -3,7 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { launchBrowser } from "headless/browser";
 import type { Page } from "playwright-core";
-import { addClass, canvasBox, DEMO, isReady, NAMED, says, serveDemo } from "../e2e/demo-page.ts";
+import { addClass, canvasBox, DEMO, isReady, menu, NAMED, says, serveDemo } from "../e2e/demo-page.ts";
 
 /** Numbered, since pictures come in the order of their names. */
 const SAMPLES = await Promise.all(
@@ -41,6 +41,11 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await isReady(page);
     // until the sample is segmented
     await page.waitForTimeout(2_500);
+  },
+  hovered: async (page) => {
+    const { x, y, width, height } = await canvasBox(page);
+    await page.mouse.move(x + 0.62 * width, y + 0.45 * height);
+    await page.waitForTimeout(600);
   },
   segment: async (page) => {
     await page.locator(NAMED.pictures).setInputFiles(SAMPLES);
@@ -91,6 +96,29 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.keyboard.press("Escape");
     await page.locator(NAMED.picture).press("Control+k");
   },
+  export: async (page) => {
+    await page.keyboard.press("Escape");
+    await page.locator(NAMED.picture).press("Control+e");
+  },
+  options: async (page) => {
+    await page.keyboard.press("Escape");
+    await page.locator(NAMED.picture).press("o");
+  },
+  help: async (page) => {
+    await page.keyboard.press("Escape");
+    await page.locator(NAMED.picture).press("?");
+  },
+  embeddings: async (page) => {
+    await page.keyboard.press("Escape");
+    await menu(page, "Embeddings");
+  },
+  everything: async (page) => {
+    await page.keyboard.press("Escape");
+    await page.locator(NAMED.picture).press("PageDown");
+    await says(page, /ready in/);
+    await page.locator(NAMED.picture).press("f");
+    await says(page, /objects found/);
+  },
 };
 
 const folder = resolve(process.argv[2] ?? join(DEMO, "..", ".cache", "screenshots"));
@@ -99,6 +127,7 @@ const server = await serveDemo();
 const browser = await launchBrowser();
 for (const [width, height] of [
   [1440, 900],
+  [1024, 768],
   [820, 1180],
   [390, 844],
 ] as const) {

@@ -6,6 +6,7 @@ import { newObject, withImage } from "../src/labels/annotations.ts";
 import { type Folder, type FolderHandle, Folders, type Shelf } from "../src/storage/folders.ts";
 import { LABELS, LabelLog } from "../src/storage/label-log.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
+import { takeInDrop } from "../src/view/intake.ts";
 import { Workspace } from "../src/workspace/workspace.ts";
 
 /** A folder as a browser gives it. */
@@ -44,6 +45,10 @@ class FakeFolder {
     this.asked++;
     this.permission = this.says;
     return this.says;
+  }
+
+  async *values(): AsyncGenerator<unknown> {
+    for (const [name, file] of this.files) yield { kind: "file", name, getFile: async () => file };
   }
 
   async getDirectoryHandle(name: string): Promise<unknown> {
@@ -134,6 +139,16 @@ test("files are not copied; the next visit asks for the folder by one button, an
   // the first without labels
   expect([workspace.state.get().closedFolders, await shown(workspace)]).toEqual([[], "two"]);
   expect(folder.asked).toBe(2);
+});
+
+test("a folder that is dropped is read where it is, too", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one", "2.png": "two" });
+  const { workspace, store } = await visit();
+  const item = { webkitGetAsEntry: () => ({ isDirectory: true }), getAsFileSystemHandle: async () => folder };
+  takeInDrop(workspace, { dataTransfer: { items: [item] } } as unknown as DragEvent);
+  await expect.poll(() => names(workspace)).toEqual(["1.png", "2.png"]);
+  const stored = await Promise.all(store.project.images.map((image) => store.stored(image)));
+  expect(stored).toEqual(["1.png", "2.png"].map((path) => ({ folder: kept[0]?.id, path })));
 });
 
 test("a file that has changed is said; its labels are kept, and the picture as it was is taken again", async () => {

@@ -236,6 +236,23 @@ describe("databases of other versions of the page", () => {
     expect((await store.addPicture(picture(1), { name: "new.jpg", ...SIZE }, [])).id).toBe("x");
   });
 
+  test("one before pictures were read where they are: labels and pictures are there", async () => {
+    const database = await openDB(LABELS, 2, {
+      upgrade(fresh) {
+        fresh.createObjectStore("log", { keyPath: "at", autoIncrement: true });
+        for (const name of ["snapshot", "images", "pictures"]) fresh.createObjectStore(name);
+      },
+    });
+    const image: LabeledImage = { id: "x", sha256: "aa", name: "1.jpg", ...SIZE, objects: [object("x1")] };
+    await database.put("images", image, "x");
+    await database.put("snapshot", { at: 0, classes: EMPTY_PROJECT.classes, images: ["x"] }, "snapshot");
+    await database.put("pictures", { bytes: await picture(1).arrayBuffer(), type: "image/png" }, "aa");
+    database.close();
+    const store = await open();
+    expect(store.project.images).toEqual([image]);
+    expect(await (await store.picture(image))?.text()).toBe("\u0001");
+  });
+
   test("an older window that stays open: it goes on in memory, and keeps all of it once that window is closed", async () => {
     const old = await openVersion1();
     const store = await open(PATIENCE);

@@ -1,5 +1,6 @@
 /** What can be done to the shape of the selected object, as buttons under its row. */
 import { useWorkspace } from "../view/viewed.ts";
+import { objectsOf, othersOf } from "../workspace/state.ts";
 import { IconButton } from "./icon-button.tsx";
 import { usePage } from "./page.ts";
 
@@ -12,6 +13,7 @@ export function ObjectShape() {
   const shown = (...ids: readonly string[]) =>
     commands.filter(({ id }) => ids.includes(id)).map((command) => <IconButton key={command.id} command={command} />);
   const reach = useWorkspace(({ options }) => options.reach);
+  const isAlone = useWorkspace((state) => objectsOf(state).length > 1 && othersOf(state).length === 0);
   return (
     <fieldset className="shape" aria-label="Shape of the object">
       <div>{shown("fill", "split", "merge", "subtract", "copy")}</div>
@@ -31,6 +33,7 @@ export function ObjectShape() {
         />
         px
       </label>
+      {isAlone && <small>To merge or subtract, select another object too.</small>}
     </fieldset>
   );
 }

@@ -89,13 +89,31 @@ export function canPickFolder(): boolean {
   return "showDirectoryPicker" in window;
 }
 
-/**
- * Takes in the files of a folder that the person picks, by the File System Access API, which TypeScript does not know
- * yet. Its pictures are read where they are, on later visits too.
- */
+/** Lets the person pick a folder, by the File System Access API, which TypeScript does not know yet. */
 export async function pickFolder(workspace: Workspace): Promise<void> {
   const { showDirectoryPicker } = window as unknown as { showDirectoryPicker(): Promise<FolderHandle> };
-  const handle = await showDirectoryPicker();
+  await takeInFolder(workspace, await showDirectoryPicker());
+}
+
+/** Takes in what is dropped: one folder by its handle, where the browser gives it, and all else by the files. */
+export function takeInDrop(workspace: Workspace, event: DragEvent): void {
+  const items: readonly (DataTransferItem & { getAsFileSystemHandle?(): Promise<unknown> })[] = [
+    ...(event.dataTransfer?.items ?? []),
+  ];
+  const [item] = items;
+  const isFolder = items.length === 1 && item?.webkitGetAsEntry?.()?.isDirectory;
+  // to be asked for before the event is over
+  const handle = isFolder ? item?.getAsFileSystemHandle?.() : undefined;
+  if (!handle) takeInFrom(workspace, event);
+  else {
+    handle
+      .then((given) => takeInFolder(workspace, given as FolderHandle))
+      .catch((error: unknown) => workspace.notices.fail(error, "choose the pictures one by one."));
+  }
+}
+
+/** Takes in the files of a folder. Its pictures are read where they are, on later visits too. */
+async function takeInFolder(workspace: Workspace, handle: FolderHandle): Promise<void> {
   const files: NamedFile[] = [];
   for await (const file of filesIn(handle)) files.push(file);
   files.sort(inOrder);

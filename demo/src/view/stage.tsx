@@ -6,7 +6,7 @@ import { shapeOf } from "../workspace/answer.ts";
 import { HAND_TOOLS, objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { colorOf, listenByHand } from "./by-hand.ts";
-import { takeInFrom } from "./intake.ts";
+import { takeInDrop } from "./intake.ts";
 import { seenIn } from "./seen.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
@@ -137,7 +137,7 @@ export function Stage({ picture, children }: { readonly picture: ImageBitmap | n
       onDrop={(event) => {
         event.preventDefault();
         setDropping(false);
-        takeInFrom(workspace, event.nativeEvent);
+        takeInDrop(workspace, event.nativeEvent);
       }}
     >
       <div ref={host} className="picture" />

@@ -105,7 +105,8 @@ export function licenses(input: readonly string[]): Plugin {
         resolve: { conditions: [...resolve.conditions] },
         plugins: [record],
         worker: { format: "es", plugins: () => [record] },
-        build: { write: false, rollupOptions: { input: [...input] } },
+        // what a library exports counts as used
+        build: { write: false, rollupOptions: { input: [...input], preserveEntrySignatures: "strict" } },
       });
       const packages = new Map<string, BundledPackage>();
       for (const id of modules) {

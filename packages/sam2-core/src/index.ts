@@ -31,8 +31,10 @@ export { checkSize, MAX_PIXELS } from "./image/limits.ts";
 export type { Picture } from "./image/picture.ts";
 export { noPicture } from "./image/refusal.ts";
 export { type Axis, normalize, type Pixels, stretch, triangleAxis } from "./image/stretch.ts";
+export { type LabelMap, toLabelMap } from "./mask/label-map.ts";
 export {
   type BoxXYWH,
+  checkSameSize,
   clampLogits,
   type Mask,
   maskArea,

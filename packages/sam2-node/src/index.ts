@@ -41,6 +41,7 @@ export {
   encodeRle,
   expandRuns,
   type ImageHeader,
+  type LabelMap,
   type Mask,
   type ModelSource,
   type ModelSpec,
@@ -75,6 +76,7 @@ export {
   type SetImageOptions,
   stabilityScore,
   type Tensor,
+  toLabelMap,
 } from "sam2-core";
 export type { ImageSource } from "./image/source.ts";
 export type { DeviceChoice } from "./runtime/device.ts";

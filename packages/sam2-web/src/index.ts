@@ -54,6 +54,7 @@ export {
   expandRuns,
   type ImageHeader,
   type ImageProgress,
+  type LabelMap,
   type LivepeerJson,
   type LivepeerSource,
   livepeerLength,
@@ -85,6 +86,7 @@ export {
   type SegmentPrompt,
   stabilityScore,
   type Tensor,
+  toLabelMap,
   toLivepeerJSON,
   writeLivepeerJSON,
 } from "sam2-core";
@@ -96,11 +98,9 @@ export {
   drawMask,
   drawOverlay,
   exportCanvas,
-  type LabelMap,
   maskPixels,
   type Overlay,
   toDataUrl,
-  toLabelMap,
 } from "./mask/overlay.ts";
 export {
   createSegmenter,

@@ -11,6 +11,13 @@ export interface Mask {
   readonly height: number;
 }
 
+/** Checks that a mask is of a picture's size. @throws InvalidMaskError */
+export function checkSameSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">): void {
+  if (mask.width !== width || mask.height !== height) {
+    throw new Sam2Error("InvalidMaskError", `expected a mask of ${width}×${height}, got ${mask.width}×${mask.height}`);
+  }
+}
+
 /** Box in pixels: left, top, width, height (COCO's XYWH). */
 export type BoxXYWH = readonly [number, number, number, number];
 
@@ -149,9 +156,7 @@ export function maskArea({ data }: Mask): number {
  * ```
  */
 export function maskIou(a: Mask, b: Mask): number {
-  if (a.width !== b.width || a.height !== b.height) {
-    throw new Sam2Error("InvalidMaskError", `expected a mask of ${a.width}×${a.height}, got ${b.width}×${b.height}`);
-  }
+  checkSameSize(b, a);
   let both = 0;
   let either = 0;
   for (let i = 0; i < a.data.length; i++) {

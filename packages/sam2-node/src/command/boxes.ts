@@ -9,11 +9,12 @@ import { deviceOption, modelOption, workersOption } from "./arguments.ts";
 import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
+import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
 import { removeAside, writeWhole } from "./output.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
-interface Flags extends QueueFlags {
+interface Flags extends QueueFlags, MaskFlags {
   readonly images: string;
   readonly model: string;
   readonly device: DeviceChoice;
@@ -94,18 +95,24 @@ function checkSize(image: CocoImage, { width, height }: BoxMasks): void {
 
 async function boxes(path: string, flags: Flags): Promise<void> {
   const watch = new Stopwatch();
+  await prepareMasks(flags);
   const { model, device, out } = flags;
   const { coco, hash } = await readBoxes(path);
   const byImage = grouped(coco);
   const byName = new Map([...byImage.keys()].map((image) => [String(image.id), image]));
   const asked = [...byName].filter(([, image]) => (byImage.get(image) as CocoBox[]).length > 0);
   await removeAside(out);
-  const journal = await Journal.open<BoxMasks>(`${out}.journal`, JSON.stringify({ model, boxes: hash }));
+  const journal = await Journal.open<BoxMasks>(
+    `${out}.journal`,
+    JSON.stringify({ model, boxes: hash, ...masksAsked(flags) }),
+  );
   const waiting = asked.filter(([id]) => !journal.has(id));
   const imageOf = (id: string): CocoImage => byName.get(id) as CocoImage;
   const boxesOf = (id: string): BoxXYWH[] => (byImage.get(imageOf(id)) as CocoBox[]).map(({ bbox }) => bbox);
   const keep = async (id: string, found: BoxMasks): Promise<void> => {
     checkSize(imageOf(id), found);
+    const masks = found.masks.map((mask) => mask?.segmentation ?? null);
+    await writeMasks(imageOf(id).file_name, { ...found, masks }, flags);
     await journal.add(id, found);
   };
   const failed = await runBatch<BoxMasks>({
@@ -155,6 +162,6 @@ export function boxesCommand(): Command {
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(workersOption());
-  for (const option of queueOptions()) command.addOption(option);
+  for (const option of [...queueOptions(), ...maskOptions()]) command.addOption(option);
   return command.option("--json", "the summary as JSON", false).action(boxes);
 }

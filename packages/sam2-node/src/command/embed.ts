@@ -1,5 +1,5 @@
 /** `sam2 embed`: the embeddings of the pictures of a folder, one file a picture. */
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import { Sam2Error } from "sam2-contract";
@@ -8,7 +8,7 @@ import type { DeviceChoice } from "../runtime/device.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { deviceOption, modelOption, queueOption, workersOption } from "./arguments.ts";
 import { runBatch } from "./batch.ts";
-import { writeWhole } from "./output.ts";
+import { removeForsaken, writeWhole } from "./output.ts";
 import { picturesIn } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
@@ -22,24 +22,12 @@ interface Flags {
   readonly json: boolean;
 }
 
-/** A file that is being written is older than this, in milliseconds, only if its process has ended: a day. */
-const FORSAKEN = 24 * 3600 * 1000;
-
-/** Makes the folders of the files, and deletes what runs that were killed left in them. @throws OutputError */
-async function prepare(files: readonly string[]): Promise<void> {
+/** Makes the folders of the files. @throws OutputError */
+async function makeFolders(files: readonly string[]): Promise<void> {
   for (const folder of new Set(files.map(dirname))) {
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (cause) {
-      throw new Sam2Error("OutputError", `${folder}: expected a folder for embeddings: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
-    for (const name of (await readdir(folder)).filter((each) => each.endsWith(".aside"))) {
-      const path = join(folder, name);
-      const found = await stat(path).catch(() => null);
-      if (found && Date.now() - found.mtimeMs > FORSAKEN) await rm(path, { force: true });
-    }
+    await mkdir(folder, { recursive: true }).catch((cause: Error) => {
+      throw new Sam2Error("OutputError", `${folder}: expected a folder for embeddings: ${cause.message}`, { cause });
+    });
   }
 }
 
@@ -48,7 +36,8 @@ async function embed(folder: string, flags: Flags): Promise<void> {
   const { model, device, dtype, out } = flags;
   const pictures = await picturesIn(folder);
   const fileOf = (picture: string): string => join(out, `${picture}.safetensors`);
-  await prepare(pictures.map(fileOf));
+  await makeFolders(pictures.map(fileOf));
+  await removeForsaken(out);
   let [known, bytes] = [0, 0];
   const failed = await runBatch({
     pictures,

@@ -14,12 +14,13 @@ import {
 import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
+import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
 import { removeAside, writeWhole } from "./output.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { picturesIn } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
-interface Flags extends EverythingFlags, QueueFlags {
+interface Flags extends EverythingFlags, QueueFlags, MaskFlags {
   readonly model: string;
   readonly device: DeviceChoice;
   readonly dtype: DtypeChoice;
@@ -56,6 +57,7 @@ async function writeCoco(
 
 async function everything(folder: string, flags: Flags): Promise<void> {
   const watch = new Stopwatch();
+  await prepareMasks(flags);
   const { model, device, dtype, out } = flags;
   const options = {
     points_per_side: flags.pointsPerSide,
@@ -64,17 +66,24 @@ async function everything(folder: string, flags: Flags): Promise<void> {
   };
   const pictures = await picturesIn(folder);
   await removeAside(out);
-  const journal = await Journal.open<FoundThings>(`${out}.journal`, JSON.stringify({ model, dtype, ...options }));
+  const journal = await Journal.open<FoundThings>(
+    `${out}.journal`,
+    JSON.stringify({ model, dtype, ...options, ...masksAsked(flags) }),
+  );
   const waiting = pictures.filter((picture) => !journal.has(picture));
+  const keep = async (picture: string, { masks, ...found }: FoundThings): Promise<void> => {
+    await writeMasks(picture, { ...found, masks: masks.map(({ segmentation }) => segmentation) }, flags);
+    await journal.add(picture, { ...found, masks });
+  };
   const failed = await runBatch<FoundThings>({
     pictures: waiting,
     folder,
     segmenter: { model, device, dtype },
     workers: flags.workers,
-    work: async (segmenter, path, picture) => journal.add(picture, await findEverything(segmenter, path, options)),
+    work: async (segmenter, path, picture) => keep(picture, await findEverything(segmenter, path, options)),
     flags,
     workOf: () => ({ kind: "everything", options }),
-    keep: async (picture, _, read) => journal.add(picture, await read()),
+    keep: async (picture, _, read) => keep(picture, await read()),
   });
   const done = pictures.filter((picture) => journal.has(picture));
   const masks = await writeCoco(out, done, journal, model);
@@ -90,7 +99,7 @@ export function everythingCommand(): Command {
       "Segments everything in the pictures of a folder, into one COCO file. What was done before a kill is not done again: run the same command once more",
     )
     .argument("<folder>", "folder of pictures; those in its subfolders too");
-  for (const option of [...everythingOptions(), ...queueOptions()]) command.addOption(option);
+  for (const option of [...everythingOptions(), ...queueOptions(), ...maskOptions()]) command.addOption(option);
   return command
     .addOption(modelOption())
     .addOption(deviceOption())

@@ -1,7 +1,7 @@
 /** Files that are written whole or not at all. */
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { readdir, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
 
@@ -17,6 +17,19 @@ export async function removeAside(path: string): Promise<void> {
   const names = await readdir(dirname(path)).catch(() => []);
   const left = names.filter((name) => name.startsWith(begins) && name.endsWith(".aside"));
   await Promise.all(left.map((name) => rm(join(dirname(path), name), { force: true })));
+}
+
+/** A file that is being written is older than this, in milliseconds, only if its process has ended: a day. */
+const FORSAKEN = 24 * 3600 * 1000;
+
+/** Deletes what runs that were killed left in a folder and those in it, where others may be writing, too. */
+export async function removeForsaken(folder: string): Promise<void> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  for (const name of names.filter((each) => each.endsWith(".aside"))) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > FORSAKEN) await rm(path, { force: true });
+  }
 }
 
 /**

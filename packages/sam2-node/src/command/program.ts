@@ -20,7 +20,7 @@ Examples:
   sam2 everything photos/ --out coco.json --queue redis://queue:6379 --results results/
   sam2 worker --queue redis://queue:6379
   sam2 embed photos/ --out embeddings/ --dtype int8
-  sam2 boxes coco-boxes.json --images photos/ --out coco.json
+  sam2 boxes coco-boxes.json --images photos/ --out coco.json --masks masks/
   sam2 serve --port 8080
   sam2 export sam2.1-hiera-tiny/ --out models/tiny --dtype fp16 --canary
 

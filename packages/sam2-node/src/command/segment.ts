@@ -1,5 +1,6 @@
 /** `sam2 segment`: one picture, by points and a box, or everything in it. */
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { Command, Option } from "commander";
 import {
   type BoxXYWH,
@@ -25,6 +26,7 @@ import {
   numbers,
   wholeNumber,
 } from "./arguments.ts";
+import { type MaskFlags, maskOptions, prepareMasks, writeMasks } from "./masks.ts";
 import { writeWhole } from "./output.ts";
 import { overlayPng } from "./overlay.ts";
 import { ProgressLine } from "./progress.ts";
@@ -35,7 +37,7 @@ interface Point {
   readonly positive: boolean;
 }
 
-interface Flags extends EverythingFlags {
+interface Flags extends EverythingFlags, MaskFlags {
   readonly point: Point[];
   readonly negative: Point[];
   readonly box?: number[];
@@ -136,6 +138,7 @@ async function everything(segmenter: Segmenter, image: SegmenterImage, flags: Fl
 
 async function segment(path: string, flags: Flags): Promise<void> {
   const start = performance.now();
+  await prepareMasks(flags);
   const { model: source, device, dtype, threads, embedding } = flags;
   const lazyEncoder = embedding !== undefined;
   const segmenter = await createSegmenter({ model: source, device, dtype, threads, lazyEncoder });
@@ -160,6 +163,7 @@ async function segment(path: string, flags: Flags): Promise<void> {
         await overlayPng(path, { masks: answer.shown, points: [...flags.point, ...flags.negative], boxes }),
       );
     }
+    await writeMasks(nameOf(path), { ...report.image, masks: answer.masks.map(({ rle }) => rle) }, flags);
     const json = `${JSON.stringify(report, null, 2)}\n`;
     if (flags.json === true) process.stdout.write(json);
     else {
@@ -178,8 +182,14 @@ function summary({ model, device, timings_ms, masks }: Report, flags: Flags): st
   return (
     `${model} on ${device.encoder} (${device.reason}): ` +
     `load ${load.toFixed(0)} ms, encode ${encode.toFixed(0)} ms, decode ${decode.toFixed(0)} ms; ` +
-    `${found} → ${flags.out ?? flags.json}\n`
+    `${found} → ${flags.out ?? flags.json ?? flags.masks}\n`
   );
+}
+
+/** A picture's own name, of its path or address. */
+function nameOf(picture: string): string {
+  const path = /^https?:/.test(picture) ? decodeURIComponent(new URL(picture).pathname) : picture;
+  return basename(path) || "picture";
 }
 
 /** The command. */
@@ -207,13 +217,16 @@ export function segmentCommand(): Command {
     .option("--threads <n>", "threads on the CPU; as many as cores by default", wholeNumber)
     .option("--out <file>", "file to write the overlay to, PNG")
     .option("--json [file]", "file to write masks (COCO RLE), scores and timings to; standard output without a file");
+  for (const option of maskOptions()) command.addOption(option);
   return command.action(async (image: string, flags: Flags) => {
     const isPrompted = flags.point.length > 0 || flags.negative.length > 0 || flags.box !== undefined;
     if (!isPrompted && !flags.everything) {
       command.error("error: give at least one --point, --negative or --box, or --everything");
     }
     if (isPrompted && flags.everything) command.error("error: --everything takes no --point, --negative or --box");
-    if (flags.out === undefined && flags.json === undefined) command.error("error: give --out or --json");
+    if (flags.out === undefined && flags.json === undefined && flags.masks === undefined) {
+      command.error("error: give --out, --json or --masks");
+    }
     if (!/^https?:/.test(image) && !existsSync(image)) command.error(`error: ${image}: no such file`);
     await segment(image, flags);
   });

@@ -1,13 +1,14 @@
 /** `sam2 worker`: takes pictures from the queue until it is told to end. */
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { isAbsolute, join, normalize } from "node:path";
+import { join } from "node:path";
 import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from "bullmq";
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import { digest } from "sam2-core";
 import type { Log } from "../command/log.ts";
 import type { Segmenter, SegmenterOptions } from "../segmenter.ts";
 import { SegmenterPool } from "../serve/pool.ts";
+import { pathWithin } from "../storage/paths.ts";
 import { segmentBoxes } from "../work/boxes.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { findEverything } from "../work/everything.ts";
@@ -177,15 +178,15 @@ async function workOn(
 }
 
 async function readPicture(folder: string, picture: string): Promise<Uint8Array> {
-  const path = normalize(picture);
-  if (isAbsolute(path) || path.startsWith("..")) {
+  const path = pathWithin(folder, picture);
+  if (path === null) {
     throw new Sam2Error("InvalidImageError", `${picture}: expected a path in the folder of the pictures`);
   }
   try {
-    return await readFile(join(folder, path));
+    return await readFile(path);
   } catch (cause) {
     // not the picture's fault: a share may come back
-    throw new Sam2Error("DownloadError", `${join(folder, path)}: ${(cause as Error).message}`, { cause });
+    throw new Sam2Error("DownloadError", `${path}: ${(cause as Error).message}`, { cause });
   }
 }
 

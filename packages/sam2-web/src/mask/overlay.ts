@@ -1,6 +1,6 @@
-/** Draws masks, points and boxes over the picture; cut-outs, mask pictures and label maps. */
+/** Draws masks, points and boxes over the picture; cut-outs and mask pictures. */
 import { Sam2Error } from "sam2-contract";
-import { type Color, type Mask, maskArea, maskBox, maskColor, tintMask } from "sam2-core";
+import { type Color, checkSameSize, type Mask, maskBox, maskColor, tintMask } from "sam2-core";
 
 /** A picture that a canvas can draw. */
 export type DrawablePicture = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageElement;
@@ -42,12 +42,6 @@ function isBlankForEver(context: OffscreenCanvasRenderingContext2D, width: numbe
   return isBlank;
 }
 
-function checkSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">): void {
-  if (mask.width !== width || mask.height !== height) {
-    throw new Sam2Error("InvalidMaskError", `expected a mask of ${width}×${height}, got ${mask.width}×${mask.height}`);
-  }
-}
-
 /**
  * Draws an overlay at the size of the picture.
  *
@@ -64,7 +58,7 @@ function checkSize(mask: Mask, { width, height }: Pick<Mask, "width" | "height">
  */
 export function drawOverlay(picture: DrawablePicture, overlay: Overlay): OffscreenCanvas {
   const { width, height } = picture;
-  for (const mask of overlay.masks) checkSize(mask, picture);
+  for (const mask of overlay.masks) checkSameSize(mask, picture);
   const [canvas, context] = canvasOf(width, height);
   context.drawImage(picture, 0, 0, width, height);
   const unit = Math.max(1, Math.round(Math.max(width, height) / 600));
@@ -112,7 +106,7 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
  * ```
  */
 export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): OffscreenCanvas {
-  checkSize(mask, picture);
+  checkSameSize(mask, picture);
   const [left, top, width, height] = crop ? maskBox(mask) : [0, 0, mask.width, mask.height];
   if (width === 0 || height === 0) throw new Sam2Error("InvalidMaskError", "an empty mask has nothing to cut out");
   const [canvas, context] = canvasOf(width, height);
@@ -161,44 +155,6 @@ export function drawMask(mask: Mask, color?: Color): OffscreenCanvas {
   const [canvas, context] = canvasOf(mask.width, mask.height);
   context.putImageData(maskPixels(mask, color), 0, 0);
   return canvas;
-}
-
-/** All masks in one map: 0 for the background, i + 1 for `masks[i]`; where masks overlap, the smallest wins. */
-export interface LabelMap {
-  /** width · height labels, row-major. */
-  readonly data: Uint16Array;
-  /** Pixels. */
-  readonly width: number;
-  /** Pixels. */
-  readonly height: number;
-}
-
-/**
- * Combines masks of one size.
- *
- * @throws InvalidMaskError when there are none, when their sizes differ, or for more than 65,535
- *
- * @example
- * ```ts
- * import type { Mask } from "sam2-web";
- *
- * const everything = await segmenter.segmentEverything(image, { output_mode: "binary_mask" });
- * const { data } = toLabelMap(everything.map(({ segmentation }) => segmentation as Mask)); // 0 is none of them
- * ```
- */
-export function toLabelMap(masks: readonly Mask[]): LabelMap {
-  const [first] = masks;
-  if (!first) throw new Sam2Error("InvalidMaskError", "a label map needs at least one mask");
-  if (masks.length > 65_535)
-    throw new Sam2Error("InvalidMaskError", `a label map has room for 65535 masks, got ${masks.length}`);
-  const { width, height } = first;
-  const data = new Uint16Array(width * height);
-  const largestFirst = masks.map((mask, i) => ({ mask, i, area: maskArea(mask) })).sort((a, b) => b.area - a.area);
-  for (const { mask, i } of largestFirst) {
-    checkSize(mask, first);
-    for (let at = 0; at < data.length; at++) if (mask.data[at] === 1) data[at] = i + 1;
-  }
-  return { data, width, height };
 }
 
 /** Formats that a canvas can be written in. */

@@ -1,5 +1,5 @@
 /** What is drawn: looked at pixel by pixel. */
-import { cutOut, drawMask, drawOverlay, exportCanvas, type Mask, toLabelMap } from "sam2-web";
+import { cutOut, drawMask, drawOverlay, exportCanvas, type Mask } from "sam2-web";
 import { describe, expect, test } from "vitest";
 
 /** A gray picture of 8×6 pixels. */
@@ -78,12 +78,6 @@ test("a mask as a picture", () => {
     [0, 0, 0, 255],
     [255, 255, 255, 255],
   ]);
-});
-
-test("in a label map the smaller mask lies on top", () => {
-  const { data } = toLabelMap([mask(2, 1, 1, 1), mask(1, 1, 3, 2)]);
-  expect([data[0], data[8 + 1], data[8 + 2]]).toEqual([0, 2, 1]);
-  expect(() => toLabelMap([])).toThrow("at least one mask");
 });
 
 test.each([

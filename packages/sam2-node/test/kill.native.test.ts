@@ -115,8 +115,14 @@ const written = async (out: string): Promise<Map<string, string>> => {
 
 const BATCHES: Readonly<Record<string, Batch>> = {
   embed: { args: (out) => ["embed", "pictures", "--out", out], done: written },
-  boxes: { args: (out) => ["boxes", "boxes.json", "--images", "pictures", "--out", out], done: journaled },
-  everything: { args: (out) => ["everything", "pictures", ...LIMITS, "--out", out], done: journaled },
+  boxes: {
+    args: (out) => ["boxes", "boxes.json", "--images", "pictures", "--out", out, "--masks", `${out}-masks`],
+    done: journaled,
+  },
+  everything: {
+    args: (out) => ["everything", "pictures", ...LIMITS, "--out", out, "--masks", `${out}-masks`, "--label-map"],
+    done: journaled,
+  },
 };
 
 /** Exit codes of the signals that tell a process to end. */
@@ -160,12 +166,13 @@ test.each<[string, keyof typeof TOLD]>([
     before = after;
   }
 
-  // what a kill left beside an embedding may be another machine's work, so it stays for a day
+  // what a kill left in a folder may be another run's work, so it stays for a day
   if (name !== "embed") await writeFile(join(folder, `${out}.of-a-kill.aside`), "half");
   const { end, stdout } = await run(command(out));
   const { pictures, known, failed } = JSON.parse(stdout);
   expect([end, pictures, known, failed]).toEqual([0, NAMES.length, before.size, []]);
   const files = await filesOf(out);
-  expect(new Map([...files].filter(([file]) => name !== "embed" || !isAside(file)))).toEqual(expected);
+  expect([...files.keys()]).not.toContain(".of-a-kill.aside");
+  expect(new Map([...files].filter(([file]) => !isAside(file)))).toEqual(expected);
   if (name === "embed") expect(Object.fromEntries(await done(out))).toMatchObject(Object.fromEntries(before));
 });

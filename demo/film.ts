@@ -13,7 +13,7 @@ const WIDTH = 860;
 /** Pictures a second, at most: those that are alike are one. */
 const RATE = 8;
 /** Milliseconds from one thing to the next. */
-const REACH = 480;
+const REACH = 400;
 
 /** A picture of the film, and when it was seen, in seconds. */
 interface Frame {
@@ -132,8 +132,8 @@ await prepareJob(quick);
 const bare = await doJob(quick, 0);
 await browser.close();
 await server.close();
-const words = ({ clicks, keys, seconds, waited }: typeof counted): string =>
-  `${clicks} clicks, ${keys} keys, ${seconds.toFixed(1)} s, of which ${waited.toFixed(1)} s waiting for the page`;
+const words = ({ presses, keys, seconds, waited }: typeof counted): string =>
+  `${presses} presses of the mouse, ${keys} keys, ${seconds.toFixed(1)} s, of which ${waited.toFixed(1)} s waiting for the page`;
 process.stdout.write(`${file}: ${(bytes / 1e6).toFixed(2)} MB, ${length.toFixed(1)} s\n`);
 process.stdout.write(`as filmed: ${words(counted)}\nwithout pauses: ${words(bare)}\n`);
 process.exit();

@@ -1,14 +1,17 @@
-/** The job that is counted in docs/page.md: ten objects of two classes on the three sample photographs, a click each. */
+/** The job that is counted in docs/page.md: ten objects of two classes on the three sample photographs, a box around each. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { addClass, canvasBox, DEMO, isReady, NAMED, objectCount, says } from "../e2e/demo-page.ts";
 
-/** A photograph: the key of the class of what is clicked in it, and where, in shares of its sides. */
+/** x1, y1, x2, y2 in shares of the picture's sides. */
+type Corners = readonly [number, number, number, number];
+
+/** A photograph: the key of the class of what is in it, and a box around each thing. */
 interface Photo {
   readonly file: string;
   readonly key: string;
-  readonly places: readonly (readonly [number, number])[];
+  readonly things: readonly Corners[];
 }
 
 const PHOTOS: readonly Photo[] = [
@@ -16,38 +19,39 @@ const PHOTOS: readonly Photo[] = [
   {
     file: "truck.jpg",
     key: "1",
-    places: [
-      [0.315, 0.62],
-      [0.847, 0.56],
-      [0.29, 0.32],
-      [0.42, 0.307],
+    things: [
+      [0.247, 0.52, 0.378, 0.712],
+      [0.78, 0.464, 0.906, 0.651],
+      [0.131, 0.262, 0.349, 0.38],
+      [0.364, 0.25, 0.479, 0.363],
     ],
   },
   // bags
   {
     file: "groceries.jpg",
     key: "2",
-    places: [
-      [0.506, 0.51],
-      [0.594, 0.49],
-      [0.683, 0.49],
-      [0.77, 0.53],
+    things: [
+      [0.457, 0.37, 0.558, 0.642],
+      [0.55, 0.332, 0.638, 0.64],
+      [0.631, 0.328, 0.732, 0.64],
+      [0.728, 0.316, 0.803, 0.64],
     ],
   },
   // lamps
   {
     file: "cars.jpg",
     key: "1",
-    places: [
-      [0.655, 0.41],
-      [0.428, 0.485],
+    things: [
+      [0.607, 0.342, 0.702, 0.478],
+      [0.404, 0.445, 0.455, 0.523],
     ],
   },
 ];
 
 /** What the job took. */
 export interface Counted {
-  readonly clicks: number;
+  /** Presses of the mouse: a box that is dragged is one. */
+  readonly presses: number;
   readonly keys: number;
   readonly seconds: number;
   /** Seconds of these in which the page was waited for. */
@@ -75,8 +79,21 @@ export async function prepareJob(page: Page): Promise<void> {
   await page.locator(NAMED.picture).press("1");
 }
 
+/** In CSS pixels of the window. */
+type Point = readonly [number, number];
+
+/** Moves the pointer as a hand does: slower at both ends. */
+async function glide(page: Page, [x1, y1]: Point, [x2, y2]: Point, milliseconds: number): Promise<void> {
+  const steps = Math.max(2, Math.round(milliseconds / 33));
+  for (let step = 1; step <= steps; step++) {
+    const way = (1 - Math.cos((Math.PI * step) / steps)) / 2;
+    await page.mouse.move(x1 + (x2 - x1) * way, y1 + (y2 - y1) * way);
+    if (milliseconds > 0) await page.waitForTimeout(16);
+  }
+}
+
 /** Where a place of the picture is in the window. */
-async function at(page: Page, [x, y]: readonly [number, number]): Promise<[number, number]> {
+async function at(page: Page, x: number, y: number): Promise<Point> {
   const box = await canvasBox(page);
   const [width, height] = ((await page.locator(".picture-name small").textContent()) ?? "")
     .split(" × ")
@@ -93,8 +110,8 @@ async function at(page: Page, [x, y]: readonly [number, number]): Promise<[numbe
  */
 export async function doJob(page: Page, reach: number): Promise<Counted> {
   await page.evaluate(() => {
-    const counts = { clicks: 0, keys: 0 };
-    addEventListener("pointerdown", () => counts.clicks++, true);
+    const counts = { presses: 0, keys: 0 };
+    addEventListener("pointerdown", () => counts.presses++, true);
     addEventListener("keydown", () => counts.keys++, true);
     Object.assign(window, { counts });
   });
@@ -106,6 +123,7 @@ export async function doJob(page: Page, reach: number): Promise<Counted> {
     waited += performance.now() - from;
   };
   let key = "1";
+  let pointer: Point = [0, 0];
   for (const [i, photo] of PHOTOS.entries()) {
     if (i > 0) {
       await page.keyboard.press("PageDown");
@@ -113,12 +131,13 @@ export async function doJob(page: Page, reach: number): Promise<Counted> {
     }
     if (photo.key !== key) await page.keyboard.press(photo.key);
     key = photo.key;
-    for (const [count, place] of photo.places.entries()) {
-      const [x, y] = await at(page, place);
-      const steps = Math.max(1, Math.round(reach / 40));
-      await page.mouse.move(x, y, { steps });
-      await page.waitForTimeout(reach / 3);
-      await page.mouse.click(x, y);
+    for (const [count, [x1, y1, x2, y2]] of photo.things.entries()) {
+      const [from, to] = [await at(page, x1, y1), await at(page, x2, y2)];
+      await glide(page, pointer, from, reach);
+      await page.mouse.down();
+      await glide(page, from, to, reach);
+      await page.mouse.up();
+      pointer = to;
       await wait(says(page, /Mask with score/));
       if (reach > 0) await page.waitForTimeout(reach / 2);
       await page.keyboard.press("Enter");
@@ -129,9 +148,9 @@ export async function doJob(page: Page, reach: number): Promise<Counted> {
         ),
       );
     }
-    if ((await objectCount(page)) !== photo.places.length) throw new Error(`expected ${photo.places.length} objects`);
+    if ((await objectCount(page)) !== photo.things.length) throw new Error(`expected ${photo.things.length} objects`);
   }
   const seconds = (performance.now() - start) / 1000;
-  const counts = await page.evaluate(() => (window as unknown as { counts: { clicks: number; keys: number } }).counts);
+  const counts = await page.evaluate(() => (window as unknown as { counts: { presses: number; keys: number } }).counts);
   return { ...counts, seconds, waited: waited / 1000 };
 }

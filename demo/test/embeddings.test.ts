@@ -149,6 +149,9 @@ test("at an address each picture's embedding is found by its name; where there i
     ]);
     await says(workspace, /from its embedding/);
     expect(state.get().embeddings.pictures.size).toBe(1);
+    // the neighbor is looked for ahead; it is not encoded ahead: the encoder was not needed so far
+    await expect.poll(() => asked.filter((url) => url.includes("other")).length).toBe(1);
+    expect(encoded).toEqual([]);
     for (let round = 0; round < 2; round++) {
       workspace.set.step(1);
       await says(workspace, /ready in \d+ ms\. Click/);

@@ -89,6 +89,9 @@ export function canPickFolder(): boolean {
   return "showDirectoryPicker" in window;
 }
 
+/** While a folder is read, it is said this often how far that is; in milliseconds. */
+const PATIENCE = 500;
+
 /** Lets the person pick a folder, by the File System Access API, which TypeScript does not know yet. */
 export async function pickFolder(workspace: Workspace): Promise<void> {
   const { showDirectoryPicker } = window as unknown as { showDirectoryPicker(): Promise<FolderHandle> };
@@ -115,7 +118,19 @@ export function takeInDrop(workspace: Workspace, event: DragEvent): void {
 /** Takes in the files of a folder. Its pictures are read where they are, on later visits too. */
 async function takeInFolder(workspace: Workspace, handle: FolderHandle): Promise<void> {
   const files: NamedFile[] = [];
-  for await (const file of filesIn(handle)) files.push(file);
+  let isRead = false;
+  await workspace.notices.run(async (signal, show) => {
+    let shown = 0;
+    for await (const file of filesIn(handle)) {
+      signal.throwIfAborted();
+      files.push(file);
+      if (performance.now() - shown < PATIENCE) continue;
+      shown = performance.now();
+      show(`Reading the folder ${handle.name}: ${files.length} files`);
+    }
+    isRead = true;
+  }, "choose the pictures one by one.");
+  if (!isRead) return;
   files.sort(inOrder);
   const isCheckpoint = files.some(({ name }) => name === "config.json");
   const hasEmbeddings = !isCheckpoint && files.some(({ name }) => isEmbedding(name));

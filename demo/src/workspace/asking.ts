@@ -195,7 +195,7 @@ export class Asking {
       }
       if (!isWanted()) return;
       // an error is shown when the picture is opened
-      await encodings.of(neighbor).catch(() => undefined);
+      await encodings.of(neighbor, isUnwelcome).catch(() => undefined);
     }
   }
 

@@ -6,6 +6,8 @@ import type { StoredEmbedding } from "./stored-embeddings.ts";
 interface Encoding {
   readonly image: Promise<SegmenterImage>;
   readonly unwanted: AbortController;
+  /** Whether it comes from a file, or not at all. */
+  readonly isStoredOnly: boolean;
 }
 
 /** Finds the embedding of a picture that was made elsewhere; null when there is none. */
@@ -24,13 +26,18 @@ export class Encodings {
     this.#stored = stored;
   }
 
-  /** The encoding of a picture; made when it is not there. A failed one is forgotten, and made again when asked for. */
-  of(picture: Blob): Promise<SegmenterImage> {
+  /**
+   * The encoding of a picture; made when it is not there. A failed one is forgotten, and made again when asked for.
+   *
+   * @param isStoredOnly whether it fails where it cannot be taken from a file, instead of being made
+   */
+  of(picture: Blob, isStoredOnly = false): Promise<SegmenterImage> {
     const known = this.#encodings.get(picture);
+    if (known?.isStoredOnly && !isStoredOnly) return known.image.catch(() => this.of(picture));
     if (known) return known.image;
     const unwanted = new AbortController();
-    const image = this.#set(picture, unwanted.signal);
-    const made = { image, unwanted };
+    const image = this.#set(picture, unwanted.signal, isStoredOnly);
+    const made = { image, unwanted, isStoredOnly };
     this.#encodings.set(picture, made);
     image.catch(() => {
       if (this.#encodings.get(picture) === made) this.#encodings.delete(picture);
@@ -39,7 +46,7 @@ export class Encodings {
   }
 
   /** Sets the picture with its embedding; one that is refused is named, and the picture is encoded as usual. */
-  async #set(picture: Blob, signal: AbortSignal): Promise<SegmenterImage> {
+  async #set(picture: Blob, signal: AbortSignal, isStoredOnly: boolean): Promise<SegmenterImage> {
     const stored = this.#stored(picture);
     if (stored) {
       try {
@@ -50,6 +57,7 @@ export class Encodings {
       } catch (error) {
         if (signal.aborted) throw error;
         stored.refused(error);
+        if (isStoredOnly) throw error;
       }
     }
     return this.#model.setImage(picture, { signal });

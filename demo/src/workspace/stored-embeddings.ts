@@ -161,7 +161,9 @@ export class StoredEmbeddings {
     for (const { name, info } of this.#stored.values()) {
       if (!here.has(info.sha256)) strangers.push(name);
       else if (this.#model && info.model !== this.#model.fingerprint) {
-        byModel.set(info.modelId, [...(byModel.get(info.modelId) ?? []), name]);
+        const names = byModel.get(info.modelId) ?? [];
+        names.push(name);
+        byModel.set(info.modelId, names);
       }
     }
     // what an address answers says where it was asked

@@ -133,6 +133,13 @@ test("thousands of pieces and holes are joined in the time of a few", () => {
   }
 });
 
+/** Why a file is refused, or what of it is left out, and why. */
+const reasonOf = (text: string): Promise<string> =>
+  readLabels([{ name: "labels", text }]).then(
+    ({ leftOut }) => leftOut.join("\n"),
+    (error: Error) => error.message,
+  );
+
 interface Filled {
   polygons: number[][];
   filled: Rle;
@@ -309,7 +316,7 @@ describe("COCO", () => {
     [
       "an image that is not there",
       { images: [], categories: [{ id: 1, name: "a" }], annotations: [{ id: 7, image_id: 1, category_id: 1 }] },
-      /annotation 7: its image 1 or its category 1/,
+      /annotation 7: its image 1 is not in the file, or is left out/,
     ],
     [
       "a polygon of two corners",
@@ -367,8 +374,59 @@ describe("COCO", () => {
       { images: [{ id: 3, file_name: "a", width: 2 }], categories: [], annotations: [] },
       /image 3: expected its width and height in pixels, got 2 and undefined/,
     ],
-  ])("refused: %s", (_, file, message) => {
-    expect(() => fromJson(typeof file === "string" ? file : JSON.stringify(file))).toThrow(message);
+  ])("refused, or left out with the reason: %s", async (_, file, message) => {
+    expect(await reasonOf(typeof file === "string" ? file : JSON.stringify(file))).toMatch(message);
+  });
+
+  test("the rest of a file is read: what is left out is named once a reason, with how many there are", () => {
+    const image = { width: 2, height: 2 };
+    const [whole, none] = [
+      { size: [2, 2], counts: [0, 4] },
+      { size: [2, 2], counts: [1, 2] },
+    ];
+    const { project, leftOut } = fromJson(
+      JSON.stringify({
+        images: [
+          { ...image, id: 1, file_name: "a" },
+          { ...image, id: 1, file_name: "b" },
+          { id: 2, file_name: "c" },
+        ],
+        categories: [
+          { id: 1, name: "cat" },
+          { id: 1, name: "dog" },
+          { id: 2, name: "cat" },
+        ],
+        annotations: [
+          { id: 1, image_id: 1, category_id: 1, segmentation: whole },
+          { id: 1, image_id: 1, category_id: 2, segmentation: whole },
+          { id: 3, image_id: 1, category_id: 1, segmentation: none },
+          { id: 4, image_id: 1, category_id: 1, segmentation: none },
+          { id: 5, image_id: 2, category_id: 1, segmentation: whole },
+          { id: 6, image_id: 1, category_id: 9, segmentation: whole },
+        ],
+      }),
+    );
+    expect(project.classes.map(({ name }) => name)).toEqual(["cat"]);
+    expect(project.images.map(({ name, objects }) => [name, objects.map(({ className }) => className)])).toEqual([
+      ["a", ["cat", "cat"]],
+    ]);
+    expect(leftOut).toEqual([
+      "category dog: cat has its id, 1",
+      "image b: an image before it has its id",
+      "image 2: expected its width and height in pixels, got undefined and undefined",
+      "annotation 3 and 1 more: RLE: runs add up to 3, expected 4",
+      "annotation 5: its image 2 is not in the file, or is left out",
+      "annotation 6: its category 9 is not in the file, or is left out",
+    ]);
+  });
+
+  test("of several files, one that cannot be read is left out with its reason; of one alone it is the error", async () => {
+    const good = { name: "good.json", text: JSON.stringify(toCoco(PROJECT, "rle")) };
+    const bad = { name: "bad.json", text: "{" };
+    const { project, leftOut } = await readLabels([bad, good]);
+    expect([project.images.length, project.classes.map(({ name }) => name)]).toEqual([1, ["object", "cat & dog"]]);
+    expect(leftOut).toEqual(["bad.json: expected a file of annotations, which is JSON or CVAT's XML"]);
+    await expect(readLabels([bad, bad])).rejects.toThrow(/^bad.json: expected a file/);
   });
 });
 
@@ -564,7 +622,7 @@ test.each<[string, string, RegExp]>([
   [
     "a CVAT mask whose runs are too few",
     '<annotations><image name="a" width="4" height="4"><mask label="x" rle="1, 1" left="0" top="0" width="2" height="2"/></image></annotations>',
-    /image a: mask: expected runs of 4 pixels in all, got 2/,
+    /a mask of image a: expected runs of 4 pixels in all, got 2/,
   ],
   [
     "a CVAT mask beside its picture",
@@ -605,7 +663,7 @@ test.each<[string, string, RegExp]>([
         ],
       },
     ]),
-    /task 3: expected runs of 64 values, got 8/,
+    /a result of task 3: expected runs of 64 values, got 8/,
   ],
   ["GeoJSON that names no picture", '{"type":"FeatureCollection","features":[]}', /names its picture/],
   [
@@ -616,11 +674,11 @@ test.each<[string, string, RegExp]>([
       imageWidth: 4,
       imageHeight: 4,
     }),
-    /shape 1: /,
+    /shape 1 of a.jpg: /,
   ],
   ["other JSON", '{"a":1}', /expected the annotations of COCO/],
-])("%s is refused, with what was expected", async (_, text, message) => {
-  await expect(readLabels([{ name: "labels", text }])).rejects.toThrow(message);
+])("%s is refused or left out, with what was expected", async (_, text, message) => {
+  expect(await reasonOf(text)).toMatch(message);
 });
 
 test("Label Studio: literal runs, as its converter writes them, are read", () => {

@@ -812,7 +812,7 @@ describe("by hand", () => {
 
 describe("boxes to masks, and their review", () => {
   /** What the reader of files gives. */
-  let read: { project: Project; boxes: readonly DetectedImage[] };
+  let read: { project: Project; boxes: readonly DetectedImage[]; leftOut: readonly string[] };
   const detected = (name: string, count: number): DetectedImage => ({
     name,
     size: null,
@@ -842,7 +842,11 @@ describe("boxes to masks, and their review", () => {
     workspace.models.choose("one");
     await workspace.set.add([picture("a"), picture("b")]);
     await settle();
-    read = { project: { classes: [], images: [] }, boxes: [detected("a", 2), detected("b", 18), detected("c", 1)] };
+    read = {
+      project: { classes: [], images: [] },
+      boxes: [detected("a", 2), detected("b", 18), detected("c", 1)],
+      leftOut: ["line 7: expected four numbers"],
+    };
   });
   const start = async (): Promise<void> => {
     void workspace.transfer.import([{ name: "boxes.csv", blob: new Blob() }]);
@@ -855,7 +859,7 @@ describe("boxes to masks, and their review", () => {
     expect(state().question).toMatchObject({
       kind: "import",
       boxes: 20,
-      leftOut: ["1 of c: there is no such picture here"],
+      leftOut: ["line 7: expected four numbers", "1 of c: there is no such picture here"],
     });
     workspace.notices.answer(null);
     await settle();

@@ -19,6 +19,7 @@ import { fillPolygons, fillRuns } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
 import { joined } from "./join.ts";
 import { besides, boxesOf, entry, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 /** How masks are written. */
 export type CocoSegmentation = "rle" | "polygons";
@@ -136,7 +137,7 @@ function nameOf(value: unknown): string {
 /** Name and size of a picture. @throws ImportError */
 function readImage(image: Record<string, unknown>): Omit<LabeledImage, "objects"> {
   const { id, file_name, width, height } = image;
-  const size = sizeOf(width, height, `image ${shown(id)}`);
+  const size = sizeOf(width, height);
   const foreign = foreignOf(COCO, besides(image, "file_name", "width", "height", ...(isNumber(id) ? [] : ["id"])));
   // some tools on Windows write paths with backslashes
   return { id: randomId(), sha256: null, name: nameOf(file_name).replaceAll("\\", "/"), ...size, ...foreign };
@@ -162,14 +163,25 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
   if (!Array.isArray(images) || !Array.isArray(annotations) || !Array.isArray(categories)) {
     throw new ImportError("expected the lists images, annotations and categories of a COCO file");
   }
+  const leftOut = new LeftOut();
   const listed = categories.map((each) => entry(each, "categories"));
-  const names = new Map(listed.map(({ id, name }) => [id, nameOf(name)]));
-  const read = new Map(
-    images.map((each) => {
-      const image = entry(each, "images");
-      return [image.id, { ...readImage(image), objects: [] as LabeledObject[] }];
-    }),
-  );
+  const names = new Map<unknown, string>();
+  for (const { id, name } of listed) {
+    const known = names.get(id);
+    if (known === undefined) names.set(id, nameOf(name));
+    else if (known !== nameOf(name)) leftOut.add(`category ${nameOf(name)}`, `${known} has its id, ${shown(id)}`);
+  }
+  const read = new Map<unknown, LabeledImage & { readonly objects: LabeledObject[] }>();
+  for (const each of images) {
+    const image = entry(each, "images");
+    const { id, file_name } = image;
+    if (read.has(id)) {
+      leftOut.add(`image ${nameOf(file_name)}`, "an image before it has its id");
+      continue;
+    }
+    const facts = leftOut.try(`image ${shown(id)}`, () => readImage(image));
+    if (facts) read.set(id, { ...facts, objects: [] });
+  }
   const boxes = new Map<unknown, Detection[]>();
   for (const [index, each] of annotations.entries()) {
     const annotation = entry(each, "annotations");
@@ -179,9 +191,9 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
     const className = names.get(category_id);
     const image = read.get(image_id);
     if (className === undefined || !image) {
-      throw new ImportError(
-        `annotation ${shown(id)}: its image ${shown(image_id)} or its category ${shown(category_id)} is not in the file`,
-      );
+      const missing = image ? `category ${shown(category_id)}` : `image ${shown(image_id)}`;
+      leftOut.add(`annotation ${shown(id)}`, `its ${missing} is not in the file, or is left out`);
+      continue;
     }
     const given: unknown = segmentation ?? [];
     if (Array.isArray(given) && given.length === 0) {
@@ -191,12 +203,9 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
       boxes.set(image_id, found);
       found.push({ className, score: typeof score === "number" ? score : null, shape, ...foreign });
     } else {
-      try {
-        const rle = readSegmentation(given, image.width, image.height);
-        image.objects.push({ ...newObject(className, rle), ...foreign });
-      } catch (error) {
-        throw new ImportError(`annotation ${shown(id)}: ${(error as Error).message}`);
-      }
+      const { width, height } = image;
+      const rle = leftOut.try(`annotation ${shown(id)}`, () => readSegmentation(given, width, height));
+      if (rle) image.objects.push({ ...newObject(className, rle), ...foreign });
     }
     onProgress?.(index + 1, annotations.length);
   }
@@ -213,5 +222,6 @@ export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): 
       ...foreignOf(COCO, besides(file, "images", "annotations", "categories")),
     },
     boxes: [...read].flatMap(([id, image]) => boxesOf(image, boxes.get(id) ?? [])),
+    leftOut: leftOut.lines,
   };
 }

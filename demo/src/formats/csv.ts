@@ -3,6 +3,7 @@ import Papa from "papaparse";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { ImportError } from "./errors.ts";
 import { NO_LABELS, type ReadLabels } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 /** What columns are called, without regard to case and signs. */
 const COLUMNS = {
@@ -44,16 +45,14 @@ export function fromCsv(text: string): ReadLabels {
       `expected a table with the columns image, x1, y1, x2 and y2, or image, x, y, width and height; got ${fields.slice(0, 12).join(", ").slice(0, 120) || "none"}`,
     );
   }
+  const leftOut = new LeftOut();
   const images = new Map<string, Detection[]>();
   for (const [index, row] of data.entries()) {
     const numbers = read.map((name) => (cellOf(row, name) === "" ? Number.NaN : Number(cellOf(row, name))));
     if (!numbers.every(Number.isFinite)) {
-      throw new ImportError(
-        `line ${index + 2}: expected four numbers, got ${read
-          .map((name) => cellOf(row, name))
-          .join(", ")
-          .slice(0, 80)}`,
-      );
+      const got = read.map((name) => cellOf(row, name)).join(", ");
+      leftOut.add(`line ${index + 2}`, `expected four numbers, got ${got.slice(0, 80)}`);
+      continue;
     }
     const [a, b, c, d] = numbers as [number, number, number, number];
     const name = cellOf(row, image);
@@ -69,5 +68,5 @@ export function fromCsv(text: string): ReadLabels {
   const boxes = [...images].map(
     ([name, detections]): DetectedImage => ({ name, size: null, unit: "pixels", detections }),
   );
-  return { project: NO_LABELS, boxes };
+  return { project: NO_LABELS, boxes, leftOut: leftOut.lines };
 }

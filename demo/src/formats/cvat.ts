@@ -11,6 +11,7 @@ import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
 import { besides, boxesOf, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 import { cropped, fromRowRuns, rowRuns } from "./rows.ts";
 import { fromVoc } from "./voc.ts";
 
@@ -132,6 +133,7 @@ function fromCvat(annotations: XmlElement): ReadLabels {
   // of a task, a project or a job
   const kinds = childrenOf(annotations, "meta").flatMap((meta) => childrenOf(meta, "task", "project", "job"));
   const labels = kinds.flatMap((kind) => childrenOf(childrenOf(kind, "labels")[0], "label"));
+  const leftOut = new LeftOut();
   const boxes: DetectedImage[] = [];
   const images = childrenOf(annotations, "image").map((image): ReadImage => {
     const { name = "", width, height } = image.attributes;
@@ -142,15 +144,14 @@ function fromCvat(annotations: XmlElement): ReadLabels {
       const shape = ["xtl", "ytl", "xbr", "ybr"].map((side) => Number(box[side] ?? Number.NaN));
       return { className: box.label ?? "object", score: null, shape, ...saidOf(element) };
     });
-    const found = childrenOf(image, "mask", "polygon").map((element) => {
+    const found = childrenOf(image, "mask", "polygon").flatMap((element) => {
       const { name: kind, attributes: shape } = element;
-      try {
+      const readShape = () => {
         const rle = kind === "mask" ? maskOf(shape, size) : polygonOf(shape, size);
         const object = { ...newObject(shape.label ?? "object", rle), ...saidOf(element) };
         return { object, z: Number(shape.z_order ?? 0) };
-      } catch (error) {
-        throw new ImportError(`${what}: ${kind}: ${(error as Error).message}`);
-      }
+      };
+      return leftOut.list(`a ${kind} of ${what}`, readShape);
     });
     const objects = found.sort((a, b) => a.z - b.z).map(({ object }): LabeledObject => object);
     const others = childrenOf(image).filter((child) => !UNDERSTOOD.includes(child.name));
@@ -174,7 +175,7 @@ function fromCvat(annotations: XmlElement): ReadLabels {
     const { foreign } = foreignOf(CVAT, fields);
     if (name && foreign) ofClasses.set(name.text, foreign);
   }
-  return { project: projectOf(classes, images, ofClasses), boxes };
+  return { project: projectOf(classes, images, ofClasses), boxes, leftOut: leftOut.lines };
 }
 
 /** Elements of an image that are masks and boxes here. */

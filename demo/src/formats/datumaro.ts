@@ -10,6 +10,7 @@ import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
 import { besides, boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 /** The name that fields are kept under. */
 const DATUMARO = "datumaro";
@@ -102,6 +103,7 @@ export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
     const { foreign } = foreignOf(DATUMARO, saidOf(besides(each as Fields, "name")));
     if (foreign) ofClasses.set(String((each as Fields).name), foreign);
   }
+  const leftOut = new LeftOut();
   const boxes: DetectedImage[] = [];
   const images = (file.items as unknown[]).map((each): ReadImage => {
     const item = entry(each, "items");
@@ -134,14 +136,11 @@ export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
         others.push({ ...besides(annotation, "id", "label_id"), ...(className !== undefined && { label: className }) });
         continue;
       }
-      if (className === undefined)
-        throw new ImportError(`annotation ${shown(id)}: there is no label ${shown(label_id)}`);
-      try {
-        const object = { ...newObject(className, segmentation(annotation, size)), ...foreign };
-        objects.push(typeof name === "string" ? { ...object, name } : object);
-      } catch (error) {
-        throw new ImportError(`annotation ${shown(id)}: ${(error as Error).message}`);
-      }
+      const object = leftOut.try(`annotation ${shown(id)}`, () => {
+        if (className === undefined) throw new ImportError(`there is no label ${shown(label_id)}`);
+        return { ...newObject(className, segmentation(annotation, size)), ...foreign };
+      });
+      if (object) objects.push(typeof name === "string" ? { ...object, name } : object);
     }
     const ofItem = saidOf(besides(item, "id", "annotations", "image"));
     const kept = foreignOf(DATUMARO, { ...ofItem, ...(others.length > 0 && { annotations: others }) });
@@ -158,7 +157,11 @@ export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
     labels: ofLabels,
   });
   const said = saidOf({ ...besides(file, "items", "categories", ...WRITTEN), categories: ofCategories });
-  return { project: { ...projectOf(classes, images, ofClasses), ...foreignOf(DATUMARO, said) }, boxes };
+  return {
+    project: { ...projectOf(classes, images, ofClasses), ...foreignOf(DATUMARO, said) },
+    boxes,
+    leftOut: leftOut.lines,
+  };
 }
 
 /** What the page writes itself: of an annotation, and of a file. */

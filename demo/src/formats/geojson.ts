@@ -10,6 +10,7 @@ import { fillPolygons } from "../masks/fill.ts";
 import { combined } from "../masks/touch-up.ts";
 import { ImportError } from "./errors.ts";
 import { besides, entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 /** Rings are closed: the first corner is also the last. */
 const closed = (ring: Ring): Ring => [...ring, ring[0] as Ring[number]];
@@ -65,6 +66,7 @@ export function fromGeoJson(file: Record<string, unknown>): ReadLabels {
   }
   const picture = entry(file.picture, "picture");
   const { width, height } = sizeOf(picture.width, picture.height, "picture");
+  const leftOut = new LeftOut();
   const others: Fields[] = [];
   const objects = (file.features as unknown[]).flatMap((each, index): LabeledObject[] => {
     const feature = entry(each, "features");
@@ -78,7 +80,7 @@ export function fromGeoJson(file: Record<string, unknown>): ReadLabels {
     if ((type !== "Polygon" && type !== "MultiPolygon") || !Array.isArray(polygons)) {
       throw new ImportError(`feature ${index + 1}: expected a Polygon or a MultiPolygon, got ${String(type)}`);
     }
-    try {
+    const read = (): LabeledObject => {
       const filled = (ring: number[][]) => decodeRle(fillPolygons([ring.slice(0, -1).flat()], width, height));
       let mask = { data: new Uint8Array(width * height), width, height };
       for (const [outer, ...holes] of polygons) {
@@ -93,12 +95,15 @@ export function fromGeoJson(file: Record<string, unknown>): ReadLabels {
       const fields = besides(feature, "type", "geometry", "properties");
       const kept = foreignOf(GEOJSON, { ...fields, ...(Object.keys(said).length > 0 && { properties: said }) });
       const object = { ...newObject(String(classification?.name ?? "object"), encodeRle(mask)), ...kept };
-      return [typeof name === "string" ? { ...object, name } : object];
-    } catch (error) {
-      throw new ImportError(`feature ${index + 1}: ${(error as Error).message}`);
-    }
+      return typeof name === "string" ? { ...object, name } : object;
+    };
+    return leftOut.list(`feature ${index + 1}`, read);
   });
   const fields = besides(file, "type", "picture", "features");
   const kept = foreignOf(GEOJSON, { ...fields, ...(others.length > 0 && { features: others }) });
-  return { project: projectOf([], [{ name: String(picture.name), width, height, objects, ...kept }]), boxes: [] };
+  return {
+    project: projectOf([], [{ name: String(picture.name), width, height, objects, ...kept }]),
+    boxes: [],
+    leftOut: leftOut.lines,
+  };
 }

@@ -15,8 +15,9 @@ import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
-import { ImportError, shown } from "./errors.ts";
+import { shown } from "./errors.ts";
 import { besides, boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 import { rowRuns } from "./rows.ts";
 
 /** Bits of a value, and of the four kinds of run lengths. */
@@ -172,6 +173,7 @@ export function isLabelStudio(file: unknown): file is unknown[] {
 
 /** Reads brush strokes and polygons; boxes too. A picture without a result has no size, and is left out. @throws ImportError */
 export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
+  const leftOut = new LeftOut();
   const boxes: DetectedImage[] = [];
   const images = tasks.flatMap((each): ReadImage[] => {
     const task = entry(each, "tasks");
@@ -205,10 +207,10 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
         detections.push({ className, score: typeof result.score === "number" ? result.score : null, shape, ...kept });
         return [];
       }
-      try {
+      const read = (): LabeledObject | null => {
         if (result.type === "brushlabels" && Array.isArray(value.rle)) {
           const rle = encodeRle(fromBrush(value.rle, size.width, size.height));
-          return [{ ...newObject(className, rle), ...kept }];
+          return { ...newObject(className, rle), ...kept };
         }
         if (result.type === "polygonlabels" && Array.isArray(value.points)) {
           // in hundredths of the sides
@@ -216,13 +218,12 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
             (x * size.width) / 100,
             (y * size.height) / 100,
           ]);
-          return [{ ...newObject(className, fillPolygons([ring], size.width, size.height)), ...kept }];
+          return { ...newObject(className, fillPolygons([ring], size.width, size.height)), ...kept };
         }
-      } catch (error) {
-        throw new ImportError(`task ${shown(task.id)}: ${(error as Error).message}`);
-      }
-      others.push(besides(result));
-      return [];
+        others.push(besides(result));
+        return null;
+      };
+      return leftOut.list(`a result of task ${shown(task.id)}`, read);
     });
     // an upload's name has an id before it
     const name = String(path).replace(/^.*\/(?:upload\/\d+\/)?(?:[0-9a-f]{8}-)?/, "");
@@ -240,7 +241,7 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
     boxes.push(...boxesOf(image, detections));
     return [image];
   });
-  return { project: projectOf([], images), boxes };
+  return { project: projectOf([], images), boxes, leftOut: leftOut.lines };
 }
 
 /** A result, the annotation that it is in, and where results of other kinds are collected. */

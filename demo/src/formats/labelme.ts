@@ -8,8 +8,9 @@ import { type LabeledImage, type LabeledObject, newObject } from "../labels/anno
 import type { Detection } from "../labels/detections.ts";
 import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { fillPolygons } from "../masks/fill.ts";
-import { ImportError } from "./errors.ts";
+import { shown } from "./errors.ts";
 import { besides, boxesOf, entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 import { cropped } from "./rows.ts";
 
 interface Shape {
@@ -79,6 +80,7 @@ export function isLabelme(file: Record<string, unknown>): boolean {
 /** Reads polygons and masks; rectangles are boxes, shapes of other kinds are kept as they are. @throws ImportError */
 export function fromLabelme(file: Record<string, unknown>): ReadLabels {
   const size = sizeOf(file.imageWidth, file.imageHeight, "the image");
+  const leftOut = new LeftOut();
   const boxes: Detection[] = [];
   const others: Fields[] = [];
   const objects = (file.shapes as unknown[]).flatMap((each, index): LabeledObject[] => {
@@ -96,22 +98,21 @@ export function fromLabelme(file: Record<string, unknown>): ReadLabels {
       others.push(besides(shape));
     }
     if (shape_type !== "polygon" && shape_type !== "mask") return [];
-    try {
+    const read = (): LabeledObject => {
       const corners = points as [number, number][];
       const rle =
         shape_type === "polygon"
           ? fillPolygons([corners.flat()], size.width, size.height)
           : encodeRle(fromItsBox(String(mask), corners, size));
-      return [{ ...newObject(String(label), rle), ...foreign }];
-    } catch (error) {
-      throw new ImportError(`shape ${index + 1}: ${(error as Error).message}`);
-    }
+      return { ...newObject(String(label), rle), ...foreign };
+    };
+    return leftOut.list(`shape ${index + 1} of ${shown(file.imagePath)}`, read);
   });
   const fields = besides(file, "shapes", "imagePath", "imageData", "imageWidth", "imageHeight", "version");
   const said = isEmpty(fields.flags) ? besides(fields, "flags") : fields;
   const kept = foreignOf(LABELME, { ...said, ...(others.length > 0 && { shapes: others }) });
   const image = { name: String(file.imagePath), ...size, objects, ...kept };
-  return { project: projectOf([], [image]), boxes: boxesOf(image, boxes) };
+  return { project: projectOf([], [image]), boxes: boxesOf(image, boxes), leftOut: leftOut.lines };
 }
 
 /** What a shape says beyond what the page understands, and beyond what every shape has. */

@@ -10,6 +10,8 @@ export interface ReadLabels {
   readonly project: Project;
   /** Annotations with a box but no mask, as detectors give them: the model makes masks of them. */
   readonly boxes: readonly DetectedImage[];
+  /** What is not read, each with the reason. */
+  readonly leftOut: readonly string[];
 }
 
 /** The labels of a file that has boxes alone. */
@@ -56,14 +58,15 @@ export function checkDepth(value: unknown, name: string, deepest: number = DEEPE
   for (const each of Object.values(value)) checkDepth(each, name, deepest - 1);
 }
 
-/** Pixels of a picture. @throws ImportError */
-export function sizeOf(width: unknown, height: unknown, what: string): { width: number; height: number } {
+/** Pixels of a picture; `what` names it, where nothing else does. @throws ImportError */
+export function sizeOf(width: unknown, height: unknown, what?: string): { width: number; height: number } {
+  const of = what === undefined ? "" : `${what}: `;
   const isSide = (side: unknown): side is number => Number.isInteger(side) && (side as number) > 0;
   if (!isSide(width) || !isSide(height)) {
-    throw new ImportError(`${what}: expected its width and height in pixels, got ${shown(width)} and ${shown(height)}`);
+    throw new ImportError(`${of}expected its width and height in pixels, got ${shown(width)} and ${shown(height)}`);
   }
   if (width * height > MOST_PIXELS) {
-    throw new ImportError(`${what}: expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
+    throw new ImportError(`${of}expected ${MOST_PIXELS} pixels at most, got ${width}×${height}`);
   }
   return { width, height };
 }

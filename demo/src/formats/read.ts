@@ -1,5 +1,6 @@
 /** Reads files of annotations, whichever of the formats they are in. */
-import { EMPTY_PROJECT, withClass } from "../labels/annotations.ts";
+import { EMPTY_PROJECT, type Project, withClassOfFile } from "../labels/annotations.ts";
+import { withMore } from "../labels/foreign.ts";
 import { fromCoco, isCoco, type Progress } from "./coco.ts";
 import { fromDatumaro, isDatumaro } from "./datumaro.ts";
 import { ImportError } from "./errors.ts";
@@ -19,17 +20,32 @@ export async function readLabels(files: readonly TextFile[], onProgress?: Progre
     const { fromYolo } = await import("./yolo.ts");
     return fromYolo(files);
   }
-  let all: ReadLabels = { project: { ...EMPTY_PROJECT, images: [] }, boxes: [] };
-  for (const [index, file] of files.entries()) {
-    const read = await readOne(file, onProgress);
-    if (files.length === 1) return read;
-    const classes = read.project.classes.reduce((sum, { name, color }) => withClass(sum, name, color), {
+  let all: ReadLabels = { project: { ...EMPTY_PROJECT, images: [] }, boxes: [], leftOut: [] };
+  let isFirst = true;
+  for (const file of files) {
+    if (files.length === 1) return readOne(file, onProgress);
+    const read = await readOne(file, onProgress).catch((error: unknown) => {
+      if (!(error instanceof ImportError)) throw error;
+      all = { ...all, leftOut: [...all.leftOut, `${file.name}: ${error.message}`] };
+      return null;
+    });
+    if (!read) continue;
+    const classes = read.project.classes.reduce<Project>(withClassOfFile, {
       ...all.project,
-      classes: index === 0 ? [] : all.project.classes,
+      classes: isFirst ? [] : all.project.classes,
     }).classes;
     const images = [...all.project.images, ...read.project.images];
-    all = { project: { classes, images }, boxes: [...all.boxes, ...read.boxes] };
+    const leftOut = read.leftOut.map((line) => `${file.name}: ${line}`);
+    // what a file says beyond masks is its own: the first one's stands for all
+    const foreign = withMore(read.project.foreign, all.project.foreign);
+    all = {
+      project: { classes, images, ...(foreign && { foreign }) },
+      boxes: [...all.boxes, ...read.boxes],
+      leftOut: [...all.leftOut, ...leftOut],
+    };
+    isFirst = false;
   }
+  if (isFirst && all.leftOut[0] !== undefined) throw new ImportError(all.leftOut[0]);
   return all;
 }
 

@@ -1,8 +1,9 @@
 /** Pascal VOC's XML: a file for each picture, with boxes. Some tools count pixels from 1; a box is told apart all the same. */
 import type { XmlElement } from "@rgrove/parse-xml";
 import type { Detection } from "../labels/detections.ts";
-import { ImportError, shown } from "./errors.ts";
+import { shown } from "./errors.ts";
 import { NO_LABELS, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
   element?.children.find(
@@ -23,14 +24,17 @@ export function fromVoc(annotation: XmlElement): ReadLabels {
   const objects = annotation.children.filter(
     (child): child is XmlElement => child.type === "element" && (child as XmlElement).name === "object",
   );
-  const detections = objects.map((object): Detection => {
+  const leftOut = new LeftOut();
+  const detections = objects.flatMap((object, index): Detection[] => {
     const box = childOf(object, "bndbox");
     const shape = ["xmin", "ymin", "xmax", "ymax"].map((side) => Number.parseFloat(textOf(box, side)));
-    if (!shape.every(Number.isFinite)) throw new ImportError(`image ${shown(name)}: expected a box, got none`);
-    return { className: textOf(object, "name") || "object", score: null, shape };
+    if (shape.every(Number.isFinite)) return [{ className: textOf(object, "name") || "object", score: null, shape }];
+    leftOut.add(`object ${index + 1} of ${shown(name)}`, "expected a box, got none");
+    return [];
   });
   return {
     project: NO_LABELS,
     boxes: [{ name, size: { width, height }, unit: "pixels", detections }],
+    leftOut: leftOut.lines,
   };
 }

@@ -5,6 +5,7 @@ import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { ImportError } from "./errors.ts";
 import { joined } from "./join.ts";
 import { NO_LABELS, type ReadLabels } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 /** How far outlines are simplified, in pixels: an object is one line of text, which should not get too long. */
 const TOLERANCE = 0.5;
@@ -37,6 +38,7 @@ export interface TextFile {
 export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> {
   const names = await classNames(files);
   const labels = files.filter(({ name }) => name.endsWith(".txt") && !isList(name));
+  const leftOut = new LeftOut();
   const boxes = labels.map(({ name, text }): DetectedImage => {
     const detections = text.split(/\r?\n/).flatMap((line, at): Detection[] => {
       if (line.trim() === "") return [];
@@ -45,7 +47,8 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
       const isOutline = values.length >= 6 && values.length % 2 === 0;
       if (!Number.isInteger(number) || !values.every(Number.isFinite) || !(isBox || isOutline)) {
         const what = "a class with a box, or with the corners of an outline, as numbers";
-        throw new ImportError(`${name}, line ${at + 1}: expected ${what}, got ${line.slice(0, 60)}`);
+        leftOut.add(`${name}, line ${at + 1}`, `expected ${what}, got ${line.slice(0, 60)}`);
+        return [];
       }
       const className = names[number] ?? `class ${number}`;
       if (isOutline) return [{ className, score: null, shape: values }];
@@ -54,7 +57,7 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
     });
     return { name: name.replace(/(^|\/)labels\//, "$1"), size: null, unit: "shares", detections };
   });
-  return { project: NO_LABELS, boxes };
+  return { project: NO_LABELS, boxes, leftOut: leftOut.lines };
 }
 
 /** Whether a text file lists classes or pictures, not labels. */

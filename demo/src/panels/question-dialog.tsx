@@ -74,7 +74,7 @@ function inWords(question: Question): Words {
 }
 
 /** Lines that are shown of what is left out. */
-const MOST_LINES = 8;
+const MOST_LINES = 200;
 
 /** What an import will do, before it does it. */
 function importInWords({ name, replacing, adding, boxes, leftOut }: Extract<Question, { kind: "import" }>): Words {

@@ -78,9 +78,10 @@ export class Transfer {
       const text = `Reading ${name}`;
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
-      const { project: found, boxes } = await this.#files.readLabels(files, { signal, onProgress });
+      const { project: found, boxes, leftOut: unread } = await this.#files.readLabels(files, { signal, onProgress });
       const here = this.#state.get().project.images.filter(({ sha256 }) => sha256 !== null);
-      const { placed: detections, leftOut } = placed(here, boxes);
+      const { placed: detections, leftOut: unplaced } = placed(here, boxes);
+      const leftOut = [...unread, ...unplaced];
       const taken = await this.#takeIn(found, name, detections, leftOut);
       if (taken) await this.#boxes.toMasks(detections, signal, show);
     }, "what was there is as it was.");

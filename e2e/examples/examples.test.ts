@@ -123,6 +123,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   Rspack: { folder: "rspack", builds: true, serve: files("public") },
   React: { folder: "react", builds: true, serve: files("dist"), read: value },
   Vue: { folder: "vue", builds: true, serve: files("dist"), read: value },
+  Svelte: { folder: "svelte", builds: true, serve: files("dist"), read: value },
   "Next.js": { folder: "next", builds: true, serve: own("next", "start") },
   SvelteKit: { folder: "sveltekit", builds: true, serve: files("build") },
   "an import map": { folder: "import-map", builds: false, serve: files(".") },

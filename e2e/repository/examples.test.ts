@@ -138,6 +138,19 @@ async function pageExamples(): Promise<[name: string, code: string][]> {
   return (await Promise.all(blocks)).flat();
 }
 
+/** What the comparison with other libraries says that is written with this one: one click, and what is made of its result. */
+async function comparedLines(): Promise<string> {
+  const text = await readFile(join(DOCS, "comparison.md"), "utf8");
+  const code = (cell = ""): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, line = ""]) => line);
+  const rows = text.split("\n").map((line) => line.split(" | "));
+  const click = code(rows.find(([library]) => library === "| **sam2-web**")?.[1]);
+  const table = rows.filter((cells) => cells.length > 2);
+  const others = table.flatMap(([, ours]) => code(ours)).filter((line) => /^await |^result\./.test(line));
+  expect([click.length, others.length > 3]).toEqual([2, true]);
+  const imports = `import { segment, sharedSegmenter } from "sam2-web";\nconst image = new Image();\n`;
+  return `${imports}${[...click, ...others].join("\n")}`;
+}
+
 test("examples compile", async () => {
   const inCode = documented.flatMap(({ package: owner, comment }) =>
     examplesIn(comment).map((code) => `${importsFor(code, owner)}${code}`),
@@ -145,7 +158,11 @@ test("examples compile", async () => {
   expect(inCode.length).toBeGreaterThan(called.length);
   const inDocs = await pageExamples();
   expect(inDocs.length).toBeGreaterThan(20);
-  const examples = [...inCode.map((code, i) => [`example-${i + 1}.ts`, code] as const), ...inDocs];
+  const examples = [
+    ...inCode.map((code, i) => [`example-${i + 1}.ts`, code] as const),
+    ...inDocs,
+    ["comparison.ts", await comparedLines()] as const,
+  ];
   await rm(FOLDER, { recursive: true, force: true });
   await mkdir(FOLDER, { recursive: true });
   await Promise.all([

@@ -196,6 +196,14 @@ describe("two windows at once", () => {
     );
   });
 
+  test("a picture that one side deleted is gone, though the other has spent time on it", () => {
+    const [one, timed] = [image("1", [object("a")]), { ...image("1", [object("a")]), seconds: 7 }];
+    expect(reconciled(project(one), project(timed), project()).images).toEqual([]);
+    expect(reconciled(project(one), project(), project(timed)).images).toEqual([]);
+    const named = { ...timed, name: "named" };
+    expect(reconciled(project(one), project(), project(named)).images).toEqual([{ ...named, objects: [] }]);
+  });
+
   test("a step that can be undone takes over what another window did", () => {
     // the step had a alone; since then b was added here, and c elsewhere
     expect(reconciledObjects([a, b], [a, b, c], [a])).toEqual([a, c]);

@@ -5,25 +5,30 @@
  * this window's state. It is a three-way merge, in which `theirs` wins:
  *
  * - Additions of both sides are kept.
- * - What one side deleted is gone, unless the other side changed it.
+ * - What one side deleted is gone, unless the other side changed it. That time was spent on a picture is no change.
  * - If both sides changed the same field, the value of `theirs` is kept.
  */
 import { type LabeledImage, type LabeledObject, type ObjectClass, type Project, withClassesOf } from "./annotations.ts";
 import { factsOf, type ImageFacts, orderLeft } from "./changes.ts";
 import { isSame } from "./same.ts";
 
-/** Merges entries by key; entries that both sides have are merged field by field. */
+/**
+ * Merges entries by key; entries that both sides have are merged field by field.
+ *
+ * @param isAsBefore whether an entry that the other side deleted was not changed on this one
+ */
 function merged<T extends object>(
   base: ReadonlyMap<string, T>,
   theirs: ReadonlyMap<string, T>,
   ours: ReadonlyMap<string, T>,
+  isAsBefore: (now: T, before: T | undefined) => boolean = isSame,
 ): Map<string, T> {
   const entries = new Map<string, T>();
   for (const key of new Set([...theirs.keys(), ...ours.keys()])) {
     const [before, kept, wanted] = [base.get(key), theirs.get(key), ours.get(key)];
     if (kept && wanted) entries.set(key, mergedFields(before, kept, wanted));
-    else if (kept && !isSame(kept, before)) entries.set(key, kept);
-    else if (wanted && !isSame(wanted, before)) entries.set(key, wanted);
+    else if (kept && !isAsBefore(kept, before)) entries.set(key, kept);
+    else if (wanted && !isAsBefore(wanted, before)) entries.set(key, wanted);
   }
   return entries;
 }
@@ -70,6 +75,11 @@ function placed({ images }: Project): Map<string, LabeledObject & { readonly ima
   return byId(images.flatMap(({ id: image, objects }) => objects.map((object) => ({ ...object, image }))));
 }
 
+/** Whether an image is as it was, however long somebody has worked on it since. */
+function isSameBesidesTime(now: ImageFacts, before: ImageFacts | undefined): boolean {
+  return before !== undefined && isSame({ ...now, seconds: 0 }, { ...before, seconds: 0 });
+}
+
 /** Merges two projects; see the top of this file. */
 export function reconciled(base: Project, theirs: Project, ours: Project): Project {
   if (theirs === base) return ours;
@@ -77,7 +87,7 @@ export function reconciled(base: Project, theirs: Project, ours: Project): Proje
   const of = <T>(part: (side: Project) => T): [T, T, T] => [part(base), part(theirs), part(ours)];
 
   const objects = merged(...of(placed));
-  const facts = merged(...of(({ images }) => byId<ImageFacts>(images.map(factsOf))));
+  const facts = merged(...of(({ images }) => byId<ImageFacts>(images.map(factsOf))), isSameBesidesTime);
   const objectsOf = new Map<string, Map<string, LabeledObject>>();
   for (const { image, ...object } of objects.values()) {
     const others = objectsOf.get(image) ?? new Map<string, LabeledObject>();

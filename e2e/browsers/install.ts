@@ -21,9 +21,13 @@ Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 `;
 
+/** Milliseconds that a step of installing may take, where the network does not answer. */
+const PATIENCE = 300_000;
+
 function apt(...args: string[]): boolean {
-  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  return spawnSync("apt-get", ["-q", ...args], { stdio: ["ignore", 2, 2], env: environment }).status === 0;
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const options = ["-q", "-o", "Acquire::http::Timeout=20", ...args];
+  return spawnSync("apt-get", options, { stdio: ["ignore", 2, 2], env, timeout: PATIENCE }).status === 0;
 }
 
 /** Installs the newest versions that bookworm-backports has. */

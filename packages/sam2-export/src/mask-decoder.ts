@@ -59,7 +59,7 @@ function toRows(graph: Graph, masks: Value, side: number): Value {
   return graph.reshape(joined, ["B", count, side, side], [-1, count, side, side]);
 }
 
-/** `count` tokens of [B,T,C], from `index` on. */
+/** `count` tokens of [B,T,…], from `index` on. */
 function pick(graph: Graph, tokens: Value, index: number, count: number): Value {
   return graph.slice(tokens, 1, index, index + count);
 }
@@ -89,8 +89,8 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const zero = graph.binary("Mul", graph.reshape(hasMask, ["B", 1, 1], [-1, 1, 1]), graph.floats([0]));
   const tokenCount = multimaskOutputs + 3;
   const fixed = graph.add(zero, graph.constant(outputTokens(checkpoint, config)), ["B", tokenCount, hiddenSize]);
-  const sparse = embedPoints(graph, checkpoint, config, coords, labels, zero);
-  const tokens = graph.computed(graph.concat([fixed, sparse], 1, "T"));
+  const prompt = embedPoints(graph, checkpoint, config, coords, labels, zero);
+  const tokens = graph.computed(graph.concat([fixed, ...prompt], 1, "T"));
 
   const rows = graph.reshape(graph.transpose(graph.reshape(imageEmbed, [1, hiddenSize, grid * grid]), [0, 2, 1]), [
     1,
@@ -109,34 +109,36 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
 
   // from here on all is float32: what is left is little, and makes the logits
   const answers = graph.cast(seen.tokens, "float");
-  // the hypernetworks of all mask tokens at once: [B,K,1,C] by matrices [K,C,·]
-  const heads = Array.from({ length: masks }, (_, index) =>
-    feedForwardLayers(
-      checkpoint,
-      `${PREFIX}.output_hypernetworks_mlps.${index}`,
-      hiddenSize,
-      hiddenSize,
-      hiddenSize / 8,
-      3,
-    ),
+  // the layers of the object score's head and of the masks' hypernetworks, which have the same sizes but for the last:
+  // all at once, [B,1+K,1,C] by matrices [1+K,C,C]
+  const head = (name: string, outputs: number): Linear[] =>
+    feedForwardLayers(checkpoint, `${PREFIX}.${name}`, hiddenSize, hiddenSize, outputs, 3);
+  const object = head("pred_obj_score_head", 1);
+  const hypernetworks = Array.from({ length: masks }, (_, index) =>
+    head(`output_hypernetworks_mlps.${index}`, hiddenSize / 8),
   );
-  const maskTokens = pick(graph, answers, 2, masks);
-  let hyper = graph.reshape(maskTokens, ["B", masks, 1, hiddenSize], [0, masks, 1, hiddenSize]);
-  for (const layer of [0, 1, 2]) {
-    const parts = heads.map((head) => head[layer] as Linear);
+  const heads = [object, ...hypernetworks];
+  /** A layer of each of these heads, applied to [B,heads,1,in]. */
+  const applied = (x: Value, some: readonly Linear[][], layer: number): Value => {
+    const parts = some.map((each) => each[layer] as Linear);
     const outputs = parts[0]?.bias.dims[0] as number;
+    const name = parts[0]?.weight.name;
     const weights = stacked(
-      `hypernetworks.${layer}.weight`,
+      `heads.${layer}.${name}`,
       parts.map((part) => transposed(part.weight)),
     );
     const biases = stacked(
-      `hypernetworks.${layer}.bias`,
+      `heads.${layer}.${name}.bias`,
       parts.map((part) => part.bias),
     );
-    const bias = graph.constant({ ...biases, dims: [masks, 1, outputs] });
-    hyper = graph.add(graph.matmul(hyper, graph.matrix(weights)), bias);
-    if (layer < 2) hyper = graph.unary("Relu", hyper);
-  }
+    const bias = graph.constant({ ...biases, dims: [parts.length, 1, outputs] });
+    return graph.add(graph.matmul(x, graph.matrix(weights)), bias);
+  };
+  const headTokens = pick(graph, answers, 1, 1 + masks);
+  let hidden = graph.reshape(headTokens, ["B", 1 + masks, 1, hiddenSize], [0, 1 + masks, 1, hiddenSize]);
+  for (const layer of [0, 1]) hidden = graph.unary("Relu", applied(hidden, heads, layer));
+  const score = applied(pick(graph, hidden, 0, 1), [object], 2);
+  const hyper = applied(pick(graph, hidden, 1, masks), hypernetworks, 2);
   const kernels = graph.reshape(hyper, ["B", masks, hiddenSize / 8], [0, masks, hiddenSize / 8]);
   const flat = graph.matmul(kernels, graph.transpose(upscaled, [0, 2, 1]));
   graph.output("masks", toRows(graph, flat, side));
@@ -149,11 +151,9 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
     masks,
     config.iouHeadDepth,
   );
-  const iou = graph.unary("Sigmoid", feedForward(graph, pick(graph, answers, 1, 1), iouLayers));
+  const iou = graph.unary("Sigmoid", feedForward(graph, pick(graph, answers, 0, 1), iouLayers));
   graph.output("iou_predictions", graph.reshape(iou, ["B", masks], [0, masks]));
 
-  const objectLayers = feedForwardLayers(checkpoint, `${PREFIX}.pred_obj_score_head`, hiddenSize, hiddenSize, 1, 3);
-  const object = feedForward(graph, pick(graph, answers, 0, 1), objectLayers);
-  graph.output("object_score_logits", graph.reshape(object, ["B", 1], [0, 1]));
+  graph.output("object_score_logits", graph.reshape(score, ["B", 1], [0, 1]));
   return graph;
 }

@@ -46,7 +46,7 @@ function sineOfTurns(graph: Graph, turns: Value): Value {
 
 /**
  * Sparse embeddings: `coords` [B,N,2] in pixels of the model input and `labels` [B,N]
- * → [B,N+1,C]; the last is the padding point that the model expects after the points.
+ * → [B,N,C], and the padding point [B,1,C] that the model expects after the points.
  *
  * @param zero [B,1,1] of zeros; adding it gives constants the batch size, which is free
  */
@@ -57,21 +57,27 @@ export function embedPoints(
   coords: Value,
   labels: Value,
   zero: Value,
-): Value {
+): [points: Value, padding: Value] {
   const { hiddenSize, imageSize } = config;
-  // pixel centers, then [0, S] → [−1, 1]: 2 (p + 0.5) / S − 1
-  const unit = graph.add(graph.binary("Mul", coords, graph.floats([2 / imageSize])), graph.floats([1 / imageSize - 1]));
-  // the sine of every feature, then the cosine, which is the sine of a quarter turn more
+  const half = hiddenSize / 2;
   const gaussian = frequencies(checkpoint, "points", config);
-  const twice = computed(`${gaussian.name}.twice`, [2, hiddenSize], async () => {
-    const values = await gaussian.load();
-    const [x, y] = [values.subarray(0, hiddenSize / 2), values.subarray(hiddenSize / 2)];
+  // a place is a pixel's center, and [0, S] → [−1, 1]: 2 (p + 0.5) / S − 1, multiplied by the frequencies; the sine of
+  // every feature, then the cosine, which is the sine of a quarter turn more
+  const perPixel = computed(`${gaussian.name}/pixel`, [2, hiddenSize], async () => {
+    const turns = (await gaussian.load()).map((value) => (2 * value) / imageSize);
+    const [x, y] = [turns.subarray(0, half), turns.subarray(half)];
     return Float32Array.from([...x, ...x, ...y, ...y]);
   });
-  const quarter = computed("quarter_turn", [hiddenSize], () =>
-    Float32Array.from({ length: hiddenSize }, (_, feature) => (feature < hiddenSize / 2 ? 0 : 0.25)),
-  );
-  const encoded = sineOfTurns(graph, graph.add(graph.matmul(unit, graph.constant(twice)), graph.constant(quarter)));
+  const atOrigin = computed(`${gaussian.name}@0`, [hiddenSize], async () => {
+    const values = await gaussian.load();
+    return Float32Array.from({ length: hiddenSize }, (_, feature) => {
+      const f = feature % half;
+      const sum = (values[f] as number) + (values[half + f] as number);
+      return (1 / imageSize - 1) * sum + (feature < half ? 0 : 0.25);
+    });
+  });
+  const turns = graph.add(graph.matmul(coords, graph.constant(perPixel)), graph.constant(atOrigin));
+  const encoded = sineOfTurns(graph, turns);
 
   const kinds = [0, 1, 2, 3, -1];
   const label = graph.reshape(labels, ["B", "N", 1], [0, 0, 1]);
@@ -86,7 +92,7 @@ export function embedPoints(
   const embedded = graph.add(graph.binary("Mul", encoded, isPoint), graph.matmul(oneHot, graph.constant(table)));
 
   const padding = graph.add(zero, graph.constant(reshaped(notAPoint, [1, 1, hiddenSize])), ["B", 1, hiddenSize]);
-  return graph.concat([embedded, padding], 1, "P");
+  return [embedded, padding];
 }
 
 /**
@@ -160,13 +166,13 @@ export function imagePositions(checkpoint: Checkpoint, config: Sam2Config): Weig
   });
 }
 
-/** The tokens that stand before the prompt: object score, IoU, and one for each mask; [1,K,C]. */
+/** The tokens that stand before the prompt: IoU, object score, and one for each mask; [1,K,C]. */
 export function outputTokens(checkpoint: Checkpoint, config: Sam2Config): Weight {
   const { hiddenSize, multimaskOutputs } = config;
   const embedding = (name: string, count: number): Weight =>
     checkpoint.get(`mask_decoder.${name}.weight`, [count, hiddenSize]);
   const masks = embedding("mask_tokens", multimaskOutputs + 1);
-  const single = stacked("score_tokens", [embedding("obj_score_token", 1), embedding("iou_token", 1)]);
+  const single = stacked("score_tokens", [embedding("iou_token", 1), embedding("obj_score_token", 1)]);
   return computed("output_tokens", [1, multimaskOutputs + 3, hiddenSize], async () =>
     Float32Array.from([...(await single.load()), ...(await masks.load())]),
   );

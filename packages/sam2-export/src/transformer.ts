@@ -53,9 +53,14 @@ function projections(checkpoint: Checkpoint, config: Sam2Config, name: string, d
   };
 }
 
+/** A linear layer over [B,T,in], without its bias. */
+function project(graph: Graph, x: Value, weight: Weight): Value {
+  return graph.matmul(x, graph.matrix(transposed(weight)));
+}
+
 /** A linear layer over [B,T,in]. */
 function dense(graph: Graph, x: Value, { weight, bias }: Linear): Value {
-  return graph.add(graph.matmul(x, graph.matrix(transposed(weight))), graph.constant(bias));
+  return graph.add(project(graph, x, weight), graph.constant(bias));
 }
 
 /** Splits a weight [heads·width, hidden] into heads: [heads, width, hidden]. */
@@ -82,10 +87,11 @@ function scaledQuery(p: Projections): Linear {
 /** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. */
 function selfAttention(graph: Graph, p: Projections, query: Value, value: Value): Value {
   const q = splitHeads(graph, dense(graph, query, scaledQuery(p)), p.heads);
-  const k = splitHeads(graph, dense(graph, query, p.k), p.heads);
-  const v = splitHeads(graph, dense(graph, value, p.v), p.heads);
+  const k = splitHeads(graph, project(graph, query, p.k.weight), p.heads);
+  const v = splitHeads(graph, project(graph, value, p.v.weight), p.heads);
   const scores = graph.computed(graph.softmax(graph.matmul(q, graph.transpose(k, [0, 1, 3, 2]))));
-  return dense(graph, joinHeads(graph, graph.matmul(scores, v)), p.o);
+  const mixed = joinHeads(graph, graph.matmul(scores, v));
+  return dense(graph, mixed, { weight: p.o.weight, bias: carriedBias(p) });
 }
 
 /**
@@ -123,7 +129,7 @@ function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, v
 function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, values: Value): Value {
   const { heads, width, hidden } = p;
   const image = query.dims[1] as number;
-  const k = splitHeads(graph, dense(graph, keys, p.k), p.heads);
+  const k = splitHeads(graph, project(graph, keys, p.k.weight), p.heads);
   const q = scaledQuery(p);
   const absorbed = graph.matmul(k, graph.matrix(byHead(q.weight, p)));
   const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
@@ -133,7 +139,7 @@ function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, v
   const perHead = graph.reshape(scores, ["B", image, heads, "T"], [0, image, heads, -1]);
   const weights = graph.reshape(graph.computed(graph.softmax(perHead)), ["B", image, "HT"], [0, image, -1]);
 
-  const v = splitHeads(graph, graph.matmul(values, graph.matrix(transposed(p.v.weight))), p.heads);
+  const v = splitHeads(graph, project(graph, values, p.v.weight), p.heads);
   const projected = graph.matmul(v, graph.matrix(outputByHead(p.o.weight, p)));
   const table = graph.reshape(projected, ["B", "HT", hidden], [0, -1, hidden]);
   return graph.add(graph.matmul(weights, table), graph.constant(carriedBias(p)));

@@ -1,13 +1,13 @@
 /** The command line, as a person runs it: results and exit codes. */
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodeRle, maskArea, maskBox, type Rle } from "sam2-node";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { clock, progressLine } from "../src/command/progress.ts";
+import { clock, ProgressLine, progressLine } from "../src/command/progress.ts";
 import { FIXTURES, PHOTO } from "./reference.ts";
 import { type Ended, run } from "./run-command.ts";
 
@@ -192,6 +192,53 @@ describe("everything", () => {
     expect(await read<Coco>("cut.json")).toEqual(whole);
   });
 
+  /** Runs a command as where no file can get longer than some blocks of 512 bytes. */
+  const runConfined = (blocks: number, ...given: string[]): Promise<Ended> =>
+    new Promise((ended) => {
+      const line = ["-c", `ulimit -f ${blocks}; exec "$@"`, "sh", process.execPath, MAIN, ...given];
+      execFile("sh", line, { cwd: folder }, (error, stdout, stderr) => {
+        ended({ code: error ? Number(error.code) : 0, stdout, stderr });
+      });
+    });
+
+  test.skipIf(process.platform === "win32")(
+    "on a full disk what fits is kept, and the next run does the rest",
+    async () => {
+      const whole512 = Math.floor((await stat(join(folder, "begun.json.journal"))).size / 512);
+      const full = await runConfined(Math.ceil(whole512 / 2), ...args("full.json"));
+      expect(full).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(/^(?:[^:]+: OutputError: full[.]json[.]journal: [^\n]+\n)+$/),
+      });
+      expect((await readdir(folder)).filter((name) => name.startsWith("full")).sort()).toEqual([
+        "full.json",
+        "full.json.journal",
+      ]);
+      const kept = (await readFile(join(folder, "full.json.journal"), "utf8")).split("\n");
+      expect(kept.at(-1)).toBe("");
+      const { code, stdout } = await run(...args("full.json"));
+      expect([code, JSON.parse(stdout)]).toMatchObject([0, { known: kept.length - 2, failed: [] }]);
+      expect(kept.length - 2).toBeLessThan(8);
+      expect(await read<Coco>("full.json")).toEqual(whole);
+    },
+  );
+
+  test.skipIf(process.platform === "win32")(
+    "embeddings that do not fit on the disk are told, each, and nothing is left of them",
+    async () => {
+      const embed = ["embed", "pictures", "--out", "none", "--model", TOY, "--device", "cpu"];
+      const { code, stderr } = await runConfined(8, ...embed);
+      expect([code, stderr.trim().split("\n")]).toEqual([
+        3,
+        NAMES.map((name) =>
+          expect.stringMatching(new RegExp(`^${name}: OutputError: none/${name}.*could not be written`)),
+        ),
+      ]);
+      const left = await readdir(join(folder, "none"), { recursive: true, withFileTypes: true });
+      expect(left.filter((entry) => entry.isFile())).toEqual([]);
+    },
+  );
+
   test("a journal of other options is refused", async () => {
     await goOn("other.json");
     const came = await run(...args("other.json"), "--points-per-side", "3");
@@ -236,6 +283,23 @@ test.each([
   [10, 100_000, 0.5, "10/100000 pictures, 20/s, 1:23:20 left"],
 ])("%d of %d after %d s: %s", (done, total, seconds, line) => {
   expect(progressLine(done, total, seconds, "pictures")).toBe(line);
+});
+
+test("a terminal has a line that is written again and again, and is gone at the end; a pipe has none", () => {
+  const written = (isTTY: boolean): string[] => {
+    const texts: string[] = [];
+    const stream = { isTTY, write: (text: string) => texts.push(text) } as unknown as NodeJS.WriteStream;
+    const line = new ProgressLine(2, "pictures", stream);
+    line.show(1);
+    line.show(2);
+    line.end();
+    return texts;
+  };
+  const [first = "", second = "", last] = written(true);
+  expect([first.slice(0, 4), second.slice(0, 4), last]).toEqual(["\r\x1b[K", "\r\x1b[K", "\r\x1b[K"]);
+  expect(first.slice(4)).toMatch(/^1\/2 pictures, [\d.]+\/s, \d+:\d\d left$/);
+  expect(second.slice(4)).toMatch(/^2\/2 pictures, /);
+  expect(written(false)).toEqual([]);
 });
 
 test.each([

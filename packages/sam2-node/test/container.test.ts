@@ -12,7 +12,10 @@ interface Service {
   readonly build?: { readonly dockerfile: string };
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  readonly depends_on?: Readonly<Record<string, unknown>>;
+  readonly depends_on?: Readonly<Record<string, { readonly condition?: string }>>;
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly ports?: readonly string[];
+  readonly stop_grace_period?: string;
   readonly volumes: readonly string[];
 }
 interface Compose {
@@ -25,6 +28,31 @@ const manifest = JSON.parse(await readFile(new URL("package.json", FOLDER), "utf
 const containerfile = await readFile(new URL("container/Containerfile", FOLDER), "utf8");
 const compose: Compose = parse(await readFile(new URL("container/compose.yaml", FOLDER), "utf8"));
 const COMMANDS = { serve: serveCommand, worker: workerCommand, everything: everythingCommand } as const;
+
+/** What a service may say, of what the Compose Specification has. */
+const KEYS = [
+  "build",
+  "command",
+  "depends_on",
+  "environment",
+  "healthcheck",
+  "image",
+  "ports",
+  "profiles",
+  "restart",
+  "stop_grace_period",
+  "volumes",
+];
+
+test("the container's file has instructions that are known, and copies nothing from this repository", () => {
+  const words = containerfile
+    .replaceAll("\\\n", "")
+    .split("\n")
+    .filter((line) => /^[^#]/.test(line))
+    .map((line) => line.split(" ")[0]);
+  expect(words).toEqual(["FROM", "WORKDIR", "RUN", "ENV", "VOLUME", "USER", "ENTRYPOINT"]);
+  expect(Object.keys(compose).sort()).toEqual(["services", "volumes"]);
+});
 
 test("the container has all that a command may need, and starts the package's bin", () => {
   const [, installed = ""] = /npm install ((?:.|\\\n)*?)&&/.exec(containerfile) ?? [];
@@ -40,8 +68,21 @@ test("the container has all that a command may need, and starts the package's bi
 });
 
 describe.each(Object.entries(compose.services))("service %s", (_, service) => {
+  test("all that it says is of the Compose Specification", () => {
+    expect(KEYS).toEqual(expect.arrayContaining(Object.keys(service)));
+    if (service.healthcheck) expect(service.healthcheck.test[0]).toBe("CMD");
+    // what others reach is reached from this machine only
+    for (const port of service.ports ?? []) expect(port).toMatch(/^127[.]0[.]0[.]1:\d+:\d+$/);
+    for (const volume of service.volumes) expect(volume).toMatch(/^(?:[.][/])?[a-z]+:[/][a-z/0-9]+(?::ro)?$/);
+    // pictures that are begun take longer than the ten seconds that are the default
+    if (/^(?:serve|worker)$/.test(service.command[0] as string)) expect(service.stop_grace_period).toBe("2m");
+  });
+
   test("what it refers to is there", () => {
-    for (const name of Object.keys(service.depends_on ?? {})) expect(compose.services).toHaveProperty(name);
+    for (const [name, { condition }] of Object.entries(service.depends_on ?? {})) {
+      expect([name, condition]).toEqual([name, "service_healthy"]);
+      expect(compose.services[name]?.healthcheck).toBeDefined();
+    }
     const named = service.volumes.filter((volume) => !volume.startsWith("."));
     for (const volume of named) expect(compose.volumes).toHaveProperty(volume.split(":")[0] as string);
     expect([service.image, service.build?.dockerfile].filter(Boolean)).toHaveLength(1);

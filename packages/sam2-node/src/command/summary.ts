@@ -84,8 +84,9 @@ export function tellSummary(
   } else {
     const before = known > 0 ? `, ${known} of them done before` : "";
     const made = Object.entries(counts).map(([what, count]) => `, ${count} ${what.replaceAll("_", " ")}`);
+    const busy = `${(100 * cores_busy).toFixed(0)} % of ${availableParallelism()} cores`;
     process.stdout.write(
-      `${pictures} pictures${before}${made.join("")}, ${failed.length} failed, ${seconds.toFixed(1)} s → ${out}\n`,
+      `${pictures} pictures${before}${made.join("")}, ${failed.length} failed, ${seconds.toFixed(1)} s, ${busy} → ${out}\n`,
     );
   }
   if (failed.length > 0) process.exitCode = SOME_FAILED;

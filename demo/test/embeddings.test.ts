@@ -100,6 +100,18 @@ test("a picture with its embedding opens without an encode, and is segmented; an
   expect([refused, strangers, byModel.size]).toEqual([[expect.stringMatching(/^notes\.safetensors: /)], [], 0]);
 }, 60_000);
 
+test("labels that come with embeddings are imported", async () => {
+  const { workspace } = await create();
+  const imported: string[] = [];
+  workspace.transfer.import = async (files) => void imported.push(...files.map(({ name }) => name));
+  takeIn(workspace, [
+    { name: "truck.png.safetensors", blob: embedding },
+    { name: "labels.json", blob: new Blob(["{}"], { type: "application/json" }) },
+  ]);
+  await expect.poll(() => imported).toEqual(["labels.json"]);
+  expect(workspace.state.get().embeddings.files).toBe(1);
+});
+
 test("what does not fit is named once, and the picture is encoded", async () => {
   const { workspace, encoded } = await create();
   const { state } = workspace;

@@ -40,9 +40,9 @@ export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void 
   else if (tensors.length > 0 && config) {
     models.bring("Dropped checkpoint", { id: "dropped", config, weights: tensors.map(({ blob }) => blob) });
   } else if (tensors.length > 0) {
-    const others = files.filter((file) => !tensors.includes(file));
+    const others = [...pictures, ...annotations];
     void embeddings.add(tensors).then((found) => {
-      if (picturesOf(others).length > 0) takeIn(workspace, others);
+      if (others.length > 0) takeIn(workspace, others);
       else if (found === 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");
     });
   } else if (pictures.length > 0 && annotations.length > 0)

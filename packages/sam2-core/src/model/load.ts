@@ -2,7 +2,7 @@
 import { isSam2Error, type ModelManifest, readManifest, Sam2Error, seeGuide } from "sam2-contract";
 import { type ModelCache, modelKey } from "../storage/cache.ts";
 import { digest } from "../storage/digest.ts";
-import { type FetchOptions, fetchCached, refused } from "../storage/download.ts";
+import { type FetchOptions, fetchCached, refused, unreachable } from "../storage/download.ts";
 import { isWebPage } from "../storage/fault.ts";
 import { bytesOf, readJson } from "./blobs.ts";
 import { CATALOG, findModel } from "./catalog.ts";
@@ -103,6 +103,6 @@ async function fetchManifest(address: string, cache: ModelCache): Promise<ModelM
     const kept = await cache.read(key);
     if (kept) return readManifest(await readJson(new Blob([kept as Uint8Array<ArrayBuffer>]), address), address);
     if (isSam2Error(error)) throw error;
-    throw new Sam2Error("DownloadError", `${address}: the network failed`, { cause: error });
+    throw unreachable(address, error);
   }
 }

@@ -107,6 +107,13 @@ export function refused(url: string, response: Response): Sam2Error {
   return failed(url, `expected a file of a model, got ${got}. ${seeGuide("the-model-is-not-found")}`);
 }
 
+/** The error for a file of a model that brought no answer; why, browsers do not tell a script. */
+export function unreachable(url: string, cause: unknown): Sam2Error {
+  const reasons = "there is no connection, or the other host or this page's policy does not allow it";
+  const got = `the network failed: ${reasons}`;
+  return failed(url, `expected a file of a model, ${got}. ${seeGuide("the-model-is-not-found")}`, cause);
+}
+
 /** The ETag or the date of a file; empty if the server sends neither. */
 function versionOf({ headers }: Response): string {
   return headers.get("etag") ?? headers.get("last-modified") ?? "";
@@ -143,7 +150,7 @@ async function download(file: RemoteFile, begun: Part | null, options: FetchOpti
     cache: "no-store",
     headers: resumed ? { Range: `bytes=${resumed.length}-` } : {},
   } as RequestInit).catch((cause: unknown) => {
-    throw failed(file.url, "the network failed", cause);
+    throw unreachable(file.url, cause);
   });
   const partial = resumed !== null && response.status === 206;
   // 416: the server has no bytes after the kept part, so the part is not of this file

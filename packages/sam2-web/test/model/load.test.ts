@@ -270,6 +270,20 @@ describe.each<[Kind, boolean]>([
     await open(EXPORT);
   });
 
+  test.each(["model.json", "decoder.onnx"])(
+    "no answer for %s: what was looked for, why it may be, and the guide",
+    async (file) => {
+      spoil(file, (_, response) => {
+        response.destroy();
+        return true;
+      });
+      const said = `${base}toy/${file}: expected a file of a model, the network failed: there is no connection, or the other host`;
+      const message = await open(EXPORT).catch((error: Error) => error.message);
+      expect(message).toContain(said);
+      expect(message).toMatch(/See https:.*#the-model-is-not-found$/);
+    },
+  );
+
   test("of a download that broke off twice, in two versions, only the second's part is gone on with", async () => {
     const MB = 2 ** 20;
     const arrivals = [

@@ -153,75 +153,99 @@ export function isCoco(file: Record<string, unknown>): boolean {
   return Array.isArray(file.images) && Array.isArray(file.annotations) && Array.isArray(file.categories);
 }
 
+/** Reads annotations one by one. */
+export class CocoReader {
+  readonly #file: Fields;
+  readonly #leftOut = new LeftOut();
+  readonly #listed: readonly Fields[];
+  readonly #names = new Map<unknown, string>();
+  readonly #images = new Map<unknown, LabeledImage & { readonly objects: LabeledObject[] }>();
+  readonly #boxes = new Map<unknown, Detection[]>();
+
+  /** @throws ImportError when the file's images and categories are none; its annotations are not looked at */
+  constructor(file: Fields) {
+    const { images, categories } = file;
+    if (!Array.isArray(images) || !Array.isArray(categories)) {
+      throw new ImportError("expected the lists images, annotations and categories of a COCO file");
+    }
+    this.#file = file;
+    this.#listed = categories.map((each) => entry(each, "categories"));
+    for (const { id, name } of this.#listed) {
+      const known = this.#names.get(id);
+      if (known === undefined) this.#names.set(id, nameOf(name));
+      else if (known !== nameOf(name))
+        this.#leftOut.add(`category ${nameOf(name)}`, `${known} has its id, ${shown(id)}`);
+    }
+    for (const each of images) {
+      const image = entry(each, "images");
+      const { id, file_name } = image;
+      if (this.#images.has(id)) {
+        this.#leftOut.add(`image ${nameOf(file_name)}`, "an image before it has its id");
+        continue;
+      }
+      const facts = this.#leftOut.try(`image ${shown(id)}`, () => readImage(image));
+      if (facts) this.#images.set(id, { ...facts, objects: [] });
+    }
+  }
+
+  /** Reads an annotation. @throws ImportError when it is no object */
+  add(each: unknown): void {
+    const annotation = entry(each, "annotations");
+    const { id, image_id, category_id, segmentation, bbox, score, iscrowd } = annotation;
+    const isDefault = iscrowd === 0 || iscrowd === false;
+    const foreign = foreignOf(COCO, besides(annotation, ...OWN, ...(isDefault ? ["iscrowd"] : [])));
+    const className = this.#names.get(category_id);
+    const image = this.#images.get(image_id);
+    if (className === undefined || !image) {
+      const missing = image ? `category ${shown(category_id)}` : `image ${shown(image_id)}`;
+      this.#leftOut.add(`annotation ${shown(id)}`, `its ${missing} is not in the file, or is left out`);
+      return;
+    }
+    const given: unknown = segmentation ?? [];
+    if (Array.isArray(given) && given.length === 0) {
+      const [x, y, width, height] = Array.isArray(bbox) && bbox.length === 4 ? bbox.map(Number) : [];
+      const shape = [x, y, (x ?? 0) + (width ?? 0), (y ?? 0) + (height ?? 0)].map((value) => value ?? Number.NaN);
+      const found = this.#boxes.get(image_id) ?? [];
+      this.#boxes.set(image_id, found);
+      found.push({ className, score: typeof score === "number" ? score : null, shape, ...foreign });
+    } else {
+      const { width, height } = image;
+      const rle = this.#leftOut.try(`annotation ${shown(id)}`, () => readSegmentation(given, width, height));
+      if (rle) image.objects.push({ ...newObject(className, rle), ...foreign });
+    }
+  }
+
+  /** What was read. */
+  read(): ReadLabels {
+    const start: Project = this.#listed.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
+    const { classes } = [...new Set(this.#names.values())].reduce((project, name) => withClass(project, name), start);
+    const ofClass = new Map<string, Fields>();
+    for (const each of this.#listed.toReversed()) {
+      ofClass.set(nameOf(each.name), besides(each, "name", ...(isNumber(each.id) ? [] : ["id"])));
+    }
+    return {
+      project: {
+        classes: classes.map((each) => ({ ...each, ...foreignOf(COCO, ofClass.get(each.name) ?? {}) })),
+        images: [...this.#images.values()],
+        ...foreignOf(COCO, besides(this.#file, "images", "annotations", "categories")),
+      },
+      boxes: [...this.#images].flatMap(([id, image]) => boxesOf(image, this.#boxes.get(id) ?? [])),
+      leftOut: this.#leftOut.lines,
+    };
+  }
+}
+
 /**
  * Reads annotations; masks are polygons, or RLE as text or as numbers.
  *
  * @throws ImportError
  */
 export function fromCoco(file: Record<string, unknown>, onProgress?: Progress): ReadLabels {
-  const { images, annotations, categories } = file;
-  if (!Array.isArray(images) || !Array.isArray(annotations) || !Array.isArray(categories)) {
-    throw new ImportError("expected the lists images, annotations and categories of a COCO file");
-  }
-  const leftOut = new LeftOut();
-  const listed = categories.map((each) => entry(each, "categories"));
-  const names = new Map<unknown, string>();
-  for (const { id, name } of listed) {
-    const known = names.get(id);
-    if (known === undefined) names.set(id, nameOf(name));
-    else if (known !== nameOf(name)) leftOut.add(`category ${nameOf(name)}`, `${known} has its id, ${shown(id)}`);
-  }
-  const read = new Map<unknown, LabeledImage & { readonly objects: LabeledObject[] }>();
-  for (const each of images) {
-    const image = entry(each, "images");
-    const { id, file_name } = image;
-    if (read.has(id)) {
-      leftOut.add(`image ${nameOf(file_name)}`, "an image before it has its id");
-      continue;
-    }
-    const facts = leftOut.try(`image ${shown(id)}`, () => readImage(image));
-    if (facts) read.set(id, { ...facts, objects: [] });
-  }
-  const boxes = new Map<unknown, Detection[]>();
+  const reader = new CocoReader(file);
+  const annotations = file.annotations as readonly unknown[];
   for (const [index, each] of annotations.entries()) {
-    const annotation = entry(each, "annotations");
-    const { id, image_id, category_id, segmentation, bbox, score, iscrowd } = annotation;
-    const isDefault = iscrowd === 0 || iscrowd === false;
-    const foreign = foreignOf(COCO, besides(annotation, ...OWN, ...(isDefault ? ["iscrowd"] : [])));
-    const className = names.get(category_id);
-    const image = read.get(image_id);
-    if (className === undefined || !image) {
-      const missing = image ? `category ${shown(category_id)}` : `image ${shown(image_id)}`;
-      leftOut.add(`annotation ${shown(id)}`, `its ${missing} is not in the file, or is left out`);
-      continue;
-    }
-    const given: unknown = segmentation ?? [];
-    if (Array.isArray(given) && given.length === 0) {
-      const [x, y, width, height] = Array.isArray(bbox) && bbox.length === 4 ? bbox.map(Number) : [];
-      const shape = [x, y, (x ?? 0) + (width ?? 0), (y ?? 0) + (height ?? 0)].map((value) => value ?? Number.NaN);
-      const found = boxes.get(image_id) ?? [];
-      boxes.set(image_id, found);
-      found.push({ className, score: typeof score === "number" ? score : null, shape, ...foreign });
-    } else {
-      const { width, height } = image;
-      const rle = leftOut.try(`annotation ${shown(id)}`, () => readSegmentation(given, width, height));
-      if (rle) image.objects.push({ ...newObject(className, rle), ...foreign });
-    }
+    reader.add(each);
     onProgress?.(index + 1, annotations.length);
   }
-  const start: Project = categories.length > 0 ? { ...EMPTY_PROJECT, classes: [] } : EMPTY_PROJECT;
-  const { classes } = [...new Set(names.values())].reduce((project, name) => withClass(project, name), start);
-  const ofClass = new Map<string, Fields>();
-  for (const each of listed.toReversed()) {
-    ofClass.set(nameOf(each.name), besides(each, "name", ...(isNumber(each.id) ? [] : ["id"])));
-  }
-  return {
-    project: {
-      classes: classes.map((each) => ({ ...each, ...foreignOf(COCO, ofClass.get(each.name) ?? {}) })),
-      images: [...read.values()],
-      ...foreignOf(COCO, besides(file, "images", "annotations", "categories")),
-    },
-    boxes: [...read].flatMap(([id, image]) => boxesOf(image, boxes.get(id) ?? [])),
-    leftOut: leftOut.lines,
-  };
+  return reader.read();
 }

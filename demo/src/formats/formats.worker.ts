@@ -4,6 +4,7 @@ import type { Project } from "../labels/annotations.ts";
 import { type ExportedFile, exportProject, type Format } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import type { ReadLabels } from "./labels-file.ts";
+import { fromLargeCoco, LARGE } from "./large-coco.ts";
 import { decodePicture } from "./picture.ts";
 import type { FiledPicture, ProjectFile } from "./project-file.ts";
 import { readLabels } from "./read.ts";
@@ -23,6 +24,11 @@ function nowAndThen(onProgress: Progress): Progress {
 
 const formats = {
   async readLabels(files: readonly { name: string; blob: Blob }[], onProgress: Progress): Promise<ReadLabels> {
+    const [only, ...others] = files;
+    if (only && others.length === 0 && only.blob.size > LARGE) {
+      const read = await fromLargeCoco(only.blob, nowAndThen(onProgress));
+      if (read) return read;
+    }
     const texts = await Promise.all(files.map(async ({ name, blob }) => ({ name, text: await blob.text() })));
     return readLabels(texts, nowAndThen(onProgress));
   },

@@ -124,7 +124,7 @@ function Amount({
     if (size >= least && size <= most) workspace.setOptions({ [option]: size } as Partial<Options>);
   };
   return (
-    <span className="amount">
+    <span className={`amount is-${option}`}>
       <span>{name}</span>
       <input
         type="range"

@@ -26,6 +26,7 @@ export { type CrossingProgress, type MaskList, MaskReceiver, MaskSender } from "
 export type { EverythingMask } from "./everything/everything.ts";
 export { type EverythingOptions, everythingSettings, type OutputMode } from "./everything/options.ts";
 export { nonMaximumSuppression } from "./everything/suppression.ts";
+export { fetchPicture } from "./image/fetched.ts";
 export { IMAGE_FORMATS, type ImageHeader, readImageHeader } from "./image/header.ts";
 export { checkSize, MAX_PIXELS } from "./image/limits.ts";
 export type { Picture } from "./image/picture.ts";

@@ -2,7 +2,7 @@
 import { openAsBlob } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Sam2Error } from "sam2-contract";
-import { checkSize, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
+import { checkSize, fetchPicture, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
 import sharp from "sharp";
 import { interlock } from "../runtime/interlock.ts";
 
@@ -95,20 +95,11 @@ function shown(source: string | Blob): string {
 
 /** Opens a file by its path or address. */
 async function openFile(source: string): Promise<Blob> {
-  if (/^(?:https?|data|blob):/.test(source)) return fetchFile(source);
+  if (/^(?:https?|data|blob):/.test(source)) return fetchPicture(source);
   const path = source.startsWith("file:") ? fileURLToPath(source) : source;
   try {
     return await openAsBlob(path);
   } catch (cause) {
     throw new Sam2Error("InvalidImageError", `${path}: expected a picture, got a file that cannot be read`, { cause });
   }
-}
-
-async function fetchFile(address: string): Promise<Blob> {
-  const response = await fetch(address).catch((cause: unknown) => {
-    throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
-  });
-  if (!response.ok)
-    throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
-  return response.blob();
 }

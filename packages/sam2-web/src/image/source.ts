@@ -1,6 +1,6 @@
 /** From any kind of picture that a caller may give to its pixels. */
 import { Sam2Error } from "sam2-contract";
-import { checkSize, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
+import { checkSize, fetchPicture, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
 
 /** A picture as a caller may give it; a string or URL is fetched. */
 export type ImageSource =
@@ -102,7 +102,7 @@ export function readPixels(bitmap: ImageBitmap): Pixels {
 /** The file of a picture; null for pixels. @throws InvalidImageError if it cannot be fetched */
 export async function fileOf(source: TransferableImage): Promise<Blob | null> {
   if (source instanceof ImageBitmap) return null;
-  return typeof source === "string" ? fetchFile(source) : source;
+  return typeof source === "string" ? fetchPicture(source) : source;
 }
 
 async function decodeFile(source: Blob | string, maxPixels: number): Promise<ImageBitmap> {
@@ -119,13 +119,4 @@ async function decodeFile(source: Blob | string, maxPixels: number): Promise<Ima
     const got = `one of ${header.width}×${header.height} that it cannot decode`;
     throw new Sam2Error("InvalidImageError", `expected a picture that the browser can decode, got ${got}`, { cause });
   }
-}
-
-async function fetchFile(address: string): Promise<Blob> {
-  const response = await fetch(address).catch((cause: unknown) => {
-    throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
-  });
-  if (!response.ok)
-    throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
-  return response.blob();
 }

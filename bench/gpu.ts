@@ -116,7 +116,9 @@ async function openPage(
     await tab.goto(url);
     while (!(await tab.evaluate(() => "benchGpu" in window))) await new Promise((resolve) => setTimeout(resolve, 100));
     const adapter = await inPage<[], Adapter | null>(tab, "adapterHere");
-    if (adapter && !adapter.isEmulated) return { browser, tab, adapter, engine: engine.name };
+    // lavapipe is emulated, and there to be measured
+    const isTaken = adapter && (!adapter.isEmulated || engine === LAVAPIPE);
+    if (isTaken) return { browser, tab, adapter, engine: engine.name };
     reason = `${engine.name}: ${adapter ? `${adapter.name} is emulated` : "no WebGPU"}`;
     await browser.close();
   }

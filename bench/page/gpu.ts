@@ -126,7 +126,6 @@ export async function adapterHere(): Promise<{ name: string; isEmulated: boolean
   if (!adapter) return null;
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
   const name = [vendor, architecture, description].filter(Boolean).join(" ") || "unnamed GPU";
-  // Firefox does not name its adapter, and says of no one that it is emulated
   return { name, isEmulated: isFallbackAdapter ?? false, hasHalf: adapter.features.has("shader-f16") };
 }
 

@@ -339,6 +339,15 @@ export class Graph {
   /** Zeros after the end of the axes: `after[i]` for axis i. */
   padEnd(x: Value, after: readonly number[]): Value {
     if (after.every((count) => count === 0)) return x;
+    // onnxruntime's shader of Pad in float16 does not compile in Firefox
+    if (x.element === "half") {
+      return after.reduce((padded, count, axis) => {
+        if (count === 0) return padded;
+        const dims = padded.dims.map((dim, index) => (index === axis ? count : (dim as number)));
+        const zero = this.cast(this.floats([0]), "half");
+        return this.concat([padded, this.node("Expand", [zero, this.integers(dims)], dims)], axis);
+      }, x);
+    }
     const dims = x.dims.map((dim, index) => (dim as number) + (after[index] as number));
     return this.node("Pad", [x, this.integers([...after.map(() => 0), ...after])], dims);
   }

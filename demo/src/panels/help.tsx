@@ -17,6 +17,7 @@ const GESTURES: readonly (readonly [string, string])[] = [
     "Feather",
     "the brush's outer part takes only what looks like what is under its middle, and so ends at edges that are seen",
   ],
+  ["The pencil of a class", "its name and color, and whether it is protected or gives way where it overlaps others"],
   [
     "Join",
     "what is painted or outlined ends at other objects, and leaves no gap that is narrower than 8 pixels of the screen",

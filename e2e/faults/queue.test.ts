@@ -261,13 +261,12 @@ describe.skipIf(!REDIS)("over many machines", () => {
       everything("few", "--puts", "puts.json", "--out", "put.json", "--json"),
       everything("few", "--results", "full", "--out", "full.json", "--json"),
     ];
-    await until(() => other.events("put back").length >= 4);
-    expect(other.events("put back").map(({ error }) => error)).toContainEqual(
-      expect.stringMatching(/QueueError: expected a job for .*toy\/, got one for .*toy$/),
-    );
-    expect(other.events("put back").map(({ error }) => error)).toContainEqual(
-      expect.stringMatching(/QueueError: expected a job of version .*, got one of 0/),
-    );
+    for (const reason of [
+      /QueueError: expected a job for .*toy\/, got one for .*toy$/,
+      /QueueError: expected a job of version .*, got one of 0/,
+    ]) {
+      await until(() => other.events("put back").some(({ error = "" }) => reason.test(error)));
+    }
     other.child.kill("SIGTERM");
     const right = worker();
     await until(() =>

@@ -73,6 +73,9 @@ function decoders(ours: string, theirs: string, size: number): [GpuGraph, GpuGra
   ];
 }
 
+/** How long a comparison may take, shaders included, in milliseconds: longer is a hang, or a computer too busy to measure. */
+const LATEST = 150_000;
+
 /** Runs a task of the page's, and waits for it: a driver's own wait for an answer ends after three minutes. */
 async function inPage<A extends unknown[], R>(tab: Tab, name: "adapterHere" | "compareOnGpu", ...args: A): Promise<R> {
   await tab.evaluate(
@@ -88,7 +91,7 @@ async function inPage<A extends unknown[], R>(tab: Tab, name: "adapterHere" | "c
     name,
     args,
   );
-  for (;;) {
+  for (const start = performance.now(); performance.now() - start < LATEST; ) {
     const { value, error } = await tab.evaluate(
       () => (window as unknown as { gpuAnswer: { value?: unknown; error?: string } }).gpuAnswer,
     );
@@ -96,6 +99,7 @@ async function inPage<A extends unknown[], R>(tab: Tab, name: "adapterHere" | "c
     if (value !== undefined) return value as R;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
+  throw new Error(`no answer in ${LATEST / 1000} s`);
 }
 
 type Adapter = NonNullable<Awaited<ReturnType<typeof adapterHere>>>;
@@ -195,6 +199,9 @@ async function inBrowser(length: Length): Promise<Row[]> {
           rows.push(...rowsOf(`${work}, ${dtype}`, device, aim, found));
         }
       }
+    } catch (error) {
+      // what was measured until then counts
+      rows.push({ bench: BENCH, work: "the rest", device, threads: 0, note: `not run: ${(error as Error).message}` });
     } finally {
       await browser.close();
     }

@@ -9,15 +9,17 @@ export const LARGE = 64e6;
 /**
  * Reads such a file in two passes, since annotations may come before the images that they are of.
  *
- * @param onProgress called with bytes
+ * @param onProgress called with the bytes of both passes
  * @returns null if it is no COCO file
  * @throws ImportError
  */
 export async function fromLargeCoco(file: Blob, onProgress?: Progress): Promise<ReadLabels | null> {
-  const fields = await readPieces(file, "annotations", null);
+  const total = 2 * file.size;
+  const fields = await readPieces(file, "annotations", null, (done) => onProgress?.(done, total));
   const content = { ...fields, annotations: [] };
   if (!fields || !isCoco(content)) return null;
   const reader = new CocoReader(content);
-  await readPieces(file, "annotations", (annotation) => reader.add(annotation), onProgress);
+  const add = (annotation: unknown): void => reader.add(annotation);
+  await readPieces(file, "annotations", add, (done) => onProgress?.(file.size + done, total));
   return reader.read();
 }

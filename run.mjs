@@ -453,7 +453,7 @@ const COMMANDS = {
   },
   film: {
     takes: "[FILE]",
-    does: "does the job of docs/page.md in the demo, counts it, and films it; docs/film.webp by default",
+    does: "does the job of docs/page.md in the demo, counts it, and films it; .cache/film.webp by default",
     async run(args) {
       await prepare();
       await installBrowser();

@@ -134,6 +134,8 @@ export async function page(): Promise<Row[]> {
   try {
     const visit = async (): Promise<{ page: Page; session: CDPSession }> => {
       const opened = await context.newPage();
+      // what the compiler of scripts calls in functions that have functions
+      await opened.addInitScript("globalThis.__name = (named) => named");
       await opened.addInitScript(pickMadeFolder);
       const session = await context.newCDPSession(opened);
       await session.send("Performance.enable");

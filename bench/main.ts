@@ -48,7 +48,7 @@ const program = new Command("bench")
   .addOption(
     new Option("--detail <when>", "for quality: a second look").choices(["off", "auto", "always"]).default("off"),
   )
-  .option("--short", "a third of the repeats, and no server under load: twelve minutes for all", false)
+  .option("--short", "a third of the repeats, without gpu and serve: about ten minutes for all others", false)
   .option("--json <file>", "rows as JSON; for quality and embeddings their report")
   .option("--markdown <file>", "rows as a table");
 
@@ -85,7 +85,7 @@ program.action(async (names: string[], options: Options) => {
     );
   const rows: Row[] = [];
   const length: Length = options.short ? "short" : "full";
-  const left = ["encode", "decode", ...(options.short ? ["serve"] : [])];
+  const left = ["encode", "decode", ...(options.short ? ["serve", "gpu"] : [])];
   const runs =
     names.length > 0
       ? names.map((name) => BENCHES[name] as Bench)

@@ -1,14 +1,17 @@
 /** Each example, followed as its README says, in an empty folder, with the packages as they would be published. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launchBrowser } from "headless/browser";
 import type { Browser, Page } from "playwright-core";
 import { decodeRle, maskArea } from "sam2-web";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { expectWholeLicenses } from "../licenses.ts";
 import { serveStatically } from "../static-server.ts";
-import { installed, packed, ROOT, run, type Served, served, type Tarballs } from "./application.ts";
+import { freePort, installed, packed, ROOT, run, type Served, served, type Tarballs } from "./application.ts";
 
 let folder: string;
 let tarballs: Tarballs;
@@ -225,4 +228,61 @@ test("a package holds what it needs and nothing else", async () => {
     "leven",
     "onnxruntime-web",
   ]);
+});
+
+describe("the container", () => {
+  const CONTAINER = join(ROOT, "packages/sam2-node/container");
+  let app: string;
+  /** What the image starts, before a command. */
+  let entry: string[];
+  let service: { readonly command: string[]; readonly healthcheck: { readonly test: string[] } };
+  const env = (): NodeJS.ProcessEnv => ({ ...process.env, SAM2_CACHE: join(app, "cache"), SAM2_TOKEN: "secret" });
+
+  beforeAll(async () => {
+    const containerfile = await readFile(join(CONTAINER, "Containerfile"), "utf8");
+    service = parse(await readFile(join(CONTAINER, "compose.yaml"), "utf8")).services.serve;
+    app = join(folder, "app");
+    await mkdir(app);
+    // what it installs, in the versions that are tested here
+    const [, words = ""] = /npm install ((?:.|\\\n)*?)&&/.exec(containerfile) ?? [];
+    const given = words.split(/[\s\\]+/).filter(Boolean);
+    const names = given.filter((word) => !word.startsWith("--"));
+    const { devDependencies } = JSON.parse(await readFile(join(ROOT, "packages/sam2-node/package.json"), "utf8"));
+    const dependencies = Object.fromEntries(names.map((name) => [name, tarballs[name] ?? devDependencies[name]]));
+    const overrides = Object.fromEntries(Object.entries(tarballs).filter(([name]) => !(name in dependencies)));
+    await writeFile(join(app, "package.json"), JSON.stringify({ private: true, dependencies, overrides }));
+    await run(app, "npm", "install", ...given.filter((word) => word.startsWith("--")), "--prefer-offline");
+    const [, start = ""] = /^ENTRYPOINT (.*)$/m.exec(containerfile) ?? [];
+    entry = (JSON.parse(start) as string[]).map((word) => word.replace(/^[/]app[/]/, `${app}/`));
+  });
+
+  test("the packed package's bin works in a folder that knows nothing else", async () => {
+    const place = join(folder, "empty");
+    await mkdir(place);
+    const photo = join(ROOT, "models/reference/fixtures/photo/truck.png");
+    await run(place, join(app, "node_modules/.bin/sam2"), "segment", photo, "--point", "150,105", "--masks", "masks");
+    expect(await readdir(place, { recursive: true })).toEqual(["masks", "masks/truck.png", "masks/truck.png/1.png"]);
+  });
+
+  test("started as the image starts it, the server is healthy by its own check, and ends when it is told to", async () => {
+    const port = String(await freePort());
+    const [program = "", ...args] = [...entry, ...service.command].map((word) => (word === "8080" ? port : word));
+    expect(program).toBe("node");
+    const server = spawn(process.execPath, args, { cwd: app, env: env(), stdio: "ignore" });
+    const ended = once(server, "exit");
+    try {
+      const [how, check = "", ...rest] = service.healthcheck.test;
+      expect([how, check]).toEqual(["CMD", "node"]);
+      const asked = rest.map((word) => word.replace("8080", port));
+      const healthy = () =>
+        run(app, process.execPath, ...asked).then(
+          () => true,
+          () => false,
+        );
+      await expect.poll(healthy, { timeout: 60_000, interval: 500 }).toBe(true);
+    } finally {
+      server.kill("SIGTERM");
+    }
+    expect(await ended).toEqual([0, null]);
+  });
 });

@@ -19,35 +19,35 @@ function disc(color: string): OffscreenCanvas {
 const address = async (color: string): Promise<string> => URL.createObjectURL(await disc(color).convertToBlob());
 
 /** Collects the phases that are told. */
-function phases(): { seen: string[]; onProgress(progress: Progress): void } {
+function phases(): { seen: string[]; options: { onProgress(progress: Progress): void } } {
   const seen: string[] = [];
   const onProgress = ({ phase, done, total }: Progress): void => {
     expect(total === null ? done : done / total).toBeGreaterThanOrEqual(0);
     if (seen.at(-1) !== phase) seen.push(phase);
   };
-  return { seen, onProgress };
+  return { seen, options: { onProgress } };
 }
 
 test("a point is all it takes; the model is opened once, and a picture is encoded once", async () => {
   const picture = disc("#bb0000");
   const first = phases();
-  const { data } = (await segment(picture, { point: [150, 100] }, first)).mask();
+  const { data } = (await segment(picture, { point: [150, 100] }, first.options)).mask();
   expect([data[100 * 300 + 150], data[5 * 300 + 5]]).toEqual([1, 0]);
   expect(first.seen).toEqual(["download", "compile", "decode", "preprocess", "encode"]);
   const second = phases();
-  const boxed = await segment(picture, { box: [95, 45, 205, 155] }, second);
+  const boxed = await segment(picture, { box: [95, 45, 205, 155] }, second.options);
   expect(boxed.mask().data[100 * 300 + 150]).toBe(1);
   expect(second.seen).toEqual([]);
   const other = phases();
-  await segment(disc("#00bb00"), { point: [150, 100] }, other);
+  await segment(disc("#00bb00"), { point: [150, 100] }, other.options);
   expect(other.seen).toEqual(["decode", "preprocess", "encode"]);
 });
 
 test("an <img> is encoded anew when it shows another picture", async () => {
   const image = new Image();
   const encoded = async (): Promise<string[]> => {
-    const { seen, onProgress } = phases();
-    await segment(image, { point: [150, 100] }, { onProgress });
+    const { seen, options } = phases();
+    await segment(image, { point: [150, 100] }, options);
     return seen;
   };
   image.src = await address("#bb0000");
@@ -71,7 +71,7 @@ test("a model that cannot be opened is tried again; giving up the wait leaves it
   const bad = { model: "nowhere/model.json" };
   await expect(segment(disc("#bb0000"), { point: [1, 1] }, bad)).rejects.toMatchObject({ name: "DownloadError" });
   const second = phases();
-  await expect(segment(disc("#bb0000"), { point: [1, 1] }, { ...bad, ...second })).rejects.toThrow(
+  await expect(segment(disc("#bb0000"), { point: [1, 1] }, { ...bad, ...second.options })).rejects.toThrow(
     "nowhere/model.json",
   );
   await (await sharedSegmenter()).dispose();

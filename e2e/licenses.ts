@@ -8,6 +8,7 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   ISC: /Permission to use, copy, modify, and\/or distribute this software/,
   "Apache-2.0": /TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION/,
   Unlicense: /free and unencumbered software released into the public domain/,
+  Zlib: /This software is provided 'as-is', without any express or implied warranty/,
   "BSD-3-Clause": /Redistribution and use in source and binary forms/,
 };
 

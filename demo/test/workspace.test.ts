@@ -663,6 +663,7 @@ describe("by hand", () => {
     workspace.editing.copyToNext();
     await settle();
     expect([state().current === current, areas()]).toEqual([false, [100]]);
+    expect(state().said).toMatch(/^Copied to /);
     workspace.set.undo();
     await settle();
     expect([state().current === current, areas()]).toEqual([true, [100]]);

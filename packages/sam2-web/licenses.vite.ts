@@ -16,6 +16,10 @@ const NOTES: Readonly<Record<string, (version: string) => string>> = {
   "onnxruntime-web": (version) =>
     "Its WebAssembly contains software of others: " +
     `https://github.com/microsoft/onnxruntime/blob/v${version}/ThirdPartyNotices.txt`,
+  // names both licenses, and ships the text of one
+  pako: () =>
+    "Of its lib/zlib:\n\n(C) 1995-2013 Jean-loup Gailly and Mark Adler\n" +
+    `(C) 2014-2017 Vitaly Puzrin and Andrey Tupitsin\n\n${spdxText("Zlib")}`,
 };
 
 /** A bundled package. */

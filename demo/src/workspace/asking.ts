@@ -168,7 +168,7 @@ export class Asking {
       const took = image.timings.encode + image.timings.preprocess;
       if (this.#state.get().current !== null) {
         const how = encodings.isStored(picture) ? ", from its embedding" : "";
-        this.#notices.say(`${width}×${height}, ready in ${took.toFixed(0)} ms${how}. Click the thing you want.`);
+        this.#notices.mention(`${width}×${height}, ready in ${took.toFixed(0)} ms${how}. Click the thing you want.`);
       }
       this.#ask();
       void this.#encodeAhead(encodings, picture, took);

@@ -19,8 +19,18 @@ export class Notices {
 
   /** Shows a message, which screen readers read out. */
   say(said: string): void {
-    this.#latest = null;
+    this.forgetLater();
+    this.mention(said);
+  }
+
+  /** Shows a message; what is to be said later still is. */
+  mention(said: string): void {
     this.#state.update({ said });
+  }
+
+  /** Lets what was to be said later go unsaid. */
+  forgetLater(): void {
+    this.#latest = null;
   }
 
   /** @returns says what was done once that is known, unless something else has been said since this call */

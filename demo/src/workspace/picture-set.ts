@@ -117,7 +117,13 @@ export class PictureSet {
    *
    * @returns whether it is shown now; it may be missing, or another one was opened meanwhile
    */
-  async open(id: string, marks: Marks = NO_MARKS): Promise<boolean> {
+  open(id: string): Promise<boolean> {
+    // over another picture, what was done in the one before is no news
+    this.#notices.forgetLater();
+    return this.#open(id, NO_MARKS);
+  }
+
+  async #open(id: string, marks: Marks): Promise<boolean> {
     const image = this.#imageOf(id);
     if (!image) return false;
     const turn = ++this.#turn;
@@ -390,7 +396,7 @@ export class PictureSet {
       this.#turn++;
       this.#enter(null, null, NO_MARKS);
     } else if (!isOpen && current !== null) {
-      void this.open(current, marks);
+      void this.#open(current, marks);
     }
     void keeping.then((isKept) => tell(typeof said === "string" ? said : said(isKept)));
   }

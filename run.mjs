@@ -241,7 +241,11 @@ const MINUTE_OF_FUZZ = ["a minute of fuzz", tool("tsx"), "e2e/fuzz/main.ts", "60
 const IN_NODE = ["node", "native"];
 
 /** What `test` runs after the check, which has run the first. */
-const AFTER_CHECK = ["native", "browser", "e2e", "alone"];
+const AFTER_CHECK = ["browser", "e2e"];
+
+/** What `test` leaves to commands of their own, since it takes long. */
+const MODELS = ["native", "webgpu"];
+const FAULTS = ["faults", "alone"];
 
 /** What the docs site takes from the code: the API pages, and the demo as it is built. */
 async function prepareDocs() {
@@ -286,9 +290,9 @@ const COMMANDS = {
   },
   test: {
     takes: "[FILTER…]",
-    does: "check, then models in Node and tests in Chromium beside a minute of fuzz; with a filter, all tests in files that match it",
+    does: "check, then tests in Chromium beside a minute of fuzz; with a filter, all tests in files that match it",
     async run(filters) {
-      if (filters.length > 0) return test(["node", ...AFTER_CHECK, "faults"], filters);
+      if (filters.length > 0) return test(["node", ...AFTER_CHECK, ...MODELS, ...FAULTS], filters);
       await COMMANDS.check.run();
       const passed = await Promise.all([attempt(MINUTE_OF_FUZZ), passes(AFTER_CHECK, [])]);
       if (passed.includes(false)) process.exit(1);
@@ -299,11 +303,6 @@ const COMMANDS = {
     does: "tests of pure logic, in Node",
     run: (filters) => test(["node"], filters),
   },
-  "test:native": {
-    takes: "[FILTER…]",
-    does: "tests of models on onnxruntime-node, and of the command line",
-    run: (filters) => test(["native"], filters),
-  },
   "test:browser": {
     takes: "[FILTER…]",
     does: "tests of the packages, in Chromium with software WebGPU",
@@ -312,12 +311,17 @@ const COMMANDS = {
   "test:e2e": {
     takes: "[FILTER…]",
     does: "tests of the demo, the commands and the packed packages, as people use them",
-    run: (filters) => test(["e2e", "alone"], filters),
+    run: (filters) => test(["e2e"], filters),
+  },
+  "test:models": {
+    takes: "[FILTER…]",
+    does: "tests of exported models against the reference, in Node and on software WebGPU, and of the command line",
+    run: (filters) => test(MODELS, filters),
   },
   "test:faults": {
     takes: "[FILTER…]",
-    does: "tests of what is to hold when something fails: deployments, storage, networks, GPUs, a queue's workers",
-    run: (filters) => test(["faults"], filters),
+    does: "tests of what is to hold when something fails: deployments, storage, networks, GPUs, queues; and of memory",
+    run: (filters) => test(FAULTS, filters),
   },
   "test:browsers": {
     takes: "[FILTER…]",

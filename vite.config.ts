@@ -6,6 +6,15 @@ import { CONDITIONS } from "./packages/headless/src/pages.ts";
 /** How long a state is waited for: a busy machine takes its time, and a test that is right does not notice. */
 const PATIENT = { timeout: 20_000 };
 
+/** Tests in a headless Chromium, whose WebGPU is a program. */
+const CHROMIUM = {
+  enabled: true,
+  headless: true,
+  screenshotFailures: false,
+  provider: playwright({ launchOptions: launchOptions({ softwareWebGpu: true }) }),
+  instances: [{ browser: "chromium" as const }],
+};
+
 /** What is tested, one project after the other. */
 export default defineConfig({
   // onnxruntime-web then looks for its WebAssembly where it is told to, in development and when built
@@ -23,7 +32,7 @@ export default defineConfig({
             "e2e/repository/*.test.ts",
             "models/**/*.test.ts",
           ],
-          exclude: ["**/*.{native,browser}.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.{native,webgpu,browser}.test.ts", "**/node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
@@ -54,13 +63,7 @@ export default defineConfig({
           maxWorkers: 2,
           expect: { poll: PATIENT },
           sequence: { groupOrder: 1 },
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            provider: playwright({ launchOptions: launchOptions({ softwareWebGpu: true }) }),
-            instances: [{ browser: "chromium" }],
-          },
+          browser: CHROMIUM,
         },
       },
       {
@@ -87,6 +90,18 @@ export default defineConfig({
           expect: { poll: PATIENT },
           fileParallelism: false,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        optimizeDeps: { exclude: ["onnxruntime-web"] },
+        test: {
+          name: "webgpu",
+          include: ["packages/*/test/**/*.webgpu.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          sequence: { groupOrder: 1 },
+          browser: CHROMIUM,
         },
       },
       {

@@ -60,7 +60,9 @@ function Kept() {
   const labeled = images.filter(({ objects }) => objects.length > 0).length;
   return (
     <p className="kept">
-      {labeled} of {images.length} pictures labeled{left ? inWords(left) : ""}
+      {labeled} of {images.length} pictures labeled
+      {left && <br />}
+      {left && inWords(left)}
     </p>
   );
 }
@@ -69,7 +71,7 @@ function Kept() {
 function inWords(there: Room): string {
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
   const { used, total } = there;
-  if (!isNearlyFull(there)) return ` · ${megabytes(used)} on this device`;
+  if (!isNearlyFull(there)) return `${megabytes(used)} on this device`;
   const size = `${megabytes(used)} of ${megabytes(total ?? used)} on this device`;
-  return ` · ${size}: nearly full. Delete pictures, or export your labels.`;
+  return `${size}: nearly full. Delete pictures, or export your labels.`;
 }

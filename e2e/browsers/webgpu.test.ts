@@ -143,6 +143,7 @@ describe.skipIf(absence !== null)(name, { retry: 2 }, () => {
   );
 
   test.each<[string, string, string, Bounds]>([
+    ["a toy", "models/checkpoint/", "expected.json", { score: 0.005, iou: 0.9 }],
     ["the built-in model", "models/sam2-mini-checkpoint/", "expected-sam2-mini.json", { score: 0.02, iou: 0.98 }],
   ])(
     "a checkpoint is computed in half precision, and answers nearly as PyTorch does: %s",

@@ -1,10 +1,11 @@
 /** A checkpoint's files, from wherever they are: identified without reading them where that is possible. */
-import { isSam2Error } from "sam2-contract";
+import { isSam2Error, Sam2Error } from "sam2-contract";
 import { type ModelCache, modelKey } from "../storage/cache.ts";
 import { digest } from "../storage/digest.ts";
 import { type FetchedFile, type FetchOptions, fetchCached } from "../storage/download.ts";
 import { bytesOf } from "./blobs.ts";
 import type { CheckpointFiles } from "./convert.ts";
+import { knownWeights } from "./known-weights.ts";
 import type { CheckpointSource } from "./source.ts";
 
 /** SHA-256 of config.json, and of each file of weights. */
@@ -62,7 +63,7 @@ async function fileDigest(file: Blob, cache: ModelCache): Promise<string> {
 
 /** A checkpoint whose files the caller passed. */
 function givenCheckpoint(
-  { id = "converted", config, weights }: Extract<CheckpointSource, { config: Blob }>,
+  { id = "converted", config, weights, sha256 }: Extract<CheckpointSource, { config: Blob }>,
   cache: ModelCache,
 ): Checkpoint {
   let found: Promise<CheckpointHashes> | undefined;
@@ -70,10 +71,13 @@ function givenCheckpoint(
     found ??= hashAll();
     return found;
   };
-  const hashAll = async (): Promise<CheckpointHashes> => ({
-    config: await digest(await bytesOf(config)),
-    weights: await Promise.all(weights.map((blob) => fileDigest(blob, cache))),
-  });
+  const hashAll = async (): Promise<CheckpointHashes> => {
+    const came = await Promise.all(weights.map((blob) => fileDigest(blob, cache)));
+    if (sha256 !== undefined && came.join() !== sha256) {
+      throw new Sam2Error("IntegrityError", `${id}: expected one file of weights, of SHA-256 ${sha256}, got ${came}`);
+    }
+    return { config: await digest(await bytesOf(config)), weights: came };
+  };
   return {
     id,
     known: hashes,
@@ -90,10 +94,12 @@ function remoteCheckpoint(
 ): Checkpoint {
   const { cache } = options;
   const folder = new URL(source.checkpoint, options.base);
+  const sha256 = source.sha256 ?? knownWeights(folder.href);
   const id = source.id ?? (folder.host + folder.pathname).replace(/\/$/, "");
   const [configUrl, weightsUrl] = [new URL("config.json", folder).href, new URL("model.safetensors", folder).href];
   const key = (url: string): string => modelKey(id) + url;
-  const fetchFile = (url: string): Promise<FetchedFile> => fetchCached({ key: key(url), url }, options);
+  const fetchFile = (url: string, expected?: string): Promise<FetchedFile> =>
+    fetchCached({ key: key(url), url, sha256: expected }, options);
   const pinned = async (url: string): Promise<string | null> => {
     const pin = await cache.read(`pin/${url}`);
     return pin && new TextDecoder().decode(pin);
@@ -101,12 +107,12 @@ function remoteCheckpoint(
   return {
     id,
     async known() {
-      const [config, weights] = [await pinned(configUrl), await pinned(weightsUrl)];
+      const [config, weights] = [await pinned(configUrl), sha256 ?? (await pinned(weightsUrl))];
       return config && weights ? { config, weights: [weights] } : null;
     },
     async open() {
       const config = await fetchFile(configUrl);
-      const weights = await fetchFile(weightsUrl);
+      const weights = await fetchFile(weightsUrl, sha256);
       const blob = ({ bytes }: FetchedFile): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
       return {
         files: { config: blob(config), weights: [blob(weights)] },

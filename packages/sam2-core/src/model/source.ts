@@ -13,12 +13,13 @@ export type ExportSource =
  * A checkpoint of the hub, converted on this device: the address of a folder with config.json and
  * model.safetensors, ending in a slash, or these files as Blobs. `imageSize` is the side of the model's
  * input, a multiple of 32; the checkpoint's own by default. `id` names the model; the folder's name by
- * default.
+ * default. `sha256` is that of model.safetensors, where it is known: other weights are an IntegrityError. Where it is
+ * not, weights must be those that were downloaded first.
  */
 export type CheckpointSource = (
   | { readonly checkpoint: string }
   | { readonly config: Blob; readonly weights: readonly Blob[] }
-) & { readonly id?: string; readonly imageSize?: number };
+) & { readonly id?: string; readonly imageSize?: number; readonly sha256?: string };
 
 /** A model: its name in the catalog, the address of a model.json, an export, or a checkpoint. */
 export type ModelSource = string | URL | ExportSource | CheckpointSource;

@@ -164,6 +164,11 @@ describe("refusals", () => {
       /box: expected finite numbers, got Infinity at index 2/,
     ],
     [
+      "NaN in a tensor",
+      { box: { data: Float32Array.of(0, 0, 1, Number.NaN), dims: [4] } },
+      /box: expected finite numbers, got NaN at index 3/,
+    ],
+    [
       "20,000 lists in each other",
       { box: "[".repeat(20_000) + "]".repeat(20_000) },
       /box: expected an array of numbers/,

@@ -342,6 +342,24 @@ describe.each<[Kind, boolean]>([
     expect(requests("model.safetensors")).toBe(3);
   });
 
+  test("a checkpoint whose hash is known: other weights are refused, whatever is accepted; resumed by the hash", async () => {
+    const weights = published.get("checkpoint/model.safetensors") as Buffer;
+    const known = { ...CHECKPOINT, sha256: sha256(weights) };
+    const changed = Buffer.from(weights).fill(7, 1000, 1100);
+    spoil("model.safetensors", (_, response) => !!response.end(changed));
+    await expect(open(known, { acceptChanges: true })).rejects.toEqual(named("IntegrityError"));
+    // the server does not say whether the file has changed
+    spoil("model.safetensors", (_, response) => breakOff(response, weights, 100_000));
+    await expect(open(known)).rejects.toEqual(named("DownloadError"));
+    fault = () => false;
+    await open(known, { converts: true });
+    const range = asked.filter(({ path }) => path.endsWith("model.safetensors")).at(-1)?.range;
+    expect(range).toEqual(keeps ? "bytes=100000-" : undefined);
+    const given = new Blob([changed as Buffer<ArrayBuffer>]);
+    const config = new Blob([published.get("checkpoint/config.json") as Buffer<ArrayBuffer>]);
+    await expect(open({ config, weights: [given], sha256: known.sha256 })).rejects.toEqual(named("IntegrityError"));
+  });
+
   test("two checkpoints whose folders have the same name are two models", async () => {
     for (const name of ["a", "b"]) await open({ checkpoint: `${name}/resolve/main/` });
     const { host } = new URL(base);

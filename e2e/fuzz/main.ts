@@ -56,7 +56,7 @@ function whole(text: string): number {
 }
 
 const program = new Command("fuzz")
-  .description("Feeds every reader with broken input, in a child process with 512 MB and 5 s a case")
+  .description("Feeds every reader with broken input, in a child process with 512 MB and 5 s of the processor a case")
   .argument("[seconds]", "how long", whole, 60)
   .option("--seed <n>", "the same cases again; another seed each time by default", whole)
   .option("--target <name>", "one target; all by default")

@@ -13,14 +13,20 @@ const CHILD = fileURLToPath(new URL("child.ts", import.meta.url));
 /** Memory that the cases may take, over what the process takes before the first. */
 const MEGABYTES = 512;
 
-/** How long a case may take, in milliseconds. */
+/** How long a case may take, in milliseconds of the processor: a busy machine makes no fault of a slow case. */
 const CASE_TIME = 5_000;
 
-/** How long the child may take to start, in milliseconds. */
-const START_TIME = 120_000;
+/** A case that leaves the processor idle, or whose system does not tell, may take this many times as long. */
+const PATIENCE = 12;
+
+/** How long the child may take to start, in milliseconds: one that cannot start ends by itself. */
+const START_TIME = 600_000;
 
 /** How often the child's progress is looked at, in milliseconds. */
 const WATCH = 250;
+
+/** The unit of processor times on Linux, in milliseconds. */
+const TICK = 10;
 
 /** What became of a batch: all its outcomes, or where the child stopped. */
 type Ending =
@@ -97,7 +103,8 @@ export class Runner {
 
   #batch(child: ChildProcess, batch: Batch): Promise<Ending> {
     return new Promise((resolve) => {
-      let [seen, since] = [-1, performance.now()];
+      let [seen, since, spent] = [-1, performance.now(), 0];
+      const now = (): number => processorTime(child.pid as number);
       const end = (ending: Ending): void => {
         clearInterval(watch);
         child.off("exit", exited);
@@ -111,8 +118,10 @@ export class Runner {
       };
       const watch = setInterval(() => {
         const at = this.#at();
-        if (at !== seen) [seen, since] = [at, performance.now()];
-        else if (performance.now() - since > this.#caseTime) end({ at, outcome: { kind: "hung" } });
+        if (at !== seen) [seen, since, spent] = [at, performance.now(), now()];
+        else if (now() - spent > this.#caseTime || performance.now() - since > PATIENCE * this.#caseTime) {
+          end({ at, outcome: { kind: "hung" } });
+        }
       }, WATCH);
       child.on("exit", exited);
       child.on("message", answered);
@@ -127,6 +136,17 @@ export class Runner {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await ended;
+  }
+}
+
+/** Processor time that a process has taken, in milliseconds; 0 where that cannot be read: on other systems than Linux. */
+function processorTime(pid: number): number {
+  try {
+    // user's and system's time are fields 14 and 15; the second, the program's name, may hold anything
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+    return TICK * (Number(fields[11]) + Number(fields[12]));
+  } catch {
+    return 0;
   }
 }
 

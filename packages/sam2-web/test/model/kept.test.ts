@@ -21,18 +21,21 @@ let storage: FakeStorage;
 let fetched: string[];
 let isOnline: boolean;
 let conversions: number;
+/** What the exporter fails with. */
+let failure: Error | null;
 
 vi.mock("sam2-export", async (original) => {
   const exporter = await original<typeof import("sam2-export")>();
   const exportToMemory: typeof exporter.exportToMemory = (...given) => {
     conversions++;
+    if (failure) throw failure;
     return exporter.exportToMemory(...given);
   };
   return { ...exporter, exportToMemory };
 });
 
 beforeEach(() => {
-  [fetched, isOnline, conversions] = [[], true, 0];
+  [fetched, isOnline, conversions, failure] = [[], true, 0, null];
   vi.stubGlobal("fetch", async (url: string) => {
     if (!isOnline) throw new TypeError("no network");
     fetched.push(url.slice(BASE.length));
@@ -186,6 +189,15 @@ describe("a form", () => {
     await visit(next);
     expect(conversions).toBe(2);
     expect(kept()).toEqual([...FORM, CONFIG]);
+  });
+
+  test("that could not be converted, for lack of memory: the checkpoint stays, and is not fetched again", async () => {
+    failure = new RangeError("Array buffer allocation failed");
+    await expect(visit()).rejects.toThrow(failure.message);
+    expect(kept()).toEqual([CONFIG, SAFETENSORS]);
+    failure = null;
+    await visit();
+    expect([kept(), fetchedWeights(), conversions]).toEqual([[...FORM, CONFIG], 1, 2]);
   });
 
   test("there is no room for: the checkpoint stays", async () => {

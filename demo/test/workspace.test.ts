@@ -452,6 +452,28 @@ test("a picture that cannot be read from the storage is said to be so; it is not
   }
 });
 
+describe("all pictures deleted", () => {
+  test("the window asks before it closes until that is kept; then they are gone for good", async () => {
+    await expect.poll(() => workspace.set.isUnkept).toBe(false);
+    await workspace.set.delete(state().project.images);
+    expect([names(), workspace.set.isUnkept]).toEqual([[], true]);
+    expect(state().said).not.toContain("deleted");
+    await expect.poll(() => state().said).toBe("2 pictures are deleted; Undo brings them back.");
+    expect(workspace.set.isUnkept).toBe(false);
+    expect((await LabelStore.open()).project.images).toEqual([]);
+  });
+
+  test("where nothing is kept, nothing is left to lose", async () => {
+    globalThis.indexedDB = undefined as unknown as IDBFactory;
+    workspace = await create();
+    await workspace.set.add([picture("a")]);
+    expect(workspace.set.isUnkept).toBe(true);
+    await workspace.set.delete(state().project.images);
+    await settle();
+    expect(workspace.set.isUnkept).toBe(false);
+  });
+});
+
 test("of two pictures opened at once the later is shown", async () => {
   const [a, b] = state().project.images.map(({ id }) => id) as [string, string];
   await Promise.all([workspace.set.open(b), workspace.set.open(a), workspace.set.open(b), workspace.set.open(a)]);

@@ -99,7 +99,7 @@ test("a picture of the same name and size, with other bytes, is another one; bot
   await expect.poll(() => names(page)).toEqual(["a.png, 1 object", "a.png, 1 object"]);
 });
 
-test("a browser that is killed once it says that a label is kept has it", async () => {
+test("a browser that is killed once it says that a label is kept has it; once pictures are deleted, it has them not", async () => {
   const profile = await mkdtemp(join(tmpdir(), "profile-"));
   const { chromium } = await import("playwright-core");
   const launch = (): Promise<BrowserContext> =>
@@ -112,16 +112,27 @@ test("a browser that is killed once it says that a label is kept has it", async 
   await clickCanvas(page, 0.4, 0.5);
   await keep(page);
   await says(page, /^Kept as object/);
-  const session = await context.newCDPSession(page);
-  const ended = context.waitForEvent("close");
-  // never answered: the browser is gone, with all its processes
-  session.send("Browser.crash" as never).catch(() => undefined);
-  await ended;
+  const kill = async (window: Page): Promise<void> => {
+    const session = await context.newCDPSession(window);
+    const ended = context.waitForEvent("close");
+    // never answered: the browser is gone, with all its processes
+    session.send("Browser.crash" as never).catch(() => undefined);
+    await ended;
+  };
+  await kill(page);
   context = await launch();
   const again = await visit();
   await expect.poll(() => pictures(again)).toBe(2);
   await openFrame(again);
   expect(await objects(again)).toBe(1);
+  await menu(again, "Delete all pictures");
+  await again.getByRole("alertdialog").getByRole("button", { name: "Delete all" }).click();
+  await says(again, /^2 pictures are deleted/);
+  await kill(again);
+  context = await launch();
+  const last = await visit();
+  await last.getByRole("region", { name: "Welcome" }).waitFor();
+  expect(await pictures(last)).toBe(0);
   await context.close();
   await rm(profile, { recursive: true, force: true });
 });

@@ -129,9 +129,11 @@ export class LabelStore {
     return this.#trouble;
   }
 
-  /** Whether something would be lost if the window closed now. */
+  /** Whether something would be lost if the window closed now: labels, pictures, or that they were deleted. */
   get isUnkept(): boolean {
-    return this.#project !== this.#kept.project || this.#pictures.size > 0;
+    const [now, kept] = [this.#project, this.#kept.project];
+    const isEmpty = now.images.length === 0 && kept.images.length === 0;
+    return (now !== kept && !isEmpty) || this.#pictures.size > 0;
   }
 
   /**

@@ -306,7 +306,7 @@ export class PictureSet {
     const before = this.#moment();
     const after = { project: { ...project, images: left }, current: next?.id ?? null, marks: NO_MARKS };
     this.#history.push({ before, after, name });
-    this.#become(after, `${what}; Undo brings back ${gone.length === 1 ? "it" : "them"}.`);
+    this.#become(after, `${what}; Undo brings ${gone.length === 1 ? "it" : "them"} back.`);
   }
 
   /** Keeps the files of pictures for Undo. */
@@ -517,7 +517,7 @@ export class PictureSet {
 
   /** Whether something would be lost if the window closed now. */
   get isUnkept(): boolean {
-    return this.#store.isUnkept && this.#store.project.images.length > 0;
+    return this.#store.isUnkept;
   }
 
   /** Reads what other windows have kept: a window that was frozen was not notified. */

@@ -3,6 +3,7 @@ import { createAutoSegment } from "./fal/auto-segment.ts";
 import { type FalOptions, FalService } from "./fal/fal.ts";
 import { abortable } from "./http/abortable.ts";
 import { type ServiceName, serviceOf } from "./http/addresses.ts";
+import { ByteBudget } from "./http/byte-budget.ts";
 import { asProblem, ERROR_FORMS } from "./http/error-forms.ts";
 import { completeLimits, type HostedLimits } from "./http/limits.ts";
 import { answerOf, json, Problem } from "./http/problem.ts";
@@ -37,6 +38,11 @@ export interface HostedOptions {
   readonly download?: typeof fetch | undefined;
   /** What a request may cost; see `HostedLimits` for the defaults. */
   readonly limits?: Partial<HostedLimits> | undefined;
+  /**
+   * What requests may hold at a time, all together: their bodies and the pictures that they name. Those for which there is no
+   * room get a 429. 512 million bytes by default.
+   */
+  readonly budget?: ByteBudget | undefined;
   /** Ends it: requests that are being answered are canceled, kept files are freed, and later requests get a 503. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -59,18 +65,21 @@ export function hostedFetchWith(
   options: HostedOptions = {},
 ): typeof fetch {
   const inBrowser = globalThis.location !== undefined;
-  const { serving = inBrowser ? "self" : "others", signal } = options;
+  const { serving = inBrowser ? "self" : "others", budget = new ByteBudget(HELD), signal } = options;
   const platform = serving === "self" ? fetch.bind(globalThis) : null;
   const fallback = options.fallback ?? platform ?? notFound;
   const limits = completeLimits(options.limits);
-  const access: PictureAccess = { download: options.download ?? (platform && fallback), limits };
+  const access: PictureAccess = { download: options.download ?? (platform && fallback), limits, budget };
   const services: Readonly<Record<ServiceName, HostedService>> = {
-    livepeer: new LivepeerService(segmenter, options.livepeer ?? {}, limits),
+    livepeer: new LivepeerService(segmenter, options.livepeer ?? {}, access),
     fal: new FalService(createAutoSegment(segmenter, codec), options.fal ?? {}, access),
     segmind: new SegmindService(segmenter, codec, options.segmind ?? {}, access),
   };
   return answerWith(services, fallback, signal);
 }
+
+/** Bytes that requests may hold where no budget is given: eight of the largest bodies. */
+const HELD = 512e6;
 
 /** What is said after `HostedOptions.signal` was aborted. */
 const ENDED = "nothing is answered here any more";

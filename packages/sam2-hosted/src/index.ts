@@ -16,6 +16,7 @@
 export type { FalOptions } from "./fal/fal.ts";
 export type { HostedOptions } from "./hosted-fetch.ts";
 export { isHosted } from "./http/addresses.ts";
+export { ByteBudget, type HeldBytes } from "./http/byte-budget.ts";
 export type { HostedLimits } from "./http/limits.ts";
 export type { LivepeerOptions } from "./livepeer/livepeer.ts";
 export { createHostedFetch } from "./page/create-hosted-fetch.ts";

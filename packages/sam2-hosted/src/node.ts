@@ -27,6 +27,7 @@
 export type { FalOptions } from "./fal/fal.ts";
 export { type HostedOptions, hostedError, hostedFetchWith } from "./hosted-fetch.ts";
 export { isHosted } from "./http/addresses.ts";
+export { ByteBudget, type HeldBytes, NoRoomError } from "./http/byte-budget.ts";
 export type { HostedLimits } from "./http/limits.ts";
 export type { LivepeerOptions } from "./livepeer/livepeer.ts";
 export { createPublicFetch, isPublicAddress, type PublicFetchOptions } from "./node/public-fetch.ts";

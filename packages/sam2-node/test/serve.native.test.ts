@@ -24,6 +24,7 @@ const start = (options: Partial<ServerOptions> = {}): Promise<RunningServer> =>
     segmenter: { model: `${FIXTURES}toy`, device: "cpu", dtype: "fp32", threads: 1 },
     workers: 2,
     waiting: WAITING,
+    heldBytes: 512e6,
     timeLimit: 30_000,
     log: (level, event, particulars) => logged.push({ level, event, ...particulars }),
     ...options,
@@ -220,6 +221,30 @@ test("past the queue's room: 429 with Retry-After, in each service's form", asyn
   for (const request of held) request.destroy();
   await expect.poll(inside).toBe(0);
   await answered(picture);
+});
+
+test("past the bytes that requests may hold together: 429, and room again when they have ended", async () => {
+  const picture = await painted(9);
+  const small = await start({ workers: 1, heldBytes: picture.size + 1000 });
+  const address = `${small.url}/v1/embeddings`;
+  // one whose body does not end holds all that came of it
+  const held = httpRequest(address, { method: "POST", headers: { "Content-Length": 5000 } });
+  held.on("error", () => undefined).write(Buffer.alloc(1001));
+  const ask = (): Promise<Response> => fetch(address, { method: "POST", body: picture });
+  await expect.poll(async () => (await ask()).status).toBe(429);
+  const refused = await ask();
+  expect([refused.headers.get("Retry-After"), await refused.json()]).toEqual([
+    "1",
+    { detail: expect.stringContaining("requests hold") },
+  ]);
+  const livepeer = await post(LIVEPEER, livepeerForm(picture), {}, small);
+  expect([livepeer.status, await livepeer.json()]).toEqual([
+    429,
+    { detail: { msg: expect.stringContaining("requests hold") } },
+  ]);
+  held.destroy();
+  await expect.poll(async () => (await ask()).status).toBe(200);
+  await small.close();
 });
 
 describe("refused", () => {

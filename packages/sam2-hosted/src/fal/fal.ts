@@ -5,6 +5,7 @@
 import { isSam2Error } from "sam2-contract";
 import { FAL_APPLICATION, type FalRequestAddress, falRequest } from "../http/addresses.ts";
 import { jsonBody, type RequestReading, requestBody } from "../http/body.ts";
+import type { HeldBytes } from "../http/byte-budget.ts";
 import { asProblem, falError } from "../http/error-forms.ts";
 import { answerOf, json, Problem } from "../http/problem.ts";
 import type { HostedService } from "../http/service.ts";
@@ -66,7 +67,7 @@ export class FalService implements HostedService {
     const known = falRequest(pathname);
     if (known) return this.#about(known, request, searchParams.get("logs") === "1");
     if (request.method !== "POST") throw Problem.method("POST", { detail: "Method Not Allowed" });
-    const submitted = this.#submit(await jsonBody(request, this.#reading(request), NO_OBJECT));
+    const submitted = await this.#submitted(request);
     if (hostname === "queue.fal.run") return json(this.#describe(submitted));
     // nobody can ask for the result of a request that was not queued: it ends with the connection
     const cancel = (): void => void this.#cancel(submitted.id, request.signal.reason);
@@ -94,25 +95,32 @@ export class FalService implements HostedService {
       : address;
   }
 
-  #reading({ signal }: Request): RequestReading {
-    return { limits: this.#access.limits, signal, error: falError };
+  #reading({ signal }: Request, held: HeldBytes): RequestReading {
+    return { limits: this.#access.limits, held, signal, error: falError };
   }
 
-  #submit(body: Readonly<Record<string, unknown>>): FalRequest {
+  /** A request in the queue; what it brought is held until it has ended. */
+  async #submitted(request: Request): Promise<FalRequest> {
+    const held = this.#access.budget.hold();
     try {
+      const body = await jsonBody(request, this.#reading(request, held), NO_OBJECT);
       return this.#queue.submit((context) =>
-        this.#run(body, context).catch((error: Error) => {
-          context.log(error.message, "ERROR");
-          throw error;
-        }),
+        this.#run(body, held, context)
+          .catch((error: Error) => {
+            context.log(error.message, "ERROR");
+            throw error;
+          })
+          .finally(() => held.release()),
       );
     } catch (error) {
+      held.release();
       throw error instanceof QueueFull ? falError(429, error.message) : error;
     }
   }
 
   async #run(
     body: Readonly<Record<string, unknown>>,
+    held: HeldBytes,
     { id, signal, log, turn }: TaskContext,
   ): Promise<AutoSegmentOutput> {
     const input = readInput(body);
@@ -122,7 +130,7 @@ export class FalService implements HostedService {
     const access: PictureAccess = uploaded
       ? { ...this.#access, download: () => Promise.resolve(new Response(uploaded)) }
       : this.#access;
-    const { file } = await readPicture(input.image_url, access, signal).catch((error: Error) => {
+    const { file } = await readPicture(input.image_url, access, held, signal).catch((error: Error) => {
       throw error instanceof UnreadablePicture ? refuse(error.message, PICTURE_ERRORS[error.reason]) : error;
     });
     await turn();
@@ -216,7 +224,9 @@ export class FalService implements HostedService {
     if (pathname !== "/storage/upload/initiate") {
       throw falError(413, `files are taken whole and up to ${this.#access.limits.bodyBytes} bytes, not in parts`);
     }
-    const { file_name, content_type } = await jsonBody(request, this.#reading(request), NO_OBJECT);
+    const { file_name, content_type } = await this.#access.budget.holding((held) =>
+      jsonBody(request, this.#reading(request, held), NO_OBJECT),
+    );
     const text = (value: unknown): string => (typeof value === "string" ? value : "");
     const address = this.#outward(this.#files.reserve(text(file_name), text(content_type)));
     return json({ upload_url: address, file_url: address });
@@ -225,7 +235,8 @@ export class FalService implements HostedService {
   async #file(request: Request, address: string): Promise<Response> {
     const missing = falError(404, "File not found");
     if (request.method === "PUT") {
-      const file = await requestBody(request, this.#reading(request));
+      // from then on it counts among the files
+      const file = await this.#access.budget.holding((held) => requestBody(request, this.#reading(request, held)));
       if (!this.#files.put(address, file)) throw missing;
       return new Response(null);
     }

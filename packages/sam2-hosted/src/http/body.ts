@@ -1,5 +1,6 @@
 /** Reads bodies up to a limit, so that no sender decides how much memory is taken. */
 import { within } from "./abortable.ts";
+import type { HeldBytes } from "./byte-budget.ts";
 import type { ErrorForm } from "./error-forms.ts";
 import type { HostedLimits } from "./limits.ts";
 import type { Problem } from "./problem.ts";
@@ -14,9 +15,15 @@ export class BodyTooLarge extends Error {
 /**
  * Reads all of a body.
  *
- * @throws BodyTooLarge as soon as it is over `limit` bytes; the signal's reason when it is aborted
+ * @param held counts its bytes as they come
+ * @throws BodyTooLarge as soon as it is over `limit` bytes; NoRoomError; the signal's reason when it is aborted
  */
-export async function readBody(message: Request | Response, limit: number, signal: AbortSignal): Promise<Blob> {
+export async function readBody(
+  message: Request | Response,
+  limit: number,
+  held: HeldBytes,
+  signal: AbortSignal,
+): Promise<Blob> {
   signal.throwIfAborted();
   const type = message.headers.get("Content-Type") ?? "";
   if (Number(message.headers.get("Content-Length")) > limit) throw new BodyTooLarge(limit);
@@ -31,6 +38,7 @@ export async function readBody(message: Request | Response, limit: number, signa
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       size += next.value.length;
       if (size > limit) throw new BodyTooLarge(limit);
+      held.take(next.value.length);
       parts.push(next.value as Uint8Array<ArrayBuffer>);
     }
     signal.throwIfAborted();
@@ -46,15 +54,16 @@ export async function readBody(message: Request | Response, limit: number, signa
 /** How a request's body is read. */
 export interface RequestReading {
   readonly limits: Pick<HostedLimits, "bodyBytes" | "downloadTime">;
+  readonly held: HeldBytes;
   readonly signal: AbortSignal;
   readonly error: ErrorForm;
 }
 
-/** All of a request's body. @throws Problem 408 or 413 */
-export async function requestBody(request: Request, { limits, signal, error }: RequestReading): Promise<Blob> {
+/** All of a request's body. @throws Problem 408 or 413; NoRoomError */
+export async function requestBody(request: Request, { limits, held, signal, error }: RequestReading): Promise<Blob> {
   const { bodyBytes, downloadTime } = limits;
   try {
-    return await within(downloadTime, signal, (limited) => readBody(request, bodyBytes, limited));
+    return await within(downloadTime, signal, (limited) => readBody(request, bodyBytes, held, limited));
   } catch (reason) {
     signal.throwIfAborted();
     if (reason instanceof BodyTooLarge) throw error(413, `request body: ${reason.message}`);

@@ -1,5 +1,6 @@
 /** How each service words an error: its status, and the form of the body. */
 import type { ServiceName } from "./addresses.ts";
+import { NoRoomError } from "./byte-budget.ts";
 import { Problem } from "./problem.ts";
 
 /** Makes an error of a service. */
@@ -32,9 +33,10 @@ export const ERROR_FORMS: Readonly<Record<ServiceName, ErrorForm>> = {
   segmind: segmindError,
 };
 
-/** What is answered to an error: a problem as it says, and anything else as a fault or a time-out of the service. */
+/** What is answered to an error: a problem as it says, and anything else as a lack of room, a time-out or a fault of the service. */
 export function asProblem(error: unknown, form: ErrorForm): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof NoRoomError) return form(429, error.message).with({ "Retry-After": "1" });
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   return form(name === "TimeoutError" ? 504 : 500, message);
 }

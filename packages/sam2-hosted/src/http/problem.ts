@@ -20,6 +20,11 @@ export class Problem extends Error {
     this.headers = headers;
   }
 
+  /** The same with further headers. */
+  with(headers: Readonly<Record<string, string>>): Problem {
+    return new Problem(this.status, this.body, { ...this.headers, ...headers });
+  }
+
   /** 422 for fields that are missing, or of a wrong type. */
   static unprocessable(problems: readonly FieldProblem[]): Problem {
     return new Problem(422, { detail: problems });

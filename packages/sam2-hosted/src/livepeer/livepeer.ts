@@ -3,12 +3,13 @@ import { isSam2Error } from "sam2-contract";
 import { livepeerLength } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { formBody } from "../http/body.ts";
+import type { ByteBudget, HeldBytes } from "../http/byte-budget.ts";
 import { livepeerError } from "../http/error-forms.ts";
 import { Fields } from "../http/fields.ts";
 import type { HostedLimits } from "../http/limits.ts";
 import { Problem } from "../http/problem.ts";
 import type { HostedService } from "../http/service.ts";
-import { checkPicture, UnreadablePicture } from "../picture/picture.ts";
+import { checkPicture, type PictureAccess, UnreadablePicture } from "../picture/picture.ts";
 import type { HostedSegmenter } from "../segmenter.ts";
 import { streamAnswer } from "./answer-stream.ts";
 
@@ -31,11 +32,17 @@ export class LivepeerService implements HostedService {
   readonly #segmenter: HostedSegmenter;
   readonly #options: LivepeerOptions;
   readonly #limits: HostedLimits;
+  readonly #budget: ByteBudget;
 
-  constructor(segmenter: HostedSegmenter, options: LivepeerOptions, limits: HostedLimits) {
+  constructor(
+    segmenter: HostedSegmenter,
+    options: LivepeerOptions,
+    { limits, budget }: Pick<PictureAccess, "limits" | "budget">,
+  ) {
     this.#segmenter = segmenter;
     this.#options = options;
     this.#limits = limits;
+    this.#budget = budget;
   }
 
   async answer(request: Request): Promise<Response> {
@@ -45,11 +52,13 @@ export class LivepeerService implements HostedService {
       const { body } = livepeerError(401, "Invalid bearer token.");
       throw new Problem(401, body, { "WWW-Authenticate": "Bearer" });
     }
-    return within(this.#limits.answerTime, request.signal, (signal) => this.#segment(request, signal));
+    return within(this.#limits.answerTime, request.signal, (signal) =>
+      this.#budget.holding((held) => this.#segment(request, held, signal)),
+    );
   }
 
-  async #segment(request: Request, signal: AbortSignal): Promise<Response> {
-    const form = await formBody(request, { limits: this.#limits, signal, error: livepeerError });
+  async #segment(request: Request, held: HeldBytes, signal: AbortSignal): Promise<Response> {
+    const form = await formBody(request, { limits: this.#limits, held, signal, error: livepeerError });
     const { image, modelId, prompt } = readForm(form);
     for (const [name, numbers] of [["point_coords", 2] as const, ["box", 4] as const]) {
       const count = numbersIn(prompt[name]) / numbers;

@@ -2,6 +2,7 @@
 import { readImageHeader } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { BodyTooLarge, readBody } from "../http/body.ts";
+import { type ByteBudget, type HeldBytes, NoRoomError } from "../http/byte-budget.ts";
 import type { HostedLimits } from "../http/limits.ts";
 
 /** A picture that was not taken. */
@@ -20,6 +21,8 @@ export interface PictureAccess {
   /** Fetches `http:`, `https:` and `blob:` addresses; null where addresses are not fetched. */
   readonly download: typeof fetch | null;
   readonly limits: HostedLimits;
+  /** Counts what is read. */
+  readonly budget: ByteBudget;
 }
 
 /** A picture's file, and its size as its header has it. */
@@ -34,11 +37,17 @@ export interface Picture {
 /**
  * Gets a picture by its address, or from text.
  *
- * @throws UnreadablePicture
+ * @param held counts what is downloaded
+ * @throws UnreadablePicture, NoRoomError
  */
-export async function readPicture(source: string, access: PictureAccess, signal: AbortSignal): Promise<Picture> {
+export async function readPicture(
+  source: string,
+  access: PictureAccess,
+  held: HeldBytes,
+  signal: AbortSignal,
+): Promise<Picture> {
   const file = /^(https?|blob):/.test(source)
-    ? await download(source, access, signal)
+    ? await download(source, access, held, signal)
     : source.startsWith("data:")
       ? await fromDataUri(source)
       : fromBase64(source);
@@ -63,6 +72,7 @@ export async function checkPicture(file: Blob, { pixels }: HostedLimits): Promis
 async function download(
   address: string,
   { download, limits: { bodyBytes, downloadTime } }: PictureAccess,
+  held: HeldBytes,
   signal: AbortSignal,
 ): Promise<Blob> {
   if (!download) {
@@ -75,11 +85,11 @@ async function download(
     return await within(downloadTime, signal, async (limited) => {
       const response = await download(address, { signal: limited });
       if (!response.ok) throw new UnreadablePicture("download", `the picture's address answered ${response.status}`);
-      return readBody(response, bodyBytes, limited);
+      return readBody(response, bodyBytes, held, limited);
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof UnreadablePicture) throw error;
+    if (error instanceof UnreadablePicture || error instanceof NoRoomError) throw error;
     if (error instanceof BodyTooLarge) throw new UnreadablePicture("bytes", error.message, { cause: error });
     const { message } = error as Error;
     throw new UnreadablePicture("download", `the picture could not be downloaded: ${message}`, { cause: error });

@@ -3,6 +3,7 @@ import { isSam2Error } from "sam2-contract";
 import type { BoxXYWH, Mask, Pixels, SegmenterImage } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { jsonBody } from "../http/body.ts";
+import type { HeldBytes } from "../http/byte-budget.ts";
 import { segmindError } from "../http/error-forms.ts";
 import { json, Problem } from "../http/problem.ts";
 import type { HostedService } from "../http/service.ts";
@@ -99,30 +100,30 @@ export class SegmindService implements HostedService {
     this.#recent.push(now);
     // taken before the answer is there, so that requests that come at once cannot take more than there are
     this.#used++;
-    const { answerTime } = this.#access.limits;
-    const answer = await within(answerTime, request.signal, (signal) => this.#segment(request, signal)).catch(
-      (error: unknown) => {
-        this.#used--;
-        throw error;
-      },
-    );
+    const { budget, limits } = this.#access;
+    const answer = await within(limits.answerTime, request.signal, (signal) =>
+      budget.holding((held) => this.#segment(request, held, signal)),
+    ).catch((error: unknown) => {
+      this.#used--;
+      throw error;
+    });
     if (credits !== Number.POSITIVE_INFINITY) answer.headers.set("x-remaining-credits", String(credits - this.#used));
     return answer;
   }
 
-  async #segment(request: Request, signal: AbortSignal): Promise<Response> {
+  async #segment(request: Request, held: HeldBytes, signal: AbortSignal): Promise<Response> {
     const { prompts } = this.#access.limits;
     const { image, text, wanted, removed, overlay_mask, base64 } = readFields(
       await jsonBody(
         request,
-        { limits: this.#access.limits, signal, error: segmindError },
+        { limits: this.#access.limits, held, signal, error: segmindError },
         segmindError(400, "expected a JSON object"),
       ),
     );
     if (wanted.length + removed.length > prompts) {
       throw segmindError(400, `expected at most ${prompts} coordinates, got ${wanted.length + removed.length}`);
     }
-    const { file } = await readPicture(image, this.#access, signal).catch((error: Error) => {
+    const { file } = await readPicture(image, this.#access, held, signal).catch((error: Error) => {
       throw error instanceof UnreadablePicture ? segmindError(400, `image: ${error.message}`) : error;
     });
     const encoded = await this.#segmenter.setImage(file, { signal }).catch((error: Error) => {

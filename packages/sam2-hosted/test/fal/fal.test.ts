@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { AutoSegment, AutoSegmentInput } from "../../src/fal/auto-segment.ts";
 import { FalService } from "../../src/fal/fal.ts";
 import { answerWith } from "../../src/hosted-fetch.ts";
+import { ByteBudget } from "../../src/http/byte-budget.ts";
 import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
 import { png, pngUri } from "../fakes.ts";
 
@@ -31,11 +32,18 @@ interface Setting {
   readonly key?: string;
   readonly download?: typeof fetch | null;
   readonly limits?: Partial<HostedLimits>;
+  readonly budget?: ByteBudget;
 }
 
 /** The service's addresses answered by it; anything else fails the test. */
-function hosted({ autoSegment = twoMasks, key, download = null, limits }: Setting = {}): typeof fetch {
-  const fal = new FalService(autoSegment, { key }, { download, limits: completeLimits(limits) });
+function hosted({
+  autoSegment = twoMasks,
+  key,
+  download = null,
+  limits,
+  budget = new ByteBudget(1e6),
+}: Setting = {}): typeof fetch {
+  const fal = new FalService(autoSegment, { key }, { download, limits: completeLimits(limits), budget });
   return answerWith({ fal, livepeer: fal, segmind: fal }, (input) => {
     throw new Error(`a request went on: ${String(input)}`);
   });
@@ -211,4 +219,27 @@ test.each<[string, string, RequestInit, number]>([
 ])("refused: %s", async (_, address, init, status) => {
   const response = await hosted()(address, init);
   expect([response.status, await response.json()]).toEqual([status, { detail: expect.anything() }]);
+});
+
+test("what waits in the queue holds its bytes until it has ended; others get a 429 meanwhile", async () => {
+  let begin = (): void => undefined;
+  const working = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const budget = new ByteBudget(1.5 * JSON.stringify({ image_url }).length);
+  const busy: AutoSegment = async (...given) => {
+    await working;
+    return twoMasks(...given);
+  };
+  const fetch = hosted({ autoSegment: busy, budget });
+  const submit = (host: string): Promise<Response> =>
+    fetch(`https://${host}/${ENDPOINT}`, { method: "POST", body: JSON.stringify({ image_url }) });
+  const { response_url } = await (await submit("queue.fal.run")).json();
+  const refused = await submit("fal.run");
+  expect([refused.status, refused.headers.get("Retry-After")]).toEqual([429, "1"]);
+  expect(await refused.json()).toEqual({ detail: expect.stringContaining("requests hold") });
+  begin();
+  await expect.poll(() => budget.held).toBe(0);
+  expect((await fetch(response_url)).status).toBe(200);
+  expect((await submit("fal.run")).status).toBe(200);
 });

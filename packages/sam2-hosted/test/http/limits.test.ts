@@ -1,6 +1,7 @@
 /** Limits that are given, their defaults, values that are no limit, and bodies that go over one. */
 import { describe, expect, test } from "vitest";
 import { BodyTooLarge, readBody } from "../../src/http/body.ts";
+import { ByteBudget, NoRoomError } from "../../src/http/byte-budget.ts";
 import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
 
 test("what is not given has its default", () => {
@@ -22,6 +23,7 @@ test.each<[string, object]>([
 
 describe("a body", () => {
   const { signal } = new AbortController();
+  const held = new ByteBudget(1e6).hold();
 
   /** A body without end, and how much of it was read. */
   function endless() {
@@ -36,19 +38,19 @@ describe("a body", () => {
   }
 
   test("is read to its end", async () => {
-    const blob = await readBody(new Response("hello", { headers: { "Content-Type": "text/x" } }), 5, signal);
+    const blob = await readBody(new Response("hello", { headers: { "Content-Type": "text/x" } }), 5, held, signal);
     expect([await blob.text(), blob.type]).toEqual(["hello", "text/x"]);
   });
 
   test("over the limit is read no further", async () => {
     const { response, sent } = endless();
-    await expect(readBody(response, 10_000, signal)).rejects.toThrow(BodyTooLarge);
+    await expect(readBody(response, 10_000, held, signal)).rejects.toThrow(BodyTooLarge);
     expect(sent()).toBeLessThan(20_000);
   });
 
   test("that says so beforehand is not read at all", async () => {
     const response = new Response("hello", { headers: { "Content-Length": "11" } });
-    await expect(readBody(response, 10, signal)).rejects.toThrow("expected at most 10 bytes");
+    await expect(readBody(response, 10, held, signal)).rejects.toThrow("expected at most 10 bytes");
     expect(response.bodyUsed).toBe(false);
   });
 
@@ -56,6 +58,36 @@ describe("a body", () => {
     const stop = new AbortController();
     const silent = new Response(new ReadableStream());
     setTimeout(() => stop.abort(new Error("enough")), 20);
-    await expect(readBody(silent, 10, stop.signal)).rejects.toThrow("enough");
+    await expect(readBody(silent, 10, held, stop.signal)).rejects.toThrow("enough");
+  });
+});
+
+describe("what requests hold together", () => {
+  const { signal } = new AbortController();
+  const text = (length: number): Response => new Response("x".repeat(length));
+
+  test("is counted while bodies come, and given back", async () => {
+    const budget = new ByteBudget(10);
+    const first = budget.hold();
+    await readBody(text(6), 10, first, signal);
+    const second = budget.hold();
+    await expect(readBody(text(6), 10, second, signal)).rejects.toThrow(NoRoomError);
+    second.release();
+    expect(budget.held).toBe(6);
+    first.release();
+    first.release();
+    expect(budget.held).toBe(0);
+    await budget.holding((held) => readBody(text(10), 10, held, signal));
+    expect(budget.held).toBe(0);
+  });
+
+  test("is given back by a task that fails", async () => {
+    const budget = new ByteBudget(10);
+    const failing = budget.holding(async (held) => {
+      held.take(7);
+      throw new Error("failed");
+    });
+    await expect(failing).rejects.toThrow("failed");
+    expect(budget.held).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
 /** Pictures by address, data URI and base64, and what is refused before it costs anything. */
 import { describe, expect, test } from "vitest";
+import { ByteBudget, NoRoomError } from "../../src/http/byte-budget.ts";
 import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
 import { readPicture } from "../../src/picture/picture.ts";
 import { png, pngUri } from "../fakes.ts";
@@ -8,8 +9,12 @@ const { signal } = new AbortController();
 const uri = await pngUri(30, 20);
 const base64 = uri.slice(uri.indexOf(",") + 1);
 
-const read = (source: string, download: typeof fetch | null = null, limits: Partial<HostedLimits> = {}) =>
-  readPicture(source, { download, limits: completeLimits(limits) }, signal);
+const read = (
+  source: string,
+  download: typeof fetch | null = null,
+  limits: Partial<HostedLimits> = {},
+  budget = new ByteBudget(1e6),
+) => readPicture(source, { download, limits: completeLimits(limits), budget }, budget.hold(), signal);
 const answering =
   (response: () => Response): typeof fetch =>
   () =>
@@ -63,8 +68,22 @@ test("an abort rejects with its reason, and reaches the download", async () => {
     given = init?.signal;
     return new Promise(() => undefined);
   };
-  const reading = readPicture("https://a.test/a.png", { download, limits: completeLimits() }, stop.signal);
+  const budget = new ByteBudget(1e6);
+  const reading = readPicture(
+    "https://a.test/a.png",
+    { download, limits: completeLimits(), budget },
+    budget.hold(),
+    stop.signal,
+  );
   stop.abort(new Error("enough"));
   await expect(reading).rejects.toThrow("enough");
   expect(given?.aborted).toBe(true);
+});
+
+test("a download for which others leave no room is given up, and says so", async () => {
+  const budget = new ByteBudget(40);
+  const address = "https://a.test/a.png";
+  const download = answering(() => new Response(png(30, 20)));
+  await read(address, download, {}, budget);
+  await expect(read(address, download, {}, budget)).rejects.toThrow(NoRoomError);
 });

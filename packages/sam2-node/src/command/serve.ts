@@ -16,11 +16,12 @@ interface Flags {
   readonly dtype: DtypeChoice;
   readonly workers?: number;
   readonly waiting: number;
+  readonly waitingMb: number;
   readonly timeLimit: number;
   readonly publicUrl?: string;
 }
 
-async function serve({ model, device, dtype, timeLimit, ...flags }: Flags): Promise<void> {
+async function serve({ model, device, dtype, waitingMb, timeLimit, ...flags }: Flags): Promise<void> {
   const { workers, threads } = shares(flags.workers);
   const { startServer } = await needPackages(
     "sam2 serve",
@@ -31,6 +32,7 @@ async function serve({ model, device, dtype, timeLimit, ...flags }: Flags): Prom
     ...flags,
     workers,
     segmenter: { model, device, dtype, threads },
+    heldBytes: waitingMb * 1e6,
     timeLimit: timeLimit * 1000,
     token: process.env.SAM2_TOKEN,
     log: stderrLog,
@@ -65,6 +67,12 @@ export function serveCommand(): Command {
     .option("--public-url <url>", "how others reach this server, for addresses in answers")
     .option("--workers <n>", "pictures at a time; half as many as cores by default", wholeNumber)
     .option("--waiting <n>", "requests that may be inside; the others get a 429 with Retry-After", wholeNumber, 64)
+    .option(
+      "--waiting-mb <n>",
+      "megabytes that their pictures may take together; the others get a 429",
+      wholeNumber,
+      512,
+    )
     .option("--time-limit <s>", "seconds until a request must be answered", wholeNumber, 600)
     .addHelpText("after", HELP)
     .action(serve);

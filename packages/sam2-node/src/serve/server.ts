@@ -1,7 +1,14 @@
 /** `sam2 serve`: the hosted APIs over HTTP. */
 import { createServer } from "node:http";
 import { BlockList, isIPv4 } from "node:net";
-import { createPublicFetch, type HostedOptions, hostedError, hostedFetchWith, isHosted } from "sam2-hosted/node";
+import {
+  ByteBudget,
+  createPublicFetch,
+  type HostedOptions,
+  hostedError,
+  hostedFetchWith,
+  isHosted,
+} from "sam2-hosted/node";
 import type { Log } from "../command/log.ts";
 import { sharpCodec } from "../image/codec.ts";
 import type { SegmenterOptions } from "../segmenter.ts";
@@ -22,6 +29,8 @@ export interface ServerOptions {
   readonly workers: number;
   /** Requests that may be inside at a time; the others get a 429. */
   readonly waiting: number;
+  /** Bytes of bodies and downloaded pictures that requests may hold together; those for which there is no room get a 429. */
+  readonly heldBytes: number;
   /** Milliseconds until a request must be answered. */
   readonly timeLimit: number;
   /** How others reach this server; by default the address that it listens on. */
@@ -41,6 +50,9 @@ export interface RunningServer {
 
 /** Requests of fal's client come here when this is its `proxyUrl`; the address that they are for is in this header. */
 const FAL_PROXY = { path: "/fal/proxy", header: "x-fal-target-url" } as const;
+
+/** Bytes of embeddings that all workers keep together. */
+const KEPT_EMBEDDINGS = 256e6;
 
 /** Embeddings are made here. */
 const EMBEDDINGS = "/v1/embeddings";
@@ -66,14 +78,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // whoever does not read an answer does not hold its place for ever
   server.timeout = timeLimit + 60_000;
   const url = await listen(server, host, port);
-  const pool = await SegmenterPool.open(options.segmenter, workers).catch((error: Error) => {
+  const pool = await SegmenterPool.open(
+    { ...options.segmenter, embeddingBudget: KEPT_EMBEDDINGS / workers },
+    workers,
+  ).catch((error: Error) => {
     server.close().closeAllConnections();
     throw error;
   });
   const gate = new Gate(waiting, workers);
+  const budget = new ByteBudget(options.heldBytes);
   const metrics = new ServerMetrics(gate);
   const origin = options.publicUrl?.replace(/[/]$/, "") ?? url;
-  const hosted = hostedFetchWith(sharpCodec, pool, hostedOptions(options, origin, ending.signal));
+  const hosted = hostedFetchWith(sharpCodec, pool, hostedOptions(options, origin, budget, ending.signal));
   const names = isLoopback(host) ? new Set([host, "localhost", "127.0.0.1", "::1", nameIn(origin)]) : null;
 
   /** Lets a request in, and answers it; `target` is the address that it would have at a service. */
@@ -106,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
     if (pathname === EMBEDDINGS) {
       const { timeLimit, token } = options;
-      const work = (): Promise<Response> => answerEmbedding(request, { pool, timeLimit, token });
+      const work = (): Promise<Response> => answerEmbedding(request, { pool, budget, timeLimit, token });
       return ["embeddings", await letIn(request.url, request, work)];
     }
     const proxied = pathname === FAL_PROXY.path;
@@ -150,6 +166,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function hostedOptions(
   { host, timeLimit, token, waiting }: ServerOptions,
   origin: string,
+  budget: ByteBudget,
   signal: AbortSignal,
 ): HostedOptions {
   return {
@@ -157,6 +174,7 @@ function hostedOptions(
     // who reaches only this machine may as well name its addresses
     download: isLoopback(host) ? fetch : createPublicFetch(),
     limits: { answerTime: timeLimit, waiting },
+    budget,
     livepeer: { bearerToken: token },
     fal: { key: token, origin },
     segmind: { apiKey: token },

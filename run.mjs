@@ -244,7 +244,7 @@ const IN_NODE = ["node", "native"];
 const AFTER_CHECK = ["browser", "e2e"];
 
 /** What `test` leaves to commands of their own, since it takes long. */
-const MODELS = ["native", "webgpu"];
+const MODELS = ["native", "webgpu", "models"];
 const FAULTS = ["faults", "alone"];
 
 /** What the docs site takes from the code: the API pages, and the demo as it is built. */

@@ -15,6 +15,9 @@ const CHROMIUM = {
   instances: [{ browser: "chromium" as const }],
 };
 
+/** Large arrays are compared fast. */
+const SETUP = ["e2e/typed-arrays.ts"];
+
 /** What is tested, one project after the other. */
 export default defineConfig({
   // onnxruntime-web then looks for its WebAssembly where it is told to, in development and when built
@@ -24,6 +27,7 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          setupFiles: SETUP,
           include: [
             "packages/*/test/**/*.test.ts",
             "demo/test/**/*.test.ts",
@@ -35,6 +39,8 @@ export default defineConfig({
           exclude: ["**/*.{native,webgpu,browser}.test.ts", "**/node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // a worker's files share what they import: half of the time goes there otherwise
+          isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -42,6 +48,7 @@ export default defineConfig({
       {
         test: {
           name: "native",
+          setupFiles: SETUP,
           include: ["packages/*/test/**/*.native.test.ts", "e2e/fuzz/test/*.native.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -57,6 +64,7 @@ export default defineConfig({
         },
         test: {
           name: "browser",
+          setupFiles: SETUP,
           include: ["packages/*/test/**/*.browser.test.ts", "demo/test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
@@ -69,6 +77,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          setupFiles: SETUP,
           include: ["e2e/*.test.ts"],
           globalSetup: "e2e/setup.ts",
           testTimeout: 120_000,
@@ -82,7 +91,22 @@ export default defineConfig({
       },
       {
         test: {
+          name: "models",
+          setupFiles: SETUP,
+          include: ["e2e/models/*.test.ts"],
+          globalSetup: "e2e/setup.ts",
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          expect: { poll: PATIENT },
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
           name: "alone",
+          setupFiles: SETUP,
           include: ["e2e/alone/*.test.ts"],
           globalSetup: "e2e/setup.ts",
           testTimeout: 120_000,
@@ -97,6 +121,7 @@ export default defineConfig({
         optimizeDeps: { exclude: ["onnxruntime-web"] },
         test: {
           name: "webgpu",
+          setupFiles: SETUP,
           include: ["packages/*/test/**/*.webgpu.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
@@ -107,6 +132,7 @@ export default defineConfig({
       {
         test: {
           name: "faults",
+          setupFiles: SETUP,
           include: ["e2e/faults/*.test.ts"],
           globalSetup: "e2e/setup.ts",
           testTimeout: 120_000,
@@ -132,6 +158,7 @@ export default defineConfig({
       {
         test: {
           name: "browsers",
+          setupFiles: SETUP,
           include: ["e2e/browsers/*.test.ts"],
           globalSetup: "e2e/setup.ts",
           testTimeout: 240_000,

@@ -1,7 +1,8 @@
 /** Calls for images that are released, dropped or lost by a restart while somebody waits for an answer. */
 import { Sam2Error } from "sam2-contract";
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { DeviceInfoOf } from "../../src/runtime/sessions.ts";
+import { Connection } from "../../src/segmenter/connection.ts";
 import { SegmentResult } from "../../src/segmenter/result.ts";
 import { openSegmenter, SegmenterOf, type SegmenterPlatform } from "../../src/segmenter/segmenter.ts";
 
@@ -79,17 +80,6 @@ class FakeWorker {
 
 const started: FakeWorker[] = [];
 
-vi.mock("../../src/segmenter/connection.ts", async (original) => ({
-  ...(await original<typeof import("../../src/segmenter/connection.ts")>()),
-  Connection: {
-    open: async () => {
-      const worker = new FakeWorker();
-      started.push(worker);
-      return worker;
-    },
-  },
-}));
-
 const worker = (): FakeWorker => started.at(-1) as FakeWorker;
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 const POINT = { point_coords: [[1, 1]], point_labels: [1] };
@@ -98,7 +88,17 @@ const LATEST = { supersede: true };
 let segmenter: BlobSegmenter;
 beforeEach(async () => {
   started.length = 0;
+  vi.spyOn(Connection, "open").mockImplementation(async () => {
+    const opened = new FakeWorker();
+    started.push(opened);
+    return opened as never;
+  });
   segmenter = await createSegmenter();
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
 
 /** How each call ended: its answer's width, or its error's name. */

@@ -1,7 +1,8 @@
 /** The life of a segmenter's workers: opening, restarting and ending, in every order. */
 import { Sam2Error } from "sam2-contract";
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { DeviceInfoOf } from "../../src/runtime/sessions.ts";
+import { Connection } from "../../src/segmenter/connection.ts";
 import { type WorkerStart, Workers } from "../../src/segmenter/workers.ts";
 
 type TestWorkers = Workers<Blob, DeviceInfoOf>;
@@ -21,36 +22,31 @@ interface FakeConnection {
 const started: FakeConnection[] = [];
 let encodeTime: number | null = null;
 
-vi.mock("../../src/segmenter/connection.ts", async (original) => ({
-  ...(await original<typeof import("../../src/segmenter/connection.ts")>()),
-  Connection: {
-    open: (
-      _start: unknown,
-      request: { draft: boolean; threads?: number },
-      _: unknown,
-      signal: AbortSignal | undefined,
-    ) =>
-      new Promise((resolve, reject) => {
-        const connection = {
-          opened: { spec: {}, encodeTime },
-          ended: null as Error | null,
-          isDraft: request.draft,
-          threads: request.threads,
-          signal,
-          close(reason: Error) {
-            connection.ended ??= reason;
-          },
-          finish: (error?: Error) => (error ? reject(error) : resolve(connection)),
-        };
-        signal?.addEventListener("abort", () => reject(signal.reason));
-        started.push(connection);
-      }),
-  },
-}));
+/** Stands in for `Connection.open`. */
+const open = (_start: unknown, request: { draft: boolean; threads?: number }, _: unknown, signal?: AbortSignal) =>
+  new Promise<Connection<Blob, DeviceInfoOf>>((resolve, reject) => {
+    const connection = {
+      opened: { spec: {}, encodeTime },
+      ended: null as Error | null,
+      isDraft: request.draft,
+      threads: request.threads,
+      signal,
+      close(reason: Error) {
+        connection.ended ??= reason;
+      },
+      finish: (error?: Error) => (error ? reject(error) : resolve(connection as never)),
+    };
+    signal?.addEventListener("abort", () => reject(signal.reason));
+    started.push(connection);
+  });
 
 beforeEach(() => {
   started.length = 0;
   encodeTime = null;
+  vi.spyOn(Connection, "open").mockImplementation(open as never);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 const stopped = new DOMException("restarted", "AbortError");

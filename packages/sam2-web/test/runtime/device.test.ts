@@ -3,6 +3,7 @@ import { type CanaryAnswer, canaryQuestion, sampleCanary } from "sam2-contract";
 import type { ModelForms } from "sam2-core";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openDecoder, openSessions } from "../../src/runtime/device.ts";
+import { OrtSessions } from "../../src/runtime/sessions.ts";
 import { openCache } from "../../src/storage/store.ts";
 import { FakeStorage } from "../storage/fake-storage.ts";
 
@@ -34,10 +35,9 @@ let model = 0;
 
 interface FakeDevice {
   isGone: boolean;
-  /** Whether the browser has told of the loss. */
-  isTold: boolean;
+  pushErrorScope(): void;
   /** Resolves once the browser has told what there was to tell. */
-  answered(): Promise<void>;
+  popErrorScope(): Promise<null>;
   lost: Promise<{ message: string; reason: string }>;
   lose(message: string): void;
   destroy(): void;
@@ -51,16 +51,13 @@ function makeDevice(): FakeDevice {
   });
   const device: FakeDevice = {
     isGone: false,
-    isTold: false,
-    answered: () => new Promise((resolve) => setTimeout(resolve, 10)),
+    pushErrorScope: () => undefined,
+    popErrorScope: () => new Promise((resolve) => setTimeout(resolve, 10, null)),
     lost,
     // browsers tell of a loss only after runs have failed
     lose(message) {
       device.isGone = true;
-      setTimeout(() => {
-        device.isTold = true;
-        tell({ message, reason: "unknown" });
-      }, 5);
+      setTimeout(() => tell({ message, reason: "unknown" }), 5);
     },
     destroy: () => void devices--,
   };
@@ -128,16 +125,9 @@ function loseIn(phase: "compile" | "check", device: FakeDevice): void {
   if (!wanted.silently) throw new Error("a run failed");
 }
 
-vi.mock("../../src/runtime/sessions.ts", () => ({
-  isLost: async (device: FakeDevice) => {
-    await device.answered();
-    return device.isTold;
-  },
-  OrtSessions: { create: (...given: Parameters<typeof FakeSessions.create>) => FakeSessions.create(...given) },
-}));
-
 beforeEach(() => {
   model++;
+  vi.spyOn(OrtSessions, "create").mockImplementation(FakeSessions.create as never);
   [tried, losses, devices] = [[], 0, 0];
   new FakeStorage("private files");
   const adapter = () => ({
@@ -152,7 +142,10 @@ beforeEach(() => {
   const gpu = { requestAdapter: async () => (behavior.isMissing ? null : adapter()) };
   Object.assign(navigator, { gpu, userAgent: "test" });
 });
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 const SPEC = { id: "fake", imageSize: 64, canary: undefined as CanaryAnswer | undefined };
 

@@ -7,11 +7,11 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { clampLogits, normalize, stretch, toModelPrompt } from "sam2-core";
 import { encodeRle, type Mask, type ModelSpec, resizeMask } from "sam2-web";
 import { expect, test } from "vitest";
-import { sharedBrowser } from "./browser.ts";
-import { type Answer, expectSame, PHOTO, readCases } from "./reference.ts";
+import { sharedBrowser } from "../browser.ts";
+import { type Answer, expectSame, PHOTO, readCases } from "../reference.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const ONNX = path("../models/sam2-mini/onnx/");
+const ONNX = path("../../models/sam2-mini/onnx/");
 
 const CASES = await readCases("expected-sam2-mini.json");
 

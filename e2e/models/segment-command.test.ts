@@ -9,7 +9,7 @@ import { decodeRle, maskArea, maskBox } from "sam2-web";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const PHOTO = path("../models/reference/fixtures/photo/truck.png");
+const PHOTO = path("../../models/reference/fixtures/photo/truck.png");
 
 let folder: string;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const run = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
-  promisify(execFile)(path("../node_modules/.bin/tsx"), [path("../packages/headless/src/segment.ts"), ...args], {
+  promisify(execFile)(path("../../node_modules/.bin/tsx"), [path("../../packages/headless/src/segment.ts"), ...args], {
     cwd: folder,
   });
 

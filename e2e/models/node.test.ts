@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url";
 import { serve } from "headless/server";
 import { createSegmenter, decodeRle, encodeRle, maskIou, type Rle } from "sam2-node";
 import { expect, test } from "vitest";
-import { sharedBrowser } from "./browser.ts";
+import { sharedBrowser } from "../browser.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const SAMPLES = path("../demo/public/samples/");
+const SAMPLES = path("../../demo/public/samples/");
 
 const PROMPTS = [
   { point_coords: [[500, 375]], point_labels: [1] },

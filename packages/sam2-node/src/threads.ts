@@ -18,7 +18,7 @@ export function startWorker(): StartedWorker {
   const worker = new Worker(new URL("./worker.js", import.meta.url), {
     name: "sam2-node",
     workerData,
-    execArgv: nodeOptions(),
+    ...nodeOptions(),
   });
   running.add(interlock);
   worker.once("exit", () => running.delete(interlock));
@@ -41,11 +41,12 @@ export function startWorker(): StartedWorker {
   };
 }
 
-/** The options that Node was started with, for a thread: without the one that says what kind of script came by `--eval`. */
-function nodeOptions(): string[] {
-  const at = process.execArgv.findIndex((option) => option.startsWith("--input-type"));
-  const count = process.execArgv[at] === "--input-type" ? 2 : 1;
-  return at === -1 ? process.execArgv : process.execArgv.toSpliced(at, count);
+/**
+ * Options of Node for a thread: those that the process was started with, which Node passes on itself; none where one of them
+ * says what kind of script came by `--eval`, which a thread refuses.
+ */
+function nodeOptions(): { execArgv?: string[] } {
+  return process.execArgv.some((option) => option.startsWith("--input-type")) ? { execArgv: [] } : {};
 }
 
 /** Resolves when the threads that were told to end have ended. */

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { Interlock } from "../dist/runtime/interlock.js";
-import { PHOTO } from "./reference.ts";
+import { FIXTURES, PHOTO } from "./reference.ts";
 
 const dist = (file: string): string => new URL(`../dist/${file}`, import.meta.url).href;
 
@@ -88,4 +88,20 @@ test("dispose() in the middle of an encoding, then the process's end: it ends as
   const cwd = fileURLToPath(new URL("..", import.meta.url));
   const ended = promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], { cwd });
   await expect(ended).rejects.toMatchObject({ code: 7, stdout: "DisposedError\n", stderr: "" });
+});
+
+test.each([
+  [["--max-old-space-size=500"]],
+  [["--input-type=module", "--max-old-space-size=500"]],
+  [["--input-type", "module"]],
+])("a program that is started with %j can open a segmenter", async (options) => {
+  const script = `
+      import("${dist("index.js")}").then(async ({ createSegmenter }) => {
+        const segmenter = await createSegmenter({ model: ${JSON.stringify(`${FIXTURES}toy`)}, device: "cpu" });
+        console.log(segmenter.device.encoder);
+        await segmenter.dispose();
+      });
+    `;
+  const { stdout } = await promisify(execFile)(process.execPath, [...options, "--eval", script]);
+  expect(stdout).toBe("cpu\n");
 });

@@ -1,20 +1,17 @@
 /** Segmenters that answer side by side. A picture that is sent again is known by its content, and not encoded again. */
 import PQueue from "p-queue";
 import { isSam2Error, Sam2Error } from "sam2-contract";
-import {
-  type CallOptions,
-  digest,
-  type EverythingMask,
-  type ModelSpec,
-  type SegmenterImage,
-  type SegmentResult,
-} from "sam2-core";
+import type { CallOptions, EverythingMask, ModelSpec, SegmenterImage, SegmentResult } from "sam2-core";
 import type { HostedSegmenter } from "sam2-hosted/node";
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import { createSegmenter, type Segmenter, type SegmenterOptions } from "../segmenter.ts";
+import { RecentPictures } from "./recent-pictures.ts";
 
-/** Bytes of pictures that are remembered. */
-const REMEMBERED = 256e6;
+/**
+ * Pictures that are remembered: as long as their embeddings are kept, of which 256 MB hold forty for sam2-mini, and fifteen for
+ * larger models.
+ */
+const REMEMBERED = { count: 64, bytes: 256e6 } as const;
 
 /**
  * Calls that a segmenter has at a time: while one is in the model, the next picture is decoded. The others wait here, where a
@@ -30,18 +27,12 @@ interface Member {
   readonly calls: PQueue;
 }
 
-interface Known {
-  readonly picture: Blob;
-  readonly member: Member;
-}
-
 /** Several segmenters of one model, each in a thread of its own. */
 export class SegmenterPool implements HostedSegmenter {
   readonly #members: readonly Member[];
-  /** Pictures by their SHA-256, those that were used last at the end. */
-  readonly #known = new Map<string, Known>();
+  /** The member that has a picture's embedding, which it finds by the Blob. */
+  readonly #recent = new RecentPictures<Member>(REMEMBERED);
   readonly #homes = new WeakMap<SegmenterImage, Member>();
-  #bytes = 0;
 
   private constructor(members: readonly Member[]) {
     this.#members = members;
@@ -84,7 +75,7 @@ export class SegmenterPool implements HostedSegmenter {
       const call = ({ segmenter }: Member) => segmenter.segment({ image, ...prompt }, options);
       return this.#use(this.#homeOf(image), call, { ...options, priority: PRIORITY.set });
     }
-    const { picture, member } = await this.#remember(image);
+    const { picture, about: member } = await this.#recent.recall(image, () => this.#idlest());
     return this.#use(member, ({ segmenter }) => segmenter.segment({ image: picture, ...prompt }, options), options);
   };
 
@@ -140,19 +131,5 @@ export class SegmenterPool implements HostedSegmenter {
       if (isSam2Error(error, "DeviceError")) void member.segmenter.restart().catch(() => undefined);
       throw error;
     }
-  }
-
-  /** The same picture as one and the same Blob, by which its segmenter finds the embedding. */
-  async #remember(picture: Blob): Promise<Known> {
-    const sha256 = await digest(new Uint8Array(await picture.arrayBuffer()));
-    const known = this.#known.get(sha256) ?? { picture, member: this.#idlest() };
-    if (!this.#known.delete(sha256)) this.#bytes += picture.size;
-    this.#known.set(sha256, known);
-    for (const [oldest, { picture: forgotten }] of this.#known) {
-      if (this.#bytes <= REMEMBERED || oldest === sha256) break;
-      this.#known.delete(oldest);
-      this.#bytes -= forgotten.size;
-    }
-    return known;
   }
 }

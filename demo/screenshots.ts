@@ -1,4 +1,7 @@
-/** Pictures of every view at three widths, light and dark: `npm run screenshots [-- FOLDER]`. */
+/**
+ * Pictures of every view at four widths, light, dark, and (at the first and the last) in forced colors:
+ * `npm run screenshots [-- FOLDER [WIDTH-COLORS…]]`, as 1440-light, 390-forced.
+ */
 import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { launchBrowser } from "headless/browser";
@@ -121,31 +124,45 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
 };
 
-const folder = resolve(process.argv[2] ?? join(DEMO, "..", ".cache", "screenshots"));
-await mkdir(folder, { recursive: true });
-const server = await serveDemo();
-const browser = await launchBrowser();
-for (const [width, height] of [
+const WIDTHS = [
   [1440, 900],
   [1024, 768],
   [820, 1180],
   [390, 844],
-] as const) {
-  for (const colorScheme of ["light", "dark"] as const) {
+] as const;
+
+/** What the browser is asked to show. */
+const COLORS = {
+  light: { colorScheme: "light" },
+  dark: { colorScheme: "dark" },
+  forced: { colorScheme: "dark", forcedColors: "active" },
+} as const;
+
+const [given = join(DEMO, "..", ".cache", "screenshots"), ...wanted] = process.argv.slice(2);
+const folder = resolve(given);
+await mkdir(folder, { recursive: true });
+const server = await serveDemo();
+const browser = await launchBrowser();
+for (const [width, height] of WIDTHS) {
+  for (const [colors, shown] of Object.entries(COLORS)) {
+    const name = `${width}-${colors}`;
+    const isAsked =
+      wanted.length === 0 ? colors !== "forced" || width === 1440 || width === 390 : wanted.includes(name);
+    if (!isAsked) continue;
     const isPhone = width < 700;
     const context = await browser.newContext({
       viewport: { width, height },
-      colorScheme,
+      ...shown,
       isMobile: isPhone,
       hasTouch: isPhone,
       deviceScaleFactor: isPhone ? 2 : 1,
     });
     const page = await context.newPage();
     await page.goto(server.url);
-    for (const [name, show] of Object.entries(VIEWS)) {
+    for (const [view, show] of Object.entries(VIEWS)) {
       await show(page);
       await page.waitForTimeout(300);
-      await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`) });
+      await page.screenshot({ path: join(folder, `${view}-${name}.png`) });
     }
     await context.close();
   }

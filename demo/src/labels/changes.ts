@@ -84,9 +84,11 @@ export function changesBetween(before: Project, after: Project): Change[] {
     changes.push(...objectChanges(image.id, old?.objects ?? [], image.objects));
   };
   // of large sets few images change, and new ones come last: the others are walked once, and in no map
-  const isFound = before.images.every(({ id }, at) => id === after.images[at]?.id);
+  const isFound = before.images.every((old, at) => old === after.images[at] || old.id === after.images[at]?.id);
   if (isFound) {
-    for (const [at, image] of after.images.entries()) imageChanges(before.images[at], image);
+    after.images.forEach((image, at) => {
+      imageChanges(before.images[at], image);
+    });
     return changes;
   }
   const [were, are] = [byId(before.images), byId(after.images)];

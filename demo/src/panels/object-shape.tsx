@@ -16,23 +16,26 @@ export function ObjectShape() {
   const isAlone = useWorkspace((state) => objectsOf(state).length > 1 && othersOf(state).length === 0);
   return (
     <fieldset className="shape" aria-label="Shape of the object">
-      <div>{shown("fill", "split", "merge", "subtract", "copy")}</div>
-      {shown("smooth", "grow", "shrink")}
-      <span>by</span>
-      <label>
-        <input
-          type="number"
-          aria-label="Pixels to smooth, grow or shrink by"
-          min={1}
-          max={FARTHEST}
-          value={reach}
-          onChange={({ target: { valueAsNumber } }) => {
-            if (valueAsNumber >= 1 && valueAsNumber <= FARTHEST)
-              workspace.setOptions({ reach: Math.round(valueAsNumber) });
-          }}
-        />
-        px
-      </label>
+      {/* what changes its outline, then what makes other objects of it */}
+      <div>
+        {shown("fill", "smooth", "grow", "shrink")}
+        <span>by</span>
+        <label>
+          <input
+            type="number"
+            aria-label="Pixels to smooth, grow or shrink by"
+            min={1}
+            max={FARTHEST}
+            value={reach}
+            onChange={({ target: { valueAsNumber } }) => {
+              if (valueAsNumber >= 1 && valueAsNumber <= FARTHEST)
+                workspace.setOptions({ reach: Math.round(valueAsNumber) });
+            }}
+          />
+          px
+        </label>
+      </div>
+      <div>{shown("split", "merge", "subtract", "copy")}</div>
       {isAlone && <small>To merge or subtract, select another object too.</small>}
     </fieldset>
   );

@@ -15,13 +15,14 @@ export function StatusLine() {
   );
 }
 
-/** What the page is busy with, and a way to cancel what the person asked for. */
+/** What the page is busy with, and a way to cancel what the person asked for. While it asks the person, it waits. */
 export function BusyLine() {
   const { workspace } = usePage();
   const text = useWorkspace((state) => busyOf(state)?.text ?? null);
   const share = useWorkspace((state) => busyOf(state)?.share ?? null);
   const isTask = useWorkspace((state) => state.task !== null);
-  if (text === null) return null;
+  const isAsking = useWorkspace((state) => state.question !== null);
+  if (text === null || isAsking) return null;
   return (
     <section className="busy" aria-label="Busy">
       <span>{text}</span>

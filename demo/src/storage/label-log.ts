@@ -153,7 +153,7 @@ export class LabelLog {
       if (changes.length > 0) at = await transaction.objectStore("log").add({ changes } as unknown as Entry);
       const store = transaction.objectStore("pictures");
       const isKept = async (key: string): Promise<boolean> => (await store.getKey(key)) !== undefined;
-      const used = pictureKeys(project);
+      const used = usedKeys(project, pictures);
       await Promise.all([
         ...files.map(async ([key, picture]) => {
           if (!used.has(key)) return;
@@ -161,10 +161,7 @@ export class LabelLog {
           // a folder may have been moved since
           if (isNew || (isPlace(picture) && isPlace(await store.get(key)))) await store.put(picture, key);
         }),
-        ...(changes.some(({ kind }) => kind === "image" || kind === "image-deleted")
-          ? unused(theirs.project, project)
-          : []
-        ).map((key) => store.delete(key)),
+        ...unused(theirs.project, project, changes).map((key) => store.delete(key)),
       ]);
       const bereft: LabeledImage[] = [];
       for (const image of returned(seen.project, theirs.project, project)) {
@@ -223,21 +220,23 @@ function returned(seen: Project, theirs: Project, now: Project): LabeledImage[] 
   return now.images.filter(({ id, sha256 }) => sha256 !== null && before?.has(id) && !left?.has(id));
 }
 
-/** Of lists of images, which never change. */
-const keysOf = new WeakMap<readonly LabeledImage[], ReadonlySet<string>>();
-
-/** The keys of all pictures. */
-export function pictureKeys({ images }: Project): ReadonlySet<string> {
-  const keys = keysOf.get(images) ?? new Set(images.map(pictureKey));
-  keysOf.set(images, keys);
-  return keys;
+/** Those of some keys that are of pictures of a project; a large set is walked, and not copied into one of keys. */
+export function usedKeys({ images }: Project, keys: { has(key: string): boolean }): ReadonlySet<string> {
+  const used = new Set<string>();
+  for (const image of images) {
+    const key = pictureKey(image);
+    if (keys.has(key)) used.add(key);
+  }
+  return used;
 }
 
 /** Keys of pictures that no image refers to any more. */
-function unused(before: Project, now: Project): string[] {
-  if (before.images === now.images) return [];
-  const used = pictureKeys(now);
-  return [...pictureKeys(before)].filter((key) => !used.has(key));
+function unused(before: Project, now: Project, changes: readonly Change[]): string[] {
+  const touched = new Set(changes.filter(({ kind }) => kind === "image" || kind === "image-deleted").flatMap(imageOf));
+  if (touched.size === 0) return [];
+  const left = new Set(before.images.filter(({ id }) => touched.has(id)).map(pictureKey));
+  const used = usedKeys(now, left);
+  return [...left].filter((key) => !used.has(key));
 }
 
 function abort(transaction: Writing): void {
@@ -249,7 +248,11 @@ function abort(transaction: Writing): void {
 }
 
 async function read(transaction: Reading, seen: Kept): Promise<Kept> {
-  const snapshot = await transaction.objectStore("snapshot").get("snapshot");
+  // an entry that is still in the log is in no snapshot: if the first one follows what was seen, all that is new is in the
+  // log, and a snapshot, which names every image, is not read
+  const [first] = await transaction.objectStore("log").getAllKeys(null, 1);
+  const isInLog = first !== undefined && first <= seen.at + 1;
+  const snapshot = isInLog ? undefined : await transaction.objectStore("snapshot").get("snapshot");
   const isBehind = snapshot !== undefined && snapshot.at > seen.at;
   const from = isBehind ? { project: await unfolded(transaction, snapshot), at: snapshot.at } : seen;
   const entries = await transaction.objectStore("log").getAll(IDBKeyRange.lowerBound(from.at, true));

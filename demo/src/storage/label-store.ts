@@ -16,16 +16,7 @@ import {
 } from "../labels/annotations.ts";
 import { reconciled } from "../labels/reconcile.ts";
 import { type FolderHandle, Folders, type FoundFile, type Place } from "./folders.ts";
-import {
-  isPlace,
-  type Kept,
-  LABELS,
-  LabelLog,
-  NOTHING_KEPT,
-  pictureKey,
-  pictureKeys,
-  type Stored,
-} from "./label-log.ts";
+import { isPlace, type Kept, LABELS, LabelLog, NOTHING_KEPT, pictureKey, type Stored, usedKeys } from "./label-log.ts";
 import { protect } from "./room.ts";
 
 /** Why labels are not kept. */
@@ -345,9 +336,8 @@ export class LabelStore {
     const { bereft, ...kept } = await log.append(this.#kept, ours, pictures);
     this.#arrive(kept, ours);
     // an image that another window has deleted may be wanted again by now
-    for (const key of pictures.keys()) {
-      if (pictureKeys(kept.project).has(key) || !pictureKeys(this.#project).has(key)) this.#pictures.delete(key);
-    }
+    const [isKept, isWanted] = [usedKeys(kept.project, pictures), usedKeys(this.#project, pictures)];
+    for (const key of pictures.keys()) if (isKept.has(key) || !isWanted.has(key)) this.#pictures.delete(key);
     this.#supply(bereft);
     this.#channel?.postMessage(kept.at);
     // only ask once there are objects, that is, work that could be lost
@@ -358,7 +348,7 @@ export class LabelStore {
 
   /** After pictures were deleted: try again to keep those for which there was no room. */
   #makeRoom(): void {
-    const used = pictureKeys(this.#project);
+    const used = usedKeys(this.#project, this.#pictures);
     for (const key of [...this.#pictures.keys()]) if (!used.has(key)) this.#pictures.delete(key);
     this.#roomless.clear();
   }

@@ -3,7 +3,7 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { type ImageDrag, PictureView } from "sam2-canvas";
 import { shapeOf } from "../workspace/answer.ts";
-import { HAND_TOOLS, objectsOf, type State } from "../workspace/state.ts";
+import { HAND_TOOLS, imageOf, objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { colorOf, listenByHand } from "./by-hand.ts";
 import { takeInDrop } from "./intake.ts";
@@ -120,7 +120,7 @@ export function Stage({ picture, children }: { readonly picture: ImageBitmap | n
     if (picture && state.get().current !== null) shown.element.focus({ preventScroll: true });
   }, [picture, view, state, workspace]);
 
-  const name = useWorkspace(({ project, current }) => project.images.find(({ id }) => id === current)?.name);
+  const name = useWorkspace((state) => imageOf(state)?.name);
   useEffect(() => {
     if (view.current) view.current.label = name ? `${LABEL}: ${name}` : LABEL;
   }, [name, view]);

@@ -249,11 +249,21 @@ export class PictureSet {
     const names = files.map(({ name }) => name);
     let shown = performance.now();
     const turn = ++this.#turn;
+    const measured = (at: number): ReturnType<Measure> | undefined => {
+      const size = files[at] && this.#measure(files[at].blob);
+      // an error is told when it is the picture's turn
+      size?.catch(() => undefined);
+      return size;
+    };
+    // while a picture is kept, the next one is measured; two are never decoded at once
+    let ahead = measured(0);
     const addAll = async (signal: AbortSignal | null, show: (done: number) => void): Promise<void> => {
       for (const [index, { name, blob, place }] of files.entries()) {
         if (signal?.aborted) break;
         try {
-          const size = await this.#measure(blob);
+          const size = await (ahead as ReturnType<Measure>).finally(() => {
+            ahead = measured(index + 1);
+          });
           const image = await this.#store.addPicture(blob, { name, ...size }, names, place);
           if (!isOpened && turn === this.#turn) this.#enter(image.id, blob, marks);
           isOpened = true;

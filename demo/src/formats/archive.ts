@@ -2,7 +2,7 @@
 import { strToU8, type Zippable, zipSync } from "fflate";
 import { cutOut, decodeRle, exportCanvas } from "sam2-web";
 import type { LabeledImage, LabeledObject, Project } from "../labels/annotations.ts";
-import { distinct } from "../labels/names.ts";
+import { distinct, safe, stemOf } from "../labels/names.ts";
 import { type Progress, toCoco } from "./coco.ts";
 import { toDatumaro } from "./datumaro.ts";
 import { ExportError } from "./errors.ts";
@@ -41,13 +41,6 @@ export interface ExportedFile {
 
 const text = (value: unknown): Uint8Array => strToU8(typeof value === "string" ? value : `${JSON.stringify(value)}\n`);
 
-/** A name without extension, folders included, made safe for a path. */
-function stem(name: string): string {
-  const parts = name.replace(/\.[^./]*$/, "").split("/");
-  const fit = parts.map((part) => part.replace(/[^\p{L}\p{N}._-]+/gu, "_")).filter((part) => !/^\.*$/.test(part));
-  return fit.join("/") || "image";
-}
-
 const eachObject = (
   image: LabeledImage,
   folder: string,
@@ -55,7 +48,7 @@ const eachObject = (
 ): Promise<[string, Uint8Array][]> =>
   Promise.all(
     image.objects.map(async (object, i): Promise<[string, Uint8Array]> => {
-      const name = `${folder}/${i + 1}-${object.className.replace(/[^\p{L}\p{N}._-]+/gu, "_")}.png`;
+      const name = `${folder}/${i + 1}-${safe(object.className)}.png`;
       return [name, await write(object)];
     }),
   );
@@ -98,7 +91,7 @@ export async function exportProject(
   if (format === "voc") files["labelmap.txt"] = text(toVocLabelMap(project.classes));
   const { classes } = project;
   const names = distinct(project.images.map(({ name }) => name));
-  const stems = distinct(names.map(stem));
+  const stems = distinct(names.map(stemOf));
   for (const [index, each] of project.images.entries()) {
     const image = { ...each, name: names[index] as string };
     const name = stems[index] as string;
@@ -108,7 +101,10 @@ export async function exportProject(
     if (format === "svg") files[`${name}.svg`] = text(toSvg(image, classes));
     if (format === "voc") files[`SegmentationClass/${name}.png`] = toVocClasses(image, classes);
     if (format === "masks")
-      Object.assign(files, Object.fromEntries(await eachObject(image, name, ({ rle }) => toMaskPng(rle))));
+      Object.assign(
+        files,
+        Object.fromEntries(await eachObject(image, name, (object) => toMaskPng(object, image.name))),
+      );
     if (format === "cutouts") {
       const picture = await pictureOf(image.id);
       const write = async ({ rle }: LabeledObject): Promise<Uint8Array> => {

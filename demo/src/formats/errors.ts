@@ -5,6 +5,11 @@ export class ImportError extends Error {
   override readonly name = "ImportError";
 }
 
+/** A zip that is no set with its pictures; it may hold files of labels. */
+export class NoProjectError extends Error {
+  override readonly name = "NoProjectError";
+}
+
 /** Labels that a format cannot hold; the message says what it can hold, and what to do. */
 export class ExportError extends Error {
   override readonly name = "ExportError";

@@ -7,7 +7,7 @@ import type { ReadLabels } from "./labels-file.ts";
 import { fromLargeCoco, LARGE } from "./large-coco.ts";
 import { decodePicture } from "./picture.ts";
 import type { FiledPicture, ProjectFile } from "./project-file.ts";
-import { readLabels } from "./read.ts";
+import { IS_BYTES, readLabels } from "./read.ts";
 
 /** Shortest time between two progress reports, in milliseconds. */
 const PAUSE = 50;
@@ -25,12 +25,17 @@ function nowAndThen(onProgress: Progress): Progress {
 const formats = {
   async readLabels(files: readonly { name: string; blob: Blob }[], onProgress: Progress): Promise<ReadLabels> {
     const [only, ...others] = files;
-    if (only && others.length === 0 && only.blob.size > LARGE) {
+    if (only && others.length === 0 && only.blob.size > LARGE && /\.json$/i.test(only.name)) {
       const read = await fromLargeCoco(only.blob, nowAndThen(onProgress));
       if (read) return read;
     }
-    const texts = await Promise.all(files.map(async ({ name, blob }) => ({ name, text: await blob.text() })));
-    return readLabels(texts, nowAndThen(onProgress));
+    const { unpacked } = await import("./zip.ts");
+    const read = (await unpacked(files)).map(async ({ name, blob }) =>
+      IS_BYTES.test(name)
+        ? { name, bytes: new Uint8Array(await blob.arrayBuffer()) }
+        : { name, text: await blob.text() },
+    );
+    return readLabels(await Promise.all(read), nowAndThen(onProgress));
   },
 
   async exportProject(

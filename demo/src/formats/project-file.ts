@@ -7,11 +7,9 @@
 import {
   BlobReader,
   BlobWriter,
-  configure,
   type FileEntry,
   TextReader,
   TextWriter,
-  ZipReader,
   ZipWriter,
 } from "@zip.js/zip.js/lib/zip-core-custom.js";
 import { digest } from "sam2-core";
@@ -22,17 +20,18 @@ import { type LabeledImage, type LabeledObject, MOST_PIXELS, newObject, type Pro
 import { distinct } from "../labels/names.ts";
 import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
-import { ImportError, shown } from "./errors.ts";
+import { ImportError, NoProjectError, shown } from "./errors.ts";
 import { checkDepth } from "./labels-file.ts";
-
-// this code runs in a worker already, and the page's policy forbids zip.js's own workers
-configure({ useWebWorkers: false });
+import { filesOf } from "./zip.ts";
 
 /** Value of the field `format`. */
 const FORMAT = "sam2-web project";
 
 /** Increased when older versions of the page cannot read the file any more. */
 export const PROJECT_FILE_VERSION = 1;
+
+/** What such a file is, in messages. */
+const EXPECTED = "a project file, which is a zip, whole";
 
 /** The largest project.json that is read, in bytes. */
 const MOST_LABELS = 2 ** 28;
@@ -147,27 +146,15 @@ export async function writeProjectFile(
   return { name: "project.zip", blob: await zip.close() };
 }
 
-/** The files of a zip, by their paths. @throws ImportError */
-async function filesOf(file: Blob): Promise<{ files: ReadonlyMap<string, FileEntry>; close(): Promise<void> }> {
-  const zip = new ZipReader(new BlobReader(file));
-  try {
-    const entries = await zip.getEntries();
-    const files = entries.filter((entry): entry is FileEntry => !entry.directory);
-    return { files: new Map(files.map((entry) => [entry.filename, entry])), close: () => zip.close() };
-  } catch (error) {
-    throw new ImportError(`expected a project file, which is a zip, whole: ${(error as Error).message}`);
-  }
-}
-
 /**
  * Reads the labels of a set; `readPictures` reads its pictures.
  *
- * @throws ImportError when the file is no project file, is damaged, or of a newer version
+ * @throws NoProjectError when there are no labels of a set in it, ImportError when it is no zip, damaged, or of a newer version
  */
 export async function readProjectFile(file: Blob): Promise<ProjectFile> {
-  const { files, close } = await filesOf(file);
+  const { files, close } = await filesOf(file, EXPECTED);
   const entry = files.get("project.json");
-  if (!entry) throw new ImportError("expected a project file, which has a project.json in it");
+  if (!entry) throw new NoProjectError("expected a project file, which has a project.json in it");
   if (entry.uncompressedSize > MOST_LABELS) {
     throw new ImportError(`project.json: expected ${MOST_LABELS} bytes at most, got ${entry.uncompressedSize}`);
   }
@@ -253,7 +240,7 @@ export async function readPictures(
   take: (picture: Blob, facts: FiledPicture) => Promise<unknown>,
   onProgress?: Progress,
 ): Promise<string[]> {
-  const { files, close } = await filesOf(file);
+  const { files, close } = await filesOf(file, EXPECTED);
   const damaged: string[] = [];
   for (const [i, facts] of pictures.entries()) {
     const picture = await readPicture(files.get(facts.path), facts.type);

@@ -1,8 +1,12 @@
 /** PSD: the picture, and over it a layer for each object: its cut-out, named by its class. */
-import { type Layer, type PixelData, writePsdUint8Array } from "ag-psd";
+import { initializeCanvas, type Layer, type PixelData, type Psd, readPsd, writePsdUint8Array } from "ag-psd";
 import { decodeRle, maskBox } from "sam2-web";
-import type { LabeledImage, LabeledObject } from "../labels/annotations.ts";
-import { ExportError } from "./errors.ts";
+import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
+import { stemOf } from "../labels/names.ts";
+import { rleOf, turnsOfValues } from "../masks/turns.ts";
+import { ExportError, ImportError } from "./errors.ts";
+import { projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 /** Pixels of a side; larger pictures would be of another format, PSB, which few tools read. */
 const LONGEST = 30_000;
@@ -41,4 +45,65 @@ function layerOf({ className, name, rle, hidden }: LabeledObject, picture: Pixel
   }
   const title = name === "" ? className : `${className}: ${name}`;
   return { name: title, left, top, hidden, imageData: { data, width, height } };
+}
+
+/** Bytes that the layers of a file may take, unpacked. */
+const MOST_LAYERS = 2 ** 29;
+
+/**
+ * Reads the layers over the lowest one, which is the picture: what of a layer is not transparent is the mask of an object, named
+ * `class` or `class: name`. The picture is the one that the file is named after.
+ *
+ * @throws ImportError
+ */
+export function fromPsd(name: string, bytes: Uint8Array): ReadLabels {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 26 || view.getUint32(0) !== 0x38425053) throw new ImportError("expected a PSD");
+  const { width, height } = sizeOf(view.getUint32(18), view.getUint32(14));
+  const [, ...layers] = psdOf(bytes).children ?? [];
+  const leftOut = new LeftOut();
+  const objects = layers.flatMap((layer, index): LabeledObject[] => {
+    const { left = 0, top = 0, imageData, hidden = false, name: title = "" } = layer;
+    const read = (): LabeledObject => {
+      if (!imageData) throw new ImportError("expected a layer of pixels");
+      const { width: wide, height: high, data } = imageData;
+      const values = new Uint8Array(width * height);
+      for (let y = Math.max(0, -top); y < high && top + y < height; y++) {
+        for (let x = Math.max(0, -left); x < wide && left + x < width; x++) {
+          if ((data[4 * (y * wide + x) + 3] as number) > 0) values[(top + y) * width + left + x] = 1;
+        }
+      }
+      const turns = turnsOfValues(values, { width, height }).get(1) ?? new Uint32Array();
+      const [, className = "", own = ""] = /^(.*?)(?:: (.*))?$/s.exec(title) ?? [];
+      return { ...newObject(className || "object", rleOf(turns, width, height)), name: own, hidden };
+    };
+    return leftOut.list(`layer ${index + 2}`, read);
+  });
+  return {
+    project: projectOf([], [{ name: stemOf(name), width, height, objects }]),
+    boxes: [],
+    leftOut: leftOut.lines,
+  };
+}
+
+/** What is in a file, as far as it is of use. @throws ImportError */
+function psdOf(bytes: Uint8Array): Psd {
+  initializeCanvas(
+    () => {
+      throw new ImportError("expected layers of pixels");
+    },
+    (width, height) =>
+      ({ width, height, data: new Uint8ClampedArray(4 * width * height), colorSpace: "srgb" }) as ImageData,
+  );
+  try {
+    return readPsd(bytes, {
+      useImageData: true,
+      skipCompositeImageData: true,
+      skipThumbnail: true,
+      skipLinkedFilesData: true,
+      totalMemoryLimit: MOST_LAYERS,
+    });
+  } catch (error) {
+    throw new ImportError(`expected a PSD: ${(error as Error).message}`);
+  }
 }

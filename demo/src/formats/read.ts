@@ -8,17 +8,30 @@ import { fromGeoJson, isGeoJson } from "./geojson.ts";
 import { fromLabelStudio, isLabelStudio } from "./label-studio.ts";
 import { fromLabelme, isLabelme } from "./labelme.ts";
 import type { ReadLabels } from "./labels-file.ts";
+import type { BytesFile } from "./png.ts";
 import type { TextFile } from "./yolo.ts";
 
+/** Files that are no text. */
+export const IS_BYTES: RegExp = /\.(?:png|psd)$/i;
+
+const isText = (file: TextFile | BytesFile): file is TextFile => "text" in file;
+const isPng = (file: TextFile | BytesFile): file is BytesFile => !isText(file) && /\.png$/i.test(file.name);
+
 /**
- * Reads files that belong together: YOLO's text files, or one or more of the other formats.
+ * Reads files that belong together: YOLO's text files, PNGs of masks, or one or more of the other formats.
  *
  * @throws ImportError when a file is of none of the formats, or something in it is wrong
  */
-export async function readLabels(files: readonly TextFile[], onProgress?: Progress): Promise<ReadLabels> {
+export async function readLabels(files: readonly (TextFile | BytesFile)[], onProgress?: Progress): Promise<ReadLabels> {
+  const pngs = files.filter(isPng);
+  if (pngs.length > 0) {
+    const { fromPngs } = await import("./png.ts");
+    const map = files.filter(isText).find(({ name }) => /(?:^|\/)labelmap\.txt$/i.test(name));
+    return fromPngs(pngs, map?.text ?? null);
+  }
   if (files.some(({ name }) => /\.(txt|ya?ml)$/.test(name))) {
     const { fromYolo } = await import("./yolo.ts");
-    return fromYolo(files);
+    return fromYolo(files.filter(isText));
   }
   let all: ReadLabels = { project: { ...EMPTY_PROJECT, images: [] }, boxes: [], leftOut: [] };
   let isFirst = true;
@@ -49,7 +62,16 @@ export async function readLabels(files: readonly TextFile[], onProgress?: Progre
   return all;
 }
 
-async function readOne({ name, text }: TextFile, onProgress?: Progress): Promise<ReadLabels> {
+async function readOne(file: TextFile | BytesFile, onProgress?: Progress): Promise<ReadLabels> {
+  if (!isText(file)) {
+    const { fromPsd } = await import("./psd.ts");
+    return fromPsd(file.name, file.bytes);
+  }
+  const { name, text } = file;
+  if (/\.svg$/i.test(name)) {
+    const { fromSvg } = await import("./svg.ts");
+    return fromSvg(name, text);
+  }
   if (name.endsWith(".csv") || name.endsWith(".tsv")) {
     const { fromCsv } = await import("./csv.ts");
     return fromCsv(text);

@@ -1,6 +1,13 @@
 /** SVG: one path for each object, filled by the even-odd rule. */
+import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { decodeRle, maskToPolygons, polygonsToPath } from "sam2-web";
-import type { LabeledImage, ObjectClass } from "../labels/annotations.ts";
+import { type LabeledImage, type LabeledObject, newObject, type ObjectClass } from "../labels/annotations.ts";
+import { stemOf } from "../labels/names.ts";
+import { fillAlongPixels } from "../masks/fill.ts";
+import { rleOf } from "../masks/turns.ts";
+import { ImportError, shown } from "./errors.ts";
+import { projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { LeftOut } from "./left-out.ts";
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
@@ -13,4 +20,46 @@ export function toSvg({ width, height, objects }: LabeledImage, classes: readonl
   });
   const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${paths.join("")}</svg>\n`;
+}
+
+/** A path along the pixels' edges. */
+const PATH = /^(?:M\d+ \d+(?:L\d+ \d+)*Z)*$/;
+
+/**
+ * Reads what `toSvg` writes: paths along the pixels' edges, each with its class as its title. The picture is the one that the file
+ * is named after.
+ *
+ * @throws ImportError
+ */
+export function fromSvg(name: string, text: string): ReadLabels {
+  let root: XmlElement | null;
+  try {
+    root = parseXml(text).root;
+  } catch (error) {
+    throw new ImportError(`expected an SVG: ${(error as Error).message.split("\n")[0]}`);
+  }
+  if (root?.name !== "svg") throw new ImportError(`expected an SVG, got ${root?.name ?? "none"}`);
+  const { width, height } = sizeOf(Number(root.attributes.width), Number(root.attributes.height));
+  const leftOut = new LeftOut();
+  const elements = (of: XmlElement): XmlElement[] =>
+    of.children.filter((child): child is XmlElement => child.type === "element");
+  const objects = elements(root).flatMap((element, index): LabeledObject[] => {
+    const read = (): LabeledObject => {
+      const { d = "" } = element.attributes;
+      const rings = d
+        .split("Z")
+        .slice(0, -1)
+        .map((ring) => ring.slice(1).split(/[ L]/).map(Number));
+      const turns = element.name === "path" && PATH.test(d) ? fillAlongPixels(rings, width, height) : null;
+      if (!turns) throw new ImportError("expected a path along the edges of pixels, as this page writes it");
+      const title = elements(element).find((child) => child.name === "title");
+      return newObject(title?.text || "object", rleOf(turns, width, height));
+    };
+    return leftOut.list(`element ${index + 1} (${shown(element.name)})`, read);
+  });
+  return {
+    project: projectOf([], [{ name: stemOf(name), width, height, objects }]),
+    boxes: [],
+    leftOut: leftOut.lines,
+  };
 }

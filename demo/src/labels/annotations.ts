@@ -2,6 +2,7 @@
 import type { Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import { type WithForeign, withNewer } from "./foreign.ts";
+import { stemOf } from "./names.ts";
 
 /**
  * What happens where an object overlaps one of another class. A protected one has the pixel; one that gives way has it not;
@@ -181,7 +182,9 @@ export function imageOfPicture(
 ): LabeledImage | undefined {
   const known = images.find(({ sha256 }) => sha256 === picture.sha256);
   const waiting = images.filter(({ sha256 }) => sha256 === null);
-  const found = findImage(waiting, picture, names);
+  const found =
+    findImage(waiting, picture, names) ??
+    findImage(waiting, { ...picture, name: stemOf(picture.name) }, names.map(stemOf));
   return found?.name === picture.name ? found : (known ?? found);
 }
 

@@ -9,7 +9,7 @@ import {
   withImage,
 } from "./annotations.ts";
 import { type Foreign, withMore, withNewer } from "./foreign.ts";
-import { distinct } from "./names.ts";
+import { distinct, stemOf } from "./names.ts";
 import { isSame } from "./same.ts";
 
 /** What becomes of a picture's objects that the file has others for: they go, or the file's are added to them. */
@@ -80,9 +80,12 @@ function finder(project: Project, found: Project): (image: LabeledImage) => Labe
   const names = found.images.map(({ name }) => name);
   const exported = distinct(project.images.map(({ name }) => name));
   const byName = project.images.map((image, i) => ({ ...image, name: exported[i] as string, image }));
+  // files that are named after their pictures
+  const stems = distinct(exported.map(stemOf));
+  const byStem = byName.map((each, i) => ({ ...each, name: stems[i] as string }));
   const bySha256 = new Map(project.images.map((image) => [image.sha256, image]));
   return (image) => {
-    if (image.sha256 === null) return findImage(byName, image, names)?.image;
+    if (image.sha256 === null) return (findImage(byName, image, names) ?? findImage(byStem, image, names))?.image;
     const waiting = byName.filter(({ sha256 }) => sha256 === null);
     return bySha256.get(image.sha256) ?? findImage(waiting, image, names)?.image;
   };

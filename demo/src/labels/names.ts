@@ -3,6 +3,18 @@
 /** Names with equal keys collide in a folder on some system: case and Unicode form do not count there. */
 const key = (name: string): string => name.normalize("NFC").toLowerCase();
 
+/** A name without its ending, folders included, made safe for a path. */
+export function stemOf(name: string): string {
+  const parts = name.replace(/\.[^./]*$/, "").split("/");
+  const fit = parts.map(safe).filter((part) => !/^\.*$/.test(part));
+  return fit.join("/") || "image";
+}
+
+/** A name that is one part of a path on every system. */
+export function safe(name: string): string {
+  return name.replace(/[^\p{L}\p{N}._-]+/gu, "_");
+}
+
 /**
  * Makes names unique by adding numbers before their extensions: `a.jpg`, `a-2.jpg`. The first one stays as it is.
  *

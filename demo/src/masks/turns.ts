@@ -40,6 +40,32 @@ export function rleOf(turns: Turns, width: number, height: number): Rle {
   return compressRuns(runs, [height, width]);
 }
 
+/** The masks of a picture whose values, row by row, say what each pixel is; 0 is nothing. Read once, however many there are. */
+export function turnsOfValues(
+  data: ArrayLike<number>,
+  { width, height }: { readonly width: number; readonly height: number },
+): Map<number, Turns> {
+  const turns = new Map<number, number[]>();
+  const turn = (value: number, at: number): void => {
+    if (value === 0) return;
+    const known = turns.get(value);
+    if (known) known.push(at);
+    else turns.set(value, [at]);
+  };
+  let last = 0;
+  for (let x = 0; x < width; x++) {
+    for (let y = 0; y < height; y++) {
+      const value = data[y * width + x] as number;
+      if (value === last) continue;
+      turn(last, x * height + y);
+      turn(value, x * height + y);
+      last = value;
+    }
+  }
+  turn(last, width * height);
+  return new Map([...turns].map(([value, at]) => [value, Uint32Array.from(at)]));
+}
+
 /** The union of several masks. */
 export function union(masks: readonly Turns[]): Turns {
   const [only, ...others] = masks;

@@ -3,7 +3,7 @@
 import { FolderOpen } from "lucide-react";
 import { useCallback, useEffect, useRef } from "react";
 import { Button } from "react-aria-components";
-import { canPickFolder, listenToPaste, pickFolder, takeInFrom } from "../view/intake.ts";
+import { canPickFolder, filesOf, listenToPaste, pickFolder, takeInFrom, takeInLabels } from "../view/intake.ts";
 import { usePicture } from "../view/picture.ts";
 import { Stage } from "../view/stage.tsx";
 import { useWorkspace } from "../view/viewed.ts";
@@ -157,8 +157,12 @@ function FileInputs({ openers }: { readonly openers: { current: Openers | null }
         {...common}
         ref={annotations}
         aria-label="Labels to import"
-        accept=".json,.geojson,.xml,.csv,.tsv,.txt,.yaml,.yml"
+        accept=".json,.geojson,.xml,.csv,.tsv,.txt,.yaml,.yml,.png,.svg,.psd,.zip"
         multiple
+        onChange={({ target, nativeEvent }) => {
+          if (target.files?.length) void filesOf(nativeEvent).then((files) => takeInLabels(workspace, files));
+          target.value = "";
+        }}
       />
     </div>
   );

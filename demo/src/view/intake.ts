@@ -25,7 +25,7 @@ export async function filesOf(event: Event): Promise<NamedFile[]> {
 
 /** The pictures among files, without hidden files, which some systems write beside each picture (`._1.jpg`). */
 const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
-  files.filter(({ name, blob: { type } }) => type.startsWith("image/") && !/(^|\/)\./.test(name));
+  files.filter(({ name, blob: { type } }) => type.startsWith("image/") && !/(?:^|\/)\.|\.(?:svg|psd)$/i.test(name));
 
 /** Takes in files of any kind that the page reads: pictures, a project, annotations, or a checkpoint. */
 export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void {
@@ -35,7 +35,7 @@ export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void 
   const config = files.find(({ name }) => name === "config.json")?.blob;
   const project = files.find(({ name }) => name.endsWith(".zip"));
   const pictures = picturesOf(files);
-  const annotations = files.filter(({ name }) => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml)$/.test(name));
+  const annotations = files.filter(({ name }) => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml|svg|psd)$/.test(name));
   if (project) void transfer.openProject(project);
   else if (tensors.length > 0 && config) {
     models.bring("Dropped checkpoint", { id: "dropped", config, weights: tensors.map(({ blob }) => blob) });
@@ -52,6 +52,13 @@ export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void 
   else if (files.length > 0) {
     notices.fail("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
   }
+}
+
+/** Takes in files of labels: a PNG, which is a picture elsewhere, is a mask among these. */
+export function takeInLabels({ transfer }: Workspace, files: readonly NamedFile[]): void {
+  const [only, ...others] = files;
+  if (only?.name.endsWith(".zip") && others.length === 0) void transfer.openProject(only);
+  else void transfer.import(files);
 }
 
 /** Takes in the files that an event brings. */

@@ -128,12 +128,18 @@ export class Transfer {
     }, "nothing was saved; the labels are still here.");
   }
 
-  /** Adds the pictures and labels of a project file to the set. */
+  /** Adds the pictures and labels of a project file to the set. A zip that is none may hold files of labels, as an export does. */
   async openProject({ name, blob }: NamedFile): Promise<void> {
     const text = `Opening ${name}`;
+    let isProject = true;
     await this.#notices.run(async (signal, show) => {
       show(text);
-      const { project, pictures } = await this.#files.readProjectFile(blob, { signal });
+      const read = await this.#files.readProjectFile(blob, { signal }).catch((error: Error) => {
+        if (error.name !== "NoProjectError") throw error;
+        isProject = false;
+      });
+      if (!read) return;
+      const { project, pictures } = read;
       if (!(await this.#takeIn(project, name, [], []))) return;
       const onProgress = (done: number, total: number): void => show(text, done / total);
       const names = pictures.map((each) => each.name);
@@ -150,6 +156,7 @@ export class Transfer {
       this.#notices.say(`Opened ${name}: ${project.images.length} pictures.${left}`);
       if (refused.length > 0) this.#notices.fail(notOpened(refused), "their labels are here, and wait for them.");
     }, "nothing that was here is lost.");
+    if (!isProject) await this.import([{ name, blob }]);
   }
 }
 

@@ -1,4 +1,4 @@
-/** COCO files and project files that are read, and projects that are written in every format. */
+/** COCO files, files of masks and project files that are read, and projects that are written in every format. */
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { decode } from "fast-png";
@@ -7,8 +7,12 @@ import { decodeRle, encodeRle, rleArea } from "sam2-web";
 import { exportProject, FORMATS, type Format } from "../../../demo/src/formats/archive.ts";
 import { toCoco } from "../../../demo/src/formats/coco.ts";
 import { toLabelme } from "../../../demo/src/formats/labelme.ts";
+import { toMaskPng, toVocClasses } from "../../../demo/src/formats/png.ts";
 import { readPictures, readProjectFile, writeProjectFile } from "../../../demo/src/formats/project-file.ts";
-import { fromJson } from "../../../demo/src/formats/read.ts";
+import { toPsd } from "../../../demo/src/formats/psd.ts";
+import { fromJson, readLabels } from "../../../demo/src/formats/read.ts";
+import { toSvg } from "../../../demo/src/formats/svg.ts";
+import { newObject } from "../../../demo/src/labels/annotations.ts";
 import { fillPolygons } from "../../../demo/src/masks/fill.ts";
 import { mutatedBytes, mutatedJson } from "../mutate.ts";
 import { jsonCase, jsonOf, must, NoCase, type Target, textOf } from "../target.ts";
@@ -17,7 +21,7 @@ type Project = Parameters<typeof exportProject>[0];
 
 /** A refusal of the demo's formats. */
 const isNamed = (error: unknown): boolean =>
-  error instanceof Error && ["ImportError", "ExportError"].includes(error.name);
+  error instanceof Error && ["ImportError", "NoProjectError", "ExportError"].includes(error.name);
 
 /** Classes and masks, without ids and names of pictures, which may be given anew. */
 const essence = ({ classes, images }: Project): string =>
@@ -330,4 +334,50 @@ const projectFiles: Target = {
   check: checkProjectFile,
 };
 
-export const LABELS: readonly Target[] = [coco, labels, projectLabels, projectFiles];
+/** A picture with two masks, for files that hold masks as pixels or paths. */
+const DRAWN: Project["images"][number] = {
+  id: "a",
+  sha256: null,
+  name: "a.jpg",
+  width: 7,
+  height: 5,
+  objects: ["cat", "dog"].map((className, i) =>
+    newObject(
+      className,
+      encodeRle({ width: 7, height: 5, data: Uint8Array.from({ length: 35 }, (_, at) => +(at % (i + 3) > 1)) }),
+    ),
+  ),
+};
+const DRAWN_CLASSES = DRAWN.objects.map(({ className }) => ({ name: className, color: "#000000" }));
+const DRAWN_PICTURE = { width: 7, height: 5, data: new Uint8ClampedArray(4 * 35).fill(255) };
+
+/** Files of masks, told apart by how they begin. */
+const maskFiles: Target = {
+  name: "mask file",
+  isJson: false,
+  cases: mutatedBytes([
+    toMaskPng(DRAWN.objects[0] as (typeof DRAWN.objects)[number], "a.jpg"),
+    toVocClasses(DRAWN, DRAWN_CLASSES),
+    strToU8(toSvg(DRAWN, DRAWN_CLASSES)),
+    toPsd(DRAWN, DRAWN_PICTURE),
+  ]),
+  isRefusal: isNamed,
+  async check(bytes) {
+    const isOf = (start: string): boolean =>
+      new TextDecoder("latin1").decode(bytes.subarray(0, start.length)) === start;
+    const file = isOf("\x89PNG")
+      ? { name: "SegmentationClass/a.png", bytes }
+      : isOf("8BPS")
+        ? { name: "a.psd", bytes }
+        : { name: "a.svg", text: textOf(bytes) };
+    const { project } = await readLabels([file]);
+    for (const { width, height, objects } of project.images) {
+      for (const { rle } of objects) {
+        must(rle.size[0] === height && rle.size[1] === width, "a mask has its image's size");
+        must(rleArea(rle) <= width * height, "a mask lies in its image");
+      }
+    }
+  },
+};
+
+export const LABELS: readonly Target[] = [coco, labels, projectLabels, projectFiles, maskFiles];

@@ -4,7 +4,7 @@
     python evaluate.py people PICTURES
     python evaluate.py set FOLDER
 
-with `[--checkpoint FOLDER] [--size 640] [--detail off|auto|always] [--each FILE.json]`; SAM 2 and EdgeTAM checkpoints of transformers both open.
+with `[--checkpoint FOLDER] [--size 640] [--detail off|auto|always] [--each FILE.json] [--every N]`; SAM 2 and EdgeTAM checkpoints of transformers both open.
 `set`: `FOLDER/prompts.json` lists `{image, labels, label, point [x,y], box [x1,y1,x2,y2]}`; the region is where the
 picture `labels` equals `label`. `people`: of each picture that training leaves out (`training/held-out-people.txt`) the
 person and two of their garments or parts.
@@ -17,7 +17,7 @@ of objects too, which no single answer to one click can meet. Beside it two base
 around the click, and the filled box. Scores are compared with true IoU for the three masks of one click, and for the
 masks shown first for all prompts. `--detail` looks at the mask shown first a second time, as the library does
 (packages/sam2-core/src/detail); the best of three stays that of the first look. `--each` writes the values of each prompt, so that two checkpoints can be compared in
-pairs.
+pairs. `--every 3` takes every third picture.
 """
 
 import argparse
@@ -284,6 +284,7 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", choices=["object", "part", "group"], default=["object"])
     parser.add_argument("--detail", choices=["off", "auto", "always"], default="off")
     parser.add_argument("--each", type=Path, help="a file for the values of each prompt")
+    parser.add_argument("--every", type=int, default=1, help="take every Nth picture")
     arguments = parser.parse_args()
     torch.compiler.set_stance("force_eager")
     model = AutoModel.from_pretrained(arguments.checkpoint, dtype=torch.float32).eval()
@@ -293,6 +294,7 @@ def main() -> None:
         pictures = pictures_of_people(arguments.folder)
     else:
         pictures = pictures_of_scenes(arguments.folder, arguments.scenes, arguments.size, arguments.levels)
+    pictures = islice(pictures, 0, None, arguments.every)
     report, each = evaluate(model, arguments.size, pictures, arguments.detail)
     print(json.dumps(report))
     if arguments.each:

@@ -9,8 +9,8 @@ from painting import Painter
 from photographs import Photographs
 from scene import Scene, close_up, collage
 
-SHARES = dict(paint=0.36, person=0.34, region=0.22, cell=0.08)
-"""How often each kind of picture comes."""
+SHARES = dict(paint=0.36, person=0.34, region=0.22, cell=0.08, answer=0.25)
+"""How often each kind of picture comes, in parts of their sum; answers come once there are some (`answers.py`)."""
 COLLAGES = 0.15
 CLOSE_UPS = 0.1
 SECOND_LOOKS = 0.12
@@ -32,6 +32,8 @@ class Mixture:
         self.makers = dict(
             paint=painter.paint, person=photographs.person, region=photographs.region, cell=photographs.cell
         )
+        if photographs.answers:
+            self.makers["answer"] = photographs.answer
 
     def make(self, seed: tuple[int, ...], size: int, second_look: bool = False) -> Scene:
         """`size` is a multiple of 8; with `second_look` the scene is the surroundings of a region."""
@@ -43,7 +45,8 @@ class Mixture:
             return close_up(self._one(rng, size, ["paint", "person"]), rng)
         return self._one(rng, size)
 
-    def _one(self, rng: np.random.Generator, size: int, kinds: list[str] = list(SHARES)) -> Scene:
+    def _one(self, rng: np.random.Generator, size: int, kinds: list[str] | None = None) -> Scene:
+        kinds = kinds or list(self.makers)
         odds = np.array([SHARES[kind] for kind in kinds])
         while True:
             kind = str(rng.choice(kinds, p=odds / odds.sum()))

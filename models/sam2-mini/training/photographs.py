@@ -5,6 +5,8 @@
 - people: the class of each pixel (Clothing Co-Parsing); 0 is not labeled, so the street and passers-by are unknown.
 - cells: one number a nucleus, 0 the background (2018 Data Science Bowl).
 - objects, unlabeled: one thing on a plain ground, or in its surroundings (Caltech 101).
+
+`CACHE/hierarchy` holds what hierarchy.py found in photographs, `CACHE/answers`, if it is there, what answers.py did.
 """
 
 from pathlib import Path
@@ -21,6 +23,7 @@ HELD_OUT = Path(__file__).parent / "held-out-people.txt"
 SKIN, HAIR = 41, 19
 WORN = {1, 3, 9, 15, 17, 29, 34, 37, 47, 52, 57}
 """What is worn on a garment or a head: accessories, belt, bracelet, earrings, glasses, necklace, ring, scarf, sunglasses, tie, watch."""
+OUTSIDE, INSIDE, NOT_SURE = range(3)
 MARGIN = 0.05
 """So near to a labeled person, as a share of the picture's side, an unlabeled pixel may belong to what is worn."""
 
@@ -56,6 +59,13 @@ def parts_of(labels: np.ndarray, smallest: int) -> list[tuple[int, np.ndarray]]:
 
 def touches(first: np.ndarray, second: np.ndarray) -> bool:
     return bool((cv2.dilate(first.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & second).any())
+
+
+def answer_at(logits: np.ndarray, side: int) -> np.ndarray:
+    """What stored logits int8 [h,w] say about each pixel, uint8 [side,side]: OUTSIDE, INSIDE or, where 0, NOT_SURE."""
+    inside = cv2.resize(logits.astype(np.float32), (side, side)) > 0
+    unsure = cv2.resize((logits == 0).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST) > 0
+    return np.where(unsure, NOT_SURE, np.where(inside, INSIDE, OUTSIDE)).astype(np.uint8)
 
 
 def regions_of_person(labels: np.ndarray) -> tuple[list[tuple], np.ndarray]:
@@ -96,6 +106,8 @@ class Photographs:
             files_of(folder / kind, "*.jpg") for kind in ("cells", "objects", "unlabeled")
         )
         self.hierarchies = files_of(cache / "hierarchy", "*.npz")
+        self.answers = sorted((cache / "answers").glob("*.npz"))
+        """Empty before answers.py was run."""
 
     def person(self, rng: np.random.Generator, size: int) -> Scene | None:
         file = self.people[rng.integers(len(self.people))]
@@ -121,6 +133,28 @@ class Photographs:
         chosen = rng.choice(len(weight), min(12, len(weight)), replace=False, p=weight / weight.sum())
         masks = member[chosen][:, labels]
         return scene_of(shoot(rng, picture), [("region", 0.6, mask, None) for mask in masks if mask.mean() > 0.01])
+
+    def answer(self, rng: np.random.Generator, size: int) -> Scene | None:
+        """Regions of a photograph of which an earlier model was sure (`answers.py`), unknown where it was not.
+
+        What no region covers has no owner: that nothing was found there does not say that nothing is.
+        """
+        with np.load(self.answers[rng.integers(len(self.answers))]) as stored:
+            picture, logits = stored["picture"], stored["logits"]
+        if not len(logits):
+            return None
+        whole = picture.shape[0]
+        labels = np.dstack([answer_at(plane, whole) for plane in logits])
+        side = int(whole * rng.uniform(0.5, 1.0))
+        top, left = rng.integers(whole - side + 1, size=2)
+        picture, labels = self._scaled(rng, picture, labels, np.s_[top : top + side, left : left + side], size)
+        masks = list((labels.reshape(size, size, -1) == INSIDE).transpose(2, 0, 1))
+        known = list((labels.reshape(size, size, -1) != NOT_SURE).transpose(2, 0, 1))
+        owner = np.full((size, size), UNKNOWN, np.int16)
+        for index in sorted(range(len(masks)), key=lambda index: -masks[index].sum()):
+            owner[masks[index]] = index
+        regions = [("region", 0.6, mask, sure) for mask, sure in zip(masks, known) if mask.mean() > 0.005]
+        return scene_of(shoot(rng, picture), regions, owner)
 
     def ground(self, rng: np.random.Generator) -> np.ndarray:
         """A photograph as a filling, RGB uint8."""

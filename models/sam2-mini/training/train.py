@@ -9,7 +9,8 @@ cross-entropy, focal; the same at uncertain points of the full size (`edge_losse
 
 `CACHE` is filled by sources.py and hierarchy.py, `PICTURES` holds the folders that photographs.py reads. Stops at the
 given time with the learning rate brought down; `OUT/state.pt` resumes, and `--weights FOLDER` starts from a checkpoint
-(the optimizers and the grouping head start anew). Without either the trunk starts from ImageNet's weights.
+(the optimizers and the grouping head start anew). Without either the trunk starts from ImageNet's weights, and with
+`--decoder FOLDER` what comes behind the encoder from that checkpoint's.
 
 On a GPU one process trains and `--workers` processes make its pictures; `--batch 0` takes as many pictures as fit its
 memory. On a CPU each of `--processes` makes and learns from its own share of the batch on one core, and their gradients
@@ -32,7 +33,7 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 from torch.utils.data import DataLoader, Dataset
-from transformers import EdgeTamModel
+from transformers import AutoModel, EdgeTamModel
 from transformers.models.edgetam.modeling_edgetam import EdgeTamAttention
 
 import architecture
@@ -166,14 +167,21 @@ def initialize(model: EdgeTamModel) -> None:
             module.q_proj.bias.zero_()
 
 
-def begun(trunk: str, weights: Path | None) -> EdgeTamModel:
-    """The network to train: from a checkpoint, or with a trunk that knows ImageNet and a fresh rest."""
+def begun(trunk: str, weights: Path | None, decoder: Path | None) -> EdgeTamModel:
+    """The network to train: from a checkpoint, or with a trunk that knows ImageNet and a fresh rest.
+
+    What comes behind the encoder can be that of another checkpoint, SAM 2's or EdgeTAM's, with a trunk of any kind.
+    """
     model = EdgeTamModel(architecture.config(trunk=trunk))
     if weights:
         model.load_state_dict(EdgeTamModel.from_pretrained(weights, dtype=torch.float32).state_dict())
     else:
         initialize(model)
         architecture.load_imagenet(model, trunk)
+    if decoder:
+        theirs = AutoModel.from_pretrained(decoder, dtype=torch.float32).state_dict()
+        behind = {name: value for name, value in theirs.items() if not name.startswith("vision_encoder.")}
+        model.load_state_dict(model.state_dict() | behind)
     # positions of the feature maps, which only the memory of videos reads
     model.vision_encoder.neck.position_encoding.forward = lambda *shape_device_and_type: torch.zeros(1, 1, 1, 1)
     return learning(model)
@@ -270,7 +278,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     torch.manual_seed(rank)
     if not arguments.compile:
         torch.compiler.set_stance("force_eager")
-    model = begun(arguments.trunk, arguments.weights).to(device)
+    model = begun(arguments.trunk, arguments.weights, arguments.decoder).to(device)
     architecture.set_image_size(model, arguments.size)
     grouping = Grouping(architecture.feature_widths()).to(device)
     average = copy.deepcopy(model).eval()
@@ -361,6 +369,7 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", type=Path, help="the checkpoint to start from where OUT holds no state")
+    parser.add_argument("--decoder", type=Path, help="the checkpoint whose prompt encoder and mask decoder to start from")
     parser.add_argument("--trunk", choices=list(architecture.TRUNK_CHANNELS), default="lite0")
     parser.add_argument("--hours", type=float, default=2)
     parser.add_argument("--size", type=int, default=512)

@@ -273,9 +273,6 @@ describe.each(ENGINES.map((engine) => [engine.name, engine] as const))("%s", (_,
       await tab.close();
     });
 
-    // Firefox hangs now and then while onnxruntime-web starts its threads; the library then takes one, but later than a
-    // case waits
-    const retry = engine === FIREFOX ? 2 : 0;
-    test.each(CASES.map((each) => [each.name, each] as const))("%s", { retry }, (_name, { run }) => run(engine));
+    test.each(CASES.map((each) => [each.name, each] as const))("%s", (_name, { run }) => run(engine));
   });
 });

@@ -30,6 +30,22 @@ describe("headers", () => {
     expect(device?.threads).toBeGreaterThan(1);
   });
 
+  test("threads that never come up: one is taken in their place", async () => {
+    await toy.open();
+    // a thread's script is that of the runtime, asked for as a worker's
+    const isThread = ({ headers }: IncomingMessage): boolean => headers["sec-fetch-dest"] === "worker";
+    let asked = 0;
+    toy.handle = (path, request) => {
+      if (!/threaded[^/]*\.mjs$/.test(path) || !isThread(request)) return false;
+      asked++;
+      return true;
+    };
+    const { device, scores } = await toy.segment();
+    expectClose(scores, await expectedScores());
+    expect(asked).toBeGreaterThan(0);
+    expect(device).toMatchObject({ threads: 1, reason: expect.stringContaining("one thread, since several did not") });
+  });
+
   test("not isolated: one thread, and it says so", async () => {
     await toy.open({});
     const { device, scores } = await toy.segment();

@@ -4,7 +4,7 @@
  * One `OrtSessions` is an encoder and a decoder on given devices.
  */
 import type * as Ort from "onnxruntime-web";
-import { type Dtype, Sam2Error, seeGuide } from "sam2-contract";
+import { type Dtype, isSam2Error, Sam2Error, seeGuide } from "sam2-contract";
 import {
   type DeviceInfoOf,
   type DeviceSessions,
@@ -15,6 +15,7 @@ import {
   type ModelBytes,
   type ModelSpec,
 } from "sam2-core";
+import { startRuntime } from "./start.ts";
 
 /** Where a graph runs. */
 export type Backend = "webgpu" | "wasm";
@@ -26,9 +27,6 @@ export interface DeviceInfo extends DeviceInfoOf<Backend> {
 }
 
 type Runtime = typeof Ort;
-
-/** If the runtime has not started with several threads after this time, it hangs; in milliseconds, download included. */
-const STARTED = 45_000;
 
 /** How a page gets threads. */
 const ISOLATION_HINT =
@@ -49,11 +47,11 @@ async function loadRuntime(backend: Backend, threads: number | undefined): Promi
           mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url).href,
           wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url).href,
         };
-  const count = threadCount(threads);
-  runtime.env.wasm.numThreads = count;
-  // in Firefox, starting threads sometimes hangs; with a single thread nothing can hang, so there is no timeout
-  runtime.env.wasm.initTimeout = count > 1 ? STARTED : 0;
+  runtime.env.wasm.numThreads = threadCount(threads);
   runtime.env.logLevel = "error";
+  await startRuntime(runtime, String(runtime.env.wasm.wasmPaths.wasm)).catch(async (cause: Error) => {
+    throw isSam2Error(cause) ? cause : await startError(runtime, cause);
+  });
   return runtime;
 }
 
@@ -170,9 +168,6 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
       outputs: "cpu" | "gpu-buffer",
     ): Promise<Ort.InferenceSession> =>
       runtime.InferenceSession.create(graph, sessionOptions(where, outputs)).catch(async (cause: Error) => {
-        if (cause.message.includes("due to timeout")) {
-          throw new Sam2Error("RuntimeStartError", `onnxruntime-web did not start in ${STARTED / 1000} s`, { cause });
-        }
         if (cause.message.includes("no available backend")) throw await startError(runtime, cause);
         if (gpu) throw cause;
         throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${cause.message}`, {

@@ -1,0 +1,48 @@
+/** Starts onnxruntime-web, and notices when its threads hang. */
+import type * as Ort from "onnxruntime-web";
+import { Sam2Error } from "sam2-contract";
+
+/** The smallest graph, y = Identity(x): opening it starts the runtime, and nothing else takes time. */
+const SMALLEST = "CAhCAhANOjcKEAoBeBIBeSIISWRlbnRpdHkSAWdaDwoBeBIKCggIARIECgIIAWIPCgF5EgoKCAgBEgQKAggB";
+
+/** If the threads have not started this long after the runtime's WebAssembly has arrived, they hang; in milliseconds. */
+const STARTED = 10_000;
+
+/**
+ * Starts a runtime that was loaded, or waits until it is started. In Firefox, starting threads sometimes hangs. A single
+ * thread cannot, and then there is no limit; nor is there one on how long the WebAssembly takes to arrive.
+ *
+ * @param file address of the runtime's WebAssembly
+ * @throws RuntimeStartError when the threads hang; otherwise the runtime's own error
+ */
+export async function startRuntime({ InferenceSession, env }: typeof Ort, file: string): Promise<void> {
+  const graph = Uint8Array.from(atob(SMALLEST), (character) => character.charCodeAt(0));
+  const opening = InferenceSession.create(graph, { executionProviders: ["wasm"] });
+  const limit = env.wasm.numThreads === 1 ? null : limitAfter(file);
+  try {
+    const session = await (limit ? Promise.race([opening, limit.passed]) : opening);
+    await session.release();
+  } finally {
+    limit?.end();
+  }
+}
+
+/** A limit of time, from the moment on when a file has arrived. */
+function limitAfter(file: string): { readonly passed: Promise<never>; end(): void } {
+  let end = (): void => undefined;
+  const passed = new Promise<never>((_, reject) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const observer = new PerformanceObserver((list) => {
+      if (list.getEntriesByName(file).length === 0) return;
+      observer.disconnect();
+      const message = `onnxruntime-web's threads did not start in ${STARTED / 1000} s`;
+      timer = setTimeout(() => reject(new Sam2Error("RuntimeStartError", message)), STARTED);
+    });
+    observer.observe({ type: "resource", buffered: true });
+    end = () => {
+      observer.disconnect();
+      clearTimeout(timer);
+    };
+  });
+  return { passed, end: () => end() };
+}

@@ -63,16 +63,48 @@ function taps(from: number, to: number): { index: Int32Array; weight: Float32Arr
   return { index, weight };
 }
 
-/** Interpolates one row: the one that ends up at row `y` when the `side`×`side` map is resized to `height` rows. */
-function blendRow(logits: Float32Array, side: number, y: number, height: number, row: Float32Array): void {
-  const center = Math.max(((y + 0.5) * side) / height - 0.5, 0);
-  const top = Math.min(Math.floor(center), side - 1);
-  const bottom = Math.min(top + 1, side - 1);
-  const weight = center - top;
-  for (let x = 0; x < side; x++) {
+/**
+ * Interpolates one row, the one that ends up at row `y` when the `side`×`side` map is resized to `height` rows: columns
+ * `first` to `last` of it.
+ */
+function blendRow(
+  logits: Float32Array,
+  side: number,
+  y: number,
+  height: number,
+  row: Float32Array,
+  first = 0,
+  last: number = side - 1,
+): void {
+  const { top, bottom, weight } = rowsAt(side, y, height);
+  for (let x = first; x <= last; x++) {
     const a = logits[top * side + x] as number;
     row[x] = a + ((logits[bottom * side + x] as number) - a) * weight;
   }
+}
+
+/** The two rows of a map of `side` rows that row `y` of `height` lies between, and how near it is to the second. */
+function rowsAt(side: number, y: number, height: number): { top: number; bottom: number; weight: number } {
+  const center = Math.max(((y + 0.5) * side) / height - 0.5, 0);
+  const top = Math.min(Math.floor(center), side - 1);
+  return { top, bottom: Math.min(top + 1, side - 1), weight: center - top };
+}
+
+/** The first and the last column over the threshold in each row; `side` and −1 where there is none. */
+function extents(logits: Float32Array, side: number, threshold: number): { first: Int32Array; last: Int32Array } {
+  const first = new Int32Array(side).fill(side);
+  const last = new Int32Array(side).fill(-1);
+  for (let y = 0; y < side; y++) {
+    const start = y * side;
+    let x = 0;
+    while (x < side && !((logits[start + x] as number) > threshold)) x++;
+    if (x === side) continue;
+    first[y] = x;
+    x = side - 1;
+    while (!((logits[start + x] as number) > threshold)) x--;
+    last[y] = x;
+  }
+  return { first, last };
 }
 
 /**
@@ -81,7 +113,8 @@ function blendRow(logits: Float32Array, side: number, y: number, height: number,
  *
  * Along a row the resized logits are linear between two low-resolution columns, so they cross the
  * threshold at most once, at a place that can be computed. So the work is in proportion to the output's
- * rows times the input's columns.
+ * rows times the input's columns; only columns are looked at between those that are over the threshold in one of the two
+ * low-resolution rows, since what lies between two values is over it only where one of them is.
  */
 export function forEachRun(
   logits: Float32Array,
@@ -93,12 +126,17 @@ export function forEachRun(
 ): void {
   const row = new Float32Array(side);
   const scale = width / side;
+  const { first, last } = extents(logits, side, threshold);
   for (let y = 0; y < height; y++) {
-    blendRow(logits, side, y, height, row);
-    let a = (row[0] as number) - threshold;
+    const { top, bottom } = rowsAt(side, y, height);
+    const start = Math.max(Math.min(first[top] as number, first[bottom] as number) - 1, 0);
+    const end = Math.min(Math.max(last[top] as number, last[bottom] as number) + 1, side - 1);
+    if (start > end) continue;
+    blendRow(logits, side, y, height, row, start, end);
+    let a = (row[start] as number) - threshold;
     let inside = a > 0;
     let from = 0;
-    for (let column = 0; column + 1 < side; column++) {
+    for (let column = start; column < end; column++) {
       const b = (row[column + 1] as number) - threshold;
       if (b > 0 !== inside) {
         const crossing = column + a / (a - b);

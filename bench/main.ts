@@ -90,16 +90,16 @@ program.action(async (names: string[], options: Options) => {
     names.length > 0
       ? names.map((name) => BENCHES[name] as Bench)
       : [models, ...Object.entries(BENCHES).flatMap(([name, run]) => (left.includes(name) ? [] : [run]))];
-  for (const run of runs) {
-    for (const row of await run(length)) {
-      process.stdout.write(`${line(row)}\n`);
-      rows.push(row);
-    }
-  }
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);
   const short = options.short ? ["--short"] : [];
   const command = ["npm run bench --", ...names, ...short, "--markdown BENCHMARKS.md"].join(" ");
-  if (options.markdown !== undefined) await writeFile(options.markdown, markdown(rows, command));
+  for (const run of runs) {
+    const found = await run(length);
+    for (const row of found) process.stdout.write(`${line(row)}\n`);
+    rows.push(...found);
+    // after each benchmark: a run that is cut keeps what it measured
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);
+    if (options.markdown !== undefined) await writeFile(options.markdown, markdown(rows, command));
+  }
 });
 
 await program.parseAsync();

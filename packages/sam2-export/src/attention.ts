@@ -17,7 +17,7 @@ const MAX_FUSED_QUERIES = 1024;
 const MAX_HALF_KEYS = 512;
 
 /** [batch,T,heads·width] → [batch,heads,T,width]; batch and T may be free. */
-export function splitHeads(graph: Graph, x: Value, heads: number): Value {
+function splitHeads(graph: Graph, x: Value, heads: number): Value {
   const [batch = 0, tokens = 0, channels = 0] = x.dims;
   const width = (channels as number) / heads;
   return graph.transpose(graph.reshape(x, [batch, tokens, heads, width], [0, 0, heads, width]), [0, 2, 1, 3]);

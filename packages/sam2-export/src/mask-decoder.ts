@@ -92,14 +92,10 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const prompt = embedPoints(graph, checkpoint, config, coords, labels, zero);
   const tokens = graph.computed(graph.concat([fixed, ...prompt], 1, "T"));
 
-  const rows = graph.reshape(graph.transpose(graph.reshape(imageEmbed, [1, hiddenSize, grid * grid]), [0, 2, 1]), [
-    1,
-    grid * grid,
-    hiddenSize,
-  ]);
+  const rows = graph.reshape(graph.transpose(imageEmbed, [0, 2, 3, 1]), [1, grid * grid, hiddenSize]);
   const image = graph.add(embedMask(graph, checkpoint, config, maskInput, hasMask), rows);
   const position = graph.constant(imagePositions(checkpoint, config));
-  const seen = buildTransformer(graph, checkpoint, config, tokens, image, position);
+  const seen = buildTransformer(graph, checkpoint, config, tokens, image, position, tokenCount);
 
   const first = upscale(graph, checkpoint, `${PREFIX}.upscale_conv1`, seen.image, hiddenSize / 4);
   const norm = checkpoint.norm(`${PREFIX}.upscale_layer_norm`, hiddenSize / 4);
@@ -140,7 +136,10 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const score = applied(pick(graph, hidden, 0, 1), [object], 2);
   const hyper = applied(pick(graph, hidden, 1, masks), hypernetworks, 2);
   const kernels = graph.reshape(hyper, ["B", masks, hiddenSize / 8], [0, masks, hiddenSize / 8]);
-  const flat = graph.matmul(kernels, graph.transpose(upscaled, [0, 2, 1]));
+  const flat = graph.transpose(
+    graph.matmul(graph.cast(upscaled, "float"), graph.transpose(kernels, [0, 2, 1])),
+    [0, 2, 1],
+  );
   graph.output("masks", toRows(graph, flat, side));
 
   const iouLayers = feedForwardLayers(

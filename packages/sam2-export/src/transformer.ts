@@ -8,9 +8,9 @@
  * Biases: the key bias adds the same to all scores of a query, so it has no effect on the softmax and is left out.
  * The weights a sum to 1, so the value bias is added to the output unchanged; `carriedBias` does that.
  */
-import { joinHeads, splitHeads } from "./attention.ts";
+import { joinHeads } from "./attention.ts";
 import type { Sam2Config } from "./config.ts";
-import type { Graph, Value } from "./graph.ts";
+import type { Dim, Graph, Value } from "./graph.ts";
 import {
   type Checkpoint,
   type Linear,
@@ -53,19 +53,29 @@ function projections(checkpoint: Checkpoint, config: Sam2Config, name: string, d
   };
 }
 
-/** A linear layer over [B,T,in], without its bias. */
-function project(graph: Graph, x: Value, weight: Weight): Value {
-  return graph.matmul(x, graph.matrix(transposed(weight)));
-}
-
 /** A linear layer over [B,T,in]. */
 function dense(graph: Graph, x: Value, { weight, bias }: Linear): Value {
-  return graph.add(project(graph, x, weight), graph.constant(bias));
+  return graph.add(graph.matmul(x, graph.matrix(transposed(weight))), graph.constant(bias));
 }
 
 /** Splits a weight [heads·width, hidden] into heads: [heads, width, hidden]. */
 function byHead(weight: Weight, { heads, width, hidden }: Projections): Weight {
   return reshaped(weight, [heads, width, hidden]);
+}
+
+/** A linear layer over [B,T,hidden], without its bias, by head: [B,heads,T,width]. One product puts all in their places. */
+function projectHeads(graph: Graph, x: Value, weight: Weight, p: Projections): Value {
+  const { heads, width, hidden } = p;
+  const [batch = 0, tokens = 0] = x.dims;
+  const rows = graph.reshape(x, [batch, 1, tokens, hidden], [0, 1, -1, hidden]);
+  const matrices = graph.matrix(permuted(byHead(weight, p), [0, 2, 1]));
+  return graph.uniform("MatMul", [rows, matrices], [batch, heads, tokens, width]);
+}
+
+/** The queries of the tokens, scaled, by head. */
+function projectQueries(graph: Graph, x: Value, p: Projections): Value {
+  const { weight, bias } = scaledQuery(p);
+  return graph.add(projectHeads(graph, x, weight, p), graph.constant(reshaped(bias, [p.heads, 1, p.width])));
 }
 
 /** Splits a weight [hidden, heads·width] into heads: [heads, width, hidden]. */
@@ -86,9 +96,9 @@ function scaledQuery(p: Projections): Linear {
 
 /** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. */
 function selfAttention(graph: Graph, p: Projections, query: Value, value: Value): Value {
-  const q = splitHeads(graph, dense(graph, query, scaledQuery(p)), p.heads);
-  const k = splitHeads(graph, project(graph, query, p.k.weight), p.heads);
-  const v = splitHeads(graph, project(graph, value, p.v.weight), p.heads);
+  const q = projectQueries(graph, query, p);
+  const k = projectHeads(graph, query, p.k.weight, p);
+  const v = projectHeads(graph, value, p.v.weight, p);
   const scores = graph.computed(graph.softmax(graph.matmul(q, graph.transpose(k, [0, 1, 3, 2]))));
   const mixed = joinHeads(graph, graph.matmul(scores, v));
   return dense(graph, mixed, { weight: p.o.weight, bias: carriedBias(p) });
@@ -103,13 +113,21 @@ function selfAttention(graph: Graph, p: Projections, query: Value, value: Value)
  */
 function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, values: Value): Value {
   const { heads, hidden } = p;
-  const q = splitHeads(graph, dense(graph, query, scaledQuery(p)), p.heads);
-  const absorbed = graph.matmul(q, graph.matrix(byHead(p.k.weight, p)));
+  const tokens = query.dims[1] as Dim;
+  const absorbed = graph.matmul(projectQueries(graph, query, p), graph.matrix(byHead(p.k.weight, p)));
   const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
-  const scores = graph.softmax(graph.matmul(flat, graph.transpose(keys, [0, 2, 1])));
+  // the small sides are transposed, not the image; the reshape keeps onnxruntime from moving the transposition to where it
+  // would take more
+  const image = keys.dims[1] as number;
+  const byImage = graph.matmul(keys, graph.transpose(flat, [0, 2, 1]));
+  const byHeads = graph.transpose(
+    graph.reshape(byImage, ["B", image, heads, tokens], [0, image, heads, -1]),
+    [0, 2, 3, 1],
+  );
+  const scores = graph.softmax(graph.reshape(byHeads, ["B", "HT", image], [0, -1, image]));
   // float32, as the softmax is: a mean of thousands loses its small parts in float16
   const gathered = graph.computed(graph.matmul(scores, values));
-  const perHead = graph.reshape(gathered, ["B", heads, "T", hidden], [0, heads, -1, hidden]);
+  const perHead = graph.reshape(gathered, ["B", heads, tokens, hidden], [0, heads, -1, hidden]);
   const valueByHead = permuted(byHead(p.v.weight, p), [0, 2, 1]);
   const mixed = joinHeads(graph, graph.matmul(perHead, graph.matrix(valueByHead)));
   return dense(graph, mixed, { weight: p.o.weight, bias: carriedBias(p) });
@@ -129,7 +147,7 @@ function tokenToImage(graph: Graph, p: Projections, query: Value, keys: Value, v
 function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, values: Value): Value {
   const { heads, width, hidden } = p;
   const image = query.dims[1] as number;
-  const k = splitHeads(graph, project(graph, keys, p.k.weight), p.heads);
+  const k = projectHeads(graph, keys, p.k.weight, p);
   const q = scaledQuery(p);
   const absorbed = graph.matmul(k, graph.matrix(byHead(q.weight, p)));
   const flat = graph.reshape(absorbed, ["B", "HT", hidden], [0, -1, hidden]);
@@ -137,12 +155,26 @@ function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, v
   const offsets = graph.reshape(offset, ["B", 1, "HT"], [0, 1, -1]);
   const scores = graph.add(graph.matmul(query, graph.transpose(flat, [0, 2, 1])), offsets);
   const perHead = graph.reshape(scores, ["B", image, heads, "T"], [0, image, heads, -1]);
-  const weights = graph.reshape(graph.computed(graph.softmax(perHead)), ["B", image, "HT"], [0, image, -1]);
+  const weights = graph.reshape(graph.computed(softmaxOfFew(graph, perHead)), ["B", image, "HT"], [0, image, -1]);
 
-  const v = splitHeads(graph, project(graph, values, p.v.weight), p.heads);
-  const projected = graph.matmul(v, graph.matrix(outputByHead(p.o.weight, p)));
+  const v = projectHeads(graph, values, p.v.weight, p);
+  // each head's weights sum to 1: with its share of the bias in the table, the image need not be gone through once more
+  const share = graph.constant(scaled(carriedBias(p), 1 / heads));
+  const projected = graph.add(graph.matmul(v, graph.matrix(outputByHead(p.o.weight, p))), share);
   const table = graph.reshape(projected, ["B", "HT", hidden], [0, -1, hidden]);
-  return graph.add(graph.matmul(weights, table), graph.constant(carriedBias(p)));
+  return graph.matmul(weights, table);
+}
+
+/**
+ * Softmax over the last axis where that is short, in float32. onnxruntime's own takes a workgroup of 64 for each row on
+ * WebGPU, nearly all of which wait.
+ */
+function softmaxOfFew(graph: Graph, x: Value): Value {
+  const scores = graph.cast(x, "float");
+  const dims = [...scores.dims.slice(0, -1), 1];
+  const over = (type: string, value: Value): Value => graph.node(type, [value, graph.integers([-1])], dims);
+  const powers = graph.unary("Exp", graph.binary("Sub", scores, over("ReduceMax", scores)));
+  return graph.binary("Div", powers, over("ReduceSum", powers));
 }
 
 /** A stack of linear layers with relu between: `proj_in`, `layers.0` …, `proj_out`. */
@@ -178,7 +210,8 @@ export function feedForwardLayers(
  * @param tokens [B,T,C]
  * @param image image tokens with the dense prompt added, [B,M,C]
  * @param position positional encoding of the image tokens, [1,M,C]
- * @returns both sides after the last layer
+ * @param answered how many of the tokens, from the first on, are asked for after the last layer
+ * @returns these tokens, and the image tokens, after the last layer
  */
 export function buildTransformer(
   graph: Graph,
@@ -187,6 +220,7 @@ export function buildTransformer(
   tokens: Value,
   image: Value,
   position: Value,
+  answered: number,
 ): { tokens: Value; image: Value } {
   const { hiddenSize, decoderLayers, decoderMlpDim, attentionDownsampleRate } = config;
   const norm = (x: Value, name: string): Value =>
@@ -235,6 +269,9 @@ export function buildTransformer(
     keys = norm(graph.add(keys, back), `${name}.layer_norm4`);
     placed = graph.add(keys, position);
   }
-  const final = tokenToImage(graph, across("final_attn_token_to_image"), graph.add(queries, tokens), placed, keys);
-  return { tokens: norm(graph.add(queries, final), "layer_norm_final_attn"), image: keys };
+  // nobody asks for what becomes of the prompt's own tokens
+  const last = graph.slice(queries, 1, 0, answered);
+  const asked = graph.add(last, graph.slice(tokens, 1, 0, answered));
+  const final = tokenToImage(graph, across("final_attn_token_to_image"), asked, placed, keys);
+  return { tokens: norm(graph.add(last, final), "layer_norm_final_attn"), image: keys };
 }

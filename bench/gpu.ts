@@ -34,8 +34,8 @@ const kept = (...dims: number[]): GpuInput => ({ ...given(...dims), on: "gpu" })
 function encoders(ours: string, theirs: string, size: number): [GpuGraph, GpuGraph] {
   const image = given(1, 3, size, size);
   return [
-    { url: `${ours}encoder.onnx`, inputs: { image }, keeps: true },
-    { url: `${theirs}vision_encoder.onnx`, inputs: { pixel_values: image }, keeps: true },
+    { url: `${ours}encoder.onnx`, inputs: { image } },
+    { url: `${theirs}vision_encoder.onnx`, inputs: { pixel_values: image } },
   ];
 }
 
@@ -47,7 +47,6 @@ function decoders(ours: string, theirs: string, size: number): [GpuGraph, GpuGra
   return [
     {
       url: `${ours}decoder.onnx`,
-      keeps: false,
       inputs: {
         image_embed: low,
         high_res_feats_0: high,
@@ -61,7 +60,6 @@ function decoders(ours: string, theirs: string, size: number): [GpuGraph, GpuGra
     },
     {
       url: `${theirs}prompt_encoder_mask_decoder.onnx`,
-      keeps: false,
       inputs: {
         input_points: { ...given(1, 1, 1, 2), fill: size / 3 },
         input_labels: { on: "cpu", type: "int64", dims: [1, 1, 1], fill: 1 },
@@ -129,7 +127,7 @@ async function openPage(
   return reason;
 }
 
-const kilobytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} kB`;
+const kilobytes = (bytes: number): string => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(0)} kB`);
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`;
 
 /** The rows of one comparison: time, kernels, bytes written, and bytes uploaded. */

@@ -161,6 +161,7 @@ test("the README's first lines, in place of an example's own, show the cut-out",
   const page = await browser.newPage();
   const complaints: string[] = [];
   page.on("pageerror", ({ message }) => complaints.push(message));
+  page.on("console", (message) => complaints.push(message.text()));
   try {
     await page.goto(server.url);
     const width = (): Promise<number> =>

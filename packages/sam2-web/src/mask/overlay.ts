@@ -24,7 +24,7 @@ export interface Overlay {
 /** A canvas that can be drawn on. @throws InvalidImageError where the browser has none of this size */
 function canvasOf(width: number, height: number): [OffscreenCanvas, OffscreenCanvasRenderingContext2D] {
   const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context || isBlankForEver(context, width, height)) {
     throw new Sam2Error(
       "InvalidImageError",

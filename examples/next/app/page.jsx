@@ -7,11 +7,14 @@ export default function Page() {
   const canvas = useRef(null);
   const [status, setStatus] = useState("");
 
-  async function click({ currentTarget, nativeEvent: { offsetX, offsetY } }) {
+  async function click({ currentTarget: photo, nativeEvent: { offsetX, offsetY } }) {
     const onProgress = ({ phase }) => setStatus(phase);
-    const result = await segment(currentTarget, { point: [offsetX, offsetY] }, { onProgress });
-    const mask = canvas.current.getContext("2d");
-    mask.putImageData(result.toImageData({ color: [255, 0, 128] }), 0, 0);
+    const scale = photo.naturalWidth / photo.width; // the page may show the picture smaller than it is
+    const result = await segment(photo, { point: [offsetX * scale, offsetY * scale] }, { onProgress });
+    const mask = result.toImageData({ color: [255, 0, 128] });
+    canvas.current.width = mask.width;
+    canvas.current.height = mask.height;
+    canvas.current.getContext("2d").putImageData(mask, 0, 0);
     setStatus(`score ${result.scores.data[0].toFixed(2)}`);
   }
 
@@ -19,8 +22,8 @@ export default function Page() {
     <main>
       <p>Click a thing in the picture.</p>
       <div>
-        <img src="/truck.jpg" width={640} height={427} alt="A pick-up truck" onClick={click} />
-        <canvas ref={canvas} width={640} height={427} />
+        <img src="/truck.jpg" alt="A pick-up truck" onClick={click} />
+        <canvas ref={canvas} />
       </div>
       <output>{status}</output>
     </main>

@@ -26,7 +26,7 @@ export interface Sam2CanvasEvents {
   statechange: SessionState;
   /** How far opening the shared model is. */
   segmenterprogress: Progress;
-  /** The picture, the model or a prompt failed; named `segmenterror`, since `error` is the browser's own. */
+  /** The picture, the model or a prompt failed, or an attribute has a value that it cannot have; named `segmenterror`, since `error` is the browser's own. */
   segmenterror: Error;
 }
 
@@ -61,6 +61,15 @@ function styles(): CSSStyleSheet {
   return sheet;
 }
 
+const TOOLS: readonly Tool[] = ["add", "remove", "box", "pan"];
+
+/** Attributes that have one of a few values, the default first. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  tool: TOOLS,
+  previews: ["on", "off"],
+  "value-as": ["rle", "png"],
+};
+
 /** In Node there are no elements; the class can be imported there, and not be used. */
 const Base: typeof HTMLElement = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElement);
 
@@ -90,6 +99,7 @@ export class Sam2CanvasElement extends Base {
     "previews",
     "disabled",
     "required",
+    "value-as",
   ];
 
   readonly #internals: ElementInternals;
@@ -172,8 +182,8 @@ export class Sam2CanvasElement extends Base {
 
   /** What the main button does: `add` (default), `remove`, `box` or `pan`. */
   get tool(): Tool {
-    const tool = this.getAttribute("tool");
-    return tool === "remove" || tool === "box" || tool === "pan" ? tool : "add";
+    const given = this.getAttribute("tool");
+    return TOOLS.find((tool) => tool === given) ?? "add";
   }
 
   set tool(tool: Tool) {
@@ -327,9 +337,11 @@ export class Sam2CanvasElement extends Base {
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
+    this.#checkChoice(name, now);
     if (name === "src") this.image = now;
     else if (name === "model") void this.#provideSegmenter();
     else if (name === "required") this.#validate();
+    else if (name === "value-as") void this.#writeValue();
     else this.#applyAttributes();
   }
 
@@ -348,6 +360,15 @@ export class Sam2CanvasElement extends Base {
   }
 
   // -- what follows from it -----------------------------------------------------------------------
+
+  /** Tells of a value that an attribute cannot have; the default is taken in its place. */
+  #checkChoice(name: string, value: string | null): void {
+    const choices = CHOICES[name];
+    if (!value || !choices || choices.includes(value)) return;
+    const error = new Sam2Error("InvalidPromptError", `${name}: expected ${choices.join(", ")}, got "${value}"`);
+    // while the page is read, its scripts do not listen yet
+    setTimeout(() => this.#tell("segmenterror", error));
+  }
 
   #applyAttributes(): void {
     const [view, session] = [this.#view, this.#session];

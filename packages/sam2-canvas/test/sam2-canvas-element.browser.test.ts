@@ -276,3 +276,20 @@ test("a strict Content-Security-Policy is kept", async () => {
   document.body.innerHTML = '<p style="color: red">forbidden</p>';
   await expect.poll(() => violations).toEqual(["style-src-attr"]);
 });
+
+test.each([
+  ["tool", "lasso", "add, remove, box, pan"],
+  ["previews", "false", "on, off"],
+  ["value-as", "jpeg", "rle, png"],
+])("an attribute with a value that it cannot have is told: %s", async (name, value, expected) => {
+  const told: Error[] = [];
+  const canvas = show(`<sam2-canvas ${name}="${value}"></sam2-canvas>`);
+  canvas.addEventListener("segmenterror", ({ detail }) => told.push(detail));
+  const message = `${name}: expected ${expected}, got "${value}"`;
+  await expect.poll(() => told.map((error) => [error.name, error.message])).toEqual([["InvalidPromptError", message]]);
+  for (const right of [...expected.split(", "), ""]) canvas.setAttribute(name, right);
+  canvas.removeAttribute(name);
+  canvas.setAttribute(name, `${value}!`);
+  await expect.poll(() => told.length).toBe(2);
+  expect(canvas.tool).toBe("add");
+});

@@ -3,7 +3,7 @@ import * as Comlink from "comlink";
 import { Sam2Error, shown } from "sam2-contract";
 import { readDetail } from "../detail/second-look.ts";
 import { EMBEDDING_DTYPES } from "../embedding/codec.ts";
-import { type CrossingProgress, MaskReceiver } from "../everything/crossing.ts";
+import { type CrossingProgress, type MaskList, MaskReceiver } from "../everything/crossing.ts";
 import type { EverythingMask } from "../everything/everything.ts";
 import { resizeLogits } from "../mask/mask.ts";
 import type { ModelSpec } from "../model/spec.ts";
@@ -24,6 +24,7 @@ import type {
 } from "./options.ts";
 import { everythingProgress } from "./progress.ts";
 import type { ResultParts, SegmentResult } from "./result.ts";
+import { sending } from "./sendable.ts";
 import { type WorkerStart, Workers, whenReady } from "./workers.ts";
 
 /** What a platform brings to a segmenter. */
@@ -175,8 +176,9 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
         const mask_input = draft ? fitted(prompt.mask_input, connection.opened.spec.maskSize) : prompt.mask_input;
         const looks = quality === "draft" ? "off" : detail;
         const pictureOf = looks === "off" ? null : Comlink.proxy(() => this.#images.pictureOf(image, wanted));
-        const prediction = await connection.call((remote) =>
-          remote.predict(id, { ...prompt, mask_input }, looks, pictureOf),
+        const sent = { ...prompt, mask_input };
+        const prediction = await sending(sent, () =>
+          connection.call((remote) => remote.predict(id, sent, looks, pictureOf)),
         );
         const returnLogits = prompt.return_logits ?? false;
         return this.#result({ prediction, width, height, returnLogits, quality }, this.#images.sourceOf(image));
@@ -216,8 +218,9 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
           onProgress?.(everythingProgress({ done, total, masks: left }));
           return true;
         });
-        const call = main.call((remote) => remote.segmentEverything(image.id, picture, settings, listener), wanted);
-        return receiver.receive(await call);
+        const call = (): Promise<MaskList> =>
+          main.call((remote) => remote.segmentEverything(image.id, picture, settings, listener), wanted);
+        return receiver.receive(await sending(settings, call));
       });
     });
   }

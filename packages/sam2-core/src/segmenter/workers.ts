@@ -6,6 +6,7 @@ import type { Opened, OpenProgress, OpenRequest } from "../worker/open.ts";
 import { abortable, Connection, type StartedWorker } from "./connection.ts";
 import type { SegmenterOptionsOf } from "./options.ts";
 import { modelProgress } from "./progress.ts";
+import { sending } from "./sendable.ts";
 
 /** If the encoder takes no longer than this, there is no draft; in milliseconds. */
 const QUICK_ENOUGH = 2000;
@@ -199,7 +200,7 @@ async function connect<Sent, D extends DeviceInfoOf>(
   const onProgress = (progress: OpenProgress): void => options.onProgress?.(modelProgress(progress));
   const start = (): StartedWorker => how.start();
   try {
-    return await Connection.open(start, request, onProgress, signal);
+    return await sending(request, () => Connection.open(start, request, onProgress, signal));
   } catch (error) {
     if (!isSam2Error(error, "RuntimeStartError") || threads === 1) throw error;
     const threadsReason = "one thread, since several did not start";

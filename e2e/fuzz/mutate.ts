@@ -161,8 +161,10 @@ const jsonEdit: fc.Arbitrary<JsonEdit> = fc.oneof(
       (value): JsonEdit =>
         (root, pick) => {
           const slot = pick(slots(root.value));
-          if (slot) put(slot, value);
-          else root.value = value;
+          // a copy: later edits change it, and other cases are given the same value
+          const copy: unknown = structuredClone(value);
+          if (slot) put(slot, copy);
+          else root.value = copy;
         },
     ),
   },

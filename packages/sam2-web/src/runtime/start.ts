@@ -8,19 +8,25 @@ const SMALLEST = "CAhCAhANOjcKEAoBeBIBeSIISWRlbnRpdHkSAWdaDwoBeBIKCggIARIECgIIAW
 /** If the threads have not started this long after the runtime's WebAssembly has arrived, they hang; in milliseconds. */
 const STARTED = 10_000;
 
+/** The runtimes that are started: later, a busy one would look like one that hangs. */
+const started = new WeakSet<typeof Ort>();
+
 /**
- * Starts a runtime that was loaded, or waits until it is started. In Firefox, starting threads sometimes hangs. A single
+ * Starts a runtime that was loaded, once. In Firefox, starting threads sometimes hangs. A single
  * thread cannot, and then there is no limit; nor is there one on how long the WebAssembly takes to arrive.
  *
  * @param file address of the runtime's WebAssembly
  * @throws RuntimeStartError when the threads hang; otherwise the runtime's own error
  */
-export async function startRuntime({ InferenceSession, env }: typeof Ort, file: string): Promise<void> {
+export async function startRuntime(runtime: typeof Ort, file: string): Promise<void> {
+  if (started.has(runtime)) return;
+  const { InferenceSession, env } = runtime;
   const graph = Uint8Array.from(atob(SMALLEST), (character) => character.charCodeAt(0));
   const opening = InferenceSession.create(graph, { executionProviders: ["wasm"] });
   const limit = env.wasm.numThreads === 1 ? null : limitAfter(file);
   try {
     const session = await (limit ? Promise.race([opening, limit.passed]) : opening);
+    started.add(runtime);
     await session.release();
   } finally {
     limit?.end();

@@ -89,3 +89,13 @@ test.each<[string, { threads: number; arrives: number; starts: number; error?: E
   expect(await ended).toEqual([ends, at]);
   expect([observers.size, vi.getTimerCount()]).toEqual([0, 0]);
 });
+
+test("a runtime that is started is not started again, however busy it is", async () => {
+  const once = runtime(4, 300);
+  const first = startRuntime(once, FILE);
+  await vi.advanceTimersByTimeAsync(300);
+  await first;
+  vi.spyOn(once.InferenceSession, "create").mockImplementation(() => new Promise(() => undefined));
+  await startRuntime(once, FILE);
+  expect([observers.size, vi.getTimerCount()]).toEqual([0, 0]);
+});

@@ -1,8 +1,8 @@
 /**
- * What is lost by keeping an embedding as a file, and what is gained: the same prompts on exact embeddings and on those of
+ * What an embedding takes as a file; and what is lost by keeping it so, and what is gained: the same prompts on exact embeddings and on those of
  * each dtype, on a folder of photographs with region labels and prompts, in Node.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { decode } from "fast-png";
 import {
@@ -13,7 +13,8 @@ import {
   type Segmenter,
   type SegmenterImage,
 } from "sam2-node";
-import { quantile } from "./measure.ts";
+import { compare, quantile, type Row } from "./measure.ts";
+import { absent, edgeTamModel, MINI, PHOTOS, tinyModels } from "./models.ts";
 import { mean, type Prompt } from "./quality.ts";
 
 const DTYPES: readonly EmbeddingDtype[] = ["fp16", "int8"];
@@ -125,4 +126,67 @@ export async function embeddings(set: string, model: string): Promise<Embeddings
     exact: { click: mean(exact.click), box: mean(exact.box), ready_ms: Math.round(quantile(exact.ready, 0.5)) },
     dtypes: { fp16: reportOf("fp16"), int8: reportOf("int8") },
   };
+}
+
+const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
+
+/** How often opening an embedding is repeated. */
+const REPEATS = 5;
+
+/** Clicks on a photograph, as shares of its width and height. */
+const CLICKS = [0.2, 0.35, 0.5, 0.65, 0.8].flatMap((x) => [0.3, 0.5, 0.7].map((y) => [x, y] as const));
+
+/** One row for each dtype: what a file takes, and how alike masks are to those on the exact embedding. */
+async function sizesOf(work: string, folder: string, isTrained: boolean): Promise<Row[]> {
+  const segmenter = await createSegmenter({ model: folder, device: "cpu", dtype: "fp32" });
+  try {
+    const photo = new Blob([await readFile(join(PHOTOS, "truck.jpg"))]);
+    const image = await segmenter.setImage(photo);
+    const [encoder, decoder] = await Promise.all(
+      ["encoder.onnx", "decoder.onnx"].map(async (name) => (await stat(join(folder, name))).size),
+    );
+    const spared = `the page loads the decoder, ${mb(decoder as number)}, and no encoder, ${mb(encoder as number)}`;
+    const rows: Row[] = [];
+    for (const dtype of DTYPES) {
+      const embedding = await segmenter.saveEmbedding(image, { dtype });
+      const open = async (): Promise<void> => (await segmenter.setImage(photo, { embedding })).release();
+      const timed = await compare({ ours: open }, REPEATS);
+      const given = await segmenter.setImage(photo, { embedding });
+      const alike: number[] = [];
+      for (const [x, y] of isTrained ? CLICKS : []) {
+        const prompt = { point_coords: [[x * image.width, y * image.height]], point_labels: [1] };
+        const [exact, kept] = await Promise.all([
+          segmenter.segment({ image, ...prompt }),
+          segmenter.segment({ image: given, ...prompt }),
+        ]);
+        alike.push(maskIou(kept.mask(), exact.mask()));
+      }
+      await given.release();
+      const loss = isTrained
+        ? `mIoU of ${alike.length} clicks' masks with those on the exact embedding ${mean(alike).toFixed(4)}`
+        : "random weights: no masks to compare";
+      const note = [mb(embedding.length), loss, spared].join("; ");
+      rows.push({
+        bench: "embeddings",
+        work: `${work}: a file in ${dtype}, opened`,
+        device: "cpu",
+        threads: 2,
+        ...timed,
+        note,
+      });
+    }
+    return rows;
+  } finally {
+    await segmenter.dispose();
+  }
+}
+
+/** What an embedding takes as a file: the built-in model, EdgeTAM and SAM 2.1 tiny. */
+export async function embeddingSizes(): Promise<Row[]> {
+  const [edgetam, tiny] = [await edgeTamModel(), await tinyModels()];
+  return [
+    ...(await sizesOf("sam2-mini, 640²", MINI.onnx, true)),
+    ...(edgetam ? await sizesOf("EdgeTAM, 1024²", edgetam, false) : [absent("embeddings")]),
+    ...(tiny ? await sizesOf("SAM 2.1 tiny, 1024²", tiny.onnx, false) : [absent("embeddings")]),
+  ];
 }

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import type { Detail } from "sam2-web";
 import { click, draft, everything, int8, kept, kernels, load, memory, models } from "./browser.ts";
-import { embeddings } from "./embeddings.ts";
+import { embeddingSizes, embeddings } from "./embeddings.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
 import { page } from "./labeling-page.ts";
@@ -34,6 +34,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   memory,
   kernels,
   size,
+  embeddings: embeddingSizes,
   gpu,
   node,
   serve,
@@ -42,7 +43,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 
 const program = new Command("bench")
   .description("Measures this machine; every figure is a median of repeats, comparisons are paired in one run")
-  .argument("[names...]", `of ${Object.keys(BENCHES).join(", ")}, all by default; or quality or embeddings, alone`)
+  .argument(
+    "[names...]",
+    `of ${Object.keys(BENCHES).join(", ")}, all by default; or quality, or embeddings with --set, alone`,
+  )
   .option("--set <folder>", "for quality and embeddings: photographs, labels and prompts.json")
   .option("--model <id>", "for these: a model of the catalog, an address, or an exported folder", "sam2-mini")
   .addOption(
@@ -77,11 +81,12 @@ async function writeReport(name: string, options: Options): Promise<void> {
 
 program.action(async (names: string[], options: Options) => {
   const [name = ""] = names;
-  if (names.length === 1 && name in REPORTS) return writeReport(name, options);
+  if (names.length === 1 && name in REPORTS && (options.set !== undefined || !(name in BENCHES)))
+    return writeReport(name, options);
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown !== undefined)
     program.error(
-      `error: no benchmark "${unknown}"; there are ${[...Object.keys(BENCHES), ...Object.keys(REPORTS)].join(", ")}`,
+      `error: no benchmark "${unknown}"; there are ${[...new Set([...Object.keys(BENCHES), ...Object.keys(REPORTS)])].join(", ")}`,
     );
   const rows: Row[] = [];
   const length: Length = options.short ? "short" : "full";

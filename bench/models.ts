@@ -30,7 +30,15 @@ export async function tinyModels(): Promise<{ checkpoint: string; onnx: string; 
   return { checkpoint, onnx, peer };
 }
 
+/** EdgeTAM with random weights: our export of its checkpoint. */
+export async function edgeTamModel(): Promise<string | null> {
+  const [checkpoint, onnx] = [join(CACHE, "edgetam", "checkpoint"), join(CACHE, "edgetam", "onnx")];
+  if (!existsSync(checkpoint)) return null;
+  if (!existsSync(join(onnx, "model.json"))) await exportFolder(checkpoint, onnx, { id: "edgetam" });
+  return onnx;
+}
+
 /** The row for a benchmark whose files are missing. */
 export function absent(bench: string): Row {
-  return { bench, work: `needs ${TINY}`, device: "", threads: 0, note: "not run: see bench/README.md" };
+  return { bench, work: `needs ${CACHE}`, device: "", threads: 0, note: "not run: see bench/README.md" };
 }

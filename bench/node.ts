@@ -1,15 +1,16 @@
-/** The built-in model's encoder in Node, beside the browser, and beside PyTorch where a Python with transformers is named. */
-import { execFile } from "node:child_process";
+/** Encoders in Node, beside the browser, and beside PyTorch where a Python with transformers is named. */
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { launchBrowser } from "headless/browser";
 import { serve } from "headless/server";
-import { createSegmenter } from "sam2-node";
+import { createSegmenter, type Segmenter } from "sam2-node";
 import { compare, quantile, type Row } from "./measure.ts";
-import { MINI } from "./models.ts";
+import { absent, MINI, tinyModels } from "./models.ts";
 
 const SAMPLES = fileURLToPath(new URL("../demo/public/samples/", import.meta.url));
 const TIMER = fileURLToPath(new URL("../models/reference/encode_time.py", import.meta.url));
@@ -19,13 +20,43 @@ const REPEATS = 9;
 /** How often a folder is gone through. */
 const BATCHES = 3;
 
-/** The median that PyTorch takes, in milliseconds, by the Python that `SAM2_PYTHON` names; null where none is named. */
-async function pytorch(): Promise<number | null> {
+/** Encoders in PyTorch, each run when it is asked for; null where `SAM2_PYTHON` names no Python. */
+function pytorch(checkpoint: string): { run(): Promise<number>; end(): void } | null {
   const python = process.env.SAM2_PYTHON;
   if (python === undefined) return null;
-  const args = [TIMER, MINI.checkpoint, "--threads", `${THREADS}`, "--repeats", `${REPEATS}`];
-  const { stdout } = await promisify(execFile)(python, args);
-  return (JSON.parse(stdout) as { median_ms: number }).median_ms;
+  const timer = spawn(python, [TIMER, checkpoint, "--threads", `${THREADS}`], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: timer.stdout })[Symbol.asyncIterator]();
+  return {
+    async run() {
+      timer.stdin.write("\n");
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${TIMER} has ended`);
+      return Number(value);
+    },
+    end: () => timer.stdin.end(),
+  };
+}
+
+/** Our encoder and PyTorch's in turns, on the same weights. */
+async function besidePytorch(work: string, model: string, checkpoint: string): Promise<Row> {
+  const row = { bench: "node", work, device: "cpu", threads: THREADS };
+  const torch = pytorch(checkpoint);
+  if (!torch) return { ...row, device: "", threads: 0, note: "PyTorch is not run: SAM2_PYTHON names no Python" };
+  const segmenter = await createSegmenter({ model, device: "cpu", dtype: "fp32", threads: THREADS });
+  try {
+    const measured = await compare({ ours: () => encodeTime(segmenter), theirs: torch.run }, REPEATS);
+    return { ...row, peer: "transformers, PyTorch", aim: 0.9, ...measured };
+  } finally {
+    torch.end();
+    await segmenter.dispose();
+  }
+}
+
+/** Milliseconds that the encoder takes for a photograph. */
+async function encodeTime(segmenter: Segmenter): Promise<number> {
+  const image = await segmenter.setImage(`${SAMPLES}truck.jpg`);
+  await image.release();
+  return image.timings.encode;
 }
 
 /** `sam2 embed` on a folder: the time that a picture takes, and the share of the machine's cores that is in use meanwhile. */
@@ -64,11 +95,6 @@ export async function node(): Promise<Row[]> {
   const server = await serve({ folders: { "samples/": SAMPLES } });
   const browser = await launchBrowser();
   const segmenter = await createSegmenter({ device: "cpu", threads: THREADS });
-  const ours = async (): Promise<number> => {
-    const image = await segmenter.setImage(`${SAMPLES}truck.jpg`);
-    await image.release();
-    return image.timings.encode;
-  };
   try {
     const page = await browser.newPage();
     await page.goto(server.url);
@@ -84,15 +110,12 @@ export async function node(): Promise<Row[]> {
         return image.timings.encode;
       });
     const row = { bench: "node", work: "encoder of sam2-mini, 640²", device: "cpu", threads: THREADS };
-    const beside = await compare({ ours, theirs }, REPEATS);
-    const theirs_ms = await pytorch();
-    const alone = await compare({ ours }, REPEATS);
-    const torch = { ...row, peer: "transformers, PyTorch", aim: 0.9 };
+    const beside = await compare({ ours: () => encodeTime(segmenter), theirs }, REPEATS);
+    const tiny = await tinyModels();
     return [
       { ...row, peer: "sam2-web, WASM", ...beside },
-      theirs_ms === null
-        ? { ...row, device: "", threads: 0, note: "PyTorch is not run: SAM2_PYTHON names no Python" }
-        : { ...torch, ...alone, theirs_ms, ratio: alone.ours_ms / theirs_ms },
+      await besidePytorch(row.work, MINI.onnx, MINI.checkpoint),
+      tiny ? await besidePytorch("encoder of SAM 2.1 tiny, 1024²", tiny.onnx, tiny.checkpoint) : absent("node"),
       await batch(),
     ];
   } finally {

@@ -11,9 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from transformers import EdgeTamConfig, EdgeTamModel, Sam2Model
+from transformers import EdgeTamModel, Sam2Model
 
 import checkpoints
+import edgetam
 import traced
 
 
@@ -28,7 +29,10 @@ def save(config, checkpoint: Path) -> None:
 
 def main(out: Path, others: list[str]) -> None:
     for name in others:
-        save(EdgeTamConfig() if name == "edgetam" else checkpoints.published_config(name), out / name / "checkpoint")
+        # the trunk is named: that of a plain EdgeTamConfig changes with the version of transformers
+        is_edge = name == "edgetam"
+        config = edgetam.config_of("repvit_m1", 1024, edgetam.PUBLISHED) if is_edge else checkpoints.published_config(name)
+        save(config, out / name / "checkpoint")
     mini = out / "mini" / "transformers.js" / "onnx"
     if not mini.exists():
         traced.trace(EdgeTamModel.from_pretrained(MINI).float().eval(), mini)

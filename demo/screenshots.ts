@@ -120,7 +120,7 @@ const VIEWS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.locator(NAMED.picture).press("PageDown");
     await says(page, /ready in/);
     await page.locator(NAMED.picture).press("f");
-    await says(page, /objects found/);
+    await says(page, /objects found/, 300_000);
   },
 };
 

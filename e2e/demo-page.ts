@@ -65,12 +65,12 @@ export const NAMED = {
   redo: 'button[aria-label="Redo"]',
 } as const;
 
-/** Waits until the page's status line says something. */
-export async function says(page: Page, text: RegExp): Promise<void> {
+/** Waits until the page's status line says something, by default for a minute at most. */
+export async function says(page: Page, text: RegExp, timeout = 60_000): Promise<void> {
   await page.waitForFunction(
     ([source, status]) => new RegExp(source).test(document.querySelector(status)?.textContent ?? ""),
     [text.source, NAMED.status] as const,
-    { timeout: 60_000 },
+    { timeout },
   );
 }
 

@@ -4,56 +4,16 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { newContext } from "./browser.ts";
-import {
-  canvasBox,
-  clickCanvas,
-  DEMO,
-  type DemoServer,
-  drop,
-  isReady,
-  menu,
-  NAMED,
-  pictureCount,
-  pixels,
-  says,
-  serveDemo,
-} from "./demo-page.ts";
+import { canvasBox, DEMO, drop, menu, NAMED, pixels } from "./demo-page.ts";
+import { click, openSample, page, pictures, status, visit } from "./demo-visits.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 /** A small picture. */
 const PHOTO = fileURLToPath(new URL("../models/reference/fixtures/photo/truck.png", import.meta.url));
 
-let server: DemoServer;
-let context: BrowserContext | undefined;
-let page: Page;
-
-beforeAll(async () => {
-  server = await serveDemo();
-});
-afterAll(() => server.close());
-afterEach(async () => {
-  await context?.close();
-  context = undefined;
-});
-
-async function visit(given: BrowserContext): Promise<void> {
-  context = given;
-  page = await given.newPage();
-  await page.goto(server.url);
-  await isReady(page);
-}
-
-const status = (text: RegExp): Promise<void> => says(page, text);
-const click = (x: number, y: number): Promise<void> => clickCanvas(page, x, y);
-const pictures = (): Promise<number> => pictureCount(page);
 const error = (): Promise<string | null> => page.locator(NAMED.error).textContent();
-const openSample = async (index = 0): Promise<void> => {
-  await page.locator(NAMED.samples).nth(index).click();
-  await status(/ready in/);
-};
 
 test("of two pictures, one that claims to have too many pixels is refused before it is decoded", async () => {
   await visit(await newContext());

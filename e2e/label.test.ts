@@ -3,70 +3,32 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
-import type { BrowserContext, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { BrowserContext, Locator } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { newContext } from "./browser.ts";
 import {
   addClass,
   canvasBox,
   classNames,
-  clickCanvas,
   DEMO,
-  type DemoServer,
   exported as exportedFrom,
   isReady,
   keep as keepOn,
   menu,
   NAMED,
   objectCount,
-  pictureCount,
-  says,
   serveDemo,
   violations,
 } from "./demo-page.ts";
+import { click, context, open, openSample, outside, page, pictures, server, status, visit } from "./demo-visits.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 
-let server: DemoServer;
-let context: BrowserContext | undefined;
-let page: Page;
-let outside: string[];
-
-beforeAll(async () => {
-  server = await serveDemo();
-});
-afterAll(() => server.close());
-afterEach(async () => {
-  await context?.close();
-  context = undefined;
-});
-
-async function visit(given: BrowserContext): Promise<void> {
-  const { url: address } = server;
-  context = given;
-  page = await given.newPage();
-  outside = [];
-  given.on("request", (request) => {
-    if (!request.url().startsWith(address) && /^https?:/.test(request.url())) outside.push(request.url());
-  });
-  await page.goto(address);
-  await isReady(page);
-}
-
-const status = (text: RegExp): Promise<void> => says(page, text);
-
-const click = (x: number, y: number): Promise<void> => clickCanvas(page, x, y);
-
 const objects = (): Promise<number> => objectCount(page);
-const pictures = (): Promise<number> => pictureCount(page);
 const keep = (): Promise<void> => keepOn(page);
 const exported = (format?: string): Promise<{ name: string; bytes: Buffer }> => exportedFrom(page, format);
 const undo = (): Promise<void> => page.locator(NAMED.undo).click();
 const redo = (): Promise<void> => page.locator(NAMED.redo).click();
-const openSample = async (index = 0): Promise<void> => {
-  await page.locator(NAMED.samples).nth(index).click();
-  await status(/ready in/);
-};
 /** How much is labeled, as the panel says it. */
 const kept = (): Promise<string | null> => page.locator("p.kept").textContent();
 const error = (): Promise<string | null> => page.locator(NAMED.error).textContent();
@@ -508,9 +470,7 @@ describe("without", () => {
   });
 
   test("https: a click, a label", async () => {
-    context = await newContext();
-    page = await context.newPage();
-    await page.goto(server.url.replace("127.0.0.1", "0.0.0.0"));
+    await open(await newContext(), server.url.replace("127.0.0.1", "0.0.0.0"));
     expect(await page.evaluate(() => isSecureContext)).toBe(false);
     await openSample(1);
     await click(0.5, 0.6);
@@ -521,9 +481,7 @@ describe("without", () => {
 
   test("headers of the host: the page isolates itself, and uses threads", async () => {
     const bare = await serveDemo({ headers: false });
-    context = await newContext({ serviceWorkers: "allow" });
-    page = await context.newPage();
-    await page.goto(bare.url);
+    await open(await newContext({ serviceWorkers: "allow" }), bare.url);
     await page.waitForFunction(() => crossOriginIsolated, undefined, { timeout: 30_000 });
     await expect
       .poll(() => page.locator(NAMED.model).getAttribute("aria-label"), { timeout: 30_000 })

@@ -4,21 +4,12 @@ import { createHash } from "node:crypto";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { openDB } from "idb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type LabeledImage, type LabeledObject, type Project, withImage } from "../src/labels/annotations.ts";
+import { type LabeledImage, type Project, withImage } from "../src/labels/annotations.ts";
 import { LABELS } from "../src/storage/label-log.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
+import { object, SIZE } from "./two-windows.ts";
 
-const SIZE = { width: 2, height: 2 };
 const picture = (...bytes: number[]): Blob => new Blob([Uint8Array.from(bytes)], { type: "image/png" });
-const object = (id: string): LabeledObject => ({
-  id,
-  className: "object",
-  rle: { size: [2, 2], counts: "04" },
-  name: "",
-  hidden: false,
-  locked: false,
-});
-
 let opened: LabelStore[] = [];
 async function open(): Promise<LabelStore> {
   const store = await LabelStore.open(10_000);

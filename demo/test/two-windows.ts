@@ -4,9 +4,11 @@ import { type LabeledObject, type Project, withClass, withImage } from "../src/l
 import type { LabelStore } from "../src/storage/label-store.ts";
 
 const STEPS = 200;
-const SIZE = { width: 2, height: 2 };
+/** Of pictures that are none. */
+export const SIZE = { width: 2, height: 2 };
 
-const object = (id: string): LabeledObject => ({
+/** An object with one pixel. */
+export const object = (id: string): LabeledObject => ({
   id,
   className: "object",
   rle: { size: [2, 2], counts: "04" },

@@ -4,11 +4,9 @@ import { type LabeledImage, type LabeledObject, newObject, withClassesOf, withIm
 import type { Detection, PlacedDetections } from "../labels/detections.ts";
 import { ruled } from "../labels/overlap.ts";
 import { filled } from "../masks/outline.ts";
-import type { Notices, ShowProgress } from "./notices.ts";
-import type { Observable } from "./observable.ts";
-import type { PictureSet } from "./picture-set.ts";
+import type { ShowProgress } from "./notices.ts";
+import { OfTheSet } from "./of-the-set.ts";
 import type { Model } from "./sight.ts";
-import type { State } from "./state.ts";
 
 /** So many boxes are asked at once. */
 const BATCH = 16;
@@ -20,23 +18,13 @@ interface Made {
 }
 
 /** Runs batches of boxes; the result is one step. */
-export class Boxes {
-  readonly #state: Observable<State>;
-  readonly #notices: Notices;
-  readonly #set: PictureSet;
-
-  constructor(state: Observable<State>, notices: Notices, set: PictureSet) {
-    this.#state = state;
-    this.#notices = notices;
-    this.#set = set;
-  }
-
+export class Boxes extends OfTheSet {
   /**
    * Makes a mask of each box. The objects have scores, and their pictures need a look. What was made when the person
    * cancels is kept.
    */
   async toMasks(placed: readonly PlacedDetections[], signal: AbortSignal, show: ShowProgress): Promise<void> {
-    const { model } = this.#state.get();
+    const { model } = this.state.get();
     const total = placed.reduce((sum, { detections }) => sum + detections.length, 0);
     if (total === 0) return;
     if (!model) throw new Error("no model is ready");
@@ -45,7 +33,7 @@ export class Boxes {
     let done = 0;
     try {
       for (const { image, detections } of placed) {
-        const picture = await this.#set.pictureOf(image.id);
+        const picture = await this.set.pictureOf(image.id);
         if (!picture) {
           missing.push(image.name);
           continue;
@@ -72,10 +60,10 @@ export class Boxes {
     missing: readonly string[],
     isStopped: boolean,
   ): void {
-    const { project: before, marks } = this.#state.get();
+    const { project: before, marks } = this.state.get();
     const count = [...made.values()].reduce((sum, { length }) => sum + length, 0);
     if (count === 0) {
-      this.#notices.say(isStopped ? "Stopped: no mask was made." : "No picture of these boxes is here.");
+      this.notices.say(isStopped ? "Stopped: no mask was made." : "No picture of these boxes is here.");
       return;
     }
     const project = before.images.reduce((sum, image) => {
@@ -86,7 +74,7 @@ export class Boxes {
     }, before);
     const left = missing.length > 0 ? ` Not here: ${missing.slice(0, 3).join(", ")}.` : "";
     const what = isStopped ? `Stopped after ${count} of ${total} boxes` : `${count} boxes are masks now`;
-    this.#set.edit(project, "Boxes to masks", `${what}; N goes to the most doubtful.${left}`, marks);
+    this.set.edit(project, "Boxes to masks", `${what}; N goes to the most doubtful.${left}`, marks);
   }
 }
 

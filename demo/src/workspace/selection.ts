@@ -3,29 +3,17 @@ import type { LabeledObject } from "../labels/annotations.ts";
 import { isUnchecked } from "../labels/review.ts";
 import { filled, type Place } from "../masks/outline.ts";
 import { areaOf, intersection, turnsOf } from "../masks/turns.ts";
-import type { Notices } from "./notices.ts";
-import type { Observable } from "./observable.ts";
-import type { PictureSet } from "./picture-set.ts";
-import { objectsOf, type State, selectedOf } from "./state.ts";
+import { OfTheSet } from "./of-the-set.ts";
+import { objectsOf, selectedOf } from "./state.ts";
 
 const count = (objects: readonly LabeledObject[]): string =>
   objects.length === 1 ? `1 object` : `${objects.length} objects`;
 
 /** The selected objects; what is done to them is one step. */
-export class Selection {
-  readonly #state: Observable<State>;
-  readonly #notices: Notices;
-  readonly #set: PictureSet;
-
-  constructor(state: Observable<State>, notices: Notices, set: PictureSet) {
-    this.#state = state;
-    this.#notices = notices;
-    this.#set = set;
-  }
-
+export class Selection extends OfTheSet {
   /** Selects the objects of which at least half is inside a line, besides those that are selected already if `isMore`. */
   within(ring: readonly Place[], isMore: boolean): void {
-    const state = this.#state.get();
+    const state = this.state.get();
     if (!state.size || ring.length < 3) return;
     const inside = turnsOf(filled([ring], state.size.width, state.size.height));
     const found = objectsOf(state).filter(({ rle, hidden }) => {
@@ -39,37 +27,37 @@ export class Selection {
 
   /** Selects all objects that are shown. */
   all(): void {
-    this.#select(objectsOf(this.#state.get()).filter(({ hidden }) => !hidden));
+    this.#select(objectsOf(this.state.get()).filter(({ hidden }) => !hidden));
   }
 
   #select(objects: readonly LabeledObject[]): void {
     const [selected = null, ...others] = new Set(objects.map(({ id }) => id));
-    this.#state.update({ selected, others });
+    this.state.update({ selected, others });
     const found = others.length + (selected === null ? 0 : 1);
-    this.#notices.say(found === 0 ? "No object is selected." : `${found} selected.`);
+    this.notices.say(found === 0 ? "No object is selected." : `${found} selected.`);
   }
 
   /** Changes the selected objects that are not locked, as one step. @returns whether there are any */
   #change(change: (object: LabeledObject) => LabeledObject | null, name: string, said: string): boolean {
-    const state = this.#state.get();
+    const state = this.state.get();
     const changed = selectedOf(state).filter(({ locked }) => !locked);
     if (changed.length === 0) {
-      this.#notices.say("Nothing that can be changed is selected.");
+      this.notices.say("Nothing that can be changed is selected.");
       return false;
     }
     const objects = objectsOf(state).flatMap((each) => (changed.includes(each) ? (change(each) ?? []) : [each]));
     const what = count(changed);
     const words = (text: string): string => text.replace("#", what);
-    this.#set.setObjects(objects, words(name), words(said));
+    this.set.setObjects(objects, words(name), words(said));
     return true;
   }
 
   /** Deletes them. */
   delete(): void {
-    const [only, ...others] = selectedOf(this.#state.get());
-    if (only && others.length === 0) this.#set.deleteObject(only.id);
+    const [only, ...others] = selectedOf(this.state.get());
+    if (only && others.length === 0) this.set.deleteObject(only.id);
     else if (this.#change(() => null, "Delete #", "# deleted; Undo brings them back."))
-      this.#state.update({ selected: null, others: [] });
+      this.state.update({ selected: null, others: [] });
   }
 
   /** Makes them objects of a class. */
@@ -85,7 +73,7 @@ export class Selection {
 
   /** Hides them; shows them again if all are hidden. */
   hide(): void {
-    const hidden = selectedOf(this.#state.get()).some((each) => !each.hidden);
+    const hidden = selectedOf(this.state.get()).some((each) => !each.hidden);
     const name = hidden ? "Hide" : "Show";
     this.#change((each) => ({ ...each, hidden }), `${name} #`, hidden ? "# hidden." : "# shown.");
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { newContext } from "./browser.ts";
 import { canvasBox, DEMO, drop, menu, NAMED, pixels } from "./demo-page.ts";
-import { click, openSample, page, pictures, status, visit } from "./demo-visits.ts";
+import { click, context, openSample, page, pictures, status, visit } from "./demo-visits.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 /** A small picture. */

@@ -187,12 +187,13 @@ async function inBrowser(length: Length): Promise<Row[]> {
         // minutes without a GPU
         if (isReal) works.push(["SAM 2.1 tiny: encoder", encoders(`tiny${suffix}/`, "tiny-traced/", 1024), 1]);
         for (const [work, [ours, theirs], aim] of works) {
-          const found = await inPage<[GpuGraph, GpuGraph, number], GpuComparison>(
+          const found = await inPage<[GpuGraph, GpuGraph, number, number], GpuComparison>(
             tab,
             "compareOnGpu",
             ours,
             theirs,
             repeats,
+            work.includes("decoder") ? 4 : 1,
           );
           rows.push(...rowsOf(`${work}, ${dtype}`, device, aim, found));
         }

@@ -18,15 +18,31 @@ export const CACHE: string = path("../.cache/bench");
 
 const TINY = join(CACHE, "tiny");
 
-/** SAM 2.1 tiny with random weights: the checkpoint, our export of it, and the peer's files. */
-export async function tinyModels(): Promise<{ checkpoint: string; onnx: string; peer: string } | null> {
+interface TinyModels {
+  readonly checkpoint: string;
+  readonly onnx: string;
+  readonly peer: string;
+}
+
+let tiny: Promise<TinyModels | null> | undefined;
+
+/**
+ * SAM 2.1 tiny with random weights: the checkpoint, our export of it, and the peer's files. It is exported once in each
+ * run: an earlier export may be another exporter's.
+ */
+export function tinyModels(): Promise<TinyModels | null> {
+  tiny ??= makeTinyModels();
+  return tiny;
+}
+
+async function makeTinyModels(): Promise<TinyModels | null> {
   const [checkpoint, onnx, peer] = ["checkpoint", "onnx", "transformers.js"].map((name) => join(TINY, name)) as [
     string,
     string,
     string,
   ];
   if (!existsSync(join(peer, "preprocessor_config.json"))) return null;
-  if (!existsSync(join(onnx, "model.json"))) await exportFolder(checkpoint, onnx, { id: "tiny" });
+  await exportFolder(checkpoint, onnx, { id: "tiny" });
   return { checkpoint, onnx, peer };
 }
 

@@ -144,13 +144,16 @@ async function openRuntime(): Promise<{ runtime: typeof Ort; device: GPUDevice; 
 }
 
 /**
- * How often a graph is run for one measurement: its end is noticed late, by up to 100 ms in Firefox, which is shared among
- * these runs.
+ * Runs two graphs in turns on one device; milliseconds of a run, the outputs staying on the GPU.
+ *
+ * @param atOnce how many runs share one wait for their end, which is noticed late: by up to 100 ms in Firefox
  */
-const AT_ONCE = 4;
-
-/** Runs two graphs in turns on one device; milliseconds of a run, the outputs staying on the GPU. */
-export async function compareOnGpu(ours: GpuGraph, theirs: GpuGraph, repeats: number): Promise<GpuComparison> {
+export async function compareOnGpu(
+  ours: GpuGraph,
+  theirs: GpuGraph,
+  repeats: number,
+  atOnce: number,
+): Promise<GpuComparison> {
   opened ??= openRuntime();
   const { runtime, device, meter } = await opened;
   const values = ({ type, dims, fill }: GpuInput) => {
@@ -197,7 +200,7 @@ export async function compareOnGpu(ours: GpuGraph, theirs: GpuGraph, repeats: nu
   };
   const [mine, peer] = [await open(ours), await open(theirs)];
   const [counted, peerCounted] = [await mine.count(), await peer.count()];
-  const times = await compare({ ours: () => mine.run(AT_ONCE), theirs: () => peer.run(AT_ONCE) }, repeats);
+  const times = await compare({ ours: () => mine.run(atOnce), theirs: () => peer.run(atOnce) }, repeats);
   await mine.close();
   await peer.close();
   return { ...times, ours: counted, theirs: peerCounted };

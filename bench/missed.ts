@@ -21,6 +21,16 @@ const REASONS: readonly Reason[] = [
     work: /./,
     why: "a third of our graph upscales, as does the other; a mask's prompt is computed where none is given, and masks cross a thread",
   },
+  {
+    bench: "gpu",
+    work: /fp16-compute: kernels$/,
+    why: "casts between the precisions are kernels of their own",
+  },
+  {
+    bench: "gpu",
+    work: /decoder, .*, fp16-compute$/,
+    why: "casts are kernels of their own, and an emulated GPU gains nothing from float16",
+  },
   { bench: "kernels", work: /stretch/, why: "exact as PIL's, in JavaScript; pica's is WASM" },
 ];
 

@@ -474,6 +474,24 @@ describe("all pictures deleted", () => {
   });
 });
 
+test("done again on a picture that another window has deleted: the picture comes back as well", async () => {
+  const [a] = state().project.images as [LabeledImage];
+  await workspace.set.open(a.id);
+  await settle();
+  workspace.set.setObjects([newObject("thing", { size: [SIZE.height, SIZE.width], counts: "0" })], "Keep thing", "");
+  workspace.set.undo();
+  await expect.poll(() => workspace.set.isUnkept).toBe(false);
+  const other = await LabelStore.open();
+  await other.change({ ...other.project, images: other.project.images.filter(({ id }) => id !== a.id) });
+  workspace.set.catchUp();
+  await expect.poll(names).toEqual(["b"]);
+  workspace.set.redo();
+  await settle();
+  expect([names(), state().current, state().error]).toEqual([["b", "a"], a.id, null]);
+  await other.catchUp();
+  expect(await (await other.picture(a))?.text()).toBe("a");
+});
+
 test("of two pictures opened at once the later is shown", async () => {
   const [a, b] = state().project.images.map(({ id }) => id) as [string, string];
   await Promise.all([workspace.set.open(b), workspace.set.open(a), workspace.set.open(b), workspace.set.open(a)]);

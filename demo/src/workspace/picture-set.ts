@@ -555,6 +555,9 @@ export class PictureSet {
     const place = before.images.findIndex(({ id }) => id === current);
     this.#show();
     if (old && !image) {
+      // labels of it may be brought back by Undo here
+      const file = this.#near.get(old.id);
+      if (file) this.#deleted.set(old.id, file);
       const next = now.images[Math.min(place, now.images.length - 1)];
       if (!next || !(await this.open(next.id))) this.#enter(null, null, NO_MARKS);
     } else if (old && image && image.objects !== old.objects) {

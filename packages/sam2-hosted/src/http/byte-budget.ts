@@ -23,7 +23,7 @@ export interface HeldBytes {
  * @example
  * ```ts
  * const budget = new ByteBudget(256e6);
- * const hosted = hostedFetchWith(codec, segmenter, { budget });
+ * const hosted = createHostedFetch(segmenter, { budget });
  * ```
  */
 export class ByteBudget {

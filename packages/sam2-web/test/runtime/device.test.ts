@@ -4,8 +4,11 @@ import type { ModelForms } from "sam2-core";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openDecoder, openSessions } from "../../src/runtime/device.ts";
 import { OrtSessions } from "../../src/runtime/sessions.ts";
-import { openCache } from "../../src/storage/store.ts";
 import { FakeStorage } from "../storage/fake-storage.ts";
+
+// the storage of a page that has opened none yet
+vi.resetModules();
+const { openCache } = await import("../../src/storage/store.ts");
 
 /** How the GPU of a test behaves. */
 interface Behavior {

@@ -1,12 +1,15 @@
 /** What an export writes, Import reads: the masks of PNGs, SVG and PSD, of which no other tool's code is a judge. */
-
+import { crc32 } from "node:zlib";
+import { ZipReader } from "@zip.js/zip.js/lib/zip-core-custom.js";
+import { writePsdUint8Array } from "ag-psd";
 import fc from "fast-check";
 import { encode } from "fast-png";
-import { zipSync } from "fflate";
-import { decodeRle, encodeRle, type Mask, maskArea, type Rle } from "sam2-web";
-import { describe, expect, test } from "vitest";
+import { strToU8, zipSync, zlibSync } from "fflate";
+import { decodeRle, encodeRle, type Mask, maskArea, type Rle, rleArea } from "sam2-web";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { exportProject, type Format } from "../src/formats/archive.ts";
 import type { BytesFile } from "../src/formats/png.ts";
+import { readProjectFile } from "../src/formats/project-file.ts";
 import { fromPsd, toPsd } from "../src/formats/psd.ts";
 import { IS_BYTES, readLabels } from "../src/formats/read.ts";
 import type { TextFile } from "../src/formats/yolo.ts";
@@ -203,8 +206,124 @@ test("Pascal VOC as others write it: values of a palette, edges that are ignored
   ).toEqual([["2007_000032", ["class 1", counts(1, 0, 0, 0)], ["class 2", counts(0, 1, 0, 0)]]]);
 });
 
+/** A PNG of these chunks. */
+const chunked = (...chunks: [name: string, data: Uint8Array][]): Uint8Array =>
+  Uint8Array.from([
+    ...png([0, 0, 0, 0]).slice(0, 8),
+    ...chunks.flatMap(([name, data]) => {
+      const body = Uint8Array.from([...strToU8(name), ...data]);
+      const numbers = new DataView(new ArrayBuffer(8));
+      numbers.setUint32(0, data.length);
+      numbers.setUint32(4, crc32(body));
+      const [length, sum] = [0, 4].map((at) => new Uint8Array(numbers.buffer, at, 4)) as [Uint8Array, Uint8Array];
+      return [...length, ...body, ...sum];
+    }),
+  ]);
+const header = (width: number, height: number): [string, Uint8Array] => [
+  "IHDR",
+  Uint8Array.from([0, 0, width >> 8, width, 0, 0, height >> 8, height, 8, 0, 0, 0, 0]),
+];
+const pixels = (...bytes: number[]): [string, Uint8Array] => ["IDAT", zlibSync(Uint8Array.from(bytes))];
+const end: [string, Uint8Array] = ["IEND", new Uint8Array(0)];
+
+test("a PNG's color profile is not looked at: it is deflated too, to any size", async () => {
+  const profile: [string, Uint8Array] = ["iCCP", strToU8("name\0\0this is not deflated")];
+  const bytes = chunked(header(2, 1), profile, pixels(0, 255, 0), end);
+  const { project, leftOut } = await readLabels([{ name: "photo/1-cat.png", bytes }]);
+  expect([leftOut, project.images[0]?.objects.map(({ rle }) => rle)]).toEqual([
+    [],
+    [encodeRle({ width: 2, height: 1, data: Uint8Array.of(1, 0) })],
+  ]);
+});
+
+test("an interlaced PNG, as another tool wrote it", async () => {
+  const base64 =
+    "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAAAAAHPGAlQAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAEklEQVQImWNgYPjP8J+BgeE/AAz9Av4yikFgAAAAAElFTkSuQmCC";
+  const bytes = Uint8Array.from(Buffer.from(base64, "base64"));
+  const { project } = await readLabels([{ name: "photo/1-cat.png", bytes }]);
+  const expected = encodeRle({ width: 3, height: 2, data: Uint8Array.of(0, 1, 1, 0, 0, 1) });
+  expect(project.images[0]?.objects.map(({ rle }) => rle)).toEqual([expected]);
+});
+
+test("an SVG of as many rings as a mask of noise has is read", async () => {
+  const side = 1200;
+  let d = "";
+  for (let y = 0; y < side; y++) {
+    for (let x = y % 2; x < side; x += 2) d += `M${x} ${y}L${x + 1} ${y}L${x + 1} ${y + 1}L${x} ${y + 1}Z`;
+  }
+  const read = await readLabels([{ name: "a.svg", text: SVG(d, `width="${side}" height="${side}"`) }]);
+  expect(read.leftOut).toEqual([]);
+  expect(maskArea(decodeRle(read.project.images[0]?.objects[0]?.rle as Rle))).toBe(side ** 2 / 2);
+});
+
+/** Every other row of a large picture. */
+function noise(): Uint8Array {
+  const [width, height] = [4096, 4200];
+  const data = new Uint8Array(width * height);
+  for (let y = 0; y < height; y += 2) data.fill(1, y * width, (y + 1) * width);
+  return encode({ width, height, data, channels: 1, depth: 8 });
+}
+
+/** A path of 2²⁰ crossings. */
+const WIDE = `<path d="${"M0 0L8192 0L8192 1L0 1Z".repeat(64)}"/>`;
+
+/** A PSD of two layers that say they have other sides than their pixels. */
+function swollen(side = 1): Uint8Array {
+  const bytes = psdOf([{ side: 64 }, { side: 64 }], 100, 100);
+  const view = new DataView(bytes.buffer);
+  // the places where a layer's bottom and right are its sides
+  for (let at = 0; at + 8 <= bytes.length; at++) {
+    if (view.getUint32(at) !== 64 || view.getUint32(at + 4) !== 64) continue;
+    view.setUint32(at, side);
+    view.setUint32(at + 4, side);
+  }
+  return bytes;
+}
+
+/** A PSD of layers, opaque, which says afterwards that it is of another size. */
+const psdOf = (layers: readonly { side: number; left?: number; top?: number }[], width: number, height: number) => {
+  const opaque = (side: number) => ({
+    width: side,
+    height: side,
+    data: new Uint8ClampedArray(4 * side ** 2).fill(255),
+  });
+  const children = [{ side: 1, left: 0, top: 0 }, ...layers].map(({ side, ...place }) => ({
+    ...place,
+    name: "cat",
+    imageData: opaque(side),
+  }));
+  const bytes = writePsdUint8Array({ width: 1, height: 1, imageData: opaque(1), children }, { compress: true }).slice();
+  new DataView(bytes.buffer).setUint32(14, height);
+  new DataView(bytes.buffer).setUint32(18, width);
+  return bytes;
+};
+
+test("a PSD's layer costs as much as its own pixels, however large the picture is", () => {
+  const layers = Array.from({ length: 40 }, (_, i) => ({ side: 2, left: 100 * i, top: 8191 - (i % 2) }));
+  const bytes = psdOf(layers, 8192, 8192);
+  const start = process.cpuUsage();
+  const { project, leftOut } = fromPsd("a.psd", bytes);
+  const { user, system } = process.cpuUsage(start);
+  expect(leftOut).toEqual([]);
+  const areas = project.images[0]?.objects.map(({ rle }) => rleArea(rle));
+  expect(areas).toEqual(layers.map((_, i) => (i % 2 === 0 ? 2 : 4)));
+  expect((user + system) / 1e6).toBeLessThan(1);
+});
+
+test.each([
+  [-1, -1, [1, 0, 0, 0, 0, 0]],
+  [0, 0, [1, 1, 0, 1, 1, 0]],
+  [0, 1, [0, 0, 0, 1, 1, 0]],
+  [2, 0, [0, 0, 1, 0, 0, 1]],
+  [5, 5, [0, 0, 0, 0, 0, 0]],
+])("a PSD's layer at %i, %i: what of it is in the picture", (left, top, data) => {
+  const { project } = fromPsd("a.psd", psdOf([{ side: 2, left, top }], 3, 2));
+  const expected = encodeRle({ width: 3, height: 2, data: Uint8Array.from(data) });
+  expect(project.images[0]?.objects.map(({ rle }) => rle)).toEqual([expected]);
+});
+
 describe("left out or refused, with the reason", () => {
-  const header = (change: (bytes: DataView) => void): Uint8Array => {
+  const changed = (change: (bytes: DataView) => void): Uint8Array => {
     const bytes = png([0, 0, 0, 255]).slice();
     change(new DataView(bytes.buffer));
     return bytes;
@@ -218,7 +337,7 @@ describe("left out or refused, with the reason", () => {
   };
   const svg = (text: string): (TextFile | BytesFile)[] => [{ name: "a.svg", text }];
   test.each<[string, (TextFile | BytesFile)[], RegExp]>([
-    ["a PNG that says it is huge", mask(header((bytes) => bytes.setUint32(16, 2 ** 30))), /1-cat\.png: expected/],
+    ["a PNG that says it is huge", mask(changed((bytes) => bytes.setUint32(16, 2 ** 30))), /1-cat\.png: expected/],
     [
       "a PNG of colors",
       mask(encode({ width: 1, height: 1, data: new Uint8Array(3), channels: 3 })),
@@ -226,6 +345,27 @@ describe("left out or refused, with the reason", () => {
     ],
     ["half a PNG", mask(png([0, 0, 0, 255]).slice(0, 50)), /expected a whole PNG/],
     ["no PNG", mask(new Uint8Array(40)), /expected a PNG/],
+    [
+      "a PNG whose header comes after something that looks like one",
+      mask(chunked(["tEXt", header(2, 1)[1]], header(3, 1), pixels(0, 255, 0, 0), end)),
+      /expected a PNG/,
+    ],
+    [
+      "a PNG of two headers",
+      mask(chunked(header(2, 1), header(3, 1), pixels(0, 255, 0, 0), end)),
+      /expected a whole PNG: it has two headers/,
+    ],
+    [
+      "a PNG that unpacks to more than its pixels",
+      mask(chunked(header(2, 1), pixels(0, 255, 0, ...new Uint8Array(2 ** 16)), end)),
+      /expected a whole PNG: its pixels are more than it says/,
+    ],
+    [
+      "a PNG that unpacks to less",
+      mask(chunked(header(2, 2), pixels(0, 255, 0), end)),
+      /expected a whole PNG: its pixels are fewer than it says/,
+    ],
+    ["a PNG of noise", mask(noise()), /expected masks of at most \d+ edges/],
     [
       "a PNG that is longer than its pixels",
       mask(Uint8Array.from([...png([0, 0, 0, 1]), ...new Uint8Array(2 ** 18)])),
@@ -245,10 +385,32 @@ describe("left out or refused, with the reason", () => {
       svg(SVG("M0 0L3 0L3 1L0 1Z".repeat(9))),
       /expected a path along the edges of pixels/,
     ],
+    [
+      "paths that cross more columns than there is room for, all together",
+      svg(SVG("", 'width="8192" height="4096"').replace(/<path.*path>/, WIDE.repeat(20))),
+      /^element \d+ \(path\) and \d+ more: expected a path along the edges of pixels/,
+    ],
+    ...["M0 0L1 0L1 1L0 1", "M0 0L1 L1 1L0 1Z", "M0 0L1 0L1 1L0 1L1Z", "0 0L1 0Z", "M 0L0 0Z", "Z"].map(
+      (d): [string, TextFile[], RegExp] => [
+        `no path: ${d}`,
+        [{ name: "a.svg", text: SVG(d) }],
+        /expected a path along/,
+      ],
+    ),
     ["an SVG without a size", svg(SVG("", "")), /expected its width and height in pixels/],
     ["an SVG of a huge size", svg(SVG("", 'width="99999" height="99999"')), /pixels at most/],
     ["no SVG", svg("<html/>"), /expected an SVG, got html/],
     ["no XML", svg("<svg"), /expected an SVG/],
+    [
+      "a PSD whose layer unpacks to more than its pixels",
+      [{ name: "a.psd", bytes: swollen() }],
+      /layer 2 and 1 more: a layer's pixels are more than it says/,
+    ],
+    [
+      "a PSD whose layers are too large together",
+      [{ name: "a.psd", bytes: swollen(9_000) }],
+      /layer 3: expected layers of at most \d+ bytes, unpacked/,
+    ],
     ["no PSD", [{ name: "a.psd", bytes: new Uint8Array(99) }], /expected a PSD/],
     ["a PSD that says it is huge", psd((bytes) => bytes.setUint32(14, 2 ** 31)), /pixels at most|width and height/],
     [
@@ -280,5 +442,40 @@ describe("left out or refused, with the reason", () => {
       "a.zip: expected files of labels in it, got none",
     );
     await expect(unpacked([{ name: "a.zip", blob: new Blob(["no zip"]) }])).rejects.toThrow("expected a whole zip");
+    await expect(
+      unpacked([
+        { name: "a.json", blob: new Blob(["{}"]) },
+        { name: "b.zip", blob: zip({ "a.jpg": "" }) },
+      ]),
+    ).rejects.toThrow("b.zip: expected files of labels in it, got none");
+  });
+});
+
+describe("a zip is closed, also where it is refused", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+  const zip = (files: Record<string, string>, change = (_: Uint8Array): void => undefined): Blob => {
+    const bytes = zipSync(
+      Object.fromEntries(Object.entries(files).map(([name, text]) => [name, strToU8(text)])),
+    ) as Uint8Array<ArrayBuffer>;
+    change(bytes);
+    return new Blob([bytes]);
+  };
+  const labels = (blob: Blob): Promise<unknown> => unpacked([{ name: "a.zip", blob }]);
+  test.each<[string, (blob: Blob) => Promise<unknown>, Blob, string]>([
+    ["labels", labels, zip({ "a.json": "{}" }), "read"],
+    ["labels, of which there are none", labels, zip({ "a.jpg": "" }), "ImportError"],
+    ["labels that are damaged", labels, zip({ "a.json": "{{{{{{{{" }, (bytes) => bytes.fill(7, 36, 42)), "ImportError"],
+    ["a set that is none", readProjectFile, zip({ "a.json": "{}" }), "NoProjectError"],
+    ["a set that is damaged", readProjectFile, zip({ "project.json": "{" }), "ImportError"],
+    ["no zip", readProjectFile, new Blob(["no zip"]), "ImportError"],
+  ])("%s", async (_, read, blob, ends) => {
+    const closed = vi.spyOn(ZipReader.prototype, "close");
+    const ended = read(blob).then(
+      () => "read",
+      (error: Error) => error.name,
+    );
+    expect([await ended, closed.mock.calls.length]).toEqual([ends, 1]);
   });
 });

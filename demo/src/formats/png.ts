@@ -2,8 +2,9 @@
 import { decode, encode } from "fast-png";
 import { decodeRle, maskArea } from "sam2-web";
 import { type LabeledImage, type LabeledObject, newObject, type ObjectClass } from "../labels/annotations.ts";
-import { rleOf, type Turns, turnsOfValues } from "../masks/turns.ts";
+import { MOST_TURNS, rleOf, type Turns, turnsOfValues } from "../masks/turns.ts";
 import { ExportError, ImportError } from "./errors.ts";
+import { inflatedSize } from "./inflated.ts";
 import { projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
@@ -70,12 +71,40 @@ export interface BytesFile {
 /** VOC ignores pixels of this value: the edges between objects. */
 const IGNORED = 255;
 
-/** A PNG's signature and header have this many bytes. */
+/** A PNG begins with its signature, and the header's length and name. */
+const BEGINNING = [0x89504e47, 0x0d0a1a0a, 13, 0x49484452];
+
+/** Signature and header have this many bytes. */
 const HEADER = 33;
 
+/** Chunks that are read: of the others one, a color profile, is deflated too. */
+const READ = ["IHDR", "IDAT", "tEXt", "IEND"];
+
+/** The chunks of a PNG that are read, each with its length, its name and its checksum. */
+function chunksOf(bytes: Uint8Array, view: DataView): { readonly name: string; readonly bytes: Uint8Array }[] {
+  const chunks: { name: string; bytes: Uint8Array }[] = [];
+  for (let at = 8; at + 12 <= bytes.length; ) {
+    const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const end = at + 12 + view.getUint32(at);
+    if (READ.includes(name)) chunks.push({ name, bytes: bytes.subarray(at, end) });
+    at = end;
+  }
+  return chunks;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /**
- * A PNG of one value for each pixel, gray or of a palette. Its header is looked at first: a small file may hold a picture of any
- * size.
+ * A PNG of one value for each pixel, gray or of a palette. Before it is unpacked it is looked at how large that will be: a small
+ * file may say that it holds a picture of any size, and unpack to any size.
  *
  * @throws ImportError
  */
@@ -85,20 +114,36 @@ function valuesOf(bytes: Uint8Array): {
   readonly text: Record<string, string>;
 } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < HEADER || view.getUint32(0) !== 0x89504e47) throw new ImportError("expected a PNG");
+  if (bytes.length < HEADER || BEGINNING.some((word, i) => view.getUint32(4 * i) !== word)) {
+    throw new ImportError("expected a PNG");
+  }
   const size = sizeOf(view.getUint32(16), view.getUint32(20));
-  const [depth, kind] = [bytes[24], bytes[25]];
+  const [depth, kind, interlace] = [bytes[24], bytes[25], bytes[28]];
   if (depth !== 8 || (kind !== 0 && kind !== 3)) {
     throw new ImportError("expected a PNG of 8 bits a pixel, gray or with a palette");
   }
-  // deflated, pixels take hardly more than they are: a longer file would unpack to more than it says
-  const most = 1.01 * size.height * (size.width + 1) + 2 ** 17;
-  if (bytes.length > most) throw new ImportError(`expected at most ${Math.round(most)} bytes, got ${bytes.length}`);
+  // deflated, pixels take hardly more than they are
+  const longest = 1.01 * size.height * (size.width + 1) + 2 ** 17;
+  if (bytes.length > longest) {
+    throw new ImportError(`expected at most ${Math.round(longest)} bytes, got ${bytes.length}`);
+  }
   try {
-    const { data, text } = decode(bytes, { checkCrc: true });
-    return { size, masks: turnsOfValues(data, size), text };
+    const chunks = chunksOf(bytes, view);
+    if (chunks.filter(({ name }) => name === "IHDR").length > 1) throw new Error("it has two headers");
+    // each row begins with a byte that says how it is filtered; interlaced, there are more rows, and shorter ones
+    const least = size.height * (size.width + (interlace === 0 ? 1 : 0));
+    const most = interlace === 0 ? least : least + 2 * size.height + 8;
+    const data = chunks.filter(({ name }) => name === "IDAT").map((chunk) => chunk.bytes.subarray(8, -4));
+    const came = inflatedSize(data, most);
+    if (came < least || came > most) throw new Error(`its pixels are ${came < least ? "fewer" : "more"} than it says`);
+    const { data: values, text } = decode(joined([bytes.subarray(0, 8), ...chunks.map((chunk) => chunk.bytes)]), {
+      checkCrc: true,
+    });
+    const masks = turnsOfValues(values, size);
+    if (!masks) throw new ImportError(`expected masks of at most ${MOST_TURNS} edges`);
+    return { size, masks, text };
   } catch (error) {
-    throw new ImportError(`expected a whole PNG: ${(error as Error).message}`);
+    throw error instanceof ImportError ? error : new ImportError(`expected a whole PNG: ${(error as Error).message}`);
   }
 }
 

@@ -22,7 +22,7 @@ import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import { ImportError, NoProjectError, shown } from "./errors.ts";
 import { checkDepth } from "./labels-file.ts";
-import { filesOf } from "./zip.ts";
+import { withFilesOf } from "./zip.ts";
 
 /** Value of the field `format`. */
 const FORMAT = "sam2-web project";
@@ -152,19 +152,18 @@ export async function writeProjectFile(
  * @throws NoProjectError when there are no labels of a set in it, ImportError when it is no zip, damaged, or of a newer version
  */
 export async function readProjectFile(file: Blob): Promise<ProjectFile> {
-  const { files, close } = await filesOf(file, EXPECTED);
-  const entry = files.get("project.json");
-  if (!entry) throw new NoProjectError("expected a project file, which has a project.json in it");
-  if (entry.uncompressedSize > MOST_LABELS) {
-    throw new ImportError(`project.json: expected ${MOST_LABELS} bytes at most, got ${entry.uncompressedSize}`);
-  }
-  let content: unknown;
-  try {
-    content = JSON.parse(await entry.getData(new TextWriter(), { checkSignature: true }));
-  } catch (error) {
-    throw new ImportError(`project.json is damaged: ${(error as Error).message}`);
-  }
-  await close();
+  const content = await withFilesOf(file, EXPECTED, async (files): Promise<unknown> => {
+    const entry = files.get("project.json");
+    if (!entry) throw new NoProjectError("expected a project file, which has a project.json in it");
+    if (entry.uncompressedSize > MOST_LABELS) {
+      throw new ImportError(`project.json: expected ${MOST_LABELS} bytes at most, got ${entry.uncompressedSize}`);
+    }
+    try {
+      return JSON.parse(await entry.getData(new TextWriter(), { checkSignature: true }));
+    } catch (error) {
+      throw new ImportError(`project.json is damaged: ${(error as Error).message}`);
+    }
+  });
   const { format, version } = (content ?? {}) as { format?: unknown; version?: unknown };
   if (format !== FORMAT) throw new ImportError(`project.json: expected the format ${FORMAT}, got ${shown(format)}`);
   if (version !== PROJECT_FILE_VERSION) {
@@ -240,16 +239,16 @@ export async function readPictures(
   take: (picture: Blob, facts: FiledPicture) => Promise<unknown>,
   onProgress?: Progress,
 ): Promise<string[]> {
-  const { files, close } = await filesOf(file, EXPECTED);
   const damaged: string[] = [];
-  for (const [i, facts] of pictures.entries()) {
-    const picture = await readPicture(files.get(facts.path), facts.type);
-    const isWhole = picture && (await digest(new Uint8Array(await picture.arrayBuffer()))) === facts.sha256;
-    if (isWhole) await take(picture, facts);
-    else damaged.push(facts.name);
-    onProgress?.(i + 1, pictures.length);
-  }
-  await close();
+  await withFilesOf(file, EXPECTED, async (files) => {
+    for (const [i, facts] of pictures.entries()) {
+      const picture = await readPicture(files.get(facts.path), facts.type);
+      const isWhole = picture && (await digest(new Uint8Array(await picture.arrayBuffer()))) === facts.sha256;
+      if (isWhole) await take(picture, facts);
+      else damaged.push(facts.name);
+      onProgress?.(i + 1, pictures.length);
+    }
+  });
   return damaged;
 }
 

@@ -1,10 +1,19 @@
 /** PSD: the picture, and over it a layer for each object: its cut-out, named by its class. */
-import { initializeCanvas, type Layer, type PixelData, type Psd, readPsd, writePsdUint8Array } from "ag-psd";
+import {
+  getLayerImageData,
+  initializeCanvas,
+  type Layer,
+  type PixelData,
+  type Psd,
+  readPsd,
+  writePsdUint8Array,
+} from "ag-psd";
 import { decodeRle, maskBox } from "sam2-web";
 import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
 import { stemOf } from "../labels/names.ts";
-import { rleOf, turnsOfValues } from "../masks/turns.ts";
+import { MOST_TURNS, rleOf, type Turns } from "../masks/turns.ts";
 import { ExportError, ImportError } from "./errors.ts";
+import { inflatedSize } from "./inflated.ts";
 import { projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
@@ -50,6 +59,12 @@ function layerOf({ className, name, rle, hidden }: LabeledObject, picture: Pixel
 /** Bytes that the layers of a file may take, unpacked. */
 const MOST_LAYERS = 2 ** 29;
 
+/** The format's number for the channel of what is transparent. */
+const TRANSPARENCY = -1;
+
+/** Its numbers for ways to deflate a channel. */
+const DEFLATED: readonly number[] = [2, 3];
+
 /**
  * Reads the layers over the lowest one, which is the picture: what of a layer is not transparent is the mask of an object, named
  * `class` or `class: name`. The picture is the one that the file is named after.
@@ -59,34 +74,67 @@ const MOST_LAYERS = 2 ** 29;
 export function fromPsd(name: string, bytes: Uint8Array): ReadLabels {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 26 || view.getUint32(0) !== 0x38425053) throw new ImportError("expected a PSD");
-  const { width, height } = sizeOf(view.getUint32(18), view.getUint32(14));
+  const size = sizeOf(view.getUint32(18), view.getUint32(14));
   const [, ...layers] = psdOf(bytes).children ?? [];
   const leftOut = new LeftOut();
+  let room = MOST_LAYERS;
   const objects = layers.flatMap((layer, index): LabeledObject[] => {
-    const { left = 0, top = 0, imageData, hidden = false, name: title = "" } = layer;
+    const { hidden = false, name: title = "" } = layer;
     const read = (): LabeledObject => {
-      if (!imageData) throw new ImportError("expected a layer of pixels");
-      const { width: wide, height: high, data } = imageData;
-      const values = new Uint8Array(width * height);
-      for (let y = Math.max(0, -top); y < high && top + y < height; y++) {
-        for (let x = Math.max(0, -left); x < wide && left + x < width; x++) {
-          if ((data[4 * (y * wide + x) + 3] as number) > 0) values[(top + y) * width + left + x] = 1;
-        }
-      }
-      const turns = turnsOfValues(values, { width, height }).get(1) ?? new Uint32Array();
+      room -= bytesOf(layer);
+      if (room < 0) throw new ImportError(`expected layers of at most ${MOST_LAYERS} bytes, unpacked`);
+      const turns = turnsOfLayer(layer, size);
+      if (!turns) throw new ImportError(`expected masks of at most ${MOST_TURNS} edges`);
       const [, className = "", own = ""] = /^(.*?)(?:: (.*))?$/s.exec(title) ?? [];
-      return { ...newObject(className || "object", rleOf(turns, width, height)), name: own, hidden };
+      return { ...newObject(className || "object", rleOf(turns, size.width, size.height)), name: own, hidden };
     };
     return leftOut.list(`layer ${index + 2}`, read);
   });
   return {
-    project: projectOf([], [{ name: stemOf(name), width, height, objects }]),
+    project: projectOf([], [{ name: stemOf(name), ...size, objects }]),
     boxes: [],
     leftOut: leftOut.lines,
   };
 }
 
-/** What is in a file, as far as it is of use. @throws ImportError */
+/** Bytes that a layer's pixels take. */
+function bytesOf({ left = 0, top = 0, right = 0, bottom = 0, rawData }: Layer): number {
+  return 4 * (right - left) * (bottom - top) * Math.max(1, (rawData?.bitsPerChannel ?? 8) / 8);
+}
+
+/** What of a layer is not transparent, as far as it is in the picture; null where that has more than `MOST_TURNS`. */
+function turnsOfLayer(
+  layer: Layer,
+  { width, height }: { readonly width: number; readonly height: number },
+): Turns | null {
+  const { left = 0, top = 0, rawData } = layer;
+  // others are of no use, and any number of them may be in a file
+  const channel = rawData?.channels.find(({ id }) => id === TRANSPARENCY);
+  if (channel?.data && DEFLATED.includes(channel.compression)) {
+    const most = bytesOf(layer) / 4;
+    if (inflatedSize([channel.data], most) > most) throw new ImportError("a layer's pixels are more than it says");
+  }
+  const pixels =
+    rawData && getLayerImageData({ ...layer, rawData: { ...rawData, channels: channel ? [channel] : [] } });
+  if (!pixels) throw new ImportError("expected a layer of pixels");
+  const { width: wide, height: high, data } = pixels;
+  const turns: number[] = [];
+  // column by column; stretches of two columns may touch
+  for (let x = Math.max(0, -left); x < wide && left + x < width; x++) {
+    let isInside = false;
+    for (let y = Math.max(0, -top); y <= high && top + y <= height; y++) {
+      const isEnd = y === high || top + y === height;
+      const isFull = !isEnd && (data[4 * (y * wide + x) + 3] as number) > 0;
+      if (isFull === isInside) continue;
+      if (turns.length > MOST_TURNS) return null;
+      turns.push((left + x) * height + top + y);
+      isInside = isFull;
+    }
+  }
+  return Uint32Array.from(turns);
+}
+
+/** What is in a file, as far as it is of use; pixels are as they are in it. @throws ImportError */
 function psdOf(bytes: Uint8Array): Psd {
   initializeCanvas(
     () => {
@@ -97,7 +145,7 @@ function psdOf(bytes: Uint8Array): Psd {
   );
   try {
     return readPsd(bytes, {
-      useImageData: true,
+      useRawData: true,
       skipCompositeImageData: true,
       skipThumbnail: true,
       skipLinkedFilesData: true,

@@ -3,7 +3,7 @@ import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { decodeRle, maskToPolygons, polygonsToPath } from "sam2-web";
 import { type LabeledImage, type LabeledObject, newObject, type ObjectClass } from "../labels/annotations.ts";
 import { stemOf } from "../labels/names.ts";
-import { fillAlongPixels } from "../masks/fill.ts";
+import { fillerAlongPixels } from "../masks/fill.ts";
 import { rleOf } from "../masks/turns.ts";
 import { ImportError, shown } from "./errors.ts";
 import { projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
@@ -22,8 +22,18 @@ export function toSvg({ width, height, objects }: LabeledImage, classes: readonl
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${paths.join("")}</svg>\n`;
 }
 
-/** A path along the pixels' edges. */
-const PATH = /^(?:M\d+ \d+(?:L\d+ \d+)*Z)*$/;
+/** A ring of a path, as "M0 0L2 0L2 1L0 1". A pattern of all rings runs out of stack where a mask has very many. */
+const RING = /^M\d[\d L]*$/;
+
+/** What separates two numbers, and no number follows. */
+const GAP = /[ L](?!\d)/;
+
+/** The rings of a path that has lines alone, x and y of their corners in turn; null for any other. */
+function ringsOf(path: string): number[][] | null {
+  const rings = path.split("Z");
+  if (rings.pop() !== "" || rings.some((ring) => !RING.test(ring) || GAP.test(ring))) return null;
+  return rings.map((ring) => ring.slice(1).split(/[ L]/).map(Number));
+}
 
 /**
  * Reads what `toSvg` writes: paths along the pixels' edges, each with its class as its title. The picture is the one that the file
@@ -41,16 +51,13 @@ export function fromSvg(name: string, text: string): ReadLabels {
   if (root?.name !== "svg") throw new ImportError(`expected an SVG, got ${root?.name ?? "none"}`);
   const { width, height } = sizeOf(Number(root.attributes.width), Number(root.attributes.height));
   const leftOut = new LeftOut();
+  const fill = fillerAlongPixels(width, height);
   const elements = (of: XmlElement): XmlElement[] =>
     of.children.filter((child): child is XmlElement => child.type === "element");
   const objects = elements(root).flatMap((element, index): LabeledObject[] => {
     const read = (): LabeledObject => {
-      const { d = "" } = element.attributes;
-      const rings = d
-        .split("Z")
-        .slice(0, -1)
-        .map((ring) => ring.slice(1).split(/[ L]/).map(Number));
-      const turns = element.name === "path" && PATH.test(d) ? fillAlongPixels(rings, width, height) : null;
+      const rings = element.name === "path" ? ringsOf(element.attributes.d ?? "") : null;
+      const turns = rings && fill(rings);
       if (!turns) throw new ImportError("expected a path along the edges of pixels, as this page writes it");
       const title = elements(element).find((child) => child.name === "title");
       return newObject(title?.text || "object", rleOf(turns, width, height));

@@ -17,18 +17,21 @@ export interface LabelsFile {
   readonly blob: Blob;
 }
 
-/** The files of a zip, by their paths; `what` is expected. @throws ImportError */
-export async function filesOf(
+/** Does something with the files of a zip, by their paths; `what` is expected. The zip is closed then. @throws ImportError */
+export async function withFilesOf<T>(
   file: Blob,
   what: string,
-): Promise<{ files: ReadonlyMap<string, FileEntry>; close(): Promise<void> }> {
+  use: (files: ReadonlyMap<string, FileEntry>) => Promise<T>,
+): Promise<T> {
   const zip = new ZipReader(new BlobReader(file));
   try {
-    const entries = await zip.getEntries();
+    const entries = await zip.getEntries().catch((error: Error) => {
+      throw new ImportError(`expected ${what}: ${error.message}`);
+    });
     const files = entries.filter((entry): entry is FileEntry => !entry.directory);
-    return { files: new Map(files.map((entry) => [entry.filename, entry])), close: () => zip.close() };
-  } catch (error) {
-    throw new ImportError(`expected ${what}: ${(error as Error).message}`);
+    return await use(new Map(files.map((entry) => [entry.filename, entry])));
+  } finally {
+    await zip.close();
   }
 }
 
@@ -41,23 +44,23 @@ export async function unpacked(given: readonly LabelsFile[]): Promise<LabelsFile
       all.push(file);
       continue;
     }
-    const { files, close } = await filesOf(file.blob, "a whole zip");
-    for (const [name, entry] of files) {
-      if (!LABELS.test(name)) continue;
-      size += entry.uncompressedSize;
-      if (size > MOST_UNPACKED) {
-        throw new ImportError(
-          `${file.name}: expected at most ${MOST_UNPACKED} bytes of labels; unpack it, and import its files`,
-        );
+    await withFilesOf(file.blob, "a whole zip", async (files) => {
+      const labels = [...files].filter(([name]) => LABELS.test(name));
+      if (labels.length === 0) throw new ImportError(`${file.name}: expected files of labels in it, got none`);
+      for (const [name, entry] of labels) {
+        size += entry.uncompressedSize;
+        if (size > MOST_UNPACKED) {
+          throw new ImportError(
+            `${file.name}: expected at most ${MOST_UNPACKED} bytes of labels; unpack it, and import its files`,
+          );
+        }
+        try {
+          all.push({ name, blob: await entry.getData(new BlobWriter(), { checkSignature: true }) });
+        } catch (error) {
+          throw new ImportError(`${file.name}: ${name} is damaged: ${(error as Error).message}`);
+        }
       }
-      try {
-        all.push({ name, blob: await entry.getData(new BlobWriter(), { checkSignature: true }) });
-      } catch (error) {
-        throw new ImportError(`${file.name}: ${name} is damaged: ${(error as Error).message}`);
-      }
-    }
-    await close();
-    if (all.length === 0) throw new ImportError(`${file.name}: expected files of labels in it, got none`);
+    });
   }
   return all;
 }

@@ -1,6 +1,6 @@
 /** Polygons and runs of files → RLE, with exactly the pixels that pycocotools fills; parts outside the picture cost nothing. */
 import type { Rle } from "sam2-web";
-import { rleOf, type Turns, union } from "./turns.ts";
+import { MOST_TURNS, rleOf, type Turns, union } from "./turns.ts";
 
 /** Outlines are drawn on a finer grid, as in pycocotools: this many cells along a pixel's side. */
 const FINENESS = 5;
@@ -144,37 +144,41 @@ export function fillRuns(runs: readonly number[], width: number, height: number)
   return rleOf(turns, width, height);
 }
 
-/** More crossings of columns are refused: each takes some bytes. */
-const MOST_CROSSINGS = 2 ** 26;
+/** Fills rings: x and y of their corners in turn. */
+export type FillRings = (rings: readonly (readonly number[])[]) => Turns | null;
 
 /**
- * Rings along the pixels' edges, filled by the even-odd rule: x and y in turn.
+ * Fills the paths of a drawing, each of rings along the pixels' edges, by the even-odd rule.
  *
- * @returns null when a ring leaves the picture, or the edges, or is longer than all that edges of pixels can be
+ * @returns for each path null when a ring leaves the picture, or the edges, or is longer than all that edges of pixels can be;
+ *   and when all paths up to it cross more than `MOST_TURNS` columns
  */
-export function fillAlongPixels(rings: readonly (readonly number[])[], width: number, height: number): Turns | null {
-  let room = Math.min(width * (height + 1), MOST_CROSSINGS);
-  const at: number[] = [];
-  for (const ring of rings) {
-    for (let i = 0; i < ring.length; i += 2) {
-      const [x1, y1] = [ring[i] as number, ring[i + 1] as number];
-      const [x2, y2] = [ring[(i + 2) % ring.length] as number, ring[(i + 3) % ring.length] as number];
-      const isAlong = x1 === x2 || y1 === y2;
-      if (!isAlong || !isWithin(x1, width) || !isWithin(y1, height)) return null;
-      room -= Math.abs(x2 - x1);
-      if (room < 0) return null;
-      // where a column crosses an edge, what is below it is the other way round
-      for (let column = Math.min(x1, x2); column < Math.max(x1, x2); column++) at.push(column * height + y1);
+export function fillerAlongPixels(width: number, height: number): FillRings {
+  let roomOfAll = MOST_TURNS;
+  return (rings) => {
+    const most = Math.min(width * (height + 1), roomOfAll);
+    const at: number[] = [];
+    for (const ring of rings) {
+      for (let i = 0; i < ring.length; i += 2) {
+        const [x1, y1] = [ring[i] as number, ring[i + 1] as number];
+        const [x2, y2] = [ring[(i + 2) % ring.length] as number, ring[(i + 3) % ring.length] as number];
+        const isAlong = x1 === x2 || y1 === y2;
+        if (!isAlong || !isWithin(x1, width) || !isWithin(y1, height) || !isWithin(x2, width)) return null;
+        if (at.length + Math.abs(x2 - x1) > most) return null;
+        // where a column crosses an edge, what is below it is the other way round
+        for (let column = Math.min(x1, x2); column < Math.max(x1, x2); column++) at.push(column * height + y1);
+      }
     }
-  }
-  const sorted = Uint32Array.from(at).sort();
-  let count = 0;
-  // two at one place take each other back
-  for (const place of sorted) {
-    if (count > 0 && sorted[count - 1] === place) count--;
-    else sorted[count++] = place;
-  }
-  return sorted.subarray(0, count);
+    roomOfAll -= at.length;
+    const sorted = Uint32Array.from(at).sort();
+    let count = 0;
+    // two at one place take each other back
+    for (const place of sorted) {
+      if (count > 0 && sorted[count - 1] === place) count--;
+      else sorted[count++] = place;
+    }
+    return sorted.subarray(0, count);
+  };
 }
 
 const isWithin = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;

@@ -40,14 +40,23 @@ export function rleOf(turns: Turns, width: number, height: number): Rle {
   return compressRuns(runs, [height, width]);
 }
 
-/** The masks of a picture whose values, row by row, say what each pixel is; 0 is nothing. Read once, however many there are. */
+/** More turns are refused where a small file may make any number of them: each takes some bytes, in several lists. */
+export const MOST_TURNS: number = 2 ** 24;
+
+/**
+ * The masks of a picture whose values, row by row, say what each pixel is; 0 is nothing. Read once, however many there are.
+ *
+ * @returns null when there are more than `MOST_TURNS`
+ */
 export function turnsOfValues(
   data: ArrayLike<number>,
   { width, height }: { readonly width: number; readonly height: number },
-): Map<number, Turns> {
+): Map<number, Turns> | null {
   const turns = new Map<number, number[]>();
+  let count = 0;
   const turn = (value: number, at: number): void => {
     if (value === 0) return;
+    count++;
     const known = turns.get(value);
     if (known) known.push(at);
     else turns.set(value, [at]);
@@ -57,6 +66,7 @@ export function turnsOfValues(
     for (let y = 0; y < height; y++) {
       const value = data[y * width + x] as number;
       if (value === last) continue;
+      if (count > MOST_TURNS) return null;
       turn(last, x * height + y);
       turn(value, x * height + y);
       last = value;

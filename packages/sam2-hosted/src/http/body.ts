@@ -29,6 +29,7 @@ export async function readBody(
   if (Number(message.headers.get("Content-Length")) > limit) throw new BodyTooLarge(limit);
   // Firefox has no `body` of a Request: what a page sends is in memory there anyway
   const stream: ReadableStream<Uint8Array> | null = message.body ?? (await message.blob()).stream();
+  signal.throwIfAborted();
   const reader = stream.getReader();
   const stop = (): void => void reader.cancel(signal.reason).catch(() => undefined);
   signal.addEventListener("abort", stop, { once: true });

@@ -1,4 +1,5 @@
 /** How many bytes requests hold at a time, all together: a limit for each does not bound what many of them take. */
+import { Sam2Error } from "sam2-contract";
 
 /** There is no room for further bytes now. */
 export class NoRoomError extends Error {
@@ -30,7 +31,12 @@ export class ByteBudget {
   readonly #most: number;
   #held = 0;
 
+  /** @throws InvalidPromptError for what is no number over 0 */
   constructor(most: number) {
+    // every comparison with NaN is false: it would limit nothing
+    if (typeof most !== "number" || !(most > 0)) {
+      throw new Sam2Error("InvalidPromptError", `budget: expected a number of bytes over 0, got ${String(most)}`);
+    }
     this.#most = most;
   }
 

@@ -81,6 +81,30 @@ describe("what requests hold together", () => {
     expect(budget.held).toBe(0);
   });
 
+  test("that comes when nobody waits for it any more is not counted", async () => {
+    const [budget, stop] = [new ByteBudget(10), new AbortController()];
+    let come = (_: Blob): void => undefined;
+    // as in Firefox, where a request has no stream
+    const message = {
+      headers: new Headers(),
+      blob: () =>
+        new Promise<Blob>((resolve) => {
+          come = resolve;
+        }),
+    } as Request;
+    const held = budget.hold();
+    const reading = readBody(message, 10, held, stop.signal);
+    stop.abort(new Error("enough"));
+    held.release();
+    come(new Blob(["hello"]));
+    await expect(reading).rejects.toThrow("enough");
+    expect(budget.held).toBe(0);
+  });
+
+  test.each([[0], [-1], [Number.NaN], ["512" as unknown as number]])("is no budget: %s", (most) => {
+    expect(() => new ByteBudget(most)).toThrow(/^budget: expected a number of bytes over 0, got /);
+  });
+
   test("is given back by a task that fails", async () => {
     const budget = new ByteBudget(10);
     const failing = budget.holding(async (held) => {

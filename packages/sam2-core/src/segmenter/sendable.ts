@@ -11,7 +11,7 @@ export async function sending<T>(values: object, call: () => Promise<T>): Promis
   try {
     return await call();
   } catch (cause) {
-    const name = (cause as Error).name === "DataCloneError" && Object.entries(values).find(isStuck)?.[0];
+    const name = (cause as Error | null)?.name === "DataCloneError" && Object.entries(values).find(isStuck)?.[0];
     if (!name) throw cause;
     const message = `${name}: expected plain values, got what cannot be sent to the worker: ${(cause as Error).message}`;
     throw new Sam2Error("InvalidPromptError", message, { cause });

@@ -110,7 +110,7 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
   await answer("There are labels in 5 pictures already.", "Cancel");
   expect(JSON.parse((await exported()).bytes.toString())).toEqual(coco);
   await page.locator(NAMED.annotations).setInputFiles(elsewhere);
-  await answer("Replace: 5 objects come, 5 go.", "Replace");
+  await answer("Replace: 5 objects added, 5 removed.", "Replace");
   await status(/^Imported elsewhere.json: 5 objects of 5 pictures.$/);
   const categories = async (): Promise<number[]> =>
     JSON.parse((await exported()).bytes.toString()).annotations.map(
@@ -151,7 +151,7 @@ test("five pictures labeled, exported, and imported again equal; nothing leaves 
 
   // labels that come before their pictures wait for them
   await page.locator(NAMED.annotations).setInputFiles(elsewhere);
-  await status(/5 of them wait to be opened.$/);
+  await status(/Not here yet: 5 pictures. Open them to see their labels.$/);
   await expect.poll(pictures).toBe(5);
   await page.locator(NAMED.frames).first().click();
   await expect.poll(error).toContain("images/1-truck.jpg is not here");
@@ -199,7 +199,7 @@ test("a file whose polygons take long is read beside the page, which says how fa
   expect(await pictures()).toBe(1);
   const far = [-1e12, -1e12, 1e12, -1e12, 1e12, 1e12, -1e12, 1e12];
   await read([[far], [corners(100_000, 40)]]);
-  await status(/^Imported long.json: 2 objects of 1 pictures. 1 of them wait to be opened.$/);
+  await status(/^Imported long.json: 2 objects of 1 picture. Not here yet: 1 picture. Open them to see their labels.$/);
   expect(await page.evaluate(() => (window as unknown as { longest: number }).longest)).toBeLessThan(1000);
   await rm(folder, { recursive: true });
 }, 120_000);
@@ -450,7 +450,7 @@ test("boxes of a detector become masks, which are looked at one by one; the over
   await page.getByLabel("Objects in the state").selectOption("To look at");
   await expect.poll(objects).toBe(1);
   await page.getByRole("button", { name: "Overview" }).click();
-  expect(await page.getByRole("dialog").textContent()).toContain("1 objects wait for your look");
+  expect(await page.getByRole("dialog").textContent()).toContain("1 object waits for your look");
   expect(await violations(page)).toEqual([]);
 });
 

@@ -60,7 +60,7 @@ test("everything in the picture", async () => {
   const report = JSON.parse(await readFile(join(folder, "all.json"), "utf8"));
   expect(report.masks.length).toBeGreaterThan(3);
   expect(stdout).toContain(`${report.masks.length} masks → all.png`);
-  expect(stdout).toContain("int8 was asked for, these files are in fp16");
+  expect(stdout).toContain("int8 was asked for, but these files are in fp16");
   for (const { rle, area, bbox } of report.masks) {
     const mask = decodeRle(rle);
     expect([maskArea(mask), maskBox(mask)]).toEqual([area, bbox]);

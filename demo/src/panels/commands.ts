@@ -171,7 +171,7 @@ export function commandsOf(
       run: () => {
         const join = !workspace.state.get().options.join;
         workspace.setOptions({ join });
-        workspace.notices.say(join ? "What is painted joins the edges of neighbors." : "Edges of neighbors are free.");
+        workspace.notices.say(`What is painted ${join ? "joins" : "no longer joins"} the edges of neighbors.`);
       },
     },
     { id: "larger brush", name: "Larger brush", group: "Tools", icon: Brush, keys: ["]"], run: resizeBrush(1.25) },

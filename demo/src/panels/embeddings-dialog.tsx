@@ -50,7 +50,9 @@ export function EmbeddingsDialog({ close }: { readonly close: () => void }) {
           try {
             workspace.embeddings.lookAt(address);
             setFault(null);
-            workspace.notices.say(address.trim() === "" ? "No address is used." : "Embeddings are looked for there.");
+            workspace.notices.say(
+              address.trim() === "" ? "No address is used." : "Embeddings are looked for at this address.",
+            );
             close();
           } catch (error) {
             setFault((error as Error).message);

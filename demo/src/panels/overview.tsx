@@ -49,7 +49,7 @@ export function Overview({ close }: { readonly close: () => void }) {
           </p>
           <h3>Review</h3>
           <p className="figure">
-            <b>{unchecked}</b> objects wait for your look
+            <b>{unchecked}</b> {unchecked === 1 ? "object waits" : "objects wait"} for your look
           </p>
           <Button
             isDisabled={unchecked === 0}

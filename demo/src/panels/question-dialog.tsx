@@ -83,14 +83,15 @@ function importInWords({ name, replacing, adding, boxes, leftOut }: Extract<Ques
   const labeled = changed.length === 1 ? (changed[0]?.name ?? "") : plural(changed.length, "picture");
   const hasObjects = replacing.objects.added + adding.objects.alike > 0;
   const lines = [
-    changed.length > 0 && `Replace: ${plural(replacing.objects.added, "object")} come, ${replacing.objects.gone} go.`,
     changed.length > 0 &&
-      `Merge: ${plural(adding.objects.added, "object")} come to those that are there; ${adding.objects.alike} like one of them are left out.`,
-    changed.length === 0 && hasObjects && `${plural(replacing.objects.added, "object")} come.`,
+      `Replace: ${plural(replacing.objects.added, "object")} added, ${replacing.objects.gone} removed.`,
+    changed.length > 0 &&
+      `Merge: ${plural(adding.objects.added, "object")} added to those that are there, ${adding.objects.alike} left out as like one of them.`,
+    changed.length === 0 && hasObjects && `${plural(replacing.objects.added, "object")} added.`,
     boxes > 0 &&
       `${boxes === 1 ? "1 box becomes a mask" : `${boxes} boxes become masks`}, which then wait for your look.`,
-    added.length > 0 && `${plural(added.length, "picture")} are not here: their labels wait for them.`,
-    same > 0 && hasObjects && `${plural(same, "picture")} stay as they are: the file has nothing else for them.`,
+    added.length > 0 && `Not here yet: ${plural(added.length, "picture")}. The labels are kept until you open them.`,
+    same > 0 && hasObjects && `Unchanged: ${plural(same, "picture")}. The file has nothing else for them.`,
     classes.length > 0 && `New classes: ${classes.slice(0, 12).join(", ")}${classes.length > 12 ? ", …" : ""}.`,
     ...leftOut.slice(0, MOST_LINES).map((line) => `Left out: ${line}.`),
     leftOut.length > MOST_LINES && `Left out: ${leftOut.length - MOST_LINES} more like these.`,

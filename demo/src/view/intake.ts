@@ -87,7 +87,7 @@ export function listenToPaste(workspace: Workspace): () => void {
 /** Fetches a sample. @throws Error when it cannot be fetched */
 export async function fetchSample(file: string): Promise<NamedFile> {
   const answer = await fetch(new URL(`samples/${file}`, document.baseURI));
-  if (!answer.ok) throw new Error(`${file} could not be fetched: ${answer.status}`);
+  if (!answer.ok) throw new Error(`${file}: expected a picture, got status ${answer.status}`);
   return { name: file, blob: await answer.blob() };
 }
 

@@ -211,7 +211,7 @@ export class Editing {
     } else if (how === "add") {
       const rle = this.#joined(inside, null);
       if (!this.#isEmpty(rle)) this.#create(rle, "Draw an outline");
-    } else this.#notices.say("Select the object first that this is to be taken from.");
+    } else this.#notices.say("First select the object that this is to be subtracted from.");
   }
 
   // -- corners ------------------------------------------------------------------------------------

@@ -100,7 +100,8 @@ export class PictureSet {
     await this.#store.askForFolders();
     const closedFolders = await this.#store.closedFolders();
     this.#state.update({ closedFolders });
-    if (closedFolders.length > 0) this.#notices.say("The folder is not open: the browser was told not to.");
+    if (closedFolders.length > 0)
+      this.#notices.say("The folder is still closed: the browser was not allowed to read it.");
     const { current } = this.#state.get();
     if (current === null) await this.resume();
   }
@@ -520,7 +521,7 @@ export class PictureSet {
       return;
     }
     const { marks } = this.#state.get();
-    this.edit(withoutClass(project, name), `Delete the class ${name}`, `${name} is no class any more.`, marks);
+    this.edit(withoutClass(project, name), `Delete the class ${name}`, `The class ${name} is deleted.`, marks);
   }
 
   // -- the store ----------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ export class StoredEmbeddings {
     // a checkpoint's weights are no embeddings that fail
     if (found === 0) for (const { name } of files) this.#refused.delete(name);
     this.#show();
-    if (found > 0) this.#notices.say(`${found} ${found === 1 ? "embedding" : "embeddings"} taken in.`);
+    if (found > 0) this.#notices.say(`${found} ${found === 1 ? "embedding" : "embeddings"} added.`);
     return found;
   }
 

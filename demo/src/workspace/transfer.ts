@@ -53,7 +53,7 @@ export class Transfer {
     const written = scope === "all" || !image ? project : { ...project, images: [image] };
     const pictureOf = async (id: string): Promise<Blob> => {
       const picture = await this.#set.pictureOf(id);
-      if (!picture) throw new Error("a picture of the set is not here");
+      if (!picture) throw new Error(`${written.images.find((each) => each.id === id)?.name} is not here`);
       return picture;
     };
     await this.#notices.run(async (signal, show) => {
@@ -163,7 +163,9 @@ export class Transfer {
 /** What is said of an import. */
 function inWords(name: string, found: Project, { added, objects }: Merged): string {
   const count = found.images.reduce((sum, image) => sum + image.objects.length, 0);
-  const waiting = added.length > 0 ? ` ${added.length} of them wait to be opened.` : "";
-  const alike = objects.alike > 0 ? ` ${objects.alike} were there already.` : "";
-  return `Imported ${name}: ${count} objects of ${found.images.length} pictures.${waiting}${alike}`;
+  const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+  const waiting =
+    added.length > 0 ? ` Not here yet: ${plural(added.length, "picture")}. Open them to see their labels.` : "";
+  const alike = objects.alike > 0 ? ` There already: ${plural(objects.alike, "object")}.` : "";
+  return `Imported ${name}: ${plural(count, "object")} of ${plural(found.images.length, "picture")}.${waiting}${alike}`;
 }

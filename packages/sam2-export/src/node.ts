@@ -54,7 +54,11 @@ export async function exportFolder(
 /** Runs the exported graphs on the CPU to answer the canary's question. */
 async function answerCanary(folder: string, { imageSize, maskSize }: ModelManifest): Promise<CanaryAnswer> {
   const { InferenceSession, Tensor } = await import("onnxruntime-node").catch((cause: unknown) => {
-    throw new Sam2Error("MissingPackageError", "a canary needs the package onnxruntime-node", { cause });
+    throw new Sam2Error(
+      "MissingPackageError",
+      "a canary needs the npm package onnxruntime-node, which was not found: install it",
+      { cause },
+    );
   });
   const { pixels, click } = canaryQuestion(imageSize);
   const tensor = (data: Float32Array, ...dims: number[]) => new Tensor("float32", data, dims);

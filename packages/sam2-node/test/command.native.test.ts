@@ -257,7 +257,7 @@ describe("everything", () => {
   });
 
   test.each<[string, string, RegExp]>([
-    ["a folder that is missing", "nowhere", /expected a folder of pictures/],
+    ["a folder that is missing", "nowhere", /expected a folder of pictures, found none/],
     ["a folder without pictures", "toy", /found none/],
   ])("%s is refused", async (_, given, message) => {
     await mkdir(join(folder, "toy"), { recursive: true });

@@ -293,7 +293,7 @@ test("a device that this build does not have is refused by name", async () => {
   const missing = process.platform === "darwin" ? "dml" : "coreml";
   await expect(toy({ device: missing })).rejects.toMatchObject({
     name: "DeviceError",
-    message: expect.stringContaining("runs on cpu"),
+    message: expect.stringContaining("expected one that this onnxruntime-node has, cpu"),
   });
 });
 

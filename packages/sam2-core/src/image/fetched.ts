@@ -1,10 +1,14 @@
 /** Pictures at addresses. */
 import { Sam2Error } from "sam2-contract";
 
+/** Why an address brought no answer, browsers do not tell a script. */
+const UNREACHED =
+  "which could not be fetched: there is no connection, or its host or the page's policy does not allow it";
+
 /** Fetches the file of a picture. @throws InvalidImageError */
 export async function fetchPicture(address: string): Promise<Blob> {
   const response = await fetch(address).catch((cause: unknown) => {
-    throw new Sam2Error("InvalidImageError", `${address}: could not be fetched`, { cause });
+    throw new Sam2Error("InvalidImageError", `${address}: expected a picture, ${UNREACHED}`, { cause });
   });
   if (!response.ok) {
     throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);

@@ -27,9 +27,9 @@ export interface LabelMap {
  */
 export function toLabelMap(masks: readonly Mask[]): LabelMap {
   const [first] = masks;
-  if (!first) throw new Sam2Error("InvalidMaskError", "a label map needs at least one mask");
+  if (!first) throw new Sam2Error("InvalidMaskError", "expected at least one mask, got none");
   if (masks.length > 65_535)
-    throw new Sam2Error("InvalidMaskError", `a label map has room for 65535 masks, got ${masks.length}`);
+    throw new Sam2Error("InvalidMaskError", `expected at most 65535 masks, got ${masks.length}`);
   const { width, height } = first;
   const data = new Uint16Array(width * height);
   const largestFirst = masks.map((mask, i) => ({ mask, i, area: maskArea(mask) })).sort((a, b) => b.area - a.area);

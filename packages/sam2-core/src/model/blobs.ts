@@ -11,6 +11,6 @@ export async function readJson(blob: Blob, name: string): Promise<unknown> {
   try {
     return JSON.parse(await blob.text());
   } catch (cause) {
-    throw new Sam2Error("InvalidModelError", `${name}: expected JSON`, { cause });
+    throw new Sam2Error("InvalidModelError", `${name}: expected JSON: ${(cause as Error).message}`, { cause });
   }
 }

@@ -116,12 +116,12 @@ export async function checkpointForms(checkpoint: Checkpoint, options: Checkpoin
   const stored = dtype === "fp16" || dtype === "fp16-compute" ? "fp16" : "fp32";
   const forms = [form(stored, "fused"), form(stored, "decomposed")] as const;
   if (dtype === "int8") {
-    const dtypeReason = "int8 was asked for, this model's trunk has no matrix products to gain by it";
+    const dtypeReason = "int8 was asked for, but speeds up matrix products, of which this model's trunk has none";
     return { ...common, forms, dtypeReason };
   }
   const half = [form("fp16-compute", "fused"), form("fp16-compute", "decomposed")];
   if (dtype === "fp16-compute") {
-    const dtypeReason = "fp16-compute was asked for, which is for GPUs that compute in float16, and right";
+    const dtypeReason = "fp16-compute was asked for, but needs a GPU that computes right in float16";
     return { ...common, forms, half, dtypeReason };
   }
   if (dtype !== "auto") return { ...common, forms };

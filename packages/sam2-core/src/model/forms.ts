@@ -85,6 +85,8 @@ export function singleForm(
     int8: null,
     fingerprint,
     settle: async () => undefined,
-    dtypeReason: isAsked ? null : `${asked} was asked for, these files are in ${dtype ?? "a precision of their own"}`,
+    dtypeReason: isAsked
+      ? null
+      : `${asked} was asked for, but these files are in ${dtype ?? "a precision of their own"}`,
   };
 }

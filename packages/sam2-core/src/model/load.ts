@@ -68,7 +68,7 @@ async function loadExport(source: ExportSource, options: LoadOptions): Promise<M
 function noDraft(name: string): Sam2Error {
   return new Sam2Error(
     "InvalidModelError",
-    `${name}: a smaller draft can be made of a checkpoint only; name another model as the draft`,
+    `${name}: draft: true needs a checkpoint, got an export; name another model as the draft`,
   );
 }
 

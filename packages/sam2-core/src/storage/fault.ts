@@ -11,7 +11,7 @@ export async function fetchFault(address: string): Promise<string | null> {
     if (!response.ok) return `got status ${response.status}`;
     return isWebPage(response) ? "got a web page" : null;
   } catch {
-    return "it could not be fetched";
+    return "got no answer";
   }
 }
 

@@ -16,11 +16,11 @@ test("each pixel has the number of the smallest mask on it, or 0", () => {
 });
 
 test("no masks, masks of several sizes, and more than have room are refused", () => {
-  expect(() => toLabelMap([])).toThrow("at least one mask");
+  expect(() => toLabelMap([])).toThrow("expected at least one mask, got none");
   expect(() => toLabelMap([mask(1), { data: new Uint8Array(4), width: 2, height: 2 }])).toThrow(
     "expected a mask of 4×3, got 2×2",
   );
   expect(() => toLabelMap(Array.from({ length: 65_536 }, () => mask(1)))).toThrow(
-    "has room for 65535 masks, got 65536",
+    "expected at most 65535 masks, got 65536",
   );
 });

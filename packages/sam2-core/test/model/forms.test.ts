@@ -50,16 +50,23 @@ const load = (source: ModelSource, dtype: DtypeChoice) =>
     onProgress: () => undefined,
   });
 
-const OWN = /was asked for, these files are in/;
+const OWN = /was asked for, but these files are in/;
 
 test.each<[string, () => ModelSource | Promise<ModelSource>, DtypeChoice, Dtype[], boolean, RegExp | null]>([
   ["SAM 2", () => SAM2, "auto", ["fp32", "fp32"], true, null],
   ["SAM 2", () => SAM2, "fp32", ["fp32", "fp32"], false, null],
   ["SAM 2", () => SAM2, "fp16", ["fp16", "fp16"], false, null],
-  ["SAM 2", () => SAM2, "fp16-compute", ["fp16", "fp16"], false, /which is for GPUs that compute in float16/],
+  ["SAM 2", () => SAM2, "fp16-compute", ["fp16", "fp16"], false, /but needs a GPU that computes right in float16/],
   ["SAM 2", () => SAM2, "int8", ["int8"], false, null],
   ["EdgeTAM", () => EDGETAM, "auto", ["fp32", "fp32"], false, null],
-  ["EdgeTAM", () => EDGETAM, "int8", ["fp32", "fp32"], false, /no matrix products to gain/],
+  [
+    "EdgeTAM",
+    () => EDGETAM,
+    "int8",
+    ["fp32", "fp32"],
+    false,
+    /but speeds up matrix products, of which this model's trunk has none/,
+  ],
   ["an export in fp16", () => exported("fp16"), "auto", ["fp16"], false, null],
   ["an export in int8", () => exported("int8"), "int8", ["int8"], false, null],
   ["an export in int8", () => exported("int8"), "fp32", ["int8"], false, OWN],

@@ -84,7 +84,8 @@ async function download(
   try {
     return await within(downloadTime, signal, async (limited) => {
       const response = await download(address, { signal: limited });
-      if (!response.ok) throw new UnreadablePicture("download", `the picture's address answered ${response.status}`);
+      if (!response.ok)
+        throw new UnreadablePicture("download", `expected a picture at its address, got status ${response.status}`);
       return readBody(response, bodyBytes, held, limited);
     });
   } catch (error) {

@@ -52,7 +52,9 @@ function shown(value: unknown): string {
 /** The fields of a request. @throws Problem 400 */
 function readFields(body: Readonly<Record<string, unknown>>) {
   const { image, prompt, coordinates, remove_coordinates } = body;
-  if (typeof image !== "string" || image === "") throw segmindError(400, "image: expected a URL or base64");
+  if (typeof image !== "string" || image === "") {
+    throw segmindError(400, `image: expected a URL or base64, got ${image === undefined ? "nothing" : shown(image)}`);
+  }
   const flag = (name: string, byDefault: boolean): boolean => {
     const value = body[name] ?? byDefault;
     if (typeof value === "boolean") return value;
@@ -64,7 +66,7 @@ function readFields(body: Readonly<Record<string, unknown>>) {
   // with words, coordinates are ignored, as the service says
   const wanted = text ? [] : readPoints("coordinates", coordinates);
   const removed = text ? [] : readPoints("remove_coordinates", remove_coordinates);
-  if (!text && wanted.length === 0) throw segmindError(400, "give a prompt or coordinates");
+  if (!text && wanted.length === 0) throw segmindError(400, "expected a prompt or coordinates, got neither");
   return { image, text, wanted, removed, overlay_mask, base64 };
 }
 

@@ -36,7 +36,14 @@ describe("refused", () => {
     ["no picture", "data:,hello", null, {}, "format", 'expected a picture, got 5 bytes of "text/plain'],
     ["too many pixels", uri, null, { pixels: 599 }, "pixels", "expected at most 599 pixels, got 30×20"],
     ["an address where none is fetched", address, null, {}, "download", "not fetched here"],
-    ["a status", address, answering(() => new Response("", { status: 403 })), {}, "download", "answered 403"],
+    [
+      "a status",
+      address,
+      answering(() => new Response("", { status: 403 })),
+      {},
+      "download",
+      "expected a picture at its address, got status 403",
+    ],
     ["a network error", address, () => Promise.reject(new TypeError("no route")), {}, "download", "no route"],
     ["a long body", address, answering(() => new Response("12345")), { bodyBytes: 4 }, "bytes", "at most 4 bytes"],
     [

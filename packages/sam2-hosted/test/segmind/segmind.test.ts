@@ -18,9 +18,9 @@ async function call(body: unknown, options: HostedOptions = {}, init: RequestIni
 }
 
 test.each<[string, unknown, HostedOptions, number, string]>([
-  ["no image", { coordinates }, {}, 400, "image: expected a URL or base64"],
+  ["no image", { coordinates }, {}, 400, "image: expected a URL or base64, got nothing"],
   ["no object", [], {}, 400, "expected a JSON object"],
-  ["no coordinates", { image }, {}, 400, "give a prompt or coordinates"],
+  ["no coordinates", { image }, {}, 400, "expected a prompt or coordinates, got neither"],
   ["bad coordinates", { image, coordinates: "1;2" }, {}, 400, "coordinates: expected [x, y]"],
   ["too many", { image, coordinates: Array(1001).fill([1, 1]) }, {}, 400, "at most 1000 coordinates, got 1001"],
   ["a flag that is none", { image, coordinates, base64: "yes" }, {}, 400, "base64: expected true or false"],

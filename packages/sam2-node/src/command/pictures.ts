@@ -26,7 +26,7 @@ export async function picturesIn(folder: string): Promise<string[]> {
     (found) => found.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw new Sam2Error("InvalidImageError", `${folder}: expected a folder of pictures`);
+  if (!isFolder) throw new Sam2Error("InvalidImageError", `${folder}: expected a folder of pictures, found none`);
   const files = await readdir(folder, { recursive: true, withFileTypes: true });
   const found = files
     .filter((file) => file.isFile() && PICTURES.test(file.name))

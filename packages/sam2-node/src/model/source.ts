@@ -67,7 +67,7 @@ async function modelIn(folder: string, rest: Pick<CheckpointSource, "id" | "imag
   if (names.includes("config.json")) return checkpointIn(folder, names, rest);
   throw new Sam2Error(
     "InvalidModelError",
-    `${folder}: expected ${FILE_NAMES.manifest}, or config.json of a checkpoint`,
+    `${folder}: expected ${FILE_NAMES.manifest} of an export, or config.json of a checkpoint, found neither`,
   );
 }
 

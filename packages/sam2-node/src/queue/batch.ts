@@ -49,7 +49,10 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
   const collect = async ({ data, returnvalue: done }: Job<PictureJob, PictureDone>, each: Asked): Promise<void> => {
     model ??= done.model;
     if (done.model !== model) {
-      throw new Sam2Error("InvalidModelError", "a worker has other weights than the others under the model's name");
+      throw new Sam2Error(
+        "InvalidModelError",
+        "expected all workers to have the same files of the model, got a result of one that has others",
+      );
     }
     await keep(each.key, done, () => readResult<T>(data, done, each.get));
   };

@@ -94,7 +94,7 @@ export async function openSessions(
   if (device === "auto" && !options.softwareGpu && !hasGpu()) return onCpu("no GPU here");
   if (device !== "auto" && !providers.includes(device)) {
     const built = ["cpu", ...providers].join(", ");
-    throw new Sam2Error("DeviceError", `${device}: this onnxruntime-node runs on ${built}`);
+    throw new Sam2Error("DeviceError", `device: expected one that this onnxruntime-node has, ${built}; got ${device}`);
   }
   if (isForCpus(model)) {
     if (device === "auto") return onCpu("int8 is for CPUs");

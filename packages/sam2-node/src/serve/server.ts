@@ -109,8 +109,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const route = async (request: Request): Promise<readonly [service: string, response: Response]> => {
     const { pathname, search } = new URL(request.url);
     // a page may have its own name lead here: what it asks for would come from this machine
-    if (names && !names.has(nameIn(`http://${request.headers.get("host")}`))) {
-      return ["none", Response.json({ detail: "this server has another name" }, { status: 421 })];
+    const name = nameIn(`http://${request.headers.get("host")}`);
+    if (names && !names.has(name)) {
+      const detail = `expected a request to ${[...names].join(", ")}, got one to ${name || "no name"}`;
+      return ["none", Response.json({ detail }, { status: 421 })];
     }
     if (pathname === "/health") {
       const { model, device } = pool;

@@ -108,7 +108,8 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
 export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): OffscreenCanvas {
   checkSameSize(mask, picture);
   const [left, top, width, height] = crop ? maskBox(mask) : [0, 0, mask.width, mask.height];
-  if (width === 0 || height === 0) throw new Sam2Error("InvalidMaskError", "an empty mask has nothing to cut out");
+  if (width === 0 || height === 0)
+    throw new Sam2Error("InvalidMaskError", "expected a mask to cut out, got an empty one");
   const [canvas, context] = canvasOf(width, height);
   context.drawImage(picture, -left, -top, mask.width, mask.height);
   const image = context.getImageData(0, 0, width, height);

@@ -57,7 +57,10 @@ export class SegmentResult extends Result {
    */
   async cutout({ crop, index, object, ...format }: CutoutOptions = {}): Promise<Blob> {
     if (this.#picture === undefined)
-      throw new Sam2Error("InvalidImageError", "this result's picture is not known here");
+      throw new Sam2Error(
+        "InvalidImageError",
+        "expected a result whose image is still held, got one whose image was released",
+      );
     const mask = this.mask(index, object);
     const picture = await decodeImage(await toTransferable(this.#picture), this.width * this.height);
     try {

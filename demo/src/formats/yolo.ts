@@ -37,7 +37,7 @@ export interface TextFile {
  */
 export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> {
   const names = await classNames(files);
-  const labels = files.filter(({ name }) => name.endsWith(".txt") && !isList(name));
+  const labels = files.filter(({ name }) => /\.txt$/i.test(name) && !isList(name));
   const leftOut = new LeftOut();
   const boxes = labels.map(({ name, text }): DetectedImage => {
     const detections = text.split(/\r?\n/).flatMap((line, at): Detection[] => {
@@ -67,9 +67,9 @@ function isList(name: string): boolean {
 
 /** The names of classes by their numbers. @throws ImportError */
 async function classNames(files: readonly TextFile[]): Promise<readonly string[]> {
-  const list = files.find(({ name }) => /(^|\/)classes\.txt$/.test(name));
+  const list = files.find(({ name }) => /(^|\/)classes\.txt$/i.test(name));
   if (list) return list.text.split(/\r?\n/).map((line) => line.trim());
-  const data = files.find(({ name }) => /\.ya?ml$/.test(name));
+  const data = files.find(({ name }) => /\.ya?ml$/i.test(name));
   if (!data) return [];
   const { parse } = await import("yaml");
   let content: unknown;

@@ -3,7 +3,7 @@
 import { FolderOpen } from "lucide-react";
 import { useCallback, useEffect, useRef } from "react";
 import { Button } from "react-aria-components";
-import { canPickFolder, filesOf, listenToPaste, pickFolder, takeInFrom, takeInLabels } from "../view/intake.ts";
+import { canPickFolder, listenToPaste, pickFolder, takeInFrom, takeInLabels } from "../view/intake.ts";
 import { usePicture } from "../view/picture.ts";
 import { Stage } from "../view/stage.tsx";
 import { useWorkspace } from "../view/viewed.ts";
@@ -160,7 +160,7 @@ function FileInputs({ openers }: { readonly openers: { current: Openers | null }
         accept=".json,.geojson,.xml,.csv,.tsv,.txt,.yaml,.yml,.png,.svg,.psd,.zip"
         multiple
         onChange={({ target, nativeEvent }) => {
-          if (target.files?.length) void filesOf(nativeEvent).then((files) => takeInLabels(workspace, files));
+          if (target.files?.length) takeInFrom(workspace, nativeEvent, takeInLabels);
           target.value = "";
         }}
       />

@@ -14,7 +14,7 @@ export const SAMPLES = [
 const inOrder = (a: NamedFile, b: NamedFile): number => a.name.localeCompare(b.name, undefined, { numeric: true });
 
 /** The files that an event brings, those in folders too. */
-export async function filesOf(event: Event): Promise<NamedFile[]> {
+async function filesOf(event: Event): Promise<NamedFile[]> {
   const files = (await fromEvent(event)) as FileWithPath[];
   const paths = files.map(({ path }) => path.replace(/^\.?\//, ""));
   // one folder is what all paths are in
@@ -27,15 +27,17 @@ export async function filesOf(event: Event): Promise<NamedFile[]> {
 const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
   files.filter(({ name, blob: { type } }) => type.startsWith("image/") && !/(?:^|\/)\.|\.(?:svg|psd)$/i.test(name));
 
+const isZip = ({ name }: NamedFile): boolean => /\.zip$/i.test(name);
+
 /** Takes in files of any kind that the page reads: pictures, a project, annotations, or a checkpoint. */
 export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void {
   const { embeddings, notices, models, set, transfer } = workspace;
   // weights of a checkpoint, or embeddings
   const tensors = files.filter(({ name }) => isEmbedding(name));
   const config = files.find(({ name }) => name === "config.json")?.blob;
-  const project = files.find(({ name }) => name.endsWith(".zip"));
+  const project = files.find(isZip);
   const pictures = picturesOf(files);
-  const annotations = files.filter(({ name }) => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml|svg|psd)$/.test(name));
+  const annotations = files.filter(({ name }) => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml|svg|psd)$/i.test(name));
   if (project) void transfer.openProject(project);
   else if (tensors.length > 0 && config) {
     models.bring("Dropped checkpoint", { id: "dropped", config, weights: tensors.map(({ blob }) => blob) });
@@ -57,14 +59,14 @@ export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void 
 /** Takes in files of labels: a PNG, which is a picture elsewhere, is a mask among these. */
 export function takeInLabels({ transfer }: Workspace, files: readonly NamedFile[]): void {
   const [only, ...others] = files;
-  if (only?.name.endsWith(".zip") && others.length === 0) void transfer.openProject(only);
+  if (only && isZip(only) && others.length === 0) void transfer.openProject(only);
   else void transfer.import(files);
 }
 
-/** Takes in the files that an event brings. */
-export function takeInFrom(workspace: Workspace, event: Event): void {
+/** Takes in the files that an event brings, with `take`. */
+export function takeInFrom(workspace: Workspace, event: Event, take: typeof takeIn = takeIn): void {
   filesOf(event).then(
-    (files) => takeIn(workspace, files),
+    (files) => take(workspace, files),
     (error: unknown) => workspace.notices.fail(error, "choose the pictures one by one."),
   );
 }

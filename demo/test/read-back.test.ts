@@ -236,6 +236,78 @@ test("a PNG's color profile is not looked at: it is deflated too, to any size", 
   ]);
 });
 
+describe("PNGs beside other files of labels: what each says is read", () => {
+  const coco = JSON.stringify({
+    images: [{ id: 1, file_name: "street.jpg", width: 2, height: 2 }],
+    categories: [{ id: 1, name: "car" }],
+    annotations: [
+      { id: 1, image_id: 1, category_id: 1, segmentation: { size: [2, 2], counts: [0, 1, 3] }, iscrowd: 1 },
+    ],
+  });
+  const picture = {
+    name: "images/street.png",
+    bytes: encode({ width: 1, height: 1, data: new Uint8Array(3), channels: 3 }),
+  };
+  test.each<[string, (TextFile | BytesFile)[], string[], string[], RegExp | null]>([
+    [
+      "masks",
+      [
+        { name: "coco.json", text: coco },
+        { name: "photo/1-cat.png", bytes: png([0, 0, 0, 255]) },
+      ],
+      ["photo: cat", "street.jpg: car"],
+      [],
+      null,
+    ],
+    [
+      "pictures",
+      [{ name: "coco.json", text: coco }, picture],
+      ["street.jpg: car"],
+      [],
+      /^images\/street\.png: expected a PNG of 8 bits/,
+    ],
+    [
+      "pictures of YOLO",
+      [picture, { name: "labels/street.txt", text: "0 0.5 0.5 1 1" }],
+      [],
+      ["street.txt"],
+      /^images\/street\.png/,
+    ],
+    [
+      "a file that is none",
+      [
+        { name: "photo/1-cat.png", bytes: png([0, 0, 0, 255]) },
+        { name: "a.json", text: "{" },
+      ],
+      ["photo: cat"],
+      [],
+      /^a\.json: expected a file of annotations/,
+    ],
+  ])("%s", async (_, files, objects, boxes, left) => {
+    const read = await readLabels(files);
+    const found = read.project.images.flatMap((image) =>
+      image.objects.map(({ className }) => `${image.name}: ${className}`),
+    );
+    expect([found, read.boxes.map(({ name }) => name)]).toEqual([objects, boxes]);
+    expect(read.leftOut.join("\n")).toMatch(left ?? /^$/);
+  });
+
+  test("of several files of boxes one is none: the others are read", async () => {
+    const read = await readLabels([
+      { name: "b.json", text: "{" },
+      { name: "a.xml", text: VOC_BOX },
+    ]);
+    expect([read.boxes.map((each) => each.name), read.leftOut.join()]).toEqual([
+      ["a.jpg"],
+      expect.stringMatching(/^b\.json: expected a file of annotations/),
+    ]);
+  });
+});
+
+const VOC_BOX =
+  "<annotation><filename>a.jpg</filename><size><width>9</width><height>9</height></size><object><name>cat</name>" +
+  "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></annotation>";
+
 test("an interlaced PNG, as another tool wrote it", async () => {
   const base64 =
     "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAAAAAHPGAlQAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAEklEQVQImWNgYPjP8J+BgeE/AAz9Av4yikFgAAAAAElFTkSuQmCC";

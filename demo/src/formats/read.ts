@@ -1,5 +1,5 @@
 /** Reads files of annotations, whichever of the formats they are in. */
-import { EMPTY_PROJECT, type Project, withClassOfFile } from "../labels/annotations.ts";
+import { type Project, withClassOfFile } from "../labels/annotations.ts";
 import { withMore } from "../labels/foreign.ts";
 import { fromCoco, isCoco, type Progress } from "./coco.ts";
 import { fromDatumaro, isDatumaro } from "./datumaro.ts";
@@ -7,62 +7,78 @@ import { ImportError } from "./errors.ts";
 import { fromGeoJson, isGeoJson } from "./geojson.ts";
 import { fromLabelStudio, isLabelStudio } from "./label-studio.ts";
 import { fromLabelme, isLabelme } from "./labelme.ts";
-import type { ReadLabels } from "./labels-file.ts";
+import { NO_LABELS, type ReadLabels } from "./labels-file.ts";
 import type { BytesFile } from "./png.ts";
 import type { TextFile } from "./yolo.ts";
 
 /** Files that are no text. */
 export const IS_BYTES: RegExp = /\.(?:png|psd)$/i;
 
-const isText = (file: TextFile | BytesFile): file is TextFile => "text" in file;
-const isPng = (file: TextFile | BytesFile): file is BytesFile => !isText(file) && /\.png$/i.test(file.name);
+/** A file that may hold labels. */
+type LabelsFile = TextFile | BytesFile;
+
+const isText = (file: LabelsFile): file is TextFile => "text" in file;
+const isPng = (file: LabelsFile): file is BytesFile => !isText(file) && /\.png$/i.test(file.name);
 
 /**
- * Reads files that belong together: YOLO's text files, PNGs of masks, or one or more of the other formats.
+ * Reads files that belong together: PNGs of masks, and beside them YOLO's text files, or one or more of the other formats.
  *
- * @throws ImportError when a file is of none of the formats, or something in it is wrong
+ * @throws ImportError when there is nothing that could be read
  */
-export async function readLabels(files: readonly (TextFile | BytesFile)[], onProgress?: Progress): Promise<ReadLabels> {
+export async function readLabels(files: readonly LabelsFile[], onProgress?: Progress): Promise<ReadLabels> {
   const pngs = files.filter(isPng);
-  if (pngs.length > 0) {
-    const { fromPngs } = await import("./png.ts");
-    const map = files.filter(isText).find(({ name }) => /(?:^|\/)labelmap\.txt$/i.test(name));
-    return fromPngs(pngs, map?.text ?? null);
-  }
-  if (files.some(({ name }) => /\.(txt|ya?ml)$/.test(name))) {
+  const map =
+    pngs.length > 0 ? files.filter(isText).find(({ name }) => /(?:^|\/)labelmap\.txt$/i.test(name)) : undefined;
+  const others = files.filter((file) => !isPng(file) && file !== map);
+  if (pngs.length === 0) return readOthers(others, onProgress);
+  const { fromPngs } = await import("./png.ts");
+  const masks = fromPngs(pngs, map?.text ?? null);
+  if (others.length === 0) return masks;
+  const read = await readOthers(others, onProgress).catch((error: unknown): ReadLabels => {
+    if (!(error instanceof ImportError)) throw error;
+    return { ...NOTHING, leftOut: [others.length === 1 ? `${others[0]?.name}: ${error.message}` : error.message] };
+  });
+  return together(masks, read);
+}
+
+/** Reads files of which none is a PNG. @throws ImportError likewise */
+async function readOthers(files: readonly LabelsFile[], onProgress?: Progress): Promise<ReadLabels> {
+  if (files.some(({ name }) => /\.(?:txt|ya?ml)$/i.test(name))) {
     const { fromYolo } = await import("./yolo.ts");
     return fromYolo(files.filter(isText));
   }
-  let all: ReadLabels = { project: { ...EMPTY_PROJECT, images: [] }, boxes: [], leftOut: [] };
-  let isFirst = true;
+  const [only, ...more] = files;
+  if (only && more.length === 0) return readOne(only, onProgress);
+  let all = NOTHING;
+  let isAnyRead = false;
   for (const file of files) {
-    if (files.length === 1) return readOne(file, onProgress);
-    const read = await readOne(file, onProgress).catch((error: unknown) => {
+    try {
+      const read = await readOne(file, onProgress);
+      all = together(all, { ...read, leftOut: read.leftOut.map((line) => `${file.name}: ${line}`) });
+      isAnyRead = true;
+    } catch (error) {
       if (!(error instanceof ImportError)) throw error;
       all = { ...all, leftOut: [...all.leftOut, `${file.name}: ${error.message}`] };
-      return null;
-    });
-    if (!read) continue;
-    const classes = read.project.classes.reduce<Project>(withClassOfFile, {
-      ...all.project,
-      classes: isFirst ? [] : all.project.classes,
-    }).classes;
-    const images = [...all.project.images, ...read.project.images];
-    const leftOut = read.leftOut.map((line) => `${file.name}: ${line}`);
-    // what a file says beyond masks is its own: the first one's stands for all
-    const foreign = withMore(read.project.foreign, all.project.foreign);
-    all = {
-      project: { classes, images, ...(foreign && { foreign }) },
-      boxes: [...all.boxes, ...read.boxes],
-      leftOut: [...all.leftOut, ...leftOut],
-    };
-    isFirst = false;
+    }
   }
-  if (isFirst && all.leftOut[0] !== undefined) throw new ImportError(all.leftOut[0]);
+  if (!isAnyRead && all.leftOut[0] !== undefined) throw new ImportError(all.leftOut[0]);
   return all;
 }
 
-async function readOne(file: TextFile | BytesFile, onProgress?: Progress): Promise<ReadLabels> {
+const NOTHING: ReadLabels = { project: NO_LABELS, boxes: [], leftOut: [] };
+
+/** What two files say; of what they say beyond masks, the first one's stands for both. */
+function together(first: ReadLabels, second: ReadLabels): ReadLabels {
+  const { classes } = second.project.classes.reduce<Project>(withClassOfFile, first.project);
+  const foreign = withMore(second.project.foreign, first.project.foreign);
+  return {
+    project: { classes, images: [...first.project.images, ...second.project.images], ...(foreign && { foreign }) },
+    boxes: [...first.boxes, ...second.boxes],
+    leftOut: [...first.leftOut, ...second.leftOut],
+  };
+}
+
+async function readOne(file: LabelsFile, onProgress?: Progress): Promise<ReadLabels> {
   if (!isText(file)) {
     const { fromPsd } = await import("./psd.ts");
     return fromPsd(file.name, file.bytes);
@@ -72,7 +88,7 @@ async function readOne(file: TextFile | BytesFile, onProgress?: Progress): Promi
     const { fromSvg } = await import("./svg.ts");
     return fromSvg(name, text);
   }
-  if (name.endsWith(".csv") || name.endsWith(".tsv")) {
+  if (/\.[ct]sv$/i.test(name)) {
     const { fromCsv } = await import("./csv.ts");
     return fromCsv(text);
   }

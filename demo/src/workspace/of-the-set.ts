@@ -4,7 +4,7 @@ import type { Observable } from "./observable.ts";
 import type { PictureSet } from "./picture-set.ts";
 import type { State } from "./state.ts";
 
-/** See the file. */
+/** What each of these is given. */
 export abstract class OfTheSet {
   protected readonly state: Observable<State>;
   protected readonly notices: Notices;

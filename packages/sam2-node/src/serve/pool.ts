@@ -8,8 +8,8 @@ import { createSegmenter, type Segmenter, type SegmenterOptions } from "../segme
 import { RecentPictures } from "./recent-pictures.ts";
 
 /**
- * Pictures that are remembered: as long as their embeddings are kept, of which 256 MB hold forty for sam2-mini, and fifteen for
- * larger models.
+ * Pictures that are remembered: more than have an embedding, of which 256 MB hold forty for sam2-mini, and fifteen for larger
+ * models.
  */
 const REMEMBERED = { count: 64, bytes: 256e6 } as const;
 

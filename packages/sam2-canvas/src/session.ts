@@ -472,7 +472,9 @@ function scoreOf({ scores }: SegmentResult, index: number): string {
 /** The file behind an address, so that it is fetched once for showing and encoding. */
 async function fetched(source: ImageSource, signal: AbortSignal): Promise<ImageSource> {
   if (typeof source !== "string" && !(source instanceof URL)) return source;
-  const response = await fetch(source, { signal });
+  const response = await fetch(source, { signal }).catch((cause: unknown) => {
+    throw new Sam2Error("InvalidImageError", `${source}: expected a picture, which could not be fetched`, { cause });
+  });
   if (response.ok) return response.blob();
   throw new Sam2Error("InvalidImageError", `${source}: expected a picture, got status ${response.status}`);
 }

@@ -220,6 +220,7 @@ test("an element that is taken out releases its image", async () => {
 test.each<[string, string, string]>([
   ["a picture that is none", 'src="data:text/plain,nothing"', "InvalidImageError"],
   ["a picture that is not there", 'src="/no-such-picture.png?404"', "InvalidImageError"],
+  ["a host that does not answer", 'src="http://127.0.0.1:9/picture.png"', "InvalidImageError"],
 ])("%s: an event with a named error", async (_, attributes, name) => {
   const told = new Promise<Error>((resolve) => {
     const canvas = show("<sam2-canvas></sam2-canvas>");

@@ -76,6 +76,11 @@ describe("refused by name", () => {
     ],
     ["pixels that are too few", async () => [{ data: new Uint8ClampedArray(7), width: 2, height: 1 }], /got 7 bytes/],
     ["a file that is missing", async () => ["nowhere.png"], /nowhere.png/],
+    [
+      "a broken picture in its address",
+      async () => [`data:image/png;base64,${"!".repeat(9000)}`],
+      /^data:image\/png;base64,!{178}…: expected a picture, which could not be fetched/,
+    ],
     ["an address of nothing", async () => ["http://127.0.0.1:9/a.png"], /could not be fetched/],
   ])("%s", async (_, given, message) => {
     await expect(decodeImage(...(await given()))).rejects.toMatchObject({

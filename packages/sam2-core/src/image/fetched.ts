@@ -5,13 +5,21 @@ import { Sam2Error } from "sam2-contract";
 const UNREACHED =
   "which could not be fetched: there is no connection, or its host or the page's policy does not allow it";
 
+/** Longer addresses are cut in messages. */
+const LONGEST = 200;
+
 /** Fetches the file of a picture. @throws InvalidImageError */
 export async function fetchPicture(address: string): Promise<Blob> {
   const response = await fetch(address).catch((cause: unknown) => {
-    throw new Sam2Error("InvalidImageError", `${address}: expected a picture, ${UNREACHED}`, { cause });
+    throw new Sam2Error("InvalidImageError", `${inShort(address)}: expected a picture, ${UNREACHED}`, { cause });
   });
   if (!response.ok) {
-    throw new Sam2Error("InvalidImageError", `${address}: expected a picture, got status ${response.status}`);
+    throw new Sam2Error("InvalidImageError", `${inShort(address)}: expected a picture, got status ${response.status}`);
   }
   return response.blob();
+}
+
+/** An address for a message: one that holds the picture itself is long. */
+function inShort(address: string): string {
+  return address.length > LONGEST ? `${address.slice(0, LONGEST)}…` : address;
 }

@@ -68,7 +68,7 @@ describe("cut-out", () => {
   });
 
   test("of nothing there is none", () => {
-    expect(() => cutOut(gray(), mask(0, 0, 0, 0))).toThrow("an empty mask");
+    expect(() => cutOut(gray(), mask(0, 0, 0, 0))).toThrow("got an empty one");
   });
 });
 

@@ -273,6 +273,9 @@ describe.each(ENGINES.map((engine) => [engine.name, engine] as const))("%s", (_,
       await tab.close();
     });
 
-    test.each(CASES.map((each) => [each.name, each] as const))("%s", (_name, { run }) => run(engine));
+    // Firefox hangs now and then while onnxruntime-web starts its threads, and does not always tell that the file is
+    // there: the library then takes one thread, but later than a case waits
+    const retry = engine === FIREFOX ? 2 : 0;
+    test.each(CASES.map((each) => [each.name, each] as const))("%s", { retry }, (_name, { run }) => run(engine));
   });
 });

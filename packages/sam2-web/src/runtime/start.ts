@@ -8,12 +8,15 @@ const SMALLEST = "CAhCAhANOjcKEAoBeBIBeSIISWRlbnRpdHkSAWdaDwoBeBIKCggIARIECgIIAW
 /** If the threads have not started this long after the runtime's WebAssembly has arrived, they hang; in milliseconds. */
 const STARTED = 10_000;
 
+/** The same where the browser has not told of its arrival: Firefox does not always. */
+const UNTOLD = 45_000;
+
 /** The runtimes that are started: later, a busy one would look like one that hangs. */
 const started = new WeakSet<typeof Ort>();
 
 /**
  * Starts a runtime that was loaded, once. In Firefox, starting threads sometimes hangs. A single
- * thread cannot, and then there is no limit; nor is there one on how long the WebAssembly takes to arrive.
+ * thread cannot, and then there is no limit.
  *
  * @param file address of the runtime's WebAssembly
  * @throws RuntimeStartError when the threads hang; otherwise the runtime's own error
@@ -33,16 +36,21 @@ export async function startRuntime(runtime: typeof Ort, file: string): Promise<v
   }
 }
 
-/** A limit of time, from the moment on when a file has arrived. */
+/** A limit of time, from the moment on when a file has arrived, or a longer one where nothing is told of that. */
 function limitAfter(file: string): { readonly passed: Promise<never>; end(): void } {
   let end = (): void => undefined;
   const passed = new Promise<never>((_, reject) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const rejectAfter = (time: number): ReturnType<typeof setTimeout> =>
+      setTimeout(() => {
+        const message = `onnxruntime-web's threads did not start in ${time / 1000} s`;
+        reject(new Sam2Error("RuntimeStartError", message));
+      }, time);
+    let timer = rejectAfter(UNTOLD);
     const observer = new PerformanceObserver((list) => {
       if (list.getEntriesByName(file).length === 0) return;
       observer.disconnect();
-      const message = `onnxruntime-web's threads did not start in ${STARTED / 1000} s`;
-      timer = setTimeout(() => reject(new Sam2Error("RuntimeStartError", message)), STARTED);
+      clearTimeout(timer);
+      timer = rejectAfter(STARTED);
     });
     observer.observe({ type: "resource", buffered: true });
     end = () => {

@@ -273,8 +273,8 @@ describe.each(ENGINES.map((engine) => [engine.name, engine] as const))("%s", (_,
       await tab.close();
     });
 
-    // Firefox hangs now and then while onnxruntime-web starts its threads, and does not always tell that the file is
-    // there: the library then takes one thread, but later than a case waits
+    // Firefox hangs now and then while onnxruntime-web starts its threads: the library then takes one thread, but that may
+    // be later than a case waits
     const retry = engine === FIREFOX ? 2 : 0;
     test.each(CASES.map((each) => [each.name, each] as const))("%s", { retry }, (_name, { run }) => run(engine));
   });

@@ -8,7 +8,7 @@ const SMALLEST = "CAhCAhANOjcKEAoBeBIBeSIISWRlbnRpdHkSAWdaDwoBeBIKCggIARIECgIIAW
 /** If the threads have not started this long after the runtime's WebAssembly has arrived, they hang; in milliseconds. */
 const STARTED = 10_000;
 
-/** The same where the browser has not told of its arrival: Firefox does not always. */
+/** The same, counted from the start, where the browser has told of no arrival. */
 const UNTOLD = 45_000;
 
 /** The runtimes that are started: later, a busy one would look like one that hangs. */

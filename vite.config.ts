@@ -18,6 +18,17 @@ const CHROMIUM = {
 /** Large arrays are compared fast. */
 const SETUP = ["e2e/typed-arrays.ts"];
 
+/** Tests that use what `e2e/setup.ts` builds, the demo and a page; a worker's files share its browser. */
+const WITH_PAGES = {
+  setupFiles: SETUP,
+  globalSetup: "e2e/setup.ts",
+  testTimeout: 120_000,
+  hookTimeout: 240_000,
+  expect: { poll: PATIENT },
+  isolate: false,
+  maxWorkers: 2,
+};
+
 /** What is tested, one project after the other. */
 export default defineConfig({
   // onnxruntime-web then looks for its WebAssembly where it is told to, in development and when built
@@ -76,30 +87,17 @@ export default defineConfig({
       },
       {
         test: {
+          ...WITH_PAGES,
           name: "e2e",
-          setupFiles: SETUP,
           include: ["e2e/*.test.ts"],
-          globalSetup: "e2e/setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 240_000,
-          expect: { poll: PATIENT },
-          // a worker's files share its browser
-          isolate: false,
-          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
       {
         test: {
+          ...WITH_PAGES,
           name: "models",
-          setupFiles: SETUP,
           include: ["e2e/models/*.test.ts"],
-          globalSetup: "e2e/setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 240_000,
-          expect: { poll: PATIENT },
-          isolate: false,
-          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
@@ -131,16 +129,9 @@ export default defineConfig({
       },
       {
         test: {
+          ...WITH_PAGES,
           name: "faults",
-          setupFiles: SETUP,
           include: ["e2e/faults/*.test.ts"],
-          globalSetup: "e2e/setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 240_000,
-          expect: { poll: PATIENT },
-          // a worker's files share its browser
-          isolate: false,
-          maxWorkers: 2,
           sequence: { groupOrder: 6 },
         },
       },

@@ -10,7 +10,7 @@ export const CONTRACT_VERSION = 1;
  * Increased whenever the exporter writes other files for the same checkpoint. Conversions of another version that are kept
  * on a device are made anew.
  */
-export const EXPORTER_VERSION = 3;
+export const EXPORTER_VERSION = 4;
 
 /** Mean of the input image's channels, RGB in [0,1]: ImageNet's, as in `Sam2Processor`. */
 export const IMAGE_MEAN: readonly number[] = [0.485, 0.456, 0.406];

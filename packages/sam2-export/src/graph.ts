@@ -299,12 +299,16 @@ export class Graph {
     return this.uniform("Clip", [x, this.floats([0]), this.floats([6])], x.dims);
   }
 
-  /** LayerNormalization over the last axis. Mean and variance are computed in float32, whatever the precision of `x`. */
-  norm(x: Value, { weight, bias }: Linear, epsilon: number): Value {
-    return this.uniform("LayerNormalization", [x, this.constant(weight), this.constant(bias)], x.dims, {
-      axis: -1,
-      epsilon: { float: epsilon },
-    });
+  /**
+   * LayerNormalization over the last axis, of `x` or of the sum of `x` and `more`, which takes onnxruntime one operation.
+   * Mean and variance are computed in float32, whatever the precision of `x`.
+   */
+  norm(x: Value, { weight, bias }: Linear, epsilon: number, more?: Value): Value {
+    const [gain, shift] = [this.constant(weight), this.constant(bias)];
+    const attributes = { epsilon: { float: epsilon } };
+    return more
+      ? this.uniform("SkipLayerNormalization", [x, more, gain, shift], x.dims, attributes, "com.microsoft")
+      : this.uniform("LayerNormalization", [x, gain, shift], x.dims, { axis: -1, ...attributes });
   }
 
   gelu(x: Value): Value {

@@ -39,14 +39,11 @@ function compose(outer: Linear, inner: Linear): Linear {
   };
 }
 
-function upsample(graph: Graph, map: Value): Value {
-  const [one, channels, height, width] = map.dims as [number, number, number, number];
-  const scales = graph.floats([1, 1, 2, 2], [4]);
-  return graph.node("Resize", [map, null, scales], [one, channels, height * 2, width * 2], {
-    mode: "nearest",
-    coordinate_transformation_mode: "asymmetric",
-    nearest_mode: "floor",
-  });
+/** `map` [1,C,2h,2w] and `above` [1,C,h,w] enlarged by repeating each cell: broadcasting does that in the sum. */
+function addEnlarged(graph: Graph, map: Value, above: Value): Value {
+  const [, channels, height, width] = above.dims as [number, number, number, number];
+  const cells = graph.reshape(map, [channels, height, 2, width, 2]);
+  return graph.reshape(graph.add(cells, graph.reshape(above, [channels, height, 1, width, 1])), map.dims);
 }
 
 /** A 1×1 convolution of a map, without bias. */
@@ -68,25 +65,29 @@ export function buildImageEncoder(checkpoint: Checkpoint, config: Sam2Config, op
   const convS0 = pointwise(checkpoint, "mask_decoder.conv_s0", hiddenSize, hiddenSize / 8);
   const convS1 = pointwise(checkpoint, "mask_decoder.conv_s1", hiddenSize, hiddenSize / 4);
 
-  let coarse = project(STRIDE_16, lateral(checkpoint, config, STRIDE_16));
+  // where finer levels do not take it, the embedding that stands for no memory goes into the bias
+  const noMemory = checkpoint.get("no_memory_embedding", [1, 1, hiddenSize]);
+  const isLast = !takesTopDown(1) && !takesTopDown(0);
+  const lateral16 = lateral(checkpoint, config, STRIDE_16);
+  const withNoMemory = sum(`${lateral16.bias.name}+no_memory`, lateral16.bias, reshaped(noMemory, [hiddenSize]));
+  let coarse = project(STRIDE_16, isLast ? { ...lateral16, bias: withNoMemory } : lateral16);
   if (takesTopDown(STRIDE_16)) {
-    coarse = graph.add(coarse, upsample(graph, project(STRIDE_32, lateral(checkpoint, config, STRIDE_32))));
+    coarse = addEnlarged(graph, coarse, project(STRIDE_32, lateral(checkpoint, config, STRIDE_32)));
   }
 
   const lateral1 = lateral(checkpoint, config, 1);
   let features1 = project(1, compose(convS1, lateral1));
-  if (takesTopDown(1)) features1 = graph.add(features1, upsample(graph, convolve(graph, coarse, convS1)));
+  if (takesTopDown(1)) features1 = addEnlarged(graph, features1, convolve(graph, coarse, convS1));
 
   let features0 = project(0, compose(convS0, lateral(checkpoint, config, 0)));
   if (takesTopDown(0)) {
     const weightOnly = { weight: convS0.weight, bias: zeros(hiddenSize / 8) };
     let above = project(1, compose(weightOnly, lateral1));
-    if (takesTopDown(1)) above = graph.add(above, upsample(graph, convolve(graph, coarse, convS0)));
-    features0 = graph.add(features0, upsample(graph, above));
+    if (takesTopDown(1)) above = addEnlarged(graph, above, convolve(graph, coarse, convS0));
+    features0 = addEnlarged(graph, features0, above);
   }
 
-  const noMemory = checkpoint.get("no_memory_embedding", [1, 1, hiddenSize]);
-  const embed = graph.add(coarse, graph.constant(reshaped(noMemory, [1, hiddenSize, 1, 1])));
+  const embed = isLast ? coarse : graph.add(coarse, graph.constant(reshaped(noMemory, [1, hiddenSize, 1, 1])));
   graph.output("image_embed", embed);
   graph.output("high_res_feats_0", features0);
   graph.output("high_res_feats_1", features1);

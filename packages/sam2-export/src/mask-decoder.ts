@@ -9,7 +9,7 @@
 import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";
 import { embedMask, embedPoints, imagePositions, outputTokens } from "./prompt-encoder.ts";
-import { buildTransformer, feedForward, feedForwardLayers } from "./transformer.ts";
+import { buildTransformer, feedForwardLayers } from "./transformer.ts";
 import { type Checkpoint, computed, type Linear, permuted, reshaped, stacked, transposed } from "./weights.ts";
 
 const PREFIX = "mask_decoder";
@@ -86,16 +86,22 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
   const maskInput = graph.input("mask_input", ["B", 1, side, side]);
   const hasMask = graph.input("has_mask_input", ["B"]);
 
-  const zero = graph.binary("Mul", graph.reshape(hasMask, ["B", 1, 1], [-1, 1, 1]), graph.floats([0]));
-  const tokenCount = multimaskOutputs + 3;
-  const fixed = graph.add(zero, graph.constant(outputTokens(checkpoint, config)), ["B", tokenCount, hiddenSize]);
-  const prompt = embedPoints(graph, checkpoint, config, coords, labels, zero);
-  const tokens = graph.computed(graph.concat([fixed, ...prompt], 1, "T"));
+  // a product with zeros gives constants the batch size
+  const fixedCount = multimaskOutputs + 4;
+  const zeros = graph.constant(
+    computed("zeros", [1, fixedCount * hiddenSize], async () => new Float32Array(fixedCount * hiddenSize)),
+  );
+  const constants = graph.constant(reshaped(outputTokens(checkpoint, config), [fixedCount * hiddenSize]));
+  const flags = graph.reshape(hasMask, ["B", 1], [-1, 1]);
+  const fixed = graph.uniform("Gemm", [flags, zeros, constants], ["B", fixedCount * hiddenSize]);
+  const prompt = embedPoints(graph, checkpoint, config, coords, labels);
+  const fixedTokens = graph.reshape(fixed, ["B", fixedCount, hiddenSize], [-1, fixedCount, hiddenSize]);
+  const tokens = graph.computed(graph.concat([fixedTokens, prompt], 1, "T"));
 
   const rows = graph.reshape(graph.transpose(imageEmbed, [0, 2, 3, 1]), [1, grid * grid, hiddenSize]);
   const image = graph.add(embedMask(graph, checkpoint, config, maskInput, hasMask), rows);
   const position = graph.constant(imagePositions(checkpoint, config));
-  const seen = buildTransformer(graph, checkpoint, config, tokens, image, position, tokenCount);
+  const seen = buildTransformer(graph, checkpoint, config, tokens, image, position, multimaskOutputs + 3);
 
   const first = upscale(graph, checkpoint, `${PREFIX}.upscale_conv1`, seen.image, hiddenSize / 4);
   const norm = checkpoint.norm(`${PREFIX}.upscale_layer_norm`, hiddenSize / 4);
@@ -150,8 +156,12 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
     masks,
     config.iouHeadDepth,
   );
-  const iou = graph.unary("Sigmoid", feedForward(graph, pick(graph, answers, 0, 1), iouLayers));
-  graph.output("iou_predictions", graph.reshape(iou, ["B", masks], [0, masks]));
+  const iouToken = graph.reshape(pick(graph, answers, 0, 1), ["B", hiddenSize], [-1, hiddenSize]);
+  const iou = iouLayers.reduce(
+    (x, layer, index) => graph.linear(index > 0 ? graph.unary("Relu", x) : x, layer),
+    iouToken,
+  );
+  graph.output("iou_predictions", graph.unary("Sigmoid", iou));
 
   graph.output("object_score_logits", graph.reshape(score, ["B", 1], [0, 1]));
   return graph;

@@ -9,6 +9,7 @@ import type { Graph, Value } from "./graph.ts";
 import { type Checkpoint, computed, permuted, reshaped, stacked, transposed, type Weight } from "./weights.ts";
 
 const PREFIX = "prompt_encoder";
+const NOT_A_POINT = `${PREFIX}.not_a_point_embed.weight`;
 
 /** The matrix of the points' random Fourier features, [2, C/2]. Older files have only the one shared with the image. */
 function frequencies(checkpoint: Checkpoint, name: string, config: Sam2Config): Weight {
@@ -19,45 +20,41 @@ function frequencies(checkpoint: Checkpoint, name: string, config: Sam2Config): 
   return checkpoint.get(checkpoint.has(own) ? own : other, [2, config.hiddenSize / 2]);
 }
 
-/** Coefficients of q, highest power first, in sin(2πt) = t (¼ − t²) q(t²) for |t| ≤ ½; the error is under 5e-7. */
-const SINE = [
-  12.073662757873535, -38.063629150390625, 67.03803253173828, -64.8346176147461, 25.132734298706055,
-] as const;
+/**
+ * sin(2πt) = c t (u² + p₀ u + q₀) (u² + p₁ u + q₁) (u² + p₂ u + q₂), where u = t² and |t| ≤ ½; the error is under 4e-7 in
+ * float32. It is the polynomial of degree 13 that meets sin(2πt) / (t (¼ − t²)) at six Chebyshev points, by its roots.
+ */
+const SINE = {
+  c: 3.1612498261866744,
+  p: [-1.0404399911146114, -2.44305715189594, -1.210771517784144],
+  q: [4.414040163518637, 1.8746691801051527, 0.24019287944603593],
+} as const;
 
 /**
  * sin(2πx), elementwise, from sums and products: WebGPU's own `sin` is only accurate to 5e-4.
  *
- * The coefficients interpolate q at Chebyshev points.
+ * The three factors are computed side by side, since on a GPU the number of operations counts, not their size.
  */
 function sineOfTurns(graph: Graph, turns: Value): Value {
   const constant = (value: number): Value => graph.floats([value]);
   const nearest = graph.unary("Floor", graph.add(turns, constant(0.5)));
   const t = graph.binary("Sub", turns, nearest);
-  const square = graph.binary("Mul", t, t);
-  const [highest, ...others] = SINE;
-  let q = graph.binary("Mul", square, constant(highest));
-  for (const [index, coefficient] of others.entries()) {
-    if (index > 0) q = graph.binary("Mul", q, square);
-    q = graph.add(q, constant(coefficient));
-  }
-  const rest = graph.binary("Sub", constant(0.25), square, square.dims);
-  return graph.binary("Mul", graph.binary("Mul", t, rest), q);
+  const u = graph.binary("Mul", t, t);
+  const side = (values: readonly number[]): Value => graph.floats(values, [values.length, ...u.dims.map(() => 1)]);
+  const linear = graph.add(u, side(SINE.p), [SINE.p.length, ...u.dims]);
+  const factors = graph.add(graph.binary("Mul", linear, u), side(SINE.q));
+  const product = graph.node("ReduceProd", [factors, graph.integers([0])], u.dims, { keepdims: 0 });
+  return graph.binary("Mul", graph.binary("Mul", t, constant(SINE.c)), product);
 }
 
-/**
- * Sparse embeddings: `coords` [B,N,2] in pixels of the model input and `labels` [B,N]
- * → [B,N,C], and the padding point [B,1,C] that the model expects after the points.
- *
- * @param zero [B,1,1] of zeros; adding it gives constants the batch size, which is free
- */
+/** Sparse embeddings: `coords` [B,N,2] in pixels of the model input and `labels` [B,N] → [B,N,C]. */
 export function embedPoints(
   graph: Graph,
   checkpoint: Checkpoint,
   config: Sam2Config,
   coords: Value,
   labels: Value,
-  zero: Value,
-): [points: Value, padding: Value] {
+): Value {
   const { hiddenSize, imageSize } = config;
   const half = hiddenSize / 2;
   const gaussian = frequencies(checkpoint, "points", config);
@@ -85,14 +82,11 @@ export function embedPoints(
   const oneHot = graph.unary("Relu", graph.binary("Sub", graph.floats([1]), distance, distance.dims));
   const isPoint = graph.matmul(oneHot, graph.floats([1, 1, 1, 1, 0], [kinds.length, 1]));
   const points = checkpoint.get(`${PREFIX}.point_embed.weight`, [4, hiddenSize]);
-  const notAPoint = checkpoint.get(`${PREFIX}.not_a_point_embed.weight`, [1, hiddenSize]);
+  const notAPoint = checkpoint.get(NOT_A_POINT, [1, hiddenSize]);
   const table = computed("label_embeddings", [kinds.length, hiddenSize], async () =>
     Float32Array.from([...(await points.load()), ...(await notAPoint.load())]),
   );
-  const embedded = graph.add(graph.binary("Mul", encoded, isPoint), graph.matmul(oneHot, graph.constant(table)));
-
-  const padding = graph.add(zero, graph.constant(reshaped(notAPoint, [1, 1, hiddenSize])), ["B", 1, hiddenSize]);
-  return [embedded, padding];
+  return graph.add(graph.binary("Mul", encoded, isPoint), graph.matmul(oneHot, graph.constant(table)));
 }
 
 /**
@@ -129,19 +123,23 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
   const bias = checkpoint.get(`${prefix}.conv3.bias`, [hiddenSize]);
   const noMask = checkpoint.get(`${PREFIX}.no_mask_embed.weight`, [1, hiddenSize]);
 
-  // has · (W x + b) + (1 − has) · none = (has · x) W + has · (b − none) + none
+  // has · (W x + b) + (1 − has) · none = has · [x, 1, −1] [W, b, none] + [0, 0, 1] [W, b, none]: one product for all, since
+  // adding to the many image tokens takes as long
   const present = graph.reshape(has, ["B", 1, 1], [-1, 1, 1]);
-  const matrix = transposed(reshaped(last, [hiddenSize, wide]));
-  const difference = computed("mask_bias-no_mask", [1, 1, hiddenSize], async () => {
-    const none = await noMask.load();
-    return (await bias.load()).map((value, index) => value - (none[index] as number));
+  const tokens = quarter * quarter;
+  const repeated = (...values: number[]): Value =>
+    graph.constant(
+      computed(`mask_switch[${values}]`, [1, tokens, 2], async () =>
+        Float32Array.from({ length: 2 * tokens }, (_, index) => values[index % 2] as number),
+      ),
+    );
+  const switches = graph.add(graph.binary("Mul", present, repeated(1, -1), ["B", tokens, 2]), repeated(0, 1));
+  const given = graph.concat([graph.binary("Mul", secondNormed, present), switches], 2);
+  const matrix = computed("mask_conv3_and_no_mask", [wide + 2, hiddenSize], async () => {
+    const weights = await transposed(reshaped(last, [hiddenSize, wide])).load();
+    return Float32Array.from([...weights, ...(await bias.load()), ...(await noMask.load())]);
   });
-  const shift = graph.add(
-    graph.binary("Mul", present, graph.constant(difference), ["B", 1, hiddenSize]),
-    graph.constant(reshaped(noMask, [1, 1, hiddenSize])),
-  );
-  const given = graph.computed(graph.binary("Mul", secondNormed, present));
-  return graph.add(graph.matmul(given, graph.matrix(matrix)), shift);
+  return graph.matmul(graph.computed(given), graph.constant(matrix));
 }
 
 /** The positional encoding of the image tokens, [1,(S/16)²,C], computed at export. */
@@ -166,14 +164,18 @@ export function imagePositions(checkpoint: Checkpoint, config: Sam2Config): Weig
   });
 }
 
-/** The tokens that stand before the prompt: IoU, object score, and one for each mask; [1,K,C]. */
+/**
+ * The tokens that stand before the prompt's points: IoU, object score, one for each mask, and the padding point, which the
+ * reference puts after the points; attention has no order. [1,K+1,C].
+ */
 export function outputTokens(checkpoint: Checkpoint, config: Sam2Config): Weight {
   const { hiddenSize, multimaskOutputs } = config;
   const embedding = (name: string, count: number): Weight =>
     checkpoint.get(`mask_decoder.${name}.weight`, [count, hiddenSize]);
   const masks = embedding("mask_tokens", multimaskOutputs + 1);
   const single = stacked("score_tokens", [embedding("iou_token", 1), embedding("obj_score_token", 1)]);
-  return computed("output_tokens", [1, multimaskOutputs + 3, hiddenSize], async () =>
-    Float32Array.from([...(await single.load()), ...(await masks.load())]),
+  const padding = checkpoint.get(NOT_A_POINT, [1, hiddenSize]);
+  return computed("output_tokens", [multimaskOutputs + 4, hiddenSize], async () =>
+    Float32Array.from([...(await single.load()), ...(await masks.load()), ...(await padding.load())]),
   );
 }

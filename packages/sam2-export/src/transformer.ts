@@ -94,12 +94,12 @@ function scaledQuery(p: Projections): Linear {
   return { weight: scaled(p.q.weight, factor), bias: scaled(p.q.bias, factor) };
 }
 
-/** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. */
+/** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. They are few: float16 is enough for their softmax. */
 function selfAttention(graph: Graph, p: Projections, query: Value, value: Value): Value {
   const q = projectQueries(graph, query, p);
   const k = projectHeads(graph, query, p.k.weight, p);
   const v = projectHeads(graph, value, p.v.weight, p);
-  const scores = graph.computed(graph.softmax(graph.matmul(q, graph.transpose(k, [0, 1, 3, 2]))));
+  const scores = graph.unary("Softmax", graph.matmul(q, graph.transpose(k, [0, 1, 3, 2])), { axis: -1 });
   const mixed = joinHeads(graph, graph.matmul(scores, v));
   return dense(graph, mixed, { weight: p.o.weight, bias: carriedBias(p) });
 }
@@ -155,7 +155,7 @@ function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, v
   const offsets = graph.reshape(offset, ["B", 1, "HT"], [0, 1, -1]);
   const scores = graph.add(graph.matmul(query, graph.transpose(flat, [0, 2, 1])), offsets);
   const perHead = graph.reshape(scores, ["B", image, heads, "T"], [0, image, heads, -1]);
-  const weights = graph.reshape(graph.computed(softmaxOfFew(graph, perHead)), ["B", image, "HT"], [0, image, -1]);
+  const weights = graph.reshape(softmaxOfFew(graph, perHead), ["B", image, "HT"], [0, image, -1]);
 
   const v = projectHeads(graph, values, p.v.weight, p);
   // each head's weights sum to 1: with its share of the bias in the table, the image need not be gone through once more
@@ -166,19 +166,18 @@ function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, v
 }
 
 /**
- * Softmax over the last axis where that is short, in float32. onnxruntime's own takes a workgroup of 64 for each row on
- * WebGPU, nearly all of which wait.
+ * Softmax over the last axis where that is short. onnxruntime's own takes a workgroup of 64 for each row on WebGPU, nearly
+ * all of which wait. Sums of few are right in float16, too.
  */
 function softmaxOfFew(graph: Graph, x: Value): Value {
-  const scores = graph.cast(x, "float");
-  const dims = [...scores.dims.slice(0, -1), 1];
+  const dims = [...x.dims.slice(0, -1), 1];
   const over = (type: string, value: Value): Value => graph.node(type, [value, graph.integers([-1])], dims);
-  const powers = graph.unary("Exp", graph.binary("Sub", scores, over("ReduceMax", scores)));
+  const powers = graph.unary("Exp", graph.binary("Sub", x, over("ReduceMax", x)));
   return graph.binary("Div", powers, over("ReduceSum", powers));
 }
 
 /** A stack of linear layers with relu between: `proj_in`, `layers.0` …, `proj_out`. */
-export function feedForward(graph: Graph, x: Value, layers: readonly Linear[]): Value {
+function feedForward(graph: Graph, x: Value, layers: readonly Linear[]): Value {
   return layers.reduce((value, layer, index) => {
     const result = dense(graph, value, layer);
     return index === layers.length - 1 ? result : graph.unary("Relu", result);
@@ -223,22 +222,22 @@ export function buildTransformer(
   answered: number,
 ): { tokens: Value; image: Value } {
   const { hiddenSize, decoderLayers, decoderMlpDim, attentionDownsampleRate } = config;
-  const norm = (x: Value, name: string): Value =>
-    graph.norm(x, checkpoint.norm(`${PREFIX}.${name}`, hiddenSize), LAYER_NORM_EPS);
+  const norm = (x: Value, name: string, more?: Value): Value =>
+    graph.norm(x, checkpoint.norm(`${PREFIX}.${name}`, hiddenSize), LAYER_NORM_EPS, more);
   const across = (name: string): Projections => projections(checkpoint, config, name, attentionDownsampleRate);
 
   let queries = tokens;
+  let placedQueries = tokens;
   let keys = image;
   let placed = graph.add(keys, position);
   for (let index = 0; index < decoderLayers; index++) {
     const name = `layers.${index}`;
     const self = projections(checkpoint, config, `${name}.self_attn`, 1);
     if (index === 0) {
-      queries = selfAttention(graph, self, queries, queries);
+      queries = norm(selfAttention(graph, self, queries, queries), `${name}.layer_norm1`);
     } else {
-      queries = graph.add(queries, selfAttention(graph, self, graph.add(queries, tokens), queries));
+      queries = norm(queries, `${name}.layer_norm1`, selfAttention(graph, self, placedQueries, queries));
     }
-    queries = norm(queries, `${name}.layer_norm1`);
 
     const attended = tokenToImage(
       graph,
@@ -247,7 +246,7 @@ export function buildTransformer(
       placed,
       keys,
     );
-    queries = norm(graph.add(queries, attended), `${name}.layer_norm2`);
+    queries = norm(queries, `${name}.layer_norm2`, attended);
 
     const mlp = feedForwardLayers(
       checkpoint,
@@ -257,21 +256,15 @@ export function buildTransformer(
       hiddenSize,
       decoderLayers,
     );
-    queries = norm(graph.add(queries, feedForward(graph, queries, mlp)), `${name}.layer_norm3`);
+    queries = norm(queries, `${name}.layer_norm3`, feedForward(graph, queries, mlp));
+    placedQueries = graph.add(queries, tokens);
 
-    const back = imageToToken(
-      graph,
-      across(`${name}.cross_attn_image_to_token`),
-      placed,
-      graph.add(queries, tokens),
-      queries,
-    );
-    keys = norm(graph.add(keys, back), `${name}.layer_norm4`);
+    const back = imageToToken(graph, across(`${name}.cross_attn_image_to_token`), placed, placedQueries, queries);
+    keys = norm(keys, `${name}.layer_norm4`, back);
     placed = graph.add(keys, position);
   }
   // nobody asks for what becomes of the prompt's own tokens
-  const last = graph.slice(queries, 1, 0, answered);
-  const asked = graph.add(last, graph.slice(tokens, 1, 0, answered));
+  const [last, asked] = [queries, placedQueries].map((each) => graph.slice(each, 1, 0, answered)) as [Value, Value];
   const final = tokenToImage(graph, across("final_attn_token_to_image"), asked, placed, keys);
-  return { tokens: norm(graph.add(last, final), "layer_norm_final_attn"), image: keys };
+  return { tokens: norm(last, "layer_norm_final_attn", final), image: keys };
 }

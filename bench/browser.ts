@@ -9,14 +9,14 @@ import { ISOLATION } from "headless/pages";
 import { serve } from "headless/server";
 import type { Browser, Page } from "playwright-core";
 import { type Length, type Row, repeatsIn } from "./measure.ts";
-import { absent, MINI, PHOTOS, tinyModels } from "./models.ts";
+import { absent, MINI, PHOTOS, peered } from "./models.ts";
 
 /** Default threads of the WASM provider: as many as there are cores, up to four. */
 const THREADS = Math.min(4, availableParallelism());
 
 /** Runs a task in the benchmarks' page, in a new browser with an empty cache. */
 async function inPage<T>(task: (page: Page, browser: Browser) => Promise<T>): Promise<T> {
-  const tiny = await tinyModels();
+  const [tiny, edgetam] = [await peered("tiny"), await peered("edgetam")];
   const server = await serve({
     page: fileURLToPath(new URL("page", import.meta.url)),
     headers: ISOLATION, // no Content-Security-Policy: the compared libraries may need more than ours allows
@@ -24,7 +24,8 @@ async function inPage<T>(task: (page: Page, browser: Browser) => Promise<T>): Pr
       "photo/": PHOTOS,
       "mini/": MINI.onnx,
       "mini-checkpoint/": MINI.checkpoint,
-      ...(tiny ? { "ours/": tiny.onnx, "checkpoint/": tiny.checkpoint, "peer/transformers.js/": tiny.peer } : {}),
+      ...(tiny ? { "ours/": tiny.onnx, "checkpoint/": tiny.checkpoint, "peer/tiny/": tiny.peer } : {}),
+      ...(edgetam ? { "edgetam/": edgetam.onnx, "peer/edgetam/": edgetam.peer } : {}),
     },
   });
   const browser = await launchBrowser();
@@ -44,7 +45,7 @@ const PEER = "transformers.js 4.3.1";
 
 /** Encoder, decoder, and click to mask at 12 MP against transformers.js, on the same weights. */
 export async function models(length: Length): Promise<Row[]> {
-  if (!(await tinyModels())) return [absent("encode"), absent("decode")];
+  if (!(await peered("tiny"))) return [absent("encode"), absent("decode")];
   const rows: Row[] = [];
   for (const threads of [1, 2]) {
     const args = [threads, repeatsIn(length, 3)] as const;
@@ -61,9 +62,30 @@ export async function models(length: Length): Promise<Row[]> {
   return rows;
 }
 
+/** EdgeTAM beside the peer's, on the same weights, and beside SAM 2.1 tiny. */
+export async function edgetam(length: Length): Promise<Row[]> {
+  if (!(await peered("tiny")) || !(await peered("edgetam"))) return [absent("edgetam")];
+  const rows: Row[] = [];
+  for (const threads of [1, 2]) {
+    const args = [threads, repeatsIn(length, 6)] as const;
+    const found = await inPage((page) =>
+      page.evaluate(([count, repeats]) => window.bench.edgetam(count, repeats), args),
+    );
+    const row = { bench: "edgetam", device: "wasm", threads };
+    const [peer, tiny] = [`EdgeTAM of ${PEER}`, "our SAM 2.1 tiny"];
+    rows.push(
+      { ...row, work: "EdgeTAM, 1024²: encode", peer, aim: 1, ...found.encode.peer },
+      { ...row, work: "EdgeTAM, 1024²: encode", peer: tiny, ...found.encode.tiny },
+      { ...row, work: "EdgeTAM, 1024²: one point to low-res logits", peer, aim: 1, ...found.decode.peer },
+      { ...row, work: "EdgeTAM, 1024²: one point to low-res logits", peer: tiny, ...found.decode.tiny },
+    );
+  }
+  return rows;
+}
+
 /** The encoder in int8, on the same weights as fp32 and as the peer. */
 export async function int8(length: Length): Promise<Row[]> {
-  if (!(await tinyModels())) return [absent("int8")];
+  if (!(await peered("tiny"))) return [absent("int8")];
   const rows: Row[] = [];
   for (const threads of [1, 2]) {
     const args = [threads, repeatsIn(length, 3)] as const;
@@ -78,7 +100,7 @@ export async function int8(length: Length): Promise<Row[]> {
 export async function kept(length: Length): Promise<Row[]> {
   const models = [
     ["sam2-mini", "mini-checkpoint/", "mini/model.json"],
-    ...((await tinyModels()) ? [["SAM 2.1 tiny", "checkpoint/", "ours/model.json"]] : []),
+    ...((await peered("tiny")) ? [["SAM 2.1 tiny", "checkpoint/", "ours/model.json"]] : []),
   ] as [string, string, string][];
   const rows: Row[] = [];
   for (const [name, checkpoint, onnx] of models) {
@@ -142,7 +164,7 @@ export async function load(): Promise<Row[]> {
 
 /** A picture's first mask with a draft, against without. */
 export async function draft(length: Length): Promise<Row[]> {
-  if (!(await tinyModels())) return [absent("draft")];
+  if (!(await peered("tiny"))) return [absent("draft")];
   const found = await inPage((page) => page.evaluate((repeats) => window.bench.draft(repeats), repeatsIn(length, 3)));
   const work = "SAM 2.1 tiny: picture to first mask, with a draft";
   return [{ bench: "draft", work, device: "wasm", threads: THREADS, peer: "without", aim: 0.3, ...found }];

@@ -14,7 +14,7 @@ import {
   type SegmenterImage,
 } from "sam2-node";
 import { compare, quantile, type Row } from "./measure.ts";
-import { absent, edgeTamModel, MINI, PHOTOS, tinyModels } from "./models.ts";
+import { absent, MINI, PHOTOS, peered } from "./models.ts";
 import { mean, type Prompt } from "./quality.ts";
 
 const DTYPES: readonly EmbeddingDtype[] = ["fp16", "int8"];
@@ -183,10 +183,10 @@ async function sizesOf(work: string, folder: string, isTrained: boolean): Promis
 
 /** What an embedding takes as a file: the built-in model, EdgeTAM and SAM 2.1 tiny. */
 export async function embeddingSizes(): Promise<Row[]> {
-  const [edgetam, tiny] = [await edgeTamModel(), await tinyModels()];
+  const [edgetam, tiny] = [await peered("edgetam"), await peered("tiny")];
   return [
     ...(await sizesOf("sam2-mini, 640²", MINI.onnx, true)),
-    ...(edgetam ? await sizesOf("EdgeTAM, 1024²", edgetam, false) : [absent("embeddings")]),
+    ...(edgetam ? await sizesOf("EdgeTAM, 1024²", edgetam.onnx, false) : [absent("embeddings")]),
     ...(tiny ? await sizesOf("SAM 2.1 tiny, 1024²", tiny.onnx, false) : [absent("embeddings")]),
   ];
 }

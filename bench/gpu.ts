@@ -18,7 +18,7 @@ import { LAVAPIPE } from "../e2e/browsers/lavapipe.ts";
 import { CHROMIUM } from "../e2e/browsers/puppeteer.ts";
 import { TINY_ENCODER_FLOP } from "./graphs.ts";
 import { compare, type Length, type Row, repeatsIn } from "./measure.ts";
-import { absent, CACHE, MINI, tinyModels } from "./models.ts";
+import { absent, CACHE, MINI, peered } from "./models.ts";
 import type { adapterHere, GpuComparison, GpuGraph, GpuInput } from "./page/gpu.ts";
 
 /** The card's peak in TFLOP/s, as in its data sheet; set by SAM2_GPU_TFLOPS. */
@@ -150,7 +150,7 @@ function rowsOf(work: string, device: string, aim: number | undefined, found: Gp
 }
 
 async function inBrowser(length: Length): Promise<Row[]> {
-  const tiny = await tinyModels();
+  const tiny = await peered("tiny");
   const traced = join(CACHE, "mini", "transformers.js", "onnx");
   if (!tiny || !existsSync(traced)) return [absent(BENCH)];
   const made = (name: string): string => join(CACHE, name, "fp16-compute");

@@ -8,7 +8,7 @@ import * as native from "onnxruntime-node";
 import * as web from "onnxruntime-web";
 import { Graph, serialize } from "sam2-export/internals";
 import { compare, type Length, type Row, repeatsIn } from "./measure.ts";
-import { absent, tinyModels } from "./models.ts";
+import { absent, peered } from "./models.ts";
 
 const THREADS = 2;
 
@@ -77,7 +77,7 @@ export const TINY_ENCODER_FLOP = 2 * 140.65e9;
 
 /** Runs the comparison; if the peer's files are missing, the rows say so. */
 export async function graphs(length: Length): Promise<Row[]> {
-  const models = await tinyModels();
+  const models = await peered("tiny");
   if (!models) return [absent("graphs")];
   const ours = models.onnx;
   const theirs = join(models.peer, "onnx");

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import type { Detail } from "sam2-web";
-import { click, draft, everything, int8, kept, kernels, load, memory, models } from "./browser.ts";
+import { click, draft, edgetam, everything, int8, kept, kernels, load, memory, models } from "./browser.ts";
 import { embeddingSizes, embeddings } from "./embeddings.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
@@ -24,6 +24,7 @@ const of =
 const BENCHES: Readonly<Record<string, Bench>> = {
   encode: of(models, "encode"),
   decode: of(models, "decode"),
+  edgetam,
   int8,
   graphs,
   click,

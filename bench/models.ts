@@ -16,42 +16,33 @@ export const PHOTOS: string = path("../demo/public/samples");
 /** Where the maintainers' script puts models, and where exports of them are made; see bench/README.md. */
 export const CACHE: string = path("../.cache/bench");
 
-const TINY = join(CACHE, "tiny");
-
-interface TinyModels {
+/** A model with random weights: its checkpoint, our export of it, and the peer's files. */
+export interface PeeredModel {
   readonly checkpoint: string;
   readonly onnx: string;
   readonly peer: string;
 }
 
-let tiny: Promise<TinyModels | null> | undefined;
+const made = new Map<string, Promise<PeeredModel | null>>();
 
 /**
- * SAM 2.1 tiny with random weights: the checkpoint, our export of it, and the peer's files. It is exported once in each
- * run: an earlier export may be another exporter's.
+ * SAM 2.1 tiny or EdgeTAM, or null where the files are missing. Each is exported once in each run: an earlier export may
+ * be another exporter's.
  */
-export function tinyModels(): Promise<TinyModels | null> {
-  tiny ??= makeTinyModels();
-  return tiny;
+export function peered(name: "tiny" | "edgetam"): Promise<PeeredModel | null> {
+  const known = made.get(name);
+  if (known) return known;
+  const making = exported(name);
+  made.set(name, making);
+  return making;
 }
 
-async function makeTinyModels(): Promise<TinyModels | null> {
-  const [checkpoint, onnx, peer] = ["checkpoint", "onnx", "transformers.js"].map((name) => join(TINY, name)) as [
-    string,
-    string,
-    string,
-  ];
+async function exported(name: string): Promise<PeeredModel | null> {
+  const folder = (kind: string): string => join(CACHE, name, kind);
+  const [checkpoint, onnx, peer] = [folder("checkpoint"), folder("onnx"), folder("transformers.js")];
   if (!existsSync(join(peer, "preprocessor_config.json"))) return null;
-  await exportFolder(checkpoint, onnx, { id: "tiny" });
+  await exportFolder(checkpoint, onnx, { id: name });
   return { checkpoint, onnx, peer };
-}
-
-/** EdgeTAM with random weights: our export of its checkpoint. */
-export async function edgeTamModel(): Promise<string | null> {
-  const [checkpoint, onnx] = [join(CACHE, "edgetam", "checkpoint"), join(CACHE, "edgetam", "onnx")];
-  if (!existsSync(checkpoint)) return null;
-  if (!existsSync(join(onnx, "model.json"))) await exportFolder(checkpoint, onnx, { id: "edgetam" });
-  return onnx;
 }
 
 /** The row for a benchmark whose files are missing. */

@@ -10,7 +10,7 @@ import { launchBrowser } from "headless/browser";
 import { serve } from "headless/server";
 import { createSegmenter, type Segmenter } from "sam2-node";
 import { compare, quantile, type Row } from "./measure.ts";
-import { absent, MINI, tinyModels } from "./models.ts";
+import { absent, MINI, peered } from "./models.ts";
 
 const SAMPLES = fileURLToPath(new URL("../demo/public/samples/", import.meta.url));
 const TIMER = fileURLToPath(new URL("../models/reference/encode_time.py", import.meta.url));
@@ -111,7 +111,7 @@ export async function node(): Promise<Row[]> {
       });
     const row = { bench: "node", work: "encoder of sam2-mini, 640²", device: "cpu", threads: THREADS };
     const beside = await compare({ ours: () => encodeTime(segmenter), theirs }, REPEATS);
-    const tiny = await tinyModels();
+    const tiny = await peered("tiny");
     return [
       { ...row, peer: "sam2-web, WASM", ...beside },
       await besidePytorch(row.work, MINI.onnx, MINI.checkpoint),

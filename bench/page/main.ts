@@ -1,5 +1,5 @@
 /** The measurements inside the browser: sam2-web, and for comparison transformers.js with the same weights. */
-import { AutoProcessor, env, RawImage, Sam2Model, Tensor } from "@huggingface/transformers";
+import { AutoProcessor, EdgeTamModel, env, RawImage, Sam2Model, Tensor } from "@huggingface/transformers";
 import { contours } from "d3-contour";
 import createPica from "pica";
 import { nonMaximumSuppression, normalize, stretch } from "sam2-core";
@@ -49,12 +49,19 @@ function configurePeer(threads: number): void {
   }
 }
 
-async function openPeer(threads: number): Promise<Peer> {
+async function openPeer(threads: number, name: "tiny" | "edgetam" = "tiny"): Promise<Peer> {
   configurePeer(threads);
   const options = { device: "wasm", dtype: "fp32" } as const;
-  const model = (await Sam2Model.from_pretrained("transformers.js", options)) as Sam2Model;
-  return { model, processor: await AutoProcessor.from_pretrained("transformers.js", {}) };
+  const kind = name === "tiny" ? Sam2Model : EdgeTamModel;
+  const model = (await kind.from_pretrained(name, options)) as Sam2Model;
+  return { model, processor: await AutoProcessor.from_pretrained(name, {}) };
 }
+
+/** One point of one object in the middle of the model's picture, as the peer takes it. */
+const peerPoint = () => ({
+  input_points: new Tensor("float32", Float32Array.of(512, 400), [1, 1, 1, 2]),
+  input_labels: new Tensor("int64", BigInt64Array.of(1n), [1, 1, 1]),
+});
 
 const open = (model: ModelSource, threads?: number, draft?: boolean, dtype?: DtypeChoice): Promise<Segmenter> =>
   createSegmenter({ model, device: "wasm", threads, draft, dtype });
@@ -95,9 +102,8 @@ const bench = {
       },
       repeats,
     );
-    const input_points = new Tensor("float32", Float32Array.of(512, 400), [1, 1, 1, 2]);
-    const input_labels = new Tensor("int64", BigInt64Array.of(1n), [1, 1, 1]);
-    const ask = () => peer.model({ ...embeddings, input_points, input_labels });
+    const point = peerPoint();
+    const ask = () => peer.model({ ...embeddings, ...point });
     const decode = await compare({ ours: () => segmenter.segment(click(image)), theirs: ask }, 4 * repeats);
     const click12 = await compare(
       {
@@ -112,6 +118,48 @@ const bench = {
     await segmenter.dispose();
     await peer.model.dispose();
     return { encode, decode, click12 };
+  },
+
+  /** Encoder and decoder of EdgeTAM, beside the peer's and beside SAM 2.1 tiny, in turns; milliseconds. */
+  async edgetam(
+    threads: number,
+    repeats: number,
+  ): Promise<Record<"encode" | "decode", Record<"peer" | "tiny", Comparison>>> {
+    const peer = await openPeer(threads, "edgetam");
+    const ours = await open("edgetam/model.json", threads);
+    const tiny = await open("ours/model.json", threads);
+    const picture = await photo(2);
+    const { pixel_values } = await peer.processor(await RawImage.read(URL.createObjectURL(picture)));
+    const encode = (segmenter: Segmenter) => async (): Promise<number> => {
+      const image = await segmenter.setImage(picture);
+      await image.release();
+      return image.timings.encode;
+    };
+    const encoded = await timesInTurns(
+      {
+        ours: encode(ours),
+        peer: () => peer.model.get_image_embeddings({ pixel_values }),
+        tiny: encode(tiny),
+      },
+      repeats,
+    );
+    const embeddings = await peer.model.get_image_embeddings({ pixel_values });
+    const [image, tinyImage] = [await ours.setImage(picture), await tiny.setImage(picture)];
+    const point = peerPoint();
+    const decoded = await timesInTurns(
+      {
+        ours: () => ours.segment(click(image)),
+        peer: () => peer.model({ ...embeddings, ...point }),
+        tiny: () => tiny.segment(click(tinyImage)),
+      },
+      4 * repeats,
+    );
+    await Promise.all([ours.dispose(), tiny.dispose(), peer.model.dispose()]);
+    const both = (times: typeof encoded): Record<"peer" | "tiny", Comparison> => ({
+      peer: beside(times.ours, times.peer),
+      tiny: beside(times.ours, times.tiny),
+    });
+    return { encode: both(encoded), decode: both(decoded) };
   },
 
   /** The encoder in int8, beside fp32 and beside the peer's fp32; milliseconds. */

@@ -1,17 +1,17 @@
 """Makes the files of the library that the benchmarks compare with, as transformers.js loads them.
 
-    python bench_models.py OUT_FOLDER [base-plus] [large] [edgetam]
+    python bench_models.py OUT_FOLDER [base-plus] [large]
 
 Writes OUT_FOLDER/tiny/checkpoint (SAM 2.1 tiny with random weights: config.json, model.safetensors), OUT_FOLDER/tiny/transformers.js
-(the same weights, traced by `torch.onnx.export`) and OUT_FOLDER/mini/transformers.js (the built-in model, traced). Of the other
-models it writes only a checkpoint, for GPUs. Weights are random: their values do not change the timings.
+(the same weights, traced by `torch.onnx.export`), the same for edgetam, and OUT_FOLDER/mini/transformers.js (the built-in model,
+traced). Of the other models it writes only a checkpoint, for GPUs. Weights are random: their values do not change the timings.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from transformers import EdgeTamModel, Sam2Model
+from transformers import EdgeTamModel, PretrainedConfig, PreTrainedModel, Sam2Model
 
 import checkpoints
 import edgetam
@@ -27,20 +27,13 @@ def save(config, checkpoint: Path) -> None:
         checkpoints.random_model(config, seed=1).save_pretrained(checkpoint)
 
 
-def main(out: Path, others: list[str]) -> None:
-    for name in others:
-        # the trunk is named: that of a plain EdgeTamConfig changes with the version of transformers
-        is_edge = name == "edgetam"
-        config = edgetam.config_of("repvit_m1", 1024, edgetam.PUBLISHED) if is_edge else checkpoints.published_config(name)
-        save(config, out / name / "checkpoint")
-    mini = out / "mini" / "transformers.js" / "onnx"
-    if not mini.exists():
-        traced.trace(EdgeTamModel.from_pretrained(MINI).float().eval(), mini)
-    checkpoint, peer = out / "tiny" / "checkpoint", out / "tiny" / "transformers.js"
+def save_both(kind: type[PreTrainedModel], config: PretrainedConfig, folder: Path) -> None:
+    """Writes a checkpoint with random weights, and its peer as transformers.js loads it, unless both are there."""
+    checkpoint, peer = folder / "checkpoint", folder / "transformers.js"
     if (peer / "preprocessor_config.json").exists():
         return
-    save(checkpoints.published_config("tiny"), checkpoint)
-    model = Sam2Model.from_pretrained(checkpoint).eval()
+    save(config, checkpoint)
+    model = kind.from_pretrained(checkpoint).eval()
     traced.trace(model, peer / "onnx")
     model.config.save_pretrained(peer)
     processor = dict(
@@ -56,6 +49,17 @@ def main(out: Path, others: list[str]) -> None:
         resample=2,
     )
     (peer / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n")
+
+
+def main(out: Path, others: list[str]) -> None:
+    for name in others:
+        save(checkpoints.published_config(name), out / name / "checkpoint")
+    mini = out / "mini" / "transformers.js" / "onnx"
+    if not mini.exists():
+        traced.trace(EdgeTamModel.from_pretrained(MINI).float().eval(), mini)
+    save_both(Sam2Model, checkpoints.published_config("tiny"), out / "tiny")
+    # the trunk is named: that of a plain EdgeTamConfig changes with the version of transformers
+    save_both(EdgeTamModel, edgetam.config_of("repvit_m1", 1024, edgetam.PUBLISHED), out / "edgetam")
 
 
 if __name__ == "__main__":

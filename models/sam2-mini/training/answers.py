@@ -89,9 +89,9 @@ def ious(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)
 
 
-def distinct(masks: torch.Tensor, order: torch.Tensor, most: int) -> torch.Tensor:
-    """Indices of up to `most` masks, by `order`, none the same as one before it (non-maximum suppression)."""
-    same = ious(masks, masks) > SAME
+def distinct(masks: torch.Tensor, order: torch.Tensor, most: int, iou: float = SAME) -> torch.Tensor:
+    """Indices of up to `most` masks, by `order`, none with that much of one before it (non-maximum suppression)."""
+    same = ious(masks, masks) > iou
     kept: list[int] = []
     for index in order.argsort(descending=True).tolist():
         if not same[index, kept].any():
@@ -221,11 +221,11 @@ def check(model: EdgeTamModel, folder: Path, kind: str, count: int) -> None:
     print(f"  as kept: {len(over) / count:.1f} a picture, {(over >= 0.75).mean():.3f} right, mean IoU {over.mean():.3f}")
 
 
-def sheet(cache: Path, files: list[Path], target: Path) -> None:
-    """Draws what was kept of pictures, each region in a color, with its agreement."""
+def sheet(files: list[Path], target: Path) -> None:
+    """Draws what stored answers kept of pictures, each region in a color, with its agreement."""
     tiles = []
     for file in files:
-        with np.load(cache / "answers" / f"{file.stem}.npz") as stored:
+        with np.load(file) as stored:
             picture, logits, agreement = stored["picture"], stored["logits"], stored["agreement"]
         tile = cv2.resize(picture, (256, 256)).astype(np.float32)
         plain = tile.copy()
@@ -264,7 +264,8 @@ def main() -> None:
     files = pictures_of(arguments.cache, arguments.photographs)[: arguments.pictures]
     folder = arguments.cache / "answers"
     if arguments.sheet:
-        sheet(arguments.cache, [file for file in files if (folder / f"{file.stem}.npz").exists()], arguments.sheet)
+        made = [folder / f"{file.stem}.npz" for file in files]
+        sheet([file for file in made if file.exists()], arguments.sheet)
     if arguments.sheet or arguments.check:
         return
     folder.mkdir(exist_ok=True)

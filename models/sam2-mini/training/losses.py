@@ -1,4 +1,4 @@
-"""What training brings down: errors of masks, of their edges, of their scores, and of the encoder's grouping.
+"""What training brings down: errors of masks, of their edges, of their scores, and of what the encoder sees.
 
 Shapes: B pictures, P prompts a picture, M masks a prompt, h and w a quarter of the picture's size S.
 """
@@ -88,6 +88,30 @@ def shown_loss(scores: torch.Tensor, truth: torch.Tensor, losses: torch.Tensor) 
     chance = (scores[..., 1:] / CHOICE_TEMPERATURE).softmax(-1)
     regret = truth[..., 1:].max(-1, keepdim=True).values - truth[..., 1:]
     return (chance.detach() * losses[..., 1:]).sum(-1) / 3 + (chance * regret).sum(-1)
+
+
+class Seeing(torch.nn.Module):
+    """A head for training alone: from the encoder's last features, those of a larger network's encoder (`teacher.py`).
+
+    Every cell of a picture then teaches the encoder what the larger one has seen. The loss is the squared error, in
+    parts of the features' variance, as MobileSAM's encoder was itself trained.
+    """
+
+    CHANNELS = 256
+    DEVIATION = 0.1
+    """Of the larger network's features, about."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.head = torch.nn.Sequential(
+            torch.nn.Conv2d(channels, 2 * channels, 1), torch.nn.GELU(), torch.nn.Conv2d(2 * channels, self.CHANNELS, 1)
+        )
+
+    def forward(self, features: torch.Tensor, theirs: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """The mean over pictures that are `told` (bool [B]); `features` [B,C,h,w], `theirs` [B,CHANNELS,h,w]."""
+        if not told.any():
+            return sum(p.sum() for p in self.parameters()) * 0 + features.sum() * 0
+        return F.mse_loss(self.head(features[told]).float(), theirs[told].float() / self.DEVIATION)
 
 
 class Grouping(torch.nn.Module):

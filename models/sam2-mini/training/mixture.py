@@ -9,8 +9,8 @@ from painting import Painter
 from photographs import Photographs
 from scene import Scene, close_up, collage
 
-SHARES = dict(paint=0.36, person=0.34, region=0.22, cell=0.08, answer=0.25)
-"""How often each kind of picture comes, in parts of their sum; answers come once there are some (`answers.py`)."""
+SHARES = dict(paint=0.36, person=0.34, region=0.16, cell=0.08, lesson=1.0, answer=0.25)
+"""How often each kind of picture comes, in parts of their sum; lessons and answers once there are some (`teacher.py`, `answers.py`)."""
 COLLAGES = 0.15
 CLOSE_UPS = 0.1
 SECOND_LOOKS = 0.12
@@ -32,8 +32,13 @@ class Mixture:
         self.makers = dict(
             paint=painter.paint, person=photographs.person, region=photographs.region, cell=photographs.cell
         )
+        if photographs.taught:
+            self.makers["lesson"] = photographs.lesson
         if photographs.answers:
             self.makers["answer"] = photographs.answer
+
+        self.near = [kind for kind in ("paint", "person", "lesson") if kind in self.makers]
+        """Whose regions are exact enough to be shown close up."""
 
     def make(self, seed: tuple[int, ...], size: int, second_look: bool = False) -> Scene:
         """`size` is a multiple of 8; with `second_look` the scene is the surroundings of a region."""
@@ -42,7 +47,7 @@ class Mixture:
         if form < COLLAGES and not second_look:
             return collage([self._one(rng, size // 2) for _ in range(4)])
         if second_look or form > 1 - CLOSE_UPS:
-            return close_up(self._one(rng, size, ["paint", "person"]), rng)
+            return close_up(self._one(rng, size, self.near), rng)
         return self._one(rng, size)
 
     def _one(self, rng: np.random.Generator, size: int, kinds: list[str] | None = None) -> Scene:

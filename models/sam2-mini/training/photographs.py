@@ -6,13 +6,16 @@
 - cells: one number a nucleus, 0 the background (2018 Data Science Bowl).
 - objects, unlabeled: one thing on a plain ground, or in its surroundings (Caltech 101).
 
-`CACHE/hierarchy` holds what hierarchy.py found in photographs, `CACHE/answers`, if it is there, what answers.py did.
+`CACHE/hierarchy` holds what hierarchy.py found in photographs, `CACHE/taught` and `CACHE/answers`, if they are there, what
+teacher.py and answers.py did.
 """
 
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from camera import shoot
 from scene import UNKNOWN, Scene, scene_of
@@ -24,6 +27,7 @@ SKIN, HAIR = 41, 19
 WORN = {1, 3, 9, 15, 17, 29, 34, 37, 47, 52, 57}
 """What is worn on a garment or a head: accessories, belt, bracelet, earrings, glasses, necklace, ring, scarf, sunglasses, tie, watch."""
 OUTSIDE, INSIDE, NOT_SURE = range(3)
+MOST_ANSWERS = 20
 MARGIN = 0.05
 """So near to a labeled person, as a share of the picture's side, an unlabeled pixel may belong to what is worn."""
 
@@ -68,6 +72,27 @@ def answer_at(logits: np.ndarray, side: int) -> np.ndarray:
     return np.where(unsure, NOT_SURE, np.where(inside, INSIDE, OUTSIDE)).astype(np.uint8)
 
 
+def scaled(picture: np.ndarray, labels: np.ndarray, window, size: int, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
+    """A window of a picture and of its labels as squares of `size`."""
+    shrinks = picture[window].shape[0] > size
+    picture = cv2.resize(picture[window], (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    labels = cv2.resize(labels[window], (size, size), interpolation=cv2.INTER_NEAREST)
+    if mirrored:
+        picture, labels = picture[:, ::-1], labels[:, ::-1]
+    return np.ascontiguousarray(picture), np.ascontiguousarray(labels)
+
+
+def features_of(features: np.ndarray, top: float, left: float, side: float, cells: int, mirrored: bool) -> np.ndarray:
+    """Of features [C,H,W] of a whole picture those of a square window, in shares of the sides, as float16 [C,cells,cells]."""
+    whole = torch.from_numpy(features).float()[None]
+    if side * whole.shape[-1] > 1.5 * cells:
+        whole = F.avg_pool2d(whole, 2)
+    center = (2 * left + side - 1, 2 * top + side - 1)
+    to_window = torch.tensor([[[-side if mirrored else side, 0, center[0]], [0, side, center[1]]]], dtype=torch.float32)
+    grid = F.affine_grid(to_window, [1, 1, cells, cells], align_corners=False)
+    return F.grid_sample(whole, grid, padding_mode="border", align_corners=False)[0].half().numpy()
+
+
 def regions_of_person(labels: np.ndarray) -> tuple[list[tuple], np.ndarray]:
     """What one may mean by a click on a person: (regions as `scene_of` takes them, owner).
 
@@ -106,8 +131,8 @@ class Photographs:
             files_of(folder / kind, "*.jpg") for kind in ("cells", "objects", "unlabeled")
         )
         self.hierarchies = files_of(cache / "hierarchy", "*.npz")
-        self.answers = sorted((cache / "answers").glob("*.npz"))
-        """Empty before answers.py was run."""
+        self.taught, self.answers = (sorted((cache / kind).glob("*.npz")) for kind in ("taught", "answers"))
+        """Empty before teacher.py and answers.py were run."""
 
     def person(self, rng: np.random.Generator, size: int) -> Scene | None:
         file = self.people[rng.integers(len(self.people))]
@@ -129,32 +154,46 @@ class Photographs:
             picture, labels, member, weight = (stored[k] for k in ("picture", "labels", "member", "weight"))
         side = int(picture.shape[0] * rng.uniform(0.5, 1.0))
         top, left = rng.integers(picture.shape[0] - side + 1, size=2)
-        picture, labels = self._scaled(rng, picture, labels, np.s_[top : top + side, left : left + side], size)
+        window = np.s_[top : top + side, left : left + side]
+        picture, labels = scaled(picture, labels, window, size, rng.random() < 0.5)
         chosen = rng.choice(len(weight), min(12, len(weight)), replace=False, p=weight / weight.sum())
         masks = member[chosen][:, labels]
         return scene_of(shoot(rng, picture), [("region", 0.6, mask, None) for mask in masks if mask.mean() > 0.01])
 
+    def lesson(self, rng: np.random.Generator, size: int) -> Scene | None:
+        """Regions of a photograph as a larger network sees them (`teacher.py`)."""
+        return self._answered(rng, size, self.taught, 1.0)
+
     def answer(self, rng: np.random.Generator, size: int) -> Scene | None:
-        """Regions of a photograph of which an earlier model was sure (`answers.py`), unknown where it was not.
+        """Regions of a photograph of which an earlier model was sure (`answers.py`), unknown where it was not."""
+        return self._answered(rng, size, self.answers, 0.6)
+
+    def _answered(self, rng: np.random.Generator, size: int, files: list[Path], weight: float) -> Scene | None:
+        """Up to MOST_ANSWERS stored answers to a picture.
 
         What no region covers has no owner: that nothing was found there does not say that nothing is.
         """
-        with np.load(self.answers[rng.integers(len(self.answers))]) as stored:
-            picture, logits = stored["picture"], stored["logits"]
+        with np.load(files[rng.integers(len(files))]) as stored:
+            picture, logits, features = stored["picture"], stored["logits"], stored.get("features")
         if not len(logits):
             return None
+        logits = logits[rng.permutation(len(logits))[:MOST_ANSWERS]]
         whole = picture.shape[0]
         labels = np.dstack([answer_at(plane, whole) for plane in logits])
         side = int(whole * rng.uniform(0.5, 1.0))
         top, left = rng.integers(whole - side + 1, size=2)
-        picture, labels = self._scaled(rng, picture, labels, np.s_[top : top + side, left : left + side], size)
+        mirrored = rng.random() < 0.5
+        picture, labels = scaled(picture, labels, np.s_[top : top + side, left : left + side], size, mirrored)
         masks = list((labels.reshape(size, size, -1) == INSIDE).transpose(2, 0, 1))
         known = list((labels.reshape(size, size, -1) != NOT_SURE).transpose(2, 0, 1))
         owner = np.full((size, size), UNKNOWN, np.int16)
         for index in sorted(range(len(masks)), key=lambda index: -masks[index].sum()):
             owner[masks[index]] = index
-        regions = [("region", 0.6, mask, sure) for mask, sure in zip(masks, known) if mask.mean() > 0.005]
-        return scene_of(shoot(rng, picture), regions, owner)
+        regions = [("region", weight, mask, sure) for mask, sure in zip(masks, known) if mask.mean() > 0.002]
+        scene = scene_of(shoot(rng, picture), regions, owner)
+        if scene and features is not None:
+            scene.features = features_of(features, top / whole, left / whole, side / whole, size // 16, mirrored)
+        return scene
 
     def ground(self, rng: np.random.Generator) -> np.ndarray:
         """A photograph as a filling, RGB uint8."""
@@ -187,12 +226,4 @@ class Photographs:
         y, x = divmod(int(rng.choice(labeled)), width) if len(labeled) else (height // 2, width // 2)
         left = int(np.clip(x - rng.uniform(0.2, 0.8) * across, 0, width - across))
         top = int(np.clip(y - rng.uniform(0.2, 0.8) * down, 0, height - down))
-        return self._scaled(rng, picture, labels, np.s_[top : top + down, left : left + across], size)
-
-    def _scaled(self, rng: np.random.Generator, picture: np.ndarray, labels: np.ndarray, window, size: int):
-        shrinks = picture[window].shape[0] > size
-        picture = cv2.resize(picture[window], (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        labels = cv2.resize(labels[window], (size, size), interpolation=cv2.INTER_NEAREST)
-        if rng.random() < 0.5:
-            picture, labels = picture[:, ::-1], labels[:, ::-1]
-        return np.ascontiguousarray(picture), np.ascontiguousarray(labels)
+        return scaled(picture, labels, np.s_[top : top + down, left : left + across], size, rng.random() < 0.5)

@@ -16,7 +16,8 @@ class Scene:
     `known` bool [M,S,S], where it is known whether a pixel belongs to the mask;
     `weight` float32 [M], how often a region is asked for and how much it counts;
     `level` [M], what each is: object, part (of an object), group (of objects), ground, region (of a photograph);
-    `owner` int16 [S,S], the object that each pixel belongs to: -1 the ground, -2 unknown."""
+    `owner` int16 [S,S], the object that each pixel belongs to: -1 the ground, -2 unknown;
+    `features` float16 [256,S/16,S/16], a larger network's, where the picture has been shown to one (`teacher.py`)."""
 
     picture: np.ndarray
     masks: np.ndarray
@@ -24,6 +25,7 @@ class Scene:
     weight: np.ndarray
     level: np.ndarray
     owner: np.ndarray
+    features: np.ndarray | None = None
 
 
 def scene_of(picture: np.ndarray, regions: list[tuple], owner: np.ndarray | None = None) -> Scene | None:

@@ -9,7 +9,7 @@ cross-entropy, focal; the same at uncertain points of the full size (`edge_losse
 
 `CACHE` is filled by sources.py and hierarchy.py, `PICTURES` holds the folders that photographs.py reads. Stops at the
 given time with the learning rate brought down; `OUT/state.pt` resumes, and `--weights FOLDER` starts from a checkpoint
-(the optimizers and the grouping head start anew). Without either the trunk starts from ImageNet's weights, and with
+(the optimizers and the heads for training alone start anew). Without either the trunk starts from ImageNet's weights, and with
 `--decoder FOLDER` what comes behind the encoder from that checkpoint's.
 
 On a GPU one process trains and `--workers` processes make its pictures; `--batch 0` takes as many pictures as fit its
@@ -37,7 +37,7 @@ from transformers import AutoModel, EdgeTamModel
 from transformers.models.edgetam.modeling_edgetam import EdgeTamAttention
 
 import architecture
-from losses import Grouping, edge_losses, mask_losses, overlap, shown_loss
+from losses import Grouping, Seeing, edge_losses, mask_losses, overlap, shown_loss
 from mixture import SECOND_LOOKS, Mixture, odds_of
 from predict import decode, encode
 from prompts import corrective_clicks, first_look, inner_point, jittered_box
@@ -62,13 +62,14 @@ class Batches(Dataset):
         rng = np.random.default_rng((TRAINING_SEED, step))
         second_look = rng.random() < SECOND_LOOKS
         with_box = rng.random() < BOXES
-        pictures, masks, known, weights, coords, owners, looks = [], [], [], [], [], [], []
+        pictures, masks, known, weights, coords, owners, looks, theirs = [], [], [], [], [], [], [], []
         for item in range(self.batch):
             scene = self.mixture.make((TRAINING_SEED, step, item), self.size, second_look)
             odds = odds_of(scene.masks, scene.weight)
             chosen = rng.choice(len(odds), self.prompts, p=odds)
             pictures.append(scene.picture)
             owners.append(scene.owner[2::4, 2::4])
+            theirs.append(scene.features)
             masks.append(scene.masks[chosen])
             known.append(scene.known[chosen])
             weights.append(scene.weight[chosen])
@@ -78,9 +79,12 @@ class Batches(Dataset):
                 if second_look:
                     looks.append(first_look(mask, rng))
         shape = (self.batch, self.prompts)
+        untold = np.zeros((Seeing.CHANNELS, self.size // 16, self.size // 16), np.float16)
         made = dict(
             pictures=np.stack(pictures),
             owners=np.stack(owners),
+            theirs=np.stack([untold if features is None else features for features in theirs]),
+            told=np.array([features is not None for features in theirs]),
             masks=np.stack(masks).view(np.uint8),
             known=np.stack(known).view(np.uint8),
             weights=np.stack(weights),
@@ -98,14 +102,15 @@ def quartered(planes: torch.Tensor) -> torch.Tensor:
 
 
 def loss_of(
-    model: EdgeTamModel, grouping: Grouping, batch: dict, rng: np.random.Generator, rounds: int
-) -> tuple[torch.Tensor, float, float, float, float]:
-    """The training loss of a batch over `rounds` of prompts; first-round IoU top and best; the loss at edges; the grouping's."""
+    model: EdgeTamModel, heads: torch.nn.ModuleDict, batch: dict, rng: np.random.Generator, rounds: int
+) -> tuple[torch.Tensor, float, float, float, float, float]:
+    """The training loss of a batch over `rounds` of prompts; first-round IoU top and best; the losses at edges and of the heads."""
     device = batch["pictures"].device
     low_precision = torch.autocast(device.type, torch.bfloat16)
     with low_precision:
         features = encode(model, batch["pictures"])
-        grouped = grouping(features, batch["owners"].cpu().numpy(), rng)
+        grouped = heads["grouping"](features, batch["owners"].cpu().numpy(), rng)
+        seen = heads["seeing"](features[-1], batch["theirs"], batch["told"])
     coords, labels, weights = batch["coords"], batch["labels"], batch["weights"]
     full, full_known = batch["masks"], batch["known"]
     targets, known = quartered(full), quartered(full_known)
@@ -143,7 +148,7 @@ def loss_of(
             more_coords, more_labels = corrective_clicks(logits, targets, known, rng)
             coords, labels = torch.cat([coords, more_coords], 2), torch.cat([labels, more_labels], 2)
             previous = logits.flatten(0, 1)[:, None] if rng.random() < 0.8 else None
-    return total / rounds + 0.5 * grouped, *shown, at_edges, grouped.item()
+    return total / rounds + 0.5 * grouped + seen, *shown, at_edges, grouped.item(), seen.item()
 
 
 @torch.no_grad()
@@ -215,7 +220,7 @@ def _in_float32(forward: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor
     return found.to(x.dtype)
 
 
-def optimizers_of(model: EdgeTamModel, grouping: Grouping) -> list[tuple[torch.optim.Optimizer, float]]:
+def optimizers_of(model: EdgeTamModel, heads: torch.nn.ModuleDict) -> list[tuple[torch.optim.Optimizer, float]]:
     """Optimizers, each with its share of the learning rate.
 
     Muon (Jordan et al. 2024) for the matrices of the transformer, AdamW for everything else, slower for the trunk.
@@ -233,7 +238,7 @@ def optimizers_of(model: EdgeTamModel, grouping: Grouping) -> list[tuple[torch.o
         (torch.optim.Muon(matrices, lr=0, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"), 0.5),
         (torch.optim.AdamW(others, weight_decay=0.05, **adam), 1.0),
         (torch.optim.AdamW(trunk, weight_decay=0.02, **adam), 0.4),
-        (torch.optim.AdamW(grouping.parameters(), **adam), 1.0),
+        (torch.optim.AdamW(heads.parameters(), **adam), 1.0),
     ]
 
 
@@ -250,11 +255,11 @@ def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
-def batch_that_fits(model: EdgeTamModel, grouping: Grouping, trial: dict, room: float = 0.85) -> int:
+def batch_that_fits(model: EdgeTamModel, heads: torch.nn.ModuleDict, trial: dict, room: float = 0.85) -> int:
     """How many pictures a step fit the GPU's memory, from the peak that a `trial` batch takes in its longest step."""
     torch.cuda.reset_peak_memory_stats()
     resting = torch.cuda.memory_allocated()
-    loss_of(model, grouping, trial, np.random.default_rng(0), max(ROUNDS))[0].backward()
+    loss_of(model, heads, trial, np.random.default_rng(0), max(ROUNDS))[0].backward()
     each = (torch.cuda.max_memory_allocated() - resting) / len(trial["pictures"])
     total = torch.cuda.get_device_properties(0).total_memory
     # the optimizers keep two numbers a weight, and the average one
@@ -264,7 +269,7 @@ def batch_that_fits(model: EdgeTamModel, grouping: Grouping, trial: dict, room: 
 
 def learning_rate(arguments: argparse.Namespace, steps: int, share: float) -> float:
     """Warmed up over the first steps, flat, then brought down by a cosine to a hundredth at the end of the time."""
-    falling = max(0.0, share - arguments.flat) / (1 - arguments.flat)
+    falling = (share - arguments.flat) / (1 - arguments.flat) if share > arguments.flat else 0.0
     return arguments.rate * min(1, (steps + 1) / arguments.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * falling)))
 
 
@@ -280,15 +285,16 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         torch.compiler.set_stance("force_eager")
     model = begun(arguments.trunk, arguments.weights, arguments.decoder).to(device)
     architecture.set_image_size(model, arguments.size)
-    grouping = Grouping(architecture.feature_widths()).to(device)
+    widths = architecture.feature_widths()
+    heads = torch.nn.ModuleDict(dict(grouping=Grouping(widths), seeing=Seeing(widths[-1]))).to(device)
     average = copy.deepcopy(model).eval()
-    optimizers = optimizers_of(model, grouping)
+    optimizers = optimizers_of(model, heads)
     step = 0
     state_file = arguments.out / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, map_location=device)
         model.load_state_dict(state["model"])
-        grouping.load_state_dict(state["grouping"])
+        heads.load_state_dict(state["heads"])
         average.load_state_dict(state["average"])
         for (optimizer, _), kept in zip(optimizers, state["optimizers"]):
             optimizer.load_state_dict(kept)
@@ -301,7 +307,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     batch = arguments.batch
     if batch == 0:
         trial = Batches(arguments.cache, arguments.pictures, arguments.size, 2, arguments.prompts)[0]
-        batch = batch_that_fits(model, grouping, {name: value.to(device) for name, value in trial.items()})
+        batch = batch_that_fits(model, heads, {name: value.to(device) for name, value in trial.items()})
     made = Batches(arguments.cache, arguments.pictures, arguments.size, batch // arguments.processes, arguments.prompts)
     # the batches of the steps to come, each process its own, never one twice
     places = range(step * arguments.processes + rank, LAST_STEP, arguments.processes)
@@ -322,7 +328,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         rng = np.random.default_rng((TRAINING_SEED, step, 99))
         rounds = int(rng.choice(list(ROUNDS), p=list(ROUNDS.values())))
         on_device = {name: value.to(device, non_blocking=True) for name, value in batch_of_step.items()}
-        loss, *figures = loss_of(model, grouping, on_device, rng, rounds)
+        loss, *figures = loss_of(model, heads, on_device, rng, rounds)
         for optimizer, _ in optimizers:
             optimizer.zero_grad()
         loss.backward()
@@ -343,20 +349,20 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         if step % 25 == 0:
             means = " ".join(f"{v:.3f}" for v in np.mean(shown, 0))
             speed = batch * (step - first) / (time.time() - begin)
-            print(f"step {step} loss/top/best/edges/grouping {means} rate {rate:.1e} {speed:.2f} pictures/s", flush=True)
+            print(f"step {step} loss/top/best/edges/grouping/seeing {means} rate {rate:.1e} {speed:.2f} pictures/s", flush=True)
             shown = []
         if time.time() - saved > arguments.save_every:
-            save(state_file, model, average, grouping, optimizers, step)
+            save(state_file, model, average, heads, optimizers, step)
             saved = time.time()
     if rank == 0:
-        save(state_file, model, average, grouping, optimizers, step)
+        save(state_file, model, average, heads, optimizers, step)
 
 
-def save(file: Path, model, average, grouping, optimizers, step: int) -> None:
+def save(file: Path, model, average, heads, optimizers, step: int) -> None:
     """Writes the state to resume from beside `file`, then renames, and the averaged weights as a checkpoint."""
     aside = file.with_suffix(".tmp")
     states = [optimizer.state_dict() for optimizer, _ in optimizers]
-    modules = dict(model=model, average=average, grouping=grouping)
+    modules = dict(model=model, average=average, heads=heads)
     weights = {name: module.state_dict() for name, module in modules.items()}
     torch.save(dict(**weights, optimizers=states, step=step), aside)
     aside.rename(file)

@@ -59,6 +59,21 @@ async function click(url: string, read: (page: Page) => Promise<Omit<Answer, "st
   }
 }
 
+/** What an example says after a click where the model's files are missing. */
+async function saidWithoutModel(url: string): Promise<string | null> {
+  const page = await browser.newPage();
+  try {
+    await page.route(/\.onnx/, (route) => route.fulfill({ status: 404 }));
+    await page.goto(url, { waitUntil: "networkidle" });
+    await page.locator("img").click({ position: { x: 300, y: 215 } });
+    const status = page.locator("output");
+    await expect.poll(() => status.textContent(), { timeout: 30_000 }).toMatch(/404/);
+    return await status.textContent();
+  } finally {
+    await page.close();
+  }
+}
+
 /** The mask that a page draws on a canvas. */
 function drawn(page: Page): Promise<Omit<Answer, "status">> {
   return page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
@@ -146,6 +161,7 @@ test.each(Object.keys(EXAMPLES))("%s", async (name) => {
     expect(share).toBeLessThan(0.4);
     if (example === "strict-csp") expect(status).toMatch(/^score 0\.\d\d, [2-9] threads\. $/);
     else expect(status).toMatch(/^score 0\.\d\d$/);
+    if (read === drawn) expect(await saidWithoutModel(server.url)).toContain(".onnx");
   } finally {
     await server.close();
   }

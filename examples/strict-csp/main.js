@@ -5,12 +5,16 @@ const canvas = document.querySelector("canvas");
 const status = document.querySelector("output");
 
 photo.addEventListener("click", async ({ offsetX, offsetY }) => {
-  const { device } = await sharedSegmenter();
-  const scale = photo.naturalWidth / photo.width; // the page may show the picture smaller than it is
-  const result = await segment(photo, { point: [offsetX * scale, offsetY * scale] });
-  const mask = result.toImageData({ color: [255, 0, 128] });
-  canvas.width = mask.width;
-  canvas.height = mask.height;
-  canvas.getContext("2d").putImageData(mask, 0, 0);
-  status.value = `score ${result.scores.data[0].toFixed(2)}, ${device.threads} threads. ${device.hint ?? ""}`;
+  try {
+    const { device } = await sharedSegmenter();
+    const scale = photo.naturalWidth / photo.width; // the page may show the picture smaller than it is
+    const result = await segment(photo, { point: [offsetX * scale, offsetY * scale] });
+    const mask = result.toImageData({ color: [255, 0, 128] });
+    canvas.width = mask.width;
+    canvas.height = mask.height;
+    canvas.getContext("2d").putImageData(mask, 0, 0);
+    status.value = `score ${result.scores.data[0].toFixed(2)}, ${device.threads} threads. ${device.hint ?? ""}`;
+  } catch (error) {
+    status.value = error.message;
+  }
 });

@@ -40,7 +40,8 @@ export function peered(name: "tiny" | "edgetam"): Promise<PeeredModel | null> {
 async function exported(name: string): Promise<PeeredModel | null> {
   const folder = (kind: string): string => join(CACHE, name, kind);
   const [checkpoint, onnx, peer] = [folder("checkpoint"), folder("onnx"), folder("transformers.js")];
-  if (!existsSync(join(peer, "preprocessor_config.json"))) return null;
+  const needed = [join(peer, "preprocessor_config.json"), join(checkpoint, "model.safetensors")];
+  if (!needed.every((file) => existsSync(file))) return null;
   await exportFolder(checkpoint, onnx, { id: name });
   return { checkpoint, onnx, peer };
 }

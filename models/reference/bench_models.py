@@ -30,7 +30,7 @@ def save(config, checkpoint: Path) -> None:
 def save_both(kind: type[PreTrainedModel], config: PretrainedConfig, folder: Path) -> None:
     """Writes a checkpoint with random weights, and its peer as transformers.js loads it, unless both are there."""
     checkpoint, peer = folder / "checkpoint", folder / "transformers.js"
-    if (peer / "preprocessor_config.json").exists():
+    if (peer / "preprocessor_config.json").exists() and (checkpoint / "model.safetensors").exists():
         return
     save(config, checkpoint)
     model = kind.from_pretrained(checkpoint).eval()

@@ -24,7 +24,7 @@ def odds_of(masks: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 class Mixture:
-    """Makes the scene of a seed at a size; the same seed always gives the same scene."""
+    """Makes the scene of a seed at a size; the same seed gives the same scene, as long as `CACHE` holds the same."""
 
     def __init__(self, cache: Path, pictures: Path):
         photographs = Photographs(pictures, cache)

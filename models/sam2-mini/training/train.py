@@ -3,11 +3,12 @@
 Each prompt starts as a click or a box, or, close up, with the mask of a first look beside it; later clicks go where the
 prediction is wrong, with the previous logits as mask input. One click is answered by three masks of which the best is
 trained, and, beyond SAM 2, the one that would be shown (`shown_loss`); token 0 answers the rest. Losses: dice,
-cross-entropy, focal; the same at uncertain points of the full size (`edge_losses`); and predicted IoU.
+cross-entropy, focal; the same at uncertain points of the full size (`edge_losses`); predicted IoU; and two heads for training
+alone, `Grouping` and `Seeing`.
 
     python train.py CACHE PICTURES OUT --hours 2 [--size 512] [--batch 6] [--compile]
 
-`CACHE` is filled by sources.py and hierarchy.py, `PICTURES` holds the folders that photographs.py reads. Stops at the
+`CACHE` is filled by sources.py, hierarchy.py, teacher.py and answers.py, `PICTURES` holds the folders that photographs.py reads. Stops at the
 given time with the learning rate brought down; `OUT/state.pt` resumes, and `--weights FOLDER` starts from a checkpoint
 (the optimizers and the heads for training alone start anew). Without either the trunk starts from ImageNet's weights, and with
 `--decoder FOLDER` what comes behind the encoder from that checkpoint's.
@@ -294,6 +295,8 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     if state_file.exists():
         state = torch.load(state_file, map_location=device)
         model.load_state_dict(state["model"])
+        if "heads" not in state:
+            raise ValueError(f"{state_file} is of an earlier train.py: go on from its checkpoint with --weights, in another OUT")
         heads.load_state_dict(state["heads"])
         average.load_state_dict(state["average"])
         for (optimizer, _), kept in zip(optimizers, state["optimizers"]):

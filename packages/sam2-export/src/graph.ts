@@ -301,7 +301,7 @@ export class Graph {
 
   /**
    * LayerNormalization over the last axis, of `x` or of the sum of `x` and `more`, which takes onnxruntime one operation.
-   * Mean and variance are computed in float32, whatever the precision of `x`.
+   * On WebGPU, mean and variance are computed in float32, whatever the precision of `x`.
    */
   norm(x: Value, { weight, bias }: Linear, epsilon: number, more?: Value): Value {
     const [gain, shift] = [this.constant(weight), this.constant(bias)];

@@ -10,7 +10,7 @@ import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";
 import { embedMask, embedPoints, imagePositions, outputTokens } from "./prompt-encoder.ts";
 import { buildTransformer, feedForwardLayers } from "./transformer.ts";
-import { type Checkpoint, computed, type Linear, permuted, reshaped, stacked, transposed } from "./weights.ts";
+import { type Checkpoint, computed, type Linear, permuted, reshaped, stacked, transposed, zeros } from "./weights.ts";
 
 const PREFIX = "mask_decoder";
 
@@ -88,12 +88,10 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
 
   // a product with zeros gives constants the batch size
   const fixedCount = multimaskOutputs + 4;
-  const zeros = graph.constant(
-    computed("zeros", [1, fixedCount * hiddenSize], async () => new Float32Array(fixedCount * hiddenSize)),
-  );
+  const nothing = graph.constant(reshaped(zeros(fixedCount * hiddenSize), [1, fixedCount * hiddenSize]));
   const constants = graph.constant(reshaped(outputTokens(checkpoint, config), [fixedCount * hiddenSize]));
   const flags = graph.reshape(hasMask, ["B", 1], [-1, 1]);
-  const fixed = graph.uniform("Gemm", [flags, zeros, constants], ["B", fixedCount * hiddenSize]);
+  const fixed = graph.uniform("Gemm", [flags, nothing, constants], ["B", fixedCount * hiddenSize]);
   const prompt = embedPoints(graph, checkpoint, config, coords, labels);
   const fixedTokens = graph.reshape(fixed, ["B", fixedCount, hiddenSize], [-1, fixedCount, hiddenSize]);
   const tokens = graph.computed(graph.concat([fixedTokens, prompt], 1, "T"));

@@ -124,20 +124,24 @@ export function embedMask(graph: Graph, checkpoint: Checkpoint, config: Sam2Conf
   const noMask = checkpoint.get(`${PREFIX}.no_mask_embed.weight`, [1, hiddenSize]);
 
   // has · (W x + b) + (1 − has) · none = has · [x, 1, −1] [W, b, none] + [0, 0, 1] [W, b, none]: one product for all, since
-  // adding to the many image tokens takes as long
+  // adding to the many image tokens takes as long. Two columns of zeros make their number a multiple of four, as vectors are.
   const present = graph.reshape(has, ["B", 1, 1], [-1, 1, 1]);
-  const tokens = quarter * quarter;
+  const count = quarter * quarter;
   const repeated = (...values: number[]): Value =>
     graph.constant(
-      computed(`mask_switch[${values}]`, [1, tokens, 2], async () =>
-        Float32Array.from({ length: 2 * tokens }, (_, index) => values[index % 2] as number),
+      computed(`mask_switch[${values}]`, [1, count, values.length], async () =>
+        Float32Array.from({ length: values.length * count }, (_, index) => values[index % values.length] as number),
       ),
     );
-  const switches = graph.add(graph.binary("Mul", present, repeated(1, -1), ["B", tokens, 2]), repeated(0, 1));
+  const switches = graph.add(
+    graph.binary("Mul", present, repeated(1, -1, 0, 0), ["B", count, 4]),
+    repeated(0, 1, 0, 0),
+  );
   const given = graph.concat([graph.binary("Mul", secondNormed, present), switches], 2);
-  const matrix = computed("mask_conv3_and_no_mask", [wide + 2, hiddenSize], async () => {
+  const matrix = computed("mask_conv3_and_no_mask", [wide + 4, hiddenSize], async () => {
     const weights = await transposed(reshaped(last, [hiddenSize, wide])).load();
-    return Float32Array.from([...weights, ...(await bias.load()), ...(await noMask.load())]);
+    const unused = new Float32Array(2 * hiddenSize);
+    return Float32Array.from([...weights, ...(await bias.load()), ...(await noMask.load()), ...unused]);
   });
   return graph.matmul(graph.computed(given), graph.constant(matrix));
 }
@@ -166,7 +170,7 @@ export function imagePositions(checkpoint: Checkpoint, config: Sam2Config): Weig
 
 /**
  * The tokens that stand before the prompt's points: IoU, object score, one for each mask, and the padding point, which the
- * reference puts after the points; attention has no order. [1,K+1,C].
+ * reference puts after the points; attention has no order. [K+3,C], where K is the number of masks.
  */
 export function outputTokens(checkpoint: Checkpoint, config: Sam2Config): Weight {
   const { hiddenSize, multimaskOutputs } = config;

@@ -94,7 +94,7 @@ function scaledQuery(p: Projections): Linear {
   return { weight: scaled(p.q.weight, factor), bias: scaled(p.q.bias, factor) };
 }
 
-/** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. They are few: float16 is enough for their softmax. */
+/** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. They are few hundred at most: float16 is enough for their softmax. */
 function selfAttention(graph: Graph, p: Projections, query: Value, value: Value): Value {
   const q = projectQueries(graph, query, p);
   const k = projectHeads(graph, query, p.k.weight, p);
@@ -167,7 +167,7 @@ function imageToToken(graph: Graph, p: Projections, query: Value, keys: Value, v
 
 /**
  * Softmax over the last axis where that is short. onnxruntime's own takes a workgroup of 64 for each row on WebGPU, nearly
- * all of which wait. Sums of few are right in float16, too.
+ * all of which wait. Sums of a few hundred are right in float16, too.
  */
 function softmaxOfFew(graph: Graph, x: Value): Value {
   const dims = [...x.dims.slice(0, -1), 1];

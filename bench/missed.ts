@@ -14,6 +14,7 @@ const REASONS: readonly Reason[] = [
     work: /./,
     why: "both compute the same products in the same runtime; int8 makes two thirds of them cheaper",
   },
+  { bench: "edgetam", work: /./, why: "both compute the same convolutions in the same runtime" },
   { bench: "int8", work: /./, why: "attention, nearly a third of the operations, stays in float32" },
   { bench: "graphs", work: /^encoder, /, why: "both compute the same products in the same runtime" },
   {
@@ -34,7 +35,7 @@ const REASONS: readonly Reason[] = [
   {
     bench: "gpu",
     work: /decoder, .*, fp32$/,
-    why: "as many kernels as theirs, and on an emulated GPU each one costs",
+    why: "products take most of the time, in the same shaders",
   },
   {
     bench: "gpu",

@@ -72,12 +72,12 @@ export async function edgetam(length: Length): Promise<Row[]> {
       page.evaluate(([count, repeats]) => window.bench.edgetam(count, repeats), args),
     );
     const row = { bench: "edgetam", device: "wasm", threads };
-    const [peer, tiny] = [`EdgeTAM of ${PEER}`, "our SAM 2.1 tiny"];
+    const [peer, tiny] = [PEER, "our SAM 2.1 tiny"];
     rows.push(
       { ...row, work: "EdgeTAM, 1024²: encode", peer, aim: 1, ...found.encode.peer },
-      { ...row, work: "EdgeTAM, 1024²: encode", peer: tiny, ...found.encode.tiny },
+      { ...row, work: "EdgeTAM beside SAM 2.1 tiny: encode", peer: tiny, ...found.encode.tiny },
       { ...row, work: "EdgeTAM, 1024²: one point to low-res logits", peer, aim: 1, ...found.decode.peer },
-      { ...row, work: "EdgeTAM, 1024²: one point to low-res logits", peer: tiny, ...found.decode.tiny },
+      { ...row, work: "EdgeTAM beside SAM 2.1 tiny: one point to low-res logits", peer: tiny, ...found.decode.tiny },
     );
   }
   return rows;

@@ -18,6 +18,7 @@ import { type LabeledImage, type NamedImage, newObject, type Project } from "../
 import type { DetectedImage } from "../src/labels/detections.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
 import { isBestBeside } from "../src/workspace/models.ts";
+import type { Measure } from "../src/workspace/picture-set.ts";
 import type { Model } from "../src/workspace/sight.ts";
 import { imageOf, objectsOf } from "../src/workspace/state.ts";
 import { Workspace } from "../src/workspace/workspace.ts";
@@ -118,13 +119,15 @@ const state = () => workspace.state.get();
 const classesOf = (): string[] => objectsOf(state()).map(({ className }) => className);
 const names = (): string[] => state().project.images.map(({ name }) => name);
 
-async function create(files = {} as never): Promise<Workspace> {
+async function measure(blob: Blob): Promise<typeof SIZE> {
+  if ((await blob.text()) === "broken") throw new Error("expected a picture");
+  return SIZE;
+}
+
+async function create(files = {} as never, measuring: Measure = measure): Promise<Workspace> {
   return new Workspace({
     store: await LabelStore.open(),
-    measure: async (blob) => {
-      if ((await blob.text()) === "broken") throw new Error("expected a picture");
-      return SIZE;
-    },
+    measure: measuring,
     openModel: async () => {
       models.push(new FakeModel());
       return model().as();
@@ -389,6 +392,68 @@ describe("objects and classes", () => {
     workspace.notices.answer("join");
     await again;
     expect(classesOf()).toEqual(["wheel"]);
+  });
+});
+
+describe("while pictures are added", () => {
+  /** Holds the last of them back. */
+  let held: Promise<void>;
+  let release: () => void;
+  beforeEach(async () => {
+    globalThis.indexedDB = new IDBFactory();
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+  });
+  /** Adds a, b and c, and does something once b is added, while c is held back: the state need not show b yet. */
+  async function addDuring(files: object, act: () => unknown): Promise<void> {
+    workspace = await create(files as never, async (blob) => {
+      if ((await blob.text()) === "c") await held;
+      return SIZE;
+    });
+    const adding = workspace.set.add(["a", "b", "c"].map(picture));
+    await expect.poll(() => workspace.set.project.images.map(({ name }) => name)).toEqual(["a", "b"]);
+    await act();
+    release();
+    await adding;
+    await settle();
+  }
+  const expectAll = async (): Promise<void> => {
+    expect(names()).toEqual(["a", "b", "c"]);
+    await expect.poll(() => workspace.set.isUnkept).toBe(false);
+    const store = await LabelStore.open();
+    const kept = await Promise.all(store.project.images.map((image) => store.picture(image)));
+    expect(await Promise.all(kept.map((blob) => blob?.text()))).toEqual(["a", "b", "c"]);
+  };
+
+  test("a picture is marked: all are there", async () => {
+    await addDuring({}, () => workspace.reviewing.mark("done"));
+    await expectAll();
+    expect(state().project.images.map(({ review }) => review)).toEqual(["done", undefined, undefined]);
+  });
+
+  const rle = encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 50) });
+  const labeled: LabeledImage = { ...SIZE, id: "f", sha256: null, name: "a", objects: [newObject("dog", rle)] };
+  const outlined: DetectedImage = {
+    name: "a",
+    size: null,
+    unit: "pixels",
+    detections: [{ className: "cat", score: 0.5, shape: [0, 0, 10, 0, 10, 10, 0, 10] }],
+  };
+  test.each([
+    ["labels are imported", [labeled], [], ["dog"]],
+    ["outlines become objects", [], [outlined], ["cat"]],
+  ])("%s: all are there", async (_, images, boxes, classes) => {
+    const readLabels = async () => ({ project: { classes: [], images }, boxes, leftOut: ["a line"] });
+    await addDuring({ readLabels }, async () => {
+      workspace.models.choose("one");
+      const importing = workspace.transfer.import([{ name: "labels.json", blob: new Blob() }]);
+      await expect.poll(() => state().question).not.toBeNull();
+      workspace.notices.answer("replace");
+      await importing;
+    });
+    await expectAll();
+    expect(classesOf()).toEqual(classes);
   });
 });
 

@@ -60,7 +60,8 @@ export class Boxes extends OfTheSet {
     missing: readonly string[],
     isStopped: boolean,
   ): void {
-    const { project: before, marks } = this.state.get();
+    const { project: before } = this.set;
+    const { marks } = this.state.get();
     const count = [...made.values()].reduce((sum, { length }) => sum + length, 0);
     if (count === 0) {
       this.notices.say(isStopped ? "Stopped: no mask was made." : "No picture of these boxes is here.");

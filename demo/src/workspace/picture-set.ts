@@ -82,6 +82,11 @@ export class PictureSet {
     });
   }
 
+  /** The set as it is now; while pictures are added, the state may lack some of them. */
+  get project(): Project {
+    return this.#store.project;
+  }
+
   // -- pictures -----------------------------------------------------------------------------------
 
   /** Opens the picture to go on with: the first without labels. */

@@ -39,9 +39,10 @@ export class Reviewing extends OfTheSet {
 
   /** Says how far the open picture is; saying the same again takes it back. */
   mark(wanted: Exclude<ReviewState, "to do">): void {
-    const image = imageOf(this.state.get());
+    const { project } = this.set;
+    const { current, marks } = this.state.get();
+    const image = imageOf({ project, current });
     if (!image) return;
-    const { project, marks } = this.state.get();
     const review = reviewOf(image) === wanted ? undefined : wanted;
     const said = `${image.name}: ${review ?? "to do"}.`;
     this.set.edit(withImage(project, { ...image, review }), `Mark as ${review ?? "to do"}`, said, marks);

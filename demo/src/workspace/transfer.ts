@@ -94,7 +94,7 @@ export class Transfer {
     detections: readonly PlacedDetections[],
     leftOut: readonly string[],
   ): Promise<boolean> {
-    const { project: before } = this.#state.get();
+    const { project: before } = this.#set;
     const replacing = merge(before, found);
     let how: ImportHow = "replace";
     if (replacing.changed.length > 0 || detections.length > 0 || leftOut.length > 0) {
@@ -106,7 +106,8 @@ export class Transfer {
       how = choice;
     }
     // the set may have changed while the person made up their mind
-    const { project, marks } = this.#state.get();
+    const { project } = this.#set;
+    const { marks } = this.#state.get();
     const merged = merge(project, found, how);
     const { classes, images } = merged.project;
     const isChanged = classes !== project.classes || images.some((image, i) => image !== project.images[i]);

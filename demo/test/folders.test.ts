@@ -1,7 +1,8 @@
 /** Pictures that are read where they are: on the next visit, after a change, and where the folder may not be read. */
 import "fake-indexeddb/auto";
-import { IDBFactory } from "fake-indexeddb";
-import { beforeEach, expect, test } from "vitest";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { openDB } from "idb";
+import { beforeEach, describe, expect, test } from "vitest";
 import { newObject, withImage } from "../src/labels/annotations.ts";
 import { type Folder, type FolderHandle, Folders, type Shelf } from "../src/storage/folders.ts";
 import { LABELS, LabelLog } from "../src/storage/label-log.ts";
@@ -81,8 +82,11 @@ beforeEach(() => {
 });
 
 /** A visit of the page. */
-async function visit(given: Shelf = shelf): Promise<{ workspace: Workspace; store: LabelStore }> {
-  const store = await LabelStore.open(10_000, new Folders(Promise.resolve(given)));
+async function visit(
+  given: Shelf = shelf,
+  patience = 10_000,
+): Promise<{ workspace: Workspace; store: LabelStore }> {
+  const store = await LabelStore.open(patience, new Folders(Promise.resolve(given)));
   const workspace = new Workspace({
     store,
     measure: async () => ({ width: 4, height: 3 }),
@@ -205,4 +209,50 @@ test("a deleted picture comes back to its place; where no folder can be kept, fi
   folder.files.clear();
   expect(await shown((await visit()).workspace)).toBe("one");
   indexedDB.deleteDatabase(LABELS);
+});
+
+describe("folders are not forgotten", () => {
+  test("when the labels are read late: they are asked for once the labels are there", async () => {
+    const folder = new FakeFolder("street", { "1.png": "one" });
+    await label(folder);
+    folder.permission = "prompt";
+    // what is asked of the storage now waits behind this
+    const database = await openDB(LABELS);
+    const held = database.transaction(["log", "snapshot", "images", "pictures"], "readwrite");
+    let isHeld = true;
+    const holding = (async () => {
+      while (isHeld) await held.objectStore("log").count();
+    })();
+    const { workspace } = await visit(shelf, 1);
+    expect([names(workspace), kept.map(({ handle }) => handle.name)]).toEqual([[], ["street"]]);
+    isHeld = false;
+    await holding;
+    database.close();
+    await expect.poll(() => names(workspace)).toEqual(["1.png"]);
+    await expect.poll(() => workspace.state.get().closedFolders).toEqual(["street"]);
+    await workspace.openFolders();
+    expect(await shown(workspace)).toBe("one");
+  });
+
+  test("when the labels cannot be read", async () => {
+    const folder = new FakeFolder("street", { "1.png": "one" });
+    await label(folder);
+    const { getAll } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.getAll = () => {
+      throw new DOMException("the disk is broken", "UnknownError");
+    };
+    const { store } = await visit();
+    IDBObjectStore.prototype.getAll = getAll;
+    expect([store.trouble?.kind, kept.map(({ handle }) => handle.name)]).toEqual(["no storage", ["street"]]);
+    expect(await shown((await visit()).workspace)).toBe("one");
+  });
+
+  test("unless all pictures are gone", async () => {
+    await label(new FakeFolder("street", { "1.png": "one" }));
+    const { workspace } = await visit();
+    workspace.deletePicture();
+    await expect.poll(() => workspace.state.get().said).toMatch(/is deleted/);
+    await visit();
+    expect(kept).toEqual([]);
+  });
 });

@@ -205,7 +205,8 @@ export class LabelStore {
   /** Names of the folders that the person has to open again before their files can be read. */
   async closedFolders(): Promise<string[]> {
     if (this.#project.images.length > 0) return this.#folders.closed();
-    await this.#folders.forget();
+    // labels that are not read, or not yet, may need them
+    if (this.#log && !this.#trouble) await this.#folders.forget();
     return [];
   }
 

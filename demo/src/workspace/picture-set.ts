@@ -560,6 +560,8 @@ export class PictureSet {
     const [image, old] = [now, before].map(({ images }) => images.find(({ id }) => id === current));
     const place = before.images.findIndex(({ id }) => id === current);
     this.#show();
+    // the browser's storage may have opened late
+    if (before.images.length === 0) this.#state.update({ closedFolders: await this.#store.closedFolders() });
     if (old && !image) {
       // labels of it may be brought back by Undo here
       const file = this.#near.get(old.id);

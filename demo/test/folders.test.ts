@@ -82,10 +82,7 @@ beforeEach(() => {
 });
 
 /** A visit of the page. */
-async function visit(
-  given: Shelf = shelf,
-  patience = 10_000,
-): Promise<{ workspace: Workspace; store: LabelStore }> {
+async function visit(given: Shelf = shelf, patience = 10_000): Promise<{ workspace: Workspace; store: LabelStore }> {
   const store = await LabelStore.open(patience, new Folders(Promise.resolve(given)));
   const workspace = new Workspace({
     store,

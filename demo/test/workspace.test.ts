@@ -491,6 +491,64 @@ test("of a project's pictures, those that are refused are named, with the reason
   expect(there).toEqual([true, false, false]);
 });
 
+describe("a project that was opened", () => {
+  const files = ["x", "y", "z"];
+  beforeEach(async () => {
+    globalThis.indexedDB = new IDBFactory();
+    const pictures = await Promise.all(
+      files.map(async (name) => ({ name, path: name, sha256: await digest(new TextEncoder().encode(name)), ...SIZE })),
+    );
+    const images = pictures.map(({ name, sha256 }): LabeledImage => ({ id: name, sha256, name, ...SIZE, objects: [] }));
+    workspace = await create({
+      readProjectFile: async () => ({ project: { classes: [], images }, pictures }),
+      readPictures: async (_: unknown, __: unknown, take: (picture: Blob, facts: NamedImage) => Promise<void>) => {
+        for (const facts of pictures) await take(picture(facts.name).blob, facts);
+        return [];
+      },
+    } as never);
+    await workspace.transfer.openProject({ name: "set.zip", blob: new Blob() });
+    await expect.poll(() => workspace.set.isUnkept).toBe(false);
+  });
+  const texts = async ({ set }: Workspace): Promise<(string | undefined)[]> =>
+    Promise.all(files.map(async (id) => (await set.pictureOf(id))?.text()));
+
+  test("undone and redone, it has its pictures", async () => {
+    workspace.set.undo();
+    await expect.poll(() => state().said).toBe("Undone: Import set.zip.");
+    expect([names(), state().picture, await texts(workspace)]).toEqual([[], null, files.map(() => undefined)]);
+    workspace.set.redo();
+    await expect.poll(() => state().said).toBe("Redone: Import set.zip.");
+    expect([names(), await texts(workspace)]).toEqual([files, files]);
+    expect(await texts(await create())).toEqual(files);
+  });
+
+  test("steps asked for at once are done one after the other", async () => {
+    workspace.set.chooseClass("wheel");
+    workspace.set.undo();
+    workspace.set.undo();
+    workspace.set.redo();
+    workspace.set.redo();
+    await expect.poll(() => state().said).toBe("Redone: Add the class wheel.");
+    expect([names(), state().redoable, await texts(workspace)]).toEqual([files, null, files]);
+  });
+
+  test("a picture that cannot be read from the storage stays", async () => {
+    const { get } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.get = () => {
+      throw new DOMException("the disk is broken", "UnknownError");
+    };
+    try {
+      workspace.set.undo();
+      await expect
+        .poll(() => state().error)
+        .toBe("the disk is broken — nothing was undone; reload the page to try again.");
+    } finally {
+      IDBObjectStore.prototype.get = get;
+    }
+    expect([names(), state().undoable]).toEqual([files, "Import set.zip"]);
+  });
+});
+
 test("a sample that is refused is not shown", async () => {
   globalThis.indexedDB = new IDBFactory();
   workspace = await create();

@@ -4,7 +4,7 @@
  * A step remembers how things were before and after it. Taking it back applies the way from after to before to what is
  * there now, so that what another window has done meanwhile stays.
  */
-import type { Project } from "../labels/annotations.ts";
+import type { LabeledImage, Project } from "../labels/annotations.ts";
 import { reconciled } from "../labels/reconcile.ts";
 import type { Marks } from "./prompt.ts";
 
@@ -23,6 +23,9 @@ export interface Step {
   /** What it did, for the menu: "Keep wheel". */
   readonly name: string;
 }
+
+/** A step is taken back, or done again. */
+export type Way = "undo" | "redo";
 
 /** More steps are forgotten, oldest first: each holds a list of all images, and so its memory. */
 const MOST_STEPS = 500;
@@ -46,6 +49,11 @@ export class History {
   push(step: Step): void {
     this.#done = [...this.#done, step].slice(-MOST_STEPS);
     this.#undone = [];
+  }
+
+  /** The step that goes next that way. */
+  next(way: Way): Step | undefined {
+    return (way === "undo" ? this.#done : this.#undone).at(-1);
   }
 
   /** @returns how things are to be after the last step is taken back; null when there is none */
@@ -72,6 +80,14 @@ export class History {
     this.#done = this.#done.filter(isLasting);
     this.#undone = this.#undone.filter(isLasting);
   }
+}
+
+/** The images that go with a step. */
+export function goneWith({ before, after }: Step, way: Way): readonly LabeledImage[] {
+  const [from, to] = way === "undo" ? [after.project, before.project] : [before.project, after.project];
+  if (from.images === to.images) return [];
+  const left = new Set(to.images.map(({ id }) => id));
+  return from.images.filter(({ id }) => !left.has(id));
 }
 
 /** Applies the way between two projects to a third. */

@@ -20,7 +20,7 @@ import { isSame } from "../labels/same.ts";
 import type { FolderHandle, Place } from "../storage/folders.ts";
 import { isPlace, type Stored } from "../storage/label-log.ts";
 import type { LabelStore } from "../storage/label-store.ts";
-import { History, type Moment } from "./history.ts";
+import { goneWith, History, type Moment, type Way } from "./history.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
 import { type Marks, NO_MARKS } from "./prompt.ts";
@@ -63,6 +63,8 @@ export class PictureSet {
   #near = new Map<string, Blob>();
   /** Files of deleted pictures, by image. */
   readonly #deleted = new Map<string, Stored>();
+  /** Until the files of pictures that go with a step are remembered: whether they are. */
+  #remembering: Promise<boolean> | null = null;
   /** Milliseconds spent on the open picture, and when something was done last, by `performance.now()`. */
   #worked = 0;
   #lastDone = performance.now();
@@ -370,16 +372,38 @@ export class PictureSet {
 
   /** Takes the last step back. */
   undo(): void {
-    const name = this.#history.undoable;
-    const moment = this.#history.undo(this.#store.project);
-    if (moment) this.#become(moment, `Undone: ${name}.`);
+    void this.#travel("undo");
   }
 
   /** Does the step that was undone last again. */
   redo(): void {
-    const name = this.#history.redoable;
-    const moment = this.#history.redo(this.#store.project);
-    if (moment) this.#become(moment, `Redone: ${name}.`);
+    void this.#travel("redo");
+  }
+
+  async #travel(way: Way): Promise<void> {
+    // a step that is asked for meanwhile comes after
+    while (this.#remembering) await this.#remembering;
+    const step = this.#history.next(way);
+    if (!step) return;
+    const gone = goneWith(step, way).flatMap(({ id }) => this.#imageOf(id) ?? []);
+    if (gone.length > 0) {
+      this.#remembering = this.#remember(gone).then(
+        () => true,
+        (error: unknown) => {
+          // without their files they could not be brought back
+          this.#notices.fail(
+            error,
+            `nothing was ${way === "undo" ? "undone" : "redone"}; reload the page to try again.`,
+          );
+          return false;
+        },
+      );
+      const isRemembered = await this.#remembering;
+      this.#remembering = null;
+      if (!isRemembered || this.#history.next(way) !== step) return;
+    }
+    const moment = this.#history[way](this.#store.project);
+    if (moment) this.#become(moment, `${way === "undo" ? "Undone" : "Redone"}: ${step.name}.`);
   }
 
   #imageOf(id: string): LabeledImage | undefined {

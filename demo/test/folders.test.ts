@@ -184,6 +184,19 @@ test("a folder that was moved is found where it is when it is opened there", asy
   expect(await shown((await visit()).workspace)).toBe("one");
 });
 
+test("a picture of a folder that is gone is kept when it is opened itself", async () => {
+  await label(new FakeFolder("street", { "1.png": "one" }));
+  kept = kept.map((folder) => ({ ...folder, handle: new FakeFolder("street", {}).as() }));
+  const { workspace } = await visit();
+  expect(workspace.state.get().error).toContain("open the picture itself");
+  await workspace.set.add([{ name: "1.png", blob: new Blob(["one"]) }]);
+  expect(names(workspace)).toEqual(["1.png"]);
+  await expect.poll(() => workspace.set.isUnkept).toBe(false);
+  const { workspace: next, store } = await visit();
+  expect(await shown(next)).toBe("one");
+  expect(store.project.images[0]?.objects).toHaveLength(1);
+});
+
 test("a deleted picture comes back to its place; where no folder can be kept, files are copied", async () => {
   const folder = new FakeFolder("street", { "1.png": "one" });
   await label(folder);

@@ -158,8 +158,8 @@ export class LabelLog {
         ...files.map(async ([key, picture]) => {
           if (!used.has(key)) return;
           const isNew = !(await isKept(key));
-          // a folder may have been moved since
-          if (isNew || (isPlace(picture) && isPlace(await store.get(key)))) await store.put(picture, key);
+          // a folder may have been moved or deleted since
+          if (isNew || isPlace(await store.get(key))) await store.put(picture, key);
         }),
         ...unused(theirs.project, project, changes).map((key) => store.delete(key)),
       ]);

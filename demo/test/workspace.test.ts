@@ -1,6 +1,7 @@
 /** The workspace without a page: prompts, answers, objects, and one history for all of it. */
 import "fake-indexeddb/auto";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { openDB } from "idb";
 import { digest } from "sam2-core";
 import {
   type Detail,
@@ -16,6 +17,7 @@ import {
 import { beforeEach, describe, expect, test } from "vitest";
 import { type LabeledImage, type NamedImage, newObject, type Project } from "../src/labels/annotations.ts";
 import type { DetectedImage } from "../src/labels/detections.ts";
+import { LABELS } from "../src/storage/label-log.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
 import { isBestBeside } from "../src/workspace/models.ts";
 import type { Measure } from "../src/workspace/picture-set.ts";
@@ -608,11 +610,96 @@ test("done again on a picture that another window has deleted: the picture comes
   await other.change({ ...other.project, images: other.project.images.filter(({ id }) => id !== a.id) });
   workspace.set.catchUp();
   await expect.poll(names).toEqual(["b"]);
+  await settle();
   workspace.set.redo();
   await settle();
   expect([names(), state().current, state().error]).toEqual([["b", "a"], a.id, null]);
   await other.catchUp();
   expect(await (await other.picture(a))?.text()).toBe("a");
+});
+
+describe("beside pictures that are not here", () => {
+  beforeEach(async () => {
+    await workspace.set.add(["c", "d"].map(picture));
+    await expect.poll(() => workspace.set.isUnkept).toBe(false);
+  });
+  /** A visit in which the files of these pictures are gone; the first that is here is open. */
+  async function visitWithout(...missing: string[]): Promise<void> {
+    const database = await openDB(LABELS);
+    for (const { name, sha256 } of state().project.images) {
+      if (missing.includes(name)) await database.delete("pictures", sha256 as string);
+    }
+    database.close();
+    workspace = await create();
+    const here = state().project.images.find(({ name }) => !missing.includes(name));
+    if (here) await workspace.set.open(here.id);
+    await settle();
+  }
+  const shown = async (): Promise<(string | null | undefined)[]> => [
+    imageOf(state())?.name ?? null,
+    await state().picture?.text(),
+    state().error?.split(" — ")[0],
+  ];
+  const step = async (by: number): Promise<void> => {
+    workspace.set.step(by);
+    await settle();
+  };
+
+  test("steps go on from the one that was not opened", async () => {
+    await visitWithout("b", "c");
+    await step(1);
+    expect(await shown()).toEqual(["a", "a", "b is not here"]);
+    await step(1);
+    expect(await shown()).toEqual(["a", "a", "c is not here"]);
+    await step(1);
+    expect(await shown()).toEqual(["d", "d", undefined]);
+    await step(-1);
+    await step(-1);
+    expect(await shown()).toEqual(["d", "d", "b is not here"]);
+    await step(-1);
+    expect(await shown()).toEqual(["a", "a", undefined]);
+  });
+
+  test("a step the other way goes from the picture that is shown", async () => {
+    await visitWithout("c");
+    await workspace.set.open(state().project.images[1]?.id as string);
+    await step(1);
+    expect(await shown()).toEqual(["b", "b", "c is not here"]);
+    await step(-1);
+    expect(await shown()).toEqual(["a", "a", undefined]);
+  });
+
+  test("the deleted one is left for the next that is here", async () => {
+    await visitWithout("b", "c");
+    workspace.deletePicture();
+    await settle();
+    expect([names(), await shown()]).toEqual([
+      ["b", "c", "d"],
+      ["d", "d", undefined],
+    ]);
+    workspace.deletePicture();
+    await settle();
+    expect([names(), await shown()]).toEqual([
+      ["b", "c"],
+      [null, undefined, "c is not here"],
+    ]);
+    workspace.set.undo();
+    await settle();
+    expect([names(), await shown()]).toEqual([
+      ["b", "c", "d"],
+      ["d", "d", undefined],
+    ]);
+  });
+
+  test("the one that another window has deleted is left likewise", async () => {
+    await visitWithout("b", "c");
+    const other = await LabelStore.open();
+    await other.change({ ...other.project, images: other.project.images.slice(1) });
+    workspace.set.catchUp();
+    await expect.poll(names).toEqual(["b", "c", "d"]);
+    await settle();
+    expect(await shown()).toEqual(["d", "d", undefined]);
+  });
 });
 
 test("of two pictures opened at once the later is shown", async () => {

@@ -70,6 +70,8 @@ export class PictureSet {
   #lastDone = performance.now();
   /** Counts what was opened: only the newest is shown. */
   #turn = 0;
+  /** Id of the picture that was to be opened since and could not be: steps go on from it. */
+  #missed: string | null = null;
 
   constructor(state: Observable<State>, notices: Notices, store: LabelStore, measure: Measure) {
     this.#state = state;
@@ -105,6 +107,7 @@ export class PictureSet {
   /** Asks the person for the folders whose files are to be read again; to be called when a button is pressed. */
   async openFolders(): Promise<void> {
     await this.#store.askForFolders();
+    this.#missed = null;
     const closedFolders = await this.#store.closedFolders();
     this.#state.update({ closedFolders });
     if (closedFolders.length > 0)
@@ -139,17 +142,43 @@ export class PictureSet {
     try {
       picture ??= await this.#store.picture(image);
     } catch (error) {
-      if (turn === this.#turn)
-        this.#notices.fail(error, "the picture cannot be read now; reload the page to try again.");
+      if (turn !== this.#turn) return false;
+      this.#missed = id;
+      this.#notices.fail(error, "the picture cannot be read now; reload the page to try again.");
       return false;
     }
     if (turn !== this.#turn) return false;
     if (!picture) {
+      this.#missed = id;
       this.#tellWhy(image);
       return false;
     }
     this.#enter(id, picture, marks);
     return true;
+  }
+
+  /** Opens an image in place of one that is gone, or else the next whose picture is here. */
+  async #openInstead(id: string, marks: Marks): Promise<void> {
+    const opening = this.#open(id, marks);
+    const turn = this.#turn;
+    if ((await opening) || turn !== this.#turn) return;
+    const { error } = this.#state.get();
+    this.#enter(null, null, NO_MARKS);
+    this.#state.update({ error });
+    const { images } = this.#store.project;
+    const at = placeOf(images, id);
+    for (const image of [...images.slice(at + 1), ...images.slice(0, Math.max(at, 0)).reverse()]) {
+      const isHere = (await this.#fileOf(image)) !== undefined;
+      if (turn !== this.#turn) return;
+      if (!isHere) continue;
+      await this.#open(image.id, NO_MARKS);
+      return;
+    }
+  }
+
+  /** The file of an image; undefined when it is not here, or cannot be read: why is said when it is opened. */
+  async #fileOf(image: LabeledImage): Promise<Blob | undefined> {
+    return this.#near.get(image.id) ?? (await this.#store.picture(image).catch(() => undefined));
   }
 
   /** Says why an image's picture cannot be shown. */
@@ -178,6 +207,7 @@ export class PictureSet {
   #enter(id: string | null, picture: Blob | null, marks: Marks): void {
     const { current } = this.#state.get();
     this.#keepTime();
+    this.#missed = null;
     if (id !== current) this.#history.forgetMarks();
     if (id !== null && picture) this.#near.set(id, picture);
     this.#state.update({
@@ -212,10 +242,12 @@ export class PictureSet {
     void this.#store.change(withImage(this.#store.project, { ...known, seconds: (known.seconds ?? 0) + seconds }));
   }
 
-  /** Opens a picture by its place relative to the open one. */
+  /** Opens a picture by its place relative to the open one, or to one on that side that could not be opened. */
   step(by: number): void {
     const { project, current } = this.#state.get();
-    const next = project.images[placeOf(project.images, current) + by];
+    const [at, missed] = [current, this.#missed].map((id) => placeOf(project.images, id)) as [number, number];
+    const isOnTheWay = missed >= 0 && Math.sign(missed - at) === Math.sign(by);
+    const next = project.images[(isOnTheWay ? missed : at) + by];
     if (next) void this.open(next.id);
   }
 
@@ -226,10 +258,7 @@ export class PictureSet {
     if (at < 0) return [];
     const near = new Map<string, Blob>();
     for (const image of [project.images[at], project.images[at + 1], project.images[at - 1]]) {
-      // an error is shown when the picture is opened
-      const stored = (each: LabeledImage): Promise<Blob | undefined> =>
-        this.#store.picture(each).catch(() => undefined);
-      const picture = image && (this.#near.get(image.id) ?? (await stored(image)));
+      const picture = image && (await this.#fileOf(image));
       if (image && picture) near.set(image.id, picture);
     }
     if (this.#state.get().current !== current) return [];
@@ -436,7 +465,9 @@ export class PictureSet {
       this.#turn++;
       this.#enter(null, null, NO_MARKS);
     } else if (!isOpen && current !== null) {
-      void this.#open(current, marks);
+      const { current: open } = this.#state.get();
+      const isGone = open !== null && !this.#imageOf(open);
+      void (isGone ? this.#openInstead(current, marks) : this.#open(current, marks));
     }
     void keeping.then((isKept) => tell(typeof said === "string" ? said : said(isKept)));
   }
@@ -591,7 +622,9 @@ export class PictureSet {
       const file = this.#near.get(old.id);
       if (file) this.#deleted.set(old.id, file);
       const next = now.images[Math.min(place, now.images.length - 1)];
-      if (!next || !(await this.open(next.id))) this.#enter(null, null, NO_MARKS);
+      this.#notices.forgetLater();
+      if (next) await this.#openInstead(next.id, NO_MARKS);
+      else this.#enter(null, null, NO_MARKS);
     } else if (old && image && image.objects !== old.objects) {
       this.#notices.say("Brought up to date with another window.");
     }

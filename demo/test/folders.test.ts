@@ -3,11 +3,13 @@ import "fake-indexeddb/auto";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { openDB } from "idb";
 import { beforeEach, describe, expect, test } from "vitest";
+import { readPictures, readProjectFile, writeProjectFile } from "../src/formats/project-file.ts";
 import { newObject, withImage } from "../src/labels/annotations.ts";
 import { type Folder, type FolderHandle, Folders, type Shelf } from "../src/storage/folders.ts";
 import { LABELS, LabelLog } from "../src/storage/label-log.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
 import { takeInDrop } from "../src/view/intake.ts";
+import type { Files } from "../src/workspace/transfer.ts";
 import { Workspace } from "../src/workspace/workspace.ts";
 
 /** A folder as a browser gives it. */
@@ -82,14 +84,18 @@ beforeEach(() => {
 });
 
 /** A visit of the page. */
-async function visit(given: Shelf = shelf, patience = 10_000): Promise<{ workspace: Workspace; store: LabelStore }> {
+async function visit(
+  given: Shelf = shelf,
+  patience = 10_000,
+  files: Partial<Files> = {},
+): Promise<{ workspace: Workspace; store: LabelStore }> {
   const store = await LabelStore.open(patience, new Folders(Promise.resolve(given)));
   const workspace = new Workspace({
     store,
     measure: async () => ({ width: 4, height: 3 }),
     openModel: () => new Promise(() => undefined),
     models: [],
-    files: {} as never,
+    files: files as never,
     surroundings: { isSparing: async () => true },
   });
   await workspace.resume();
@@ -219,6 +225,45 @@ test("a deleted picture comes back to its place; where no folder can be kept, fi
   folder.files.clear();
   expect(await shown((await visit()).workspace)).toBe("one");
   indexedDB.deleteDatabase(LABELS);
+});
+
+test("a project is saved without pictures that may not be read now: which, is said, then and when it is opened", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one", "2.png": "two", "3.png": "3", "4.png": "4", "5.png": "5" });
+  await label(folder);
+  const { workspace: first } = await visit();
+  await first.set.add([{ name: "copied.png", blob: new Blob(["copied"]) }]);
+  await expect.poll(() => first.set.isUnkept).toBe(false);
+  folder.permission = "prompt";
+  let saved = new Blob();
+  const files: Partial<Files> = {
+    writeProjectFile: (project, pictureOf, { onProgress }) => writeProjectFile(project, pictureOf, onProgress),
+    readProjectFile,
+    readPictures: (file, pictures, take, { onProgress }) => readPictures(file, pictures, take, onProgress),
+    save: ({ blob }) => {
+      saved = blob;
+    },
+  };
+  const { workspace } = await visit(shelf, 10_000, files);
+  await workspace.transfer.saveProject();
+  expect(workspace.state.get().error).toBe(
+    "project.zip is saved without pictures that are not here: 1.png, 2.png, 3.png, and 2 more — " +
+      "their labels are in it; open their folder, or the pictures themselves, and save again.",
+  );
+  folder.permission = "granted";
+  const granted = await visit(shelf, 10_000, files);
+  const before = saved;
+  await granted.workspace.transfer.saveProject();
+  expect(granted.workspace.state.get().error).toBeNull();
+  expect(saved).not.toBe(before);
+
+  globalThis.indexedDB = new IDBFactory();
+  const { workspace: elsewhere, store } = await visit(shelf, 10_000, files);
+  await elsewhere.transfer.openProject({ name: "project.zip", blob: before });
+  expect(elsewhere.state.get().said).toBe(
+    "Opened project.zip: 6 pictures. Missing or damaged in it: 1.png, 2.png, 3.png, and 2 more.",
+  );
+  const there = await Promise.all(store.project.images.map((image) => store.picture(image)));
+  expect(store.project.images.filter((_, i) => there[i]).map(({ name }) => name)).toEqual(["copied.png"]);
 });
 
 describe("folders are not forgotten", () => {

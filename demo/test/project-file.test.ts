@@ -80,6 +80,12 @@ test("what was written is read: labels, pictures, and labels whose picture is no
   ]);
 });
 
+test("pictures that are not in it are named: those that cannot be read now, and those that were never here", async () => {
+  const written = await writeProjectFile(project, async (id) => (id === "1" ? undefined : pictureOf(id)));
+  expect(written.missing).toEqual(["../a.png", "seaside/b.png", "waits.png"]);
+  expect((await readProjectFile(written.blob)).pictures.map(({ name }) => name)).toEqual(["a.png"]);
+});
+
 test("any zip program opens it: pictures have their names, and none leads out of the folder", async () => {
   const files = unzipSync(new Uint8Array(await file.arrayBuffer()));
   expect(Object.keys(files)).toEqual(["pictures/a.png", "pictures/a-2.png", "project.json"]);

@@ -6,7 +6,7 @@ import type { Progress } from "./coco.ts";
 import type { ReadLabels } from "./labels-file.ts";
 import { fromLargeCoco, LARGE } from "./large-coco.ts";
 import { decodePicture } from "./picture.ts";
-import type { FiledPicture, ProjectFile } from "./project-file.ts";
+import type { FiledPicture, ProjectFile, WrittenProject } from "./project-file.ts";
 import { IS_BYTES, readLabels } from "./read.ts";
 
 /** Shortest time between two progress reports, in milliseconds. */
@@ -52,7 +52,7 @@ const formats = {
     project: Project,
     pictureOf: (id: string) => Promise<Blob | undefined>,
     onProgress: Progress,
-  ): Promise<ExportedFile> {
+  ): Promise<WrittenProject> {
     const { writeProjectFile } = await import("./project-file.ts");
     return writeProjectFile(project, pictureOf, nowAndThen(onProgress));
   },

@@ -5,7 +5,7 @@ import type { ExportedFile, Format } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import type { FormatsWorker } from "./formats.worker.ts";
 import type { ReadLabels } from "./labels-file.ts";
-import type { FiledPicture, ProjectFile } from "./project-file.ts";
+import type { FiledPicture, ProjectFile, WrittenProject } from "./project-file.ts";
 
 /** Progress and canceling. */
 export interface WorkOptions {
@@ -52,7 +52,7 @@ export async function writeProjectFile(
   project: Project,
   pictureOf: (id: string) => Promise<Blob | undefined>,
   { signal, onProgress }: WorkOptions,
-): Promise<ExportedFile> {
+): Promise<WrittenProject> {
   return inWorker(signal, (formats) => formats.writeProjectFile(project, proxy(pictureOf), proxy(onProgress)));
 }
 

@@ -103,6 +103,12 @@ export interface ProjectFile {
   readonly pictures: readonly FiledPicture[];
 }
 
+/** A project file that was written. */
+export interface WrittenProject extends ExportedFile {
+  /** Names of the images that are in it without their pictures. */
+  readonly missing: readonly string[];
+}
+
 /** A relative path that does not lead out of the folder. */
 const safePath = (path: string): string =>
   path
@@ -119,15 +125,17 @@ export async function writeProjectFile(
   { classes, images, foreign }: Project,
   pictureOf: (id: string) => Promise<Blob | undefined>,
   onProgress?: Progress,
-): Promise<ExportedFile> {
+): Promise<WrittenProject> {
   const zip = new ZipWriter(new BlobWriter("application/zip"));
   const paths = distinct(images.map((image) => `pictures/${safePath(image.name)}`));
   const written: v.InferOutput<typeof Labels>["images"] = [];
+  const missing: string[] = [];
   for (const [i, { id, sha256, name, width, height, review, seconds, foreign, objects }] of images.entries()) {
     const picture = sha256 === null ? undefined : await pictureOf(id);
     const path = paths[i] as string;
     // pictures are compressed already
     if (picture) await zip.add(path, new BlobReader(picture), { level: 0 });
+    else missing.push(name);
     written.push({
       sha256,
       name,
@@ -143,7 +151,7 @@ export async function writeProjectFile(
   }
   const labels = { format: FORMAT, version: PROJECT_FILE_VERSION, foreign, classes, images: written };
   await zip.add("project.json", new TextReader(`${JSON.stringify(labels)}\n`));
-  return { name: "project.zip", blob: await zip.close() };
+  return { name: "project.zip", blob: await zip.close(), missing };
 }
 
 /**

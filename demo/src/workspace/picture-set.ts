@@ -631,8 +631,13 @@ export class PictureSet {
   }
 }
 
-/** Says which pictures were not opened: the first few of many. */
+/** Says which pictures were not opened, and why. */
 export function notOpened(lines: readonly string[]): string {
+  return `Not opened: ${few(lines, "; ")}`;
+}
+
+/** The first few of many, and how many more there are. */
+export function few(lines: readonly string[], separator = ", "): string {
   const more = lines.length > 3 ? `, and ${lines.length - 3} more` : "";
-  return `Not opened: ${lines.slice(0, 3).join("; ")}${more}`;
+  return `${lines.slice(0, 3).join(separator)}${more}`;
 }

@@ -13,7 +13,7 @@ import { type ImportHow, type Merged, merge } from "../labels/importing.ts";
 import type { Boxes } from "./boxes.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
-import { type NamedFile, notOpened, type PictureSet } from "./picture-set.ts";
+import { few, type NamedFile, notOpened, type PictureSet } from "./picture-set.ts";
 import { imageOf, type State } from "./state.ts";
 
 /** Reads and writes files, beside the page. */
@@ -117,15 +117,20 @@ export class Transfer {
     return true;
   }
 
-  /** Saves the whole set, pictures and labels, as one file. */
+  /** Saves the whole set, pictures and labels, as one file, and says which pictures could not be put into it. */
   async saveProject(): Promise<void> {
     const text = "Saving the project";
     await this.#notices.run(async (signal, show) => {
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
       const pictureOf = (id: string): Promise<Blob | undefined> => this.#set.pictureOf(id);
-      const { project } = this.#state.get();
-      this.#files.save(await this.#files.writeProjectFile(project, pictureOf, { signal, onProgress }));
+      const { project } = this.#set;
+      const { missing, ...file } = await this.#files.writeProjectFile(project, pictureOf, { signal, onProgress });
+      this.#files.save(file);
+      if (missing.length === 0) return;
+      const what = `${file.name} is saved without pictures that are not here: ${few(missing)}`;
+      const advice = "their labels are in it; open their folder, or the pictures themselves, and save again.";
+      this.#notices.fail(what, advice);
     }, "nothing was saved; the labels are still here.");
   }
 
@@ -153,7 +158,10 @@ export class Transfer {
       const { current, project: now } = this.#state.get();
       const first = now.images[0];
       if (current === null && first) await this.#set.open(first.id);
-      const left = damaged.length > 0 ? ` Missing or damaged in it: ${damaged.join(", ")}.` : "";
+      const filed = new Set(pictures.map(({ sha256 }) => sha256));
+      const unfiled = project.images.filter(({ sha256 }) => sha256 === null || !filed.has(sha256));
+      const missing = [...unfiled.map((each) => each.name), ...damaged];
+      const left = missing.length > 0 ? ` Missing or damaged in it: ${few(missing)}.` : "";
       this.#notices.say(`Opened ${name}: ${project.images.length} pictures.${left}`);
       if (refused.length > 0) this.#notices.fail(notOpened(refused), "their labels are here, and wait for them.");
     }, "nothing that was here is lost.");

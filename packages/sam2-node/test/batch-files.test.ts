@@ -96,3 +96,10 @@ test.each([0, 1, 3, 5000])("a COCO file with a list of %d entries", async (lengt
   expect(JSON.parse(pieces.join(""))).toEqual({ info: { a: "b" }, images, categories: [{ id: 1 }] });
   expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThan(70_000);
 });
+
+test("a COCO file whose other fields are no objects", async () => {
+  const fields = { type: "instances", version: 1, checked: true, info: null };
+  let text = "";
+  for await (const piece of cocoText({ ...fields, images: several([]) })) text += piece;
+  expect(JSON.parse(text)).toEqual({ ...fields, images: [] });
+});

@@ -43,7 +43,8 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
   const queue = new Queue<PictureJob, PictureDone>(QUEUE, { connection: connectionTo(url) });
   const state = new Connectedness(log);
   queue.on("error", state.lost);
-  const asked = new Map<string, Asked>();
+  /** Pictures that ask for the same are one job. */
+  const asked = new Map<string, Asked[]>();
   const waiting = pictures[Symbol.iterator]();
   let model: string | undefined;
   const collect = async ({ data, returnvalue: done }: Job<PictureJob, PictureDone>, each: Asked): Promise<void> => {
@@ -56,16 +57,19 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
     }
     await keep(each.key, done, () => readResult<T>(data, done, each.get));
   };
-  /** Takes what came of a job that has ended; why it failed, or null. */
-  const end = async (job: Job<PictureJob, PictureDone>, each: Asked, isFailed: boolean): Promise<string | null> => {
-    // it is kept for whoever wants to know why
-    if (isFailed) return job.failedReason;
-    const error = await collect(job, each).then(
-      () => null,
-      ({ name, message }: Error) => `${name}: ${message}`,
-    );
-    await job.remove();
-    return error;
+  /** Takes what came of a job that has ended, for each that asked for it. */
+  const end = async (job: Job<PictureJob, PictureDone>, those: readonly Asked[], isFailed: boolean): Promise<void> => {
+    for (const each of those) {
+      const error = isFailed
+        ? job.failedReason
+        : await collect(job, each).then(
+            () => null,
+            ({ name, message }: Error) => `${name}: ${message}`,
+          );
+      onEnd(each.key, error);
+    }
+    // what failed is kept for whoever wants to know why
+    if (!isFailed) await job.remove();
   };
   try {
     await firstAnswer(url, queue.waitUntilReady());
@@ -73,17 +77,20 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
       const next = takeUpTo(waiting, ABREAST - asked.size);
       await Promise.all(next.map(({ job }) => forgetFailed(queue, jobId(job))));
       await ask(queue, next);
-      for (const each of next) asked.set(jobId(each.job), each);
+      for (const each of next) {
+        const id = jobId(each.job);
+        asked.set(id, [...(asked.get(id) ?? []), each]);
+      }
       if (asked.size === 0) return;
-      for (const [id, each] of asked) {
+      for (const [id, those] of asked) {
         // first the state: what is read of a job that has ended does not change any more
         const at = await queue.getJobState(id);
         state.back();
         // a Redis that was restarted may have lost what it was told last
-        if (at === "unknown") await ask(queue, [each]);
+        if (at === "unknown") await ask(queue, those);
         const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
         if (!job) continue;
-        onEnd(each.key, await end(job, each, at === "failed"));
+        await end(job, those, at === "failed");
         asked.delete(id);
       }
       await pause(LOOK);

@@ -76,4 +76,17 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
       2: hash,
     });
   });
+
+  test("what an earlier run asked for and never took is asked for again: the picture may have changed", async () => {
+    await writeFile(at("pictures", "changed.png"), "before");
+    const { job } = asked("a", "changed.png");
+    await queue.add("boxes", job, { jobId: jobId(job) });
+    await expect.poll(() => queue.getJobState(jobId(job)), { timeout: 20_000 }).toBe("completed");
+    await writeFile(at("pictures", "changed.png"), "after");
+    const hash = await hashOf("after");
+    expect(Object.fromEntries(await run(asked("a", "changed.png"), asked("b", "changed.png")))).toEqual({
+      a: hash,
+      b: hash,
+    });
+  });
 });

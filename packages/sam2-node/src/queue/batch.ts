@@ -75,7 +75,7 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
     await firstAnswer(url, queue.waitUntilReady());
     for (;;) {
       const next = takeUpTo(waiting, ABREAST - asked.size);
-      await Promise.all(next.map(({ job }) => forgetFailed(queue, jobId(job))));
+      await Promise.all(next.map(({ job }) => forgetEnded(queue, jobId(job))));
       await ask(queue, next);
       for (const each of next) {
         const id = jobId(each.job);
@@ -117,10 +117,13 @@ async function ask(queue: Queue<PictureJob, PictureDone>, asked: readonly Asked[
   );
 }
 
-/** What failed in an earlier run may be mended by now. */
-async function forgetFailed(queue: Queue<PictureJob, PictureDone>, id: string): Promise<void> {
+/**
+ * What failed in an earlier run may be mended by now, and the picture of what was done may have changed: in a folder, a
+ * result that is still right is known to the worker.
+ */
+async function forgetEnded(queue: Queue<PictureJob, PictureDone>, id: string): Promise<void> {
   const job = await queue.getJob(id);
-  if (job?.finishedOn !== undefined && job.failedReason) await job.remove();
+  if (job?.finishedOn !== undefined && (job.failedReason || "folder" in job.data.to)) await job.remove();
 }
 
 /** Reads a result. @throws DownloadError */

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS, Redis } from "../../../e2e/faults/redis.ts";
 import { type Asked, runOnQueue } from "../src/queue/batch.ts";
 import { jobId, type PictureDone, type PictureJob, QUEUE, VERSION } from "../src/queue/job.ts";
+import { startWorker } from "../src/queue/worker.ts";
 
 const hashOf = (text: string): Promise<string> => digest(new TextEncoder().encode(text));
 
@@ -90,3 +91,8 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
     });
   });
 });
+
+test("a worker where no Redis answers ends, and says so", async () => {
+  const options = { model: "nowhere", segmenter: {}, workers: 1, takeOver: 1000, log: () => undefined };
+  await expect(startWorker({ url: "redis://127.0.0.1:1", ...options })).rejects.toMatchObject({ name: "QueueError" });
+}, 20_000);

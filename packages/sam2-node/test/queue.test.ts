@@ -3,12 +3,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Queue, Worker } from "bullmq";
-import { digest } from "sam2-core";
+import { CONTRACT_VERSION } from "sam2-contract";
+import { digest, writeEmbedding } from "sam2-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS, Redis } from "../../../e2e/faults/redis.ts";
 import { type Asked, runOnQueue } from "../src/queue/batch.ts";
 import { jobId, type PictureDone, type PictureJob, QUEUE, VERSION } from "../src/queue/job.ts";
 import { startWorker } from "../src/queue/worker.ts";
+import { run as runCommand } from "./run-command.ts";
 
 const hashOf = (text: string): Promise<string> => digest(new TextEncoder().encode(text));
 
@@ -30,8 +32,9 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
     queue = new Queue(QUEUE, { connection });
     worker = new Worker<PictureJob, PictureDone>(
       QUEUE,
-      async ({ data: { picture } }) => {
+      async ({ data: { work, picture } }) => {
         const sha256 = await digest(await readFile(join(seen, picture)));
+        if (work.kind === "embed") return { sha256, model: "model", result: `${picture}.safetensors`, known: true };
         await writeFile(at("results", `${sha256}.json`), JSON.stringify(sha256));
         return { sha256, model: "model", result: `${sha256}.json`, known: false };
       },
@@ -89,6 +92,47 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
       a: hash,
       b: hash,
     });
+  });
+
+  test("of another picture of the same name no result is taken", async () => {
+    await writeFile(at("pictures", "named.png"), "here");
+    await writeFile(at("elsewhere", "named.png"), "there");
+    await writeFile(at("elsewhere", "far.png"), "only there");
+    seen = at("elsewhere");
+    const ended = await run(asked("a", "named.png"), asked("b", "far.png"));
+    seen = at("pictures");
+    expect(Object.fromEntries(ended)).toEqual({
+      a: expect.stringMatching(/^InvalidImageError: .*named.png: expected .* SHA-256/),
+      // where it is not seen from here, nothing tells
+      b: await hashOf("only there"),
+    });
+    expect([...(await run(asked("a", "named.png")))]).toEqual([["a", await hashOf("here")]]);
+  });
+
+  test("an embedding that is not in --out is told, though a worker knows it", async () => {
+    await mkdir(at("out"));
+    await mkdir(at("pictures", "few"));
+    await writeFile(at("pictures", "few", "0.png"), "0");
+    await writeFile(at("pictures", "few", "1.png"), "1");
+    const info = { contract: CONTRACT_VERSION, model: "model", modelId: "toy", width: 4, height: 3 };
+    const tensors = { embedding: { data: new Float32Array(1), dims: [1, 1, 1, 1] } };
+    const other = await writeEmbedding(tensors, { ...info, sha256: await hashOf("other"), dtype: "fp16" });
+    await writeFile(at("out", "1.png.safetensors"), other);
+    seen = at("pictures", "few");
+    const embed = () =>
+      runCommand("embed", seen, "--out", at("out"), "--queue", redis.url, "--model", "model", "--json");
+    const first = await embed();
+    for (const name of ["0", "1"]) {
+      const right = await writeEmbedding(tensors, { ...info, sha256: await hashOf(name), dtype: "fp16" });
+      await writeFile(at("out", `${name}.png.safetensors`), right);
+    }
+    const second = await embed();
+    seen = at("pictures");
+    expect(first).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/^0.png: DownloadError: .*ENOENT.*\n1.png: DownloadError: .* SHA-256/),
+    });
+    expect([second.code, JSON.parse(second.stdout)]).toMatchObject([0, { known: 2, failed: [] }]);
   });
 });
 

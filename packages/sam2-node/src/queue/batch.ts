@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Job, Queue } from "bullmq";
 import { Sam2Error } from "sam2-contract";
+import { digest } from "sam2-core";
 import type { Log } from "../command/log.ts";
 import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
 import { jobId, type PictureDone, type PictureJob, QUEUE } from "./job.ts";
@@ -31,6 +32,8 @@ export interface QueueBatch<T> {
 const ABREAST = 1000;
 /** Milliseconds between two looks at what came of them. */
 const LOOK = 500;
+/** What came of so many is read at a time: a share takes a while to answer. */
+const AT_A_TIME = 8;
 /** How often a picture is tried, with twice the pause each time. */
 const TRIES = { attempts: 5, backoff: { type: "exponential", delay: 1000, jitter: 0.5 } } as const;
 
@@ -55,6 +58,7 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
         "expected all workers to have the same files of the model, got a result of one that has others",
       );
     }
+    await checkPicture(data, done);
     await keep(each.key, done, () => readResult<T>(data, done, each.get));
   };
   /** Takes what came of a job that has ended, for each that asked for it. */
@@ -82,17 +86,21 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
         asked.set(id, [...(asked.get(id) ?? []), each]);
       }
       if (asked.size === 0) return;
-      for (const [id, those] of asked) {
-        // first the state: what is read of a job that has ended does not change any more
-        const at = await queue.getJobState(id);
-        state.back();
-        // a Redis that was restarted may have lost what it was told last
-        if (at === "unknown") await ask(queue, those);
-        const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
-        if (!job) continue;
-        await end(job, those, at === "failed");
-        asked.delete(id);
-      }
+      const all = asked.entries();
+      const look = async (): Promise<void> => {
+        for (const [id, those] of all) {
+          // first the state: what is read of a job that has ended does not change any more
+          const at = await queue.getJobState(id);
+          state.back();
+          // a Redis that was restarted may have lost what it was told last
+          if (at === "unknown") await ask(queue, those);
+          const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
+          if (!job) continue;
+          await end(job, those, at === "failed");
+          asked.delete(id);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_A_TIME }, look));
       await pause(LOOK);
     }
   } finally {
@@ -124,6 +132,23 @@ async function ask(queue: Queue<PictureJob, PictureDone>, asked: readonly Asked[
 async function forgetEnded(queue: Queue<PictureJob, PictureDone>, id: string): Promise<void> {
   const job = await queue.getJob(id);
   if (job?.finishedOn !== undefined && (job.failedReason || "folder" in job.data.to)) await job.remove();
+}
+
+/**
+ * Checks that a result is of the picture that is in the folder here, where it can be read: on the worker's machine another
+ * folder may have one of the same name.
+ *
+ * @throws InvalidImageError
+ */
+async function checkPicture({ folder, picture }: PictureJob, { sha256 }: PictureDone): Promise<void> {
+  const path = join(folder, picture);
+  const file = await readFile(path).catch(() => null);
+  const here = file && (await digest(file));
+  if (here === null || here === sha256) return;
+  throw new Sam2Error(
+    "InvalidImageError",
+    `${path}: expected a result of the picture with the SHA-256 ${here}, got one of ${sha256}: the worker's --pictures is another folder, or the picture has changed meanwhile`,
+  );
 }
 
 /** Reads a result. @throws DownloadError */

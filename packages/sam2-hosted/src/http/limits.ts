@@ -17,6 +17,8 @@ export interface HostedLimits {
   readonly answerTime: number;
   /** Requests that may be in fal's queue and not finished. 64 by default. */
   readonly waiting: number;
+  /** Requests of fal's queue that are worked on at a time. 1 by default. */
+  readonly abreast: number;
   /** Finished requests whose results fal's queue keeps. 64 by default. */
   readonly finished: number;
   /** Bytes of uploaded files and result pictures that are kept for fal. 256 million by default. */
@@ -31,6 +33,7 @@ const DEFAULTS: HostedLimits = {
   downloadTime: 30_000,
   answerTime: 600_000,
   waiting: 64,
+  abreast: 1,
   finished: 64,
   keptBytes: 256e6,
 };

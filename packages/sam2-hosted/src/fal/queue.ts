@@ -192,7 +192,8 @@ function privateId(): string {
   return `${id.slice(0, 14)}8${id.slice(15)}`;
 }
 
-function timeOut(time: number): DOMException {
+/** The reason of a request that takes too long. */
+export function timeOut(time: number): DOMException {
   return new DOMException(`the request was not answered within ${time} ms`, "TimeoutError");
 }
 

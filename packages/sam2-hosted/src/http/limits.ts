@@ -13,7 +13,7 @@ export interface HostedLimits {
   readonly answerLength: number;
   /** Milliseconds in which the body of a request must be there, and a picture downloaded. 30,000 by default. */
   readonly downloadTime: number;
-  /** Milliseconds in which a request must be answered; for fal, from its turn in the queue on. 600,000 by default. */
+  /** Milliseconds in which a request must be answered; in fal's queue, from its turn on. 600,000 by default. */
   readonly answerTime: number;
   /** Requests that may be in fal's queue and not finished. 64 by default. */
   readonly waiting: number;

@@ -7,9 +7,9 @@ import { CONTRACT_VERSION } from "sam2-contract";
 import { digest, writeEmbedding } from "sam2-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS, Redis } from "../../../e2e/faults/redis.ts";
-import { type Asked, runOnQueue } from "../src/queue/batch.ts";
-import { jobId, type PictureDone, type PictureJob, QUEUE, VERSION } from "../src/queue/job.ts";
-import { startWorker } from "../src/queue/worker.ts";
+import { type Asked, runOnQueue } from "../dist/queue/batch.js";
+import { jobId, type PictureDone, type PictureJob, QUEUE, VERSION } from "../dist/queue/job.js";
+import { startWorker } from "../dist/queue/worker.js";
 import { run as runCommand } from "./run-command.ts";
 
 const hashOf = (text: string): Promise<string> => digest(new TextEncoder().encode(text));

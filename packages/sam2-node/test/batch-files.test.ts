@@ -1,11 +1,12 @@
 /** What a batch keeps on disk: its journal, wherever a kill cuts it, and its COCO file. */
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { cocoText } from "../dist/command/coco.js";
 import { Journal } from "../dist/command/journal.js";
+import { run } from "./run-command.ts";
 
 let folder: string;
 let path: string;
@@ -95,4 +96,41 @@ test.each([0, 1, 3, 5000])("a COCO file with a list of %d entries", async (lengt
     pieces.push(piece);
   expect(JSON.parse(pieces.join(""))).toEqual({ info: { a: "b" }, images, categories: [{ id: 1 }] });
   expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThan(70_000);
+});
+
+test("a COCO file whose other fields are no objects", async () => {
+  const fields = { type: "instances", version: 1, checked: true, info: null };
+  let text = "";
+  for await (const piece of cocoText({ ...fields, images: several([]) })) text += piece;
+  expect(JSON.parse(text)).toEqual({ ...fields, images: [] });
+});
+
+describe("a journal that another folder's pictures left", () => {
+  // the journal is opened before the model, which is never there
+  const model = ["--model", "nowhere"];
+  const refused = { code: 1, stderr: expect.stringMatching(/^OutputError: .*[.]journal: .*got one of other options/) };
+
+  test("everything refuses it", async () => {
+    for (const part of ["part1", "part2"]) {
+      await mkdir(join(folder, part), { recursive: true });
+      await writeFile(join(folder, part, "0.png"), "");
+    }
+    const everything = (part: string) => run("everything", join(folder, part), "--out", `${path}.json`, ...model);
+    const first = await everything("part1");
+    expect(await everything("part1")).toEqual(first);
+    expect(first.stderr).not.toMatch(/other options/);
+    expect(await everything("part2")).toMatchObject(refused);
+  });
+
+  test("boxes refuses it", async () => {
+    const file = join(folder, "boxes.json");
+    const annotations = [{ image_id: 1, bbox: [1, 2, 3, 4] }];
+    await writeFile(file, JSON.stringify({ images: [{ id: 1, file_name: "0.png" }], annotations }));
+    const boxes = (part: string) =>
+      run("boxes", file, "--images", join(folder, part), "--out", `${path}.json`, ...model);
+    const first = await boxes("part1");
+    expect(await boxes("part1")).toEqual(first);
+    expect(first.stderr).not.toMatch(/other options/);
+    expect(await boxes("part2")).toMatchObject(refused);
+  });
 });

@@ -1,9 +1,10 @@
-/** What is said of a file that cannot be written: the path that was given, not the name that it had meanwhile. */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+/** Files that are written whole: what a power failure leaves, and what is said of one that cannot be written. */
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { writeWhole } from "../src/command/output.ts";
+import { hasResult } from "../src/queue/results.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -11,6 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+// the path that was given is told, not the name that it had meanwhile
 test.each([
   ["in a folder that is missing", "nowhere/overlay.png", "ENOENT: no such file or directory"],
   ["in place of a folder", "", "EISDIR: illegal operation on a directory"],
@@ -21,4 +23,34 @@ test.each([
     message: `${path}: could not be written: ${reason}`,
   });
   expect(await readdir(folder)).toEqual([]);
+});
+
+test("a file is on the disk before it has its name, and its name before the call ends", async () => {
+  const handle = await open(folder);
+  const spy = vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, "sync");
+  await handle.close();
+  const synced: (string | undefined)[] = [];
+  spy.mockImplementation(async () => {
+    const [name = "none"] = await readdir(folder);
+    synced.push(name.replace(/[.].*[.]/, "."), await readFile(join(folder, name), "utf8"));
+  });
+  const pieces = async function* (): AsyncGenerator<string> {
+    yield "all of ";
+    yield "it";
+  };
+  await writeWhole(join(folder, "whole"), pieces());
+  spy.mockRestore();
+  expect(synced).toEqual(["whole.aside", "all of it", "whole", "all of it"]);
+  expect(await readFile(join(folder, "whole"), "utf8")).toBe("all of it");
+  await rm(join(folder, "whole"));
+});
+
+test("an empty file is no result", async () => {
+  await writeFile(join(folder, "empty.json"), "");
+  await writeFile(join(folder, "full.json"), "{}");
+  expect(await Promise.all(["empty.json", "full.json", "none.json"].map((name) => hasResult(folder, name)))).toEqual([
+    false,
+    true,
+    false,
+  ]);
 });

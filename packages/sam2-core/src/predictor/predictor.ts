@@ -60,6 +60,14 @@ interface Encoding {
 /** What an embedding is made from, again and again: the stretched picture, or a file's tensors. */
 type Origin = { readonly rgb: Uint8ClampedArray } | { readonly tensors: () => Promise<EmbeddingTensors> };
 
+/** An embedding that was made before, and the size of its image. */
+export interface KnownEmbedding {
+  readonly width: number;
+  readonly height: number;
+  /** The tensors, anew at each call. */
+  tensors(): Promise<EmbeddingTensors>;
+}
+
 interface Kept {
   readonly width: number;
   readonly height: number;
@@ -159,20 +167,25 @@ export class Predictor {
   /**
    * Keeps an image whose embedding is known as `id`; an image of the same id is replaced. Nothing is encoded.
    *
-   * @param tensors gives the embedding, anew at each call
+   * `releaseImage` cancels it, also while the embedding is opened: nothing is kept.
+   *
+   * @param open gives the embedding
    * @throws InvalidEmbeddingError
    */
   async setEmbedding(
     id: string,
-    { width, height }: { readonly width: number; readonly height: number },
-    tensors: () => Promise<EmbeddingTensors>,
+    open: () => Promise<KnownEmbedding>,
     { isDisposable = false }: KeepOptions = {},
-  ): Promise<void> {
+  ): Promise<Pick<KnownEmbedding, "width" | "height">> {
     const unwanted = new AbortController();
+    const { signal } = unwanted;
     this.#encoding.get(id)?.abort(released());
     this.#encoding.set(id, unwanted);
     try {
-      await this.#keep(id, { width, height, isDisposable, origin: { tensors } }, unwanted.signal);
+      const { width, height, tensors } = await open();
+      signal.throwIfAborted();
+      await this.#keep(id, { width, height, isDisposable, origin: { tensors } }, signal);
+      return { width, height };
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
     }

@@ -5,7 +5,7 @@ import { type EmbeddingDtype, readEmbedding, writeEmbedding } from "../embedding
 import { fetchEmbedding } from "../embedding/source.ts";
 import { IMAGE_FORMATS, readImageHeader } from "../image/header.ts";
 import type { Picture } from "../image/picture.ts";
-import type { EncodedImage, KeepOptions, Predictor } from "../predictor/predictor.ts";
+import type { EncodedImage, KeepOptions, KnownEmbedding, Predictor } from "../predictor/predictor.ts";
 import { digest } from "../storage/digest.ts";
 
 /** What they need of a platform. */
@@ -60,13 +60,17 @@ export class Embeddings<Sent> {
    */
   async set(id: string, source: Sent, embedding: string | Blob, options: KeepOptions): Promise<EncodedImage> {
     const start = performance.now();
-    const [picture, file] = await Promise.all([this.#look(source), this.#open(embedding)]);
-    const read = performance.now();
-    const { info, tensors } = await readEmbedding(file);
-    checkEmbedding(info, { fingerprint: this.#fingerprint, id: this.#predictor.spec.id }, picture);
-    await this.#predictor.setEmbedding(id, info, tensors, options);
+    let read = start;
+    const open = async (): Promise<KnownEmbedding> => {
+      const [picture, file] = await Promise.all([this.#look(source), this.#open(embedding)]);
+      read = performance.now();
+      const { info, tensors } = await readEmbedding(file);
+      checkEmbedding(info, { fingerprint: this.#fingerprint, id: this.#predictor.spec.id }, picture);
+      return { width: info.width, height: info.height, tensors };
+    };
+    const size = await this.#predictor.setEmbedding(id, open, options);
     const preprocess = performance.now() - read;
-    return { width: info.width, height: info.height, timings: { decodeImage: read - start, preprocess, encode: 0 } };
+    return { ...size, timings: { decodeImage: read - start, preprocess, encode: 0 } };
   }
 
   /** Size and hash of a picture; one that came as pixels has no hash, and is freed. */

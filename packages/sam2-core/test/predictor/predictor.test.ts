@@ -219,11 +219,11 @@ test("after a lost GPU an image is encoded again once, however many prompts wait
 
 describe("an image whose embedding is given", () => {
   const size = { width: 4, height: 4 };
-  const tensors = async (): Promise<Record<string, Tensor>> => ({});
+  const known = async () => ({ ...size, tensors: async (): Promise<Record<string, Tensor>> => ({}) });
 
   test("is not encoded, and is loaded again where its embedding made room", async () => {
     const { sessions, predictor } = make(10);
-    for (const id of ["a", "b"]) await predictor.setEmbedding(id, size, tensors);
+    for (const id of ["a", "b"]) await predictor.setEmbedding(id, known);
     for (const id of ["a", "b", "b"]) await predictor.predict(id, POINT);
     expect([sessions.encoded, sessions.loaded, sessions.held]).toEqual([0, 4, 1]);
     await predictor.releaseImage("b");
@@ -235,7 +235,7 @@ describe("an image whose embedding is given", () => {
     sessions.slow = true;
     const call = predictor.setImage("a", picture, ignore);
     await turn();
-    await predictor.setEmbedding("a", size, tensors);
+    await predictor.setEmbedding("a", known);
     sessions.waiting[0]?.();
     await expect(call).rejects.toMatchObject({ name: "ImageReleasedError" });
     expect([sessions.held, open]).toEqual([1, 0]);
@@ -243,15 +243,16 @@ describe("an image whose embedding is given", () => {
 
   test("whose tensors are refused is not kept, and what was kept as it stays", async () => {
     const { predictor } = make();
-    await predictor.setEmbedding("a", size, tensors);
-    const refused = predictor.setEmbedding("a", { width: 9, height: 9 }, () => Promise.reject(new Error("refused")));
+    await predictor.setEmbedding("a", known);
+    const refusing = () => Promise.reject(new Error("refused"));
+    const refused = predictor.setEmbedding("a", async () => ({ width: 9, height: 9, tensors: refusing }));
     await expect(refused).rejects.toThrow("refused");
     expect(predictor.sizeOf("a")).toMatchObject(size);
   });
 
   test("goes on to new sessions after a lost GPU", async () => {
     const { sessions, next, predictor } = make();
-    await predictor.setEmbedding("a", size, tensors);
+    await predictor.setEmbedding("a", known);
     sessions.lost = "gone";
     await predictor.predict("a", POINT);
     expect([next.loaded, next.encoded]).toEqual([1, 0]);
@@ -260,12 +261,12 @@ describe("an image whose embedding is given", () => {
 
 describe("the decoder alone", () => {
   const size = { width: 4, height: 4 };
-  const tensors = async (): Promise<Record<string, Tensor>> => ({});
+  const known = async () => ({ ...size, tensors: async (): Promise<Record<string, Tensor>> => ({}) });
 
   test("answers until a picture has to be encoded; both graphs are then opened, once", async () => {
     const { sessions, next, predictor } = make();
     sessions.encodes = false;
-    await predictor.setEmbedding("a", size, tensors);
+    await predictor.setEmbedding("a", known);
     await predictor.predict("a", POINT);
     expect([sessions.loaded, next.loaded, sessions.disposed]).toEqual([1, 0, 0]);
     await Promise.all(["b", "c"].map((id) => predictor.setImage(id, picture, ignore)));
@@ -282,7 +283,7 @@ describe("the decoder alone", () => {
         fail = reject;
       });
     const predictor = new Predictor(SPEC, sessions, reopen, { embeddingBudget: 1000 });
-    await predictor.setEmbedding("a", size, tensors);
+    await predictor.setEmbedding("a", known);
     const call = predictor.setImage("b", picture, ignore);
     await turn();
     await predictor.predict("a", POINT);

@@ -12,7 +12,7 @@ import type { HostedService } from "../http/service.ts";
 import { type PictureAccess, readPicture, UnreadablePicture } from "../picture/picture.ts";
 import { type AutoSegment, type AutoSegmentOutput, readInput } from "./auto-segment.ts";
 import { Files } from "./files.ts";
-import { AlreadyCompleted, Queue, type QueuedRequest, QueueFull, type TaskContext } from "./queue.ts";
+import { AlreadyCompleted, Queue, type QueuedRequest, QueueFull, type TaskContext, timeOut } from "./queue.ts";
 
 /** Options of the fal part. */
 export interface FalOptions {
@@ -73,7 +73,12 @@ export class FalService implements HostedService {
     const cancel = (): void => void this.#cancel(submitted.id, request.signal.reason);
     if (request.signal.aborted) cancel();
     request.signal.addEventListener("abort", cancel, { once: true });
-    return this.#result(submitted).finally(() => request.signal.removeEventListener("abort", cancel));
+    const { answerTime } = this.#access.limits;
+    const timer = setTimeout(() => this.#cancel(submitted.id, timeOut(answerTime)), answerTime);
+    return this.#result(submitted).finally(() => {
+      clearTimeout(timer);
+      request.signal.removeEventListener("abort", cancel);
+    });
   }
 
   close(reason: unknown): void {

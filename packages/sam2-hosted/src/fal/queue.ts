@@ -29,7 +29,7 @@ export interface TaskContext {
   /** Aborted when the request is canceled, or takes too long. */
   readonly signal: AbortSignal;
   log(message: string, level?: Log["level"]): void;
-  /** Waits for the request's turn: from then to its end, no other one has it. */
+  /** Waits for the request's turn, which it has until its end. */
   turn(): Promise<void>;
 }
 
@@ -51,16 +51,20 @@ interface Entry<T> extends Progress {
   readonly result: Promise<T>;
 }
 
-/** Requests of which one at a time has its turn. */
+type QueueLimits = Pick<HostedLimits, "waiting" | "finished" | "abreast" | "answerTime">;
+
+/** Requests of which so many at a time have their turns. */
 export class Queue<T> {
-  readonly #limits: Pick<HostedLimits, "waiting" | "finished" | "answerTime">;
+  readonly #limits: QueueLimits;
   readonly #onForget: (id: string) => void;
   readonly #requests = new Map<string, Entry<T>>();
-  /** Resolves when all turns that were given so far have ended. */
-  #turns: Promise<unknown> = Promise.resolve();
+  /** Turns that are given and have not ended. */
+  #turns = 0;
+  /** Give a turn to those that wait for one, in order. */
+  readonly #line: (() => void)[] = [];
 
   /** @param onForget told of each finished request whose result is not kept any more */
-  constructor(limits: Pick<HostedLimits, "waiting" | "finished" | "answerTime">, onForget: (id: string) => void) {
+  constructor(limits: QueueLimits, onForget: (id: string) => void) {
     this.#limits = limits;
     this.#onForget = onForget;
   }
@@ -91,7 +95,6 @@ export class Queue<T> {
   async #run(progress: Progress, task: (context: TaskContext) => Promise<T>): Promise<T> {
     const { id, stop, logs } = progress;
     const { signal } = stop;
-    const { promise: end, resolve: ended } = deferred();
     let start: number | null = null;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const context: TaskContext = {
@@ -101,9 +104,7 @@ export class Queue<T> {
         logs.push({ message, level, source: "USER", timestamp: new Date().toISOString() });
       },
       turn: async () => {
-        const before = this.#turns;
-        this.#turns = before.then(() => end);
-        await abortable(before, signal);
+        await this.#turn(signal);
         progress.state = "IN_PROGRESS";
         start = performance.now();
         timer = setTimeout(() => stop.abort(timeOut(this.#limits.answerTime)), this.#limits.answerTime);
@@ -116,9 +117,36 @@ export class Queue<T> {
       clearTimeout(timer);
       progress.state = "COMPLETED";
       progress.seconds = start === null ? 0 : (performance.now() - start) / 1000;
-      ended();
+      if (start !== null) this.#passOn();
       this.#forget();
     }
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#turns < this.#limits.abreast) {
+      this.#turns++;
+      return;
+    }
+    const { promise, resolve } = deferred();
+    this.#line.push(resolve);
+    try {
+      await abortable(promise, signal);
+      signal.throwIfAborted();
+    } catch (error) {
+      const place = this.#line.indexOf(resolve);
+      if (place >= 0) this.#line.splice(place, 1);
+      // it had been given its turn already
+      else this.#passOn();
+      throw error;
+    }
+  }
+
+  /** Ends a turn: whoever is next in line has it. */
+  #passOn(): void {
+    const next = this.#line.shift();
+    if (next) next();
+    else this.#turns--;
   }
 
   /** A request that waits, has its turn, or whose result is kept. */
@@ -164,7 +192,8 @@ function privateId(): string {
   return `${id.slice(0, 14)}8${id.slice(15)}`;
 }
 
-function timeOut(time: number): DOMException {
+/** The reason of a request that takes too long. */
+export function timeOut(time: number): DOMException {
   return new DOMException(`the request was not answered within ${time} ms`, "TimeoutError");
 }
 

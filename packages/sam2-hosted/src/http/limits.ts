@@ -13,10 +13,12 @@ export interface HostedLimits {
   readonly answerLength: number;
   /** Milliseconds in which the body of a request must be there, and a picture downloaded. 30,000 by default. */
   readonly downloadTime: number;
-  /** Milliseconds in which a request must be answered; for fal, from its turn in the queue on. 600,000 by default. */
+  /** Milliseconds in which a request must be answered; in fal's queue, from its turn on. 600,000 by default. */
   readonly answerTime: number;
   /** Requests that may be in fal's queue and not finished. 64 by default. */
   readonly waiting: number;
+  /** Requests of fal's queue that are worked on at a time. 1 by default. */
+  readonly abreast: number;
   /** Finished requests whose results fal's queue keeps. 64 by default. */
   readonly finished: number;
   /** Bytes of uploaded files and result pictures that are kept for fal. 256 million by default. */
@@ -31,6 +33,7 @@ const DEFAULTS: HostedLimits = {
   downloadTime: 30_000,
   answerTime: 600_000,
   waiting: 64,
+  abreast: 1,
   finished: 64,
   keptBytes: 256e6,
 };

@@ -193,6 +193,18 @@ test.each<[string, Setting, number, object]>([
   expect([response.status, await response.json()]).toEqual([status, body]);
 });
 
+test("a request without the queue is answered in time, though others are before it", async () => {
+  const fetch = hosted({ autoSegment: () => never, limits: { answerTime: 100 } });
+  const post = (host: string) =>
+    fetch(`https://${host}/${ENDPOINT}`, { method: "POST", body: JSON.stringify({ image_url }) });
+  const before = await Promise.all(Array.from({ length: 20 }, async () => (await post("queue.fal.run")).json()));
+  const response = await post("fal.run");
+  expect([response.status, await response.json()]).toMatchObject([504, { error_type: "request_timeout" }]);
+  // its turn would have come after theirs
+  const states = before.map(async ({ status_url }) => (await (await fetch(status_url)).json()).status);
+  expect(await Promise.all(states)).toContain("IN_QUEUE");
+});
+
 test("files of forgotten requests are freed", async () => {
   const fetch = hosted({ limits: { finished: 1 } });
   const run = async () => (await clientOf(fetch).run(ENDPOINT, { input: { image_url } })).data.combined_mask.url;

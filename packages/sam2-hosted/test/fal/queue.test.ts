@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { AlreadyCompleted, Queue, QueueFull, type TaskContext } from "../../src/fal/queue.ts";
 
-const LIMITS = { waiting: 4, finished: 2, answerTime: 10_000 };
+const LIMITS = { waiting: 4, finished: 2, abreast: 1, answerTime: 10_000 };
 const pause = (time = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, time));
 const never = new Promise<never>(() => undefined);
 
@@ -41,6 +41,39 @@ test("one request at a time has its turn, in order", async () => {
   second.release();
   await requests[1].result;
   expect(requests[0].seconds).toBeGreaterThanOrEqual(0);
+});
+
+test("two at a time: the third has its turn when either ends", async () => {
+  const { queue } = queueOf({ abreast: 2 });
+  const tasks = [held(), held(), held(), held()];
+  const requests = tasks.map(({ task }) => queue.submit(task));
+  const states = async () => {
+    await pause();
+    return requests.map(({ state }) => state.slice(3));
+  };
+  expect(await states()).toEqual(["PROGRESS", "PROGRESS", "QUEUE", "QUEUE"]);
+  tasks[1]?.release();
+  expect(await states()).toEqual(["PROGRESS", "PLETED", "PROGRESS", "QUEUE"]);
+  queue.cancel(requests[0]?.id as string, new Error("stop"));
+  await expect(requests[0]?.result).rejects.toThrow("stop");
+  expect(await states()).toEqual(["PLETED", "PLETED", "PROGRESS", "PROGRESS"]);
+});
+
+test("a turn that comes just when its request is canceled goes to the next", async () => {
+  const { queue } = queueOf();
+  const [first, next] = [held(), held()];
+  const ends = queue.submit(first.task);
+  const given = queue.submit(held().task);
+  const after = queue.submit(next.task);
+  await pause();
+  const canceled = ends.result.then(() => queue.cancel(given.id, new Error("stop")));
+  first.release();
+  await canceled;
+  await expect(given.result).rejects.toThrow("stop");
+  await pause();
+  expect(after.state).toBe("IN_PROGRESS");
+  next.release();
+  expect(await after.result).toBe("done");
 });
 
 test("a request that is slow before its turn holds up nobody", async () => {

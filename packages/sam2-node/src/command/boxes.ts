@@ -1,5 +1,6 @@
 /** `sam2 boxes`: the masks of the boxes in a COCO file. */
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { Sam2Error, shown } from "sam2-contract";
 import { type BoxXYWH, digest } from "sam2-core";
@@ -104,7 +105,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   await removeAside(out);
   const journal = await Journal.open<BoxMasks>(
     `${out}.journal`,
-    JSON.stringify({ model, boxes: hash, ...masksAsked(flags) }),
+    JSON.stringify({ folder: resolve(flags.images), model, boxes: hash, ...masksAsked(flags) }),
   );
   const waiting = asked.filter(([id]) => !journal.has(id));
   const imageOf = (id: string): CocoImage => byName.get(id) as CocoImage;

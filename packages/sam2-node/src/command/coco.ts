@@ -1,7 +1,11 @@
 /** COCO files, written piece by piece: their lists may be longer than fits in memory. */
 
 /** A field of a COCO file: a value, or the entries of a list as they are made. */
-type Field = object | AsyncIterable<object>;
+type Field = object | string | number | boolean | null | AsyncIterable<object>;
+
+function isMade(field: Field): field is AsyncIterable<object> {
+  return typeof field === "object" && field !== null && Symbol.asyncIterator in field;
+}
 
 /** Characters that are written at a time. */
 const PIECE = 65_536;
@@ -11,7 +15,7 @@ export async function* cocoText(fields: Readonly<Record<string, Field>>): AsyncG
   let text = "{";
   for (const [place, [name, value]] of Object.entries(fields).entries()) {
     text += `${place === 0 ? "" : ","}${JSON.stringify(name)}:`;
-    if (!(Symbol.asyncIterator in value)) text += JSON.stringify(value);
+    if (!isMade(value)) text += JSON.stringify(value);
     else {
       let before = "[";
       for await (const entry of value) {

@@ -1,9 +1,10 @@
 /** `sam2 embed`: the embeddings of the pictures of a folder, one file a picture. */
+import { openAsBlob } from "node:fs";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import { Sam2Error } from "sam2-contract";
-import type { EmbeddingDtype } from "sam2-core";
+import { type EmbeddingDtype, readEmbeddingInfo } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { deviceOption, modelOption, queueOption, workersOption } from "./arguments.ts";
@@ -57,8 +58,9 @@ async function embed(folder: string, flags: Flags): Promise<void> {
     flags: { queue: flags.queue, results: out },
     workOf: () => ({ kind: "embed", dtype }),
     keep: async (picture, done) => {
+      const size = await sizeOf(fileOf(picture), done.sha256);
       if (done.known) known++;
-      else bytes += (await stat(fileOf(picture))).size;
+      else bytes += size;
     },
   });
   tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { bytes }, flags);
@@ -70,6 +72,20 @@ async function readPicture(path: string): Promise<Uint8Array> {
       cause,
     });
   });
+}
+
+/** Size of an embedding that a worker made or knew. @throws DownloadError where it is not here, or is of another picture */
+async function sizeOf(file: string, sha256: string): Promise<number> {
+  try {
+    const { size } = await stat(file);
+    const info = await readEmbeddingInfo(await openAsBlob(file));
+    if (info.sha256 === sha256) return size;
+    throw new Error(`expected that of the picture with the SHA-256 ${sha256}, got that of ${info.sha256}`);
+  } catch (cause) {
+    throw new Sam2Error("DownloadError", `${file}: the result could not be read: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }
 
 /** The command. */

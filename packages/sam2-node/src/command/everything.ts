@@ -1,4 +1,5 @@
 /** `sam2 everything`: all that is in the pictures of a folder, as one COCO file. */
+import { resolve } from "node:path";
 import { Command } from "commander";
 import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
@@ -68,7 +69,7 @@ async function everything(folder: string, flags: Flags): Promise<void> {
   await removeAside(out);
   const journal = await Journal.open<FoundThings>(
     `${out}.journal`,
-    JSON.stringify({ model, dtype, ...options, ...masksAsked(flags) }),
+    JSON.stringify({ folder: resolve(folder), model, dtype, ...options, ...masksAsked(flags) }),
   );
   const waiting = pictures.filter((picture) => !journal.has(picture));
   const keep = async (picture: string, { masks, ...found }: FoundThings): Promise<void> => {

@@ -1,7 +1,7 @@
 /** Files that are written whole or not at all. */
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
 
@@ -32,8 +32,17 @@ export async function removeForsaken(folder: string): Promise<void> {
   }
 }
 
+/** Sees to it that names in a folder outlast a power failure, where the system can. */
+async function syncFolder(path: string): Promise<void> {
+  // Windows opens no folder
+  const folder = await open(path).catch(() => null);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
+}
+
 /**
- * Writes a file beside its place, then renames it. If the process ends meanwhile, nothing is left.
+ * Writes a file beside its place, then renames it. If the process ends meanwhile, nothing is left; once it is written, it
+ * outlasts a power failure.
  *
  * @param content the whole, or its pieces as they are made
  *
@@ -43,8 +52,16 @@ export async function writeWhole(path: string, content: string | Uint8Array | As
   const aside = `${path}.${randomUUID()}.aside`;
   begun.add(aside);
   try {
-    await writeFile(aside, content);
+    const file = await open(aside, "w");
+    try {
+      await writeFile(file, content);
+      // else a power failure may leave the name without the content
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await rename(aside, path);
+    await syncFolder(dirname(path));
   } catch (cause) {
     rmSync(aside, { force: true });
     // without the end of the message, which names the file that was to be renamed

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Job, Queue } from "bullmq";
 import { Sam2Error } from "sam2-contract";
+import { digest } from "sam2-core";
 import type { Log } from "../command/log.ts";
 import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
 import { jobId, type PictureDone, type PictureJob, QUEUE } from "./job.ts";
@@ -31,6 +32,8 @@ export interface QueueBatch<T> {
 const ABREAST = 1000;
 /** Milliseconds between two looks at what came of them. */
 const LOOK = 500;
+/** What came of so many is read at a time: a share takes a while to answer. */
+const AT_A_TIME = 8;
 /** How often a picture is tried, with twice the pause each time. */
 const TRIES = { attempts: 5, backoff: { type: "exponential", delay: 1000, jitter: 0.5 } } as const;
 
@@ -43,7 +46,8 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
   const queue = new Queue<PictureJob, PictureDone>(QUEUE, { connection: connectionTo(url) });
   const state = new Connectedness(log);
   queue.on("error", state.lost);
-  const asked = new Map<string, Asked>();
+  /** Pictures that ask for the same are one job. */
+  const asked = new Map<string, Asked[]>();
   const waiting = pictures[Symbol.iterator]();
   let model: string | undefined;
   const collect = async ({ data, returnvalue: done }: Job<PictureJob, PictureDone>, each: Asked): Promise<void> => {
@@ -54,38 +58,49 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
         "expected all workers to have the same files of the model, got a result of one that has others",
       );
     }
+    await checkPicture(data, done);
     await keep(each.key, done, () => readResult<T>(data, done, each.get));
   };
-  /** Takes what came of a job that has ended; why it failed, or null. */
-  const end = async (job: Job<PictureJob, PictureDone>, each: Asked, isFailed: boolean): Promise<string | null> => {
-    // it is kept for whoever wants to know why
-    if (isFailed) return job.failedReason;
-    const error = await collect(job, each).then(
-      () => null,
-      ({ name, message }: Error) => `${name}: ${message}`,
-    );
-    await job.remove();
-    return error;
+  /** Takes what came of a job that has ended, for each that asked for it. */
+  const end = async (job: Job<PictureJob, PictureDone>, those: readonly Asked[], isFailed: boolean): Promise<void> => {
+    for (const each of those) {
+      const error = isFailed
+        ? job.failedReason
+        : await collect(job, each).then(
+            () => null,
+            ({ name, message }: Error) => `${name}: ${message}`,
+          );
+      onEnd(each.key, error);
+    }
+    // what failed is kept for whoever wants to know why
+    if (!isFailed) await job.remove();
   };
   try {
     await firstAnswer(url, queue.waitUntilReady());
     for (;;) {
       const next = takeUpTo(waiting, ABREAST - asked.size);
-      await Promise.all(next.map(({ job }) => forgetFailed(queue, jobId(job))));
+      await Promise.all(next.map(({ job }) => forgetEnded(queue, jobId(job))));
       await ask(queue, next);
-      for (const each of next) asked.set(jobId(each.job), each);
-      if (asked.size === 0) return;
-      for (const [id, each] of asked) {
-        // first the state: what is read of a job that has ended does not change any more
-        const at = await queue.getJobState(id);
-        state.back();
-        // a Redis that was restarted may have lost what it was told last
-        if (at === "unknown") await ask(queue, [each]);
-        const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
-        if (!job) continue;
-        onEnd(each.key, await end(job, each, at === "failed"));
-        asked.delete(id);
+      for (const each of next) {
+        const id = jobId(each.job);
+        asked.set(id, [...(asked.get(id) ?? []), each]);
       }
+      if (asked.size === 0) return;
+      const all = asked.entries();
+      const look = async (): Promise<void> => {
+        for (const [id, those] of all) {
+          // first the state: what is read of a job that has ended does not change any more
+          const at = await queue.getJobState(id);
+          state.back();
+          // a Redis that was restarted may have lost what it was told last
+          if (at === "unknown") await ask(queue, those);
+          const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
+          if (!job) continue;
+          await end(job, those, at === "failed");
+          asked.delete(id);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_A_TIME }, look));
       await pause(LOOK);
     }
   } finally {
@@ -110,10 +125,30 @@ async function ask(queue: Queue<PictureJob, PictureDone>, asked: readonly Asked[
   );
 }
 
-/** What failed in an earlier run may be mended by now. */
-async function forgetFailed(queue: Queue<PictureJob, PictureDone>, id: string): Promise<void> {
+/**
+ * What failed in an earlier run may be mended by now, and the picture of what was done may have changed: in a folder, a
+ * result that is still right is known to the worker.
+ */
+async function forgetEnded(queue: Queue<PictureJob, PictureDone>, id: string): Promise<void> {
   const job = await queue.getJob(id);
-  if (job?.finishedOn !== undefined && job.failedReason) await job.remove();
+  if (job?.finishedOn !== undefined && (job.failedReason || "folder" in job.data.to)) await job.remove();
+}
+
+/**
+ * Checks that a result is of the picture that is in the folder here, where it can be read: on the worker's machine another
+ * folder may have one of the same name.
+ *
+ * @throws InvalidImageError
+ */
+async function checkPicture({ folder, picture }: PictureJob, { sha256 }: PictureDone): Promise<void> {
+  const path = join(folder, picture);
+  const file = await readFile(path).catch(() => null);
+  const here = file && (await digest(file));
+  if (here === null || here === sha256) return;
+  throw new Sam2Error(
+    "InvalidImageError",
+    `${path}: expected a result of the picture with the SHA-256 ${here}, got one of ${sha256}: the worker's --pictures is another folder, or the picture has changed meanwhile`,
+  );
 }
 
 /** Reads a result. @throws DownloadError */

@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
 import { writeWhole } from "../command/output.ts";
 
-/** Whether a result is there; results are written whole or not at all. */
+/** Whether a result is there: they are written whole or not at all, and an empty one is what a power failure left. */
 export async function hasResult(folder: string, path: string): Promise<boolean> {
   return stat(join(folder, path)).then(
-    (found) => found.isFile(),
+    (found) => found.isFile() && found.size > 0,
     () => false,
   );
 }

@@ -71,7 +71,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     pool = await SegmenterPool.open(options.segmenter, options.workers);
   } catch (error) {
     server?.close();
-    await queue.disconnect();
+    await queue.close();
     throw error;
   }
   const model = identify(pool.fingerprint, pool.device.dtype);

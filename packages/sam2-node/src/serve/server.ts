@@ -166,7 +166,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function hostedOptions(
-  { host, timeLimit, token, waiting }: ServerOptions,
+  { host, timeLimit, token, waiting, workers }: ServerOptions,
   origin: string,
   budget: ByteBudget,
   signal: AbortSignal,
@@ -175,7 +175,7 @@ function hostedOptions(
     serving: "others",
     // who reaches only this machine may as well name its addresses
     download: isLoopback(host) ? fetch : createPublicFetch(),
-    limits: { answerTime: timeLimit, waiting },
+    limits: { answerTime: timeLimit, waiting, abreast: workers },
     budget,
     livepeer: { bearerToken: token },
     fal: { key: token, origin },

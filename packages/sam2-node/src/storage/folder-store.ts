@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import envPaths from "env-paths";
 import lockfile from "proper-lockfile";
 import { digest, type Store, type StoredFile } from "sam2-core";
@@ -64,19 +65,27 @@ export class FolderStore implements Store {
   }
 
   async alone<T>(name: string, task: () => Promise<T>): Promise<T> {
-    await mkdir(this.#folder, { recursive: true });
-    // a hash, since a file system refuses long names, and the lock would be tried for ever
+    // a hash, since a file system refuses long names
     const lock = join(this.#folder, await digest(new TextEncoder().encode(name)));
-    const release = await lockfile.lock(lock, {
-      realpath: false,
-      retries: { forever: true, minTimeout: 50, maxTimeout: 1000 },
-      // a process that is stopped for a while loses its lock; at worst a file is then downloaded twice
-      onCompromised: () => undefined,
-    });
+    const release = await this.#locked(lock);
     try {
       return await task();
     } finally {
-      await release().catch(() => undefined);
+      await release?.().catch(() => undefined);
+    }
+  }
+
+  /** Waits for a lock; null in a folder that cannot be written: at worst a file is then downloaded twice. */
+  async #locked(lock: string): Promise<(() => Promise<void>) | null> {
+    for (let wait = 50; ; wait = Math.min(2 * wait, 1000)) {
+      try {
+        await mkdir(this.#folder, { recursive: true });
+        // a process that is stopped for a while loses its lock, likewise
+        return await lockfile.lock(lock, { realpath: false, onCompromised: () => undefined });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ELOCKED") return null;
+      }
+      await pause(wait);
     }
   }
 }

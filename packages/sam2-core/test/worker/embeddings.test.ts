@@ -1,0 +1,65 @@
+/** An image that is set with its embedding, and released before that was read. */
+import { encode } from "fast-png";
+import { expect, test } from "vitest";
+import { writeEmbedding } from "../../src/embedding/codec.ts";
+import { Predictor } from "../../src/predictor/predictor.ts";
+import type { Embedding, Sessions } from "../../src/runtime/sessions.ts";
+import { digest } from "../../src/storage/digest.ts";
+import { Embeddings } from "../../src/worker/embeddings.ts";
+
+const SIZE = { width: 4, height: 3 };
+const SPEC = {
+  id: "fake",
+  imageSize: 4,
+  maskSize: 1,
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+  dynamicMultimask: { enabled: false, stabilityDelta: 0.05, stabilityThreshold: 0.98 },
+};
+
+test("released while its embedding is read: it is not kept", async () => {
+  let held = 0;
+  const sessions = {
+    lost: null,
+    encodes: true,
+    async load(): Promise<Embedding> {
+      held++;
+      return { tensors: {}, bytes: 10 };
+    },
+    async release(): Promise<void> {
+      held--;
+    },
+    wasLost: async () => false,
+  } as unknown as Sessions;
+  const picture = encode({ ...SIZE, channels: 3, data: new Uint8Array(3 * SIZE.width * SIZE.height) });
+  const file = await writeEmbedding(
+    { embedding: { data: new Float32Array(4), dims: [1, 1, 2, 2] } },
+    { contract: 1, model: "of the model", modelId: "fake", ...SIZE, sha256: await digest(picture), dtype: "fp16" },
+  );
+  let goOn = (_: Blob): void => undefined;
+  const predictor = new Predictor(SPEC, sessions, async () => sessions, { embeddingBudget: 1000 });
+  const embeddings = new Embeddings<Uint8Array<ArrayBuffer>>({
+    predictor,
+    fingerprint: "of the model",
+    platform: {
+      fileOf: async (source) => new Blob([source]),
+      openPath: () =>
+        new Promise((resolve) => {
+          goOn = resolve;
+        }),
+    },
+    base: "",
+    decode: () => Promise.reject(new Error("a file is not decoded")),
+  });
+  const set = async (isReleased: boolean): Promise<unknown> => {
+    const call = embeddings.set("a", new Uint8Array(picture), "a.safetensors", {});
+    if (isReleased) await predictor.releaseImage("a");
+    goOn(new Blob([file]));
+    return call;
+  };
+  await expect(set(true)).rejects.toMatchObject({ name: "ImageReleasedError" });
+  expect(() => predictor.sizeOf("a")).toThrow(/no longer kept/);
+  expect(held).toBe(0);
+  expect(await set(false)).toMatchObject(SIZE);
+  expect([predictor.sizeOf("a"), held]).toMatchObject([SIZE, 1]);
+});

@@ -420,6 +420,29 @@ describe("COCO", () => {
     ]);
   });
 
+  test("what several files say of a picture comes together; an object of two of them is there once", async () => {
+    const of = (name: string, file_name: string, ...classes: string[]) => ({
+      name,
+      text: JSON.stringify({
+        images: [{ id: 1, file_name, width: 2, height: 2 }],
+        categories: classes.map((name, i) => ({ id: i + 1, name })),
+        annotations: classes.map((_, i) => {
+          return { id: i + 1, image_id: 1, category_id: i + 1, segmentation: { size: [2, 2], counts: [0, 4] } };
+        }),
+      }),
+    });
+    const files = [
+      of("cats.json", "a.jpg", "cat"),
+      of("b.json", "b.jpg", "cat"),
+      of("dogs.json", "a.jpg", "dog", "cat"),
+    ];
+    const { project } = await readLabels(files);
+    expect(project.images.map(({ name, objects }) => [name, ...objects.map(({ className }) => className)])).toEqual([
+      ["a.jpg", "cat", "dog"],
+      ["b.jpg", "cat"],
+    ]);
+  });
+
   test("of several files, one that cannot be read is left out with its reason; of one alone it is the error", async () => {
     const good = { name: "good.json", text: JSON.stringify(toCoco(PROJECT, "rle")) };
     const bad = { name: "bad.json", text: "{" };

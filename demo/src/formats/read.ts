@@ -1,6 +1,7 @@
 /** Reads files of annotations, whichever of the formats they are in. */
-import { type Project, withClassOfFile } from "../labels/annotations.ts";
+import { type LabeledImage, type Project, withClassOfFile } from "../labels/annotations.ts";
 import { withMore } from "../labels/foreign.ts";
+import { joined } from "../labels/importing.ts";
 import { fromCoco, isCoco, type Progress } from "./coco.ts";
 import { fromDatumaro, isDatumaro } from "./datumaro.ts";
 import { ImportError } from "./errors.ts";
@@ -38,7 +39,7 @@ export async function readLabels(files: readonly LabelsFile[], onProgress?: Prog
     if (!(error instanceof ImportError)) throw error;
     return { ...NOTHING, leftOut: [others.length === 1 ? `${others[0]?.name}: ${error.message}` : error.message] };
   });
-  return together(masks, read);
+  return together([masks, read]);
 }
 
 /** Reads files of which none is a PNG. @throws ImportError likewise */
@@ -49,33 +50,53 @@ async function readOthers(files: readonly LabelsFile[], onProgress?: Progress): 
   }
   const [only, ...more] = files;
   if (only && more.length === 0) return readOne(only, onProgress);
-  let all = NOTHING;
+  const all: ReadLabels[] = [];
   let isAnyRead = false;
   for (const file of files) {
     try {
       const read = await readOne(file, onProgress);
-      all = together(all, { ...read, leftOut: read.leftOut.map((line) => `${file.name}: ${line}`) });
+      all.push({ ...read, leftOut: read.leftOut.map((line) => `${file.name}: ${line}`) });
       isAnyRead = true;
     } catch (error) {
       if (!(error instanceof ImportError)) throw error;
-      all = { ...all, leftOut: [...all.leftOut, `${file.name}: ${error.message}`] };
+      all.push({ ...NOTHING, leftOut: [`${file.name}: ${error.message}`] });
     }
   }
-  if (!isAnyRead && all.leftOut[0] !== undefined) throw new ImportError(all.leftOut[0]);
-  return all;
+  const read = together(all);
+  if (!isAnyRead && read.leftOut[0] !== undefined) throw new ImportError(read.leftOut[0]);
+  return read;
 }
 
 const NOTHING: ReadLabels = { project: NO_LABELS, boxes: [], leftOut: [] };
 
-/** What two files say; of what they say beyond masks, the first one's stands for both. */
-function together(first: ReadLabels, second: ReadLabels): ReadLabels {
-  const { classes } = second.project.classes.reduce<Project>(withClassOfFile, first.project);
-  const foreign = withMore(second.project.foreign, first.project.foreign);
+/** What several files say; of what they say beyond masks, the first one's stands for all. */
+function together(reads: readonly ReadLabels[]): ReadLabels {
+  const all = reads.reduce<Project>((before, { project }) => {
+    const foreign = withMore(project.foreign, before.foreign);
+    return { ...project.classes.reduce(withClassOfFile, before), ...(foreign && { foreign }) };
+  }, NO_LABELS);
   return {
-    project: { classes, images: [...first.project.images, ...second.project.images], ...(foreign && { foreign }) },
-    boxes: [...first.boxes, ...second.boxes],
-    leftOut: [...first.leftOut, ...second.leftOut],
+    project: { ...all, images: imagesOf(reads) },
+    boxes: reads.flatMap(({ boxes }) => boxes),
+    leftOut: reads.flatMap(({ leftOut }) => leftOut),
   };
+}
+
+/** The images of several files, one for each picture. Two of one file are two pictures, though they look the same. */
+function imagesOf(reads: readonly ReadLabels[]): readonly LabeledImage[] {
+  const images: LabeledImage[] = [];
+  const places = new Map<string, { readonly place: number; readonly read: ReadLabels }>();
+  for (const read of reads) {
+    for (const image of read.project.images) {
+      const key = JSON.stringify([image.name, image.width, image.height, image.sha256]);
+      const before = places.get(key);
+      const isKnown = before !== undefined && before.read !== read;
+      const place = isKnown ? before.place : images.length;
+      images[place] = isKnown ? joined(images[place] as LabeledImage, image) : image;
+      places.set(key, { place, read });
+    }
+  }
+  return images;
 }
 
 async function readOne(file: LabelsFile, onProgress?: Progress): Promise<ReadLabels> {

@@ -704,6 +704,25 @@ test.each<[string, string, RegExp]>([
   expect(await reasonOf(text)).toMatch(message);
 });
 
+test("Label Studio: results without a size and without a value are left out, and the rest of the file is read", () => {
+  const task = (id: number, ...result: object[]) => ({ id, data: { image: `${id}.jpg` }, annotations: [{ result }] });
+  const size = { original_width: 2, original_height: 2 };
+  const points = [
+    [0, 0],
+    [100, 0],
+    [100, 100],
+  ];
+  const polygon = { ...size, type: "polygonlabels", value: { points, polygonlabels: ["cat"] } };
+  const { project, leftOut } = fromJson(
+    JSON.stringify([task(1, { type: "choices", value: {} }), task(2, { type: "brushlabels" }, polygon)]),
+  );
+  expect(project.images.map(({ name, objects }) => [name, objects.length])).toEqual([["2.jpg", 1]]);
+  expect(leftOut).toEqual([
+    "task 1: expected its width and height in pixels, got undefined and undefined",
+    "a result of task 2: value: expected an object, got undefined",
+  ]);
+});
+
 test("Label Studio: literal runs, as its converter writes them, are read", () => {
   // 2×1 pixels: the first transparent, the second not; sizes 3, 4, 8, 16; one literal run of eight values
   const bits = [

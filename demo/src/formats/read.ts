@@ -22,7 +22,7 @@ const isText = (file: LabelsFile): file is TextFile => "text" in file;
 const isPng = (file: LabelsFile): file is BytesFile => !isText(file) && /\.png$/i.test(file.name);
 
 /**
- * Reads files that belong together: PNGs of masks, and beside them YOLO's text files, or one or more of the other formats.
+ * Reads files that belong together: PNGs of masks, YOLO's text files, and one or more of the other formats.
  *
  * @throws ImportError when there is nothing that could be read
  */
@@ -44,27 +44,35 @@ export async function readLabels(files: readonly LabelsFile[], onProgress?: Prog
 
 /** Reads files of which none is a PNG. @throws ImportError likewise */
 async function readOthers(files: readonly LabelsFile[], onProgress?: Progress): Promise<ReadLabels> {
-  if (files.some(({ name }) => /\.(?:txt|ya?ml)$/i.test(name))) {
-    const { fromYolo } = await import("./yolo.ts");
-    return fromYolo(files.filter(isText));
-  }
-  const [only, ...more] = files;
-  if (only && more.length === 0) return readOne(only, onProgress);
+  const isOfYolo = ({ name }: LabelsFile): boolean => /\.(?:txt|ya?ml)$/i.test(name);
+  const [yolo, others] = [files.filter(isOfYolo).filter(isText), files.filter((file) => !isOfYolo(file))];
+  const [only, ...more] = others;
+  if (!only) return readYolo(yolo);
+  if (yolo.length === 0 && more.length === 0) return readOne(only, onProgress);
   const all: ReadLabels[] = [];
   let isAnyRead = false;
-  for (const file of files) {
+  const take = async (reading: Promise<ReadLabels>, name?: string): Promise<void> => {
+    const named = (line: string): string => (name === undefined ? line : `${name}: ${line}`);
     try {
-      const read = await readOne(file, onProgress);
-      all.push({ ...read, leftOut: read.leftOut.map((line) => `${file.name}: ${line}`) });
-      isAnyRead = true;
+      const read = await reading;
+      all.push({ ...read, leftOut: read.leftOut.map(named) });
+      // of text files all may be notes
+      if (name !== undefined || read.boxes.some(({ detections }) => detections.length > 0)) isAnyRead = true;
     } catch (error) {
       if (!(error instanceof ImportError)) throw error;
-      all.push({ ...NOTHING, leftOut: [`${file.name}: ${error.message}`] });
+      all.push({ ...NOTHING, leftOut: [named(error.message)] });
     }
-  }
+  };
+  for (const file of others) await take(readOne(file, onProgress), file.name);
+  if (yolo.length > 0) await take(readYolo(yolo));
   const read = together(all);
   if (!isAnyRead && read.leftOut[0] !== undefined) throw new ImportError(read.leftOut[0]);
   return read;
+}
+
+async function readYolo(files: readonly TextFile[]): Promise<ReadLabels> {
+  const { fromYolo } = await import("./yolo.ts");
+  return fromYolo(files);
 }
 
 const NOTHING: ReadLabels = { project: NO_LABELS, boxes: [], leftOut: [] };

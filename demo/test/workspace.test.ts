@@ -959,6 +959,51 @@ describe("boxes to masks, and their review", () => {
     expect(state().said).toMatch(/^Stopped after 2 of 20 boxes/);
   });
 
+  test("where it fails, what was made is kept, and how to take it back is said", async () => {
+    batchesOf(SCORES);
+    const { segment } = model();
+    model().segment = async (request, options) => {
+      if ((request.box as unknown as { dims: number[] }).dims[0] === 16) throw new Error("the GPU is lost");
+      return segment.call(model(), request, options);
+    };
+    await start();
+    workspace.notices.answer("replace");
+    await settle();
+    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([2, 0]);
+    expect([state().said, state().error]).toEqual([
+      expect.stringMatching(/^Stopped after 2 of 20 boxes/),
+      "the GPU is lost — what was imported by then is here; Undo takes it back.",
+    ]);
+  });
+
+  describe("without a model", () => {
+    const rle = encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 50) });
+    beforeEach(async () => {
+      globalThis.indexedDB = new IDBFactory();
+      workspace = await create({ readLabels: async () => read } as never);
+      await workspace.set.add([picture("a"), picture("b")]);
+      await settle();
+    });
+
+    test("boxes are not imported, nor is what came with them", async () => {
+      const found = { ...SIZE, id: "f", sha256: null, name: "a", objects: [newObject("dog", rle)] };
+      read = { ...read, project: { classes: [], images: [found] } };
+      await start();
+      workspace.notices.answer("replace");
+      await settle();
+      expect([classesOf(), state().error]).toEqual([[], "no model is ready — what was there is as it was."]);
+    });
+
+    test("outlines become masks", async () => {
+      const shape = [0, 0, 10, 0, 10, 10, 0, 10];
+      read = { ...read, boxes: [{ ...detected("a", 0), detections: [{ className: "cat", score: 0.5, shape }] }] };
+      await start();
+      workspace.notices.answer("replace");
+      await settle();
+      expect([classesOf(), state().error]).toEqual([["cat"], null]);
+    });
+  });
+
   test("labels and boxes of one file: two steps, and no box is lost", async () => {
     batchesOf(SCORES);
     const rle = encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 50) });

@@ -262,6 +262,61 @@ describe("what is asked", () => {
     expect(state().marks.points).toEqual([]);
   });
 
+  describe("what comes after keeping, before the answer is there, waits for it", () => {
+    beforeEach(() => {
+      workspace.addPoint(5, 5, true);
+      workspace.keep();
+    });
+
+    test("a click is of the next object, which is kept in its turn", async () => {
+      const first = last();
+      workspace.addPoint(20, 20, true);
+      workspace.addPoint(22, 20, false);
+      workspace.keep();
+      workspace.drawBox([0, 0, 9, 9]);
+      expect(model().asked).toHaveLength(1);
+      first.answer();
+      await settle();
+      expect(classesOf()).toEqual(["object"]);
+      expect(last().prompt.point_coords).toEqual([
+        [20, 20],
+        [22, 20],
+      ]);
+      last().answer();
+      await settle();
+      expect(classesOf()).toEqual(["object", "object"]);
+      expect(state().marks).toEqual({ points: [], box: [0, 0, 9, 9] });
+    });
+
+    test("the class is the one that was chosen when it was kept", async () => {
+      workspace.set.chooseClass("wheel");
+      workspace.addPoint(20, 20, true);
+      workspace.keep();
+      last().answer();
+      await settle();
+      last().answer();
+      await settle();
+      expect(classesOf()).toEqual(["object", "wheel"]);
+    });
+
+    test.each<[string, () => void, number]>([
+      ["other marks", () => workspace.set.mark({ points: [{ x: 9, y: 9, positive: true }], box: null }, "Draw"), 1],
+      ["no marks", () => workspace.escape(), 0],
+      ["an error", () => last().fail(new Error("the GPU is lost")), 1],
+    ])("%s: nothing is kept, and nothing waits any longer", async (_, act, points) => {
+      const first = last();
+      workspace.addPoint(20, 20, true);
+      act();
+      await settle();
+      first.answer();
+      last().answer();
+      await settle();
+      expect([classesOf(), state().marks.points.length]).toEqual([[], points]);
+      workspace.addPoint(22, 20, true);
+      expect(state().marks.points).toHaveLength(points + 1);
+    });
+  });
+
   test("a point outside of the picture is none, and a box is cut to it", () => {
     workspace.addPoint(-1, 5, true);
     workspace.addPoint(5, SIZE.height, true);

@@ -110,6 +110,18 @@ describe("merging", () => {
     expect(project.images.filter(({ objects }) => objects.length > 0).map((each) => each.id)).toEqual([id]);
   });
 
+  test.each<[string, LabeledImage["objects"], LabeledImage[], "replace" | "add"]>([
+    ["a picture", [], [image("1.jpg", [one]), image("1", [dog, same])], "replace"],
+    ["a picture with labels", [other], [image("1.jpg", [one]), image("1.jpg", [dog])], "replace"],
+    ["a picture with one of them", [one], [image("1.jpg", [dog]), image("1.jpg", [same])], "add"],
+  ])("all that a file says of %s in several places comes to it, the same object once", (_, there, found, how) => {
+    const before = { ...EMPTY_PROJECT, images: [image("1.jpg", there)] };
+    const named = found.map((each, i) => ({ ...each, id: `found ${i}` }));
+    const { project, changed } = merge(before, { classes: [], images: named }, how);
+    expect(project.images.map(({ objects }) => objects.map(({ className }) => className))).toEqual([["cat", "dog"]]);
+    expect(changed).toEqual(there.length > 0 ? before.images : []);
+  });
+
   test("pictures that are not there wait at the end", () => {
     const result = merge(
       { ...EMPTY_PROJECT, images: [image("1.jpg")] },

@@ -182,6 +182,43 @@ describe("what is read", () => {
   });
 });
 
+describe("text files beside labels of another format", () => {
+  const VOC = `<annotation><filename>a.jpg</filename><size><width>100</width><height>50</height></size>
+    <object><name>cat</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>`;
+  const why = "expected a class with a box, or with the corners of an outline, as numbers";
+
+  test.each<[string, Record<string, string>, string[], string[]]>([
+    ["a note", { "README.txt": "Cats.", "a.xml": VOC }, ["a.jpg"], []],
+    [
+      "lists",
+      { "Annotations/a.xml": VOC, "ImageSets/Main/train.txt": "a\n", "labels.txt": "__ignore__\ncat\n" },
+      ["a.jpg"],
+      [`labels.txt, all 2 lines: ${why}, got __ignore__`],
+    ],
+    [
+      "settings",
+      { "a.xml": VOC, "compose.yml": "services: {}" },
+      ["a.jpg"],
+      ["compose.yml: expected names of classes"],
+    ],
+    [
+      "labels of YOLO",
+      { "a.xml": VOC, "b.txt": "0 0.5 0.5 1 1\n0 0.5\n", "classes.txt": "dog" },
+      ["a.jpg", "b.txt"],
+      [`b.txt, line 2: ${why}, got 0 0.5`],
+    ],
+  ])("%s: all is read", async (_, files, expected, reasons) => {
+    const { boxes, leftOut } = await readLabels(Object.entries(files).map(([name, text]) => ({ name, text })));
+    expect(boxes.filter(({ detections }) => detections.length > 0).map(({ name }) => name)).toEqual(expected);
+    expect(leftOut).toEqual(reasons);
+  });
+
+  test("a note does not hide why the only file is refused", async () => {
+    const files = ["note.txt", "a.json", "README.txt"].map((name) => ({ name, text: "{" }));
+    await expect(readLabels(files)).rejects.toThrow(/^a\.json: expected a file of annotations/);
+  });
+});
+
 describe("the pictures of detections", () => {
   const found = (name: string, ...shape: number[]): DetectedImage => {
     return { name, size: null, unit: "pixels", detections: [box("cat", null, ...shape)] };

@@ -120,6 +120,7 @@ const TASK = {
       id: 1,
       completed_by: 5,
       result: [
+        { type: "relation", from_id: "x1", to_id: "c", direction: "right", labels: ["of"] },
         {
           id: "x1",
           type: "polygonlabels",
@@ -267,6 +268,7 @@ describe("comes back, in the same format", () => {
               completed_by: 5,
               result: [
                 {
+                  id: "x1",
                   type: "brushlabels",
                   from_name: "tag",
                   to_name: "photo",
@@ -274,7 +276,8 @@ describe("comes back, in the same format", () => {
                   value: { brushlabels: ["dog", "pet"] },
                 },
                 { type: "brushlabels", value: { brushlabels: ["new"] } },
-                TASK.annotations[0]?.result[1],
+                TASK.annotations[0]?.result[0],
+                TASK.annotations[0]?.result[2],
               ],
             },
             { id: 2, ground_truth: true, result: [] },

@@ -420,6 +420,29 @@ describe("COCO", () => {
     ]);
   });
 
+  test("what several files say of a picture comes together; an object of two of them is there once", async () => {
+    const of = (name: string, file_name: string, ...classes: string[]) => ({
+      name,
+      text: JSON.stringify({
+        images: [{ id: 1, file_name, width: 2, height: 2 }],
+        categories: classes.map((name, i) => ({ id: i + 1, name })),
+        annotations: classes.map((_, i) => {
+          return { id: i + 1, image_id: 1, category_id: i + 1, segmentation: { size: [2, 2], counts: [0, 4] } };
+        }),
+      }),
+    });
+    const files = [
+      of("cats.json", "a.jpg", "cat"),
+      of("b.json", "b.jpg", "cat"),
+      of("dogs.json", "a.jpg", "dog", "cat"),
+    ];
+    const { project } = await readLabels(files);
+    expect(project.images.map(({ name, objects }) => [name, ...objects.map(({ className }) => className)])).toEqual([
+      ["a.jpg", "cat", "dog"],
+      ["b.jpg", "cat"],
+    ]);
+  });
+
   test("of several files, one that cannot be read is left out with its reason; of one alone it is the error", async () => {
     const good = { name: "good.json", text: JSON.stringify(toCoco(PROJECT, "rle")) };
     const bad = { name: "bad.json", text: "{" };
@@ -679,6 +702,25 @@ test.each<[string, string, RegExp]>([
   ["other JSON", '{"a":1}', /expected the annotations of COCO/],
 ])("%s is refused or left out, with what was expected", async (_, text, message) => {
   expect(await reasonOf(text)).toMatch(message);
+});
+
+test("Label Studio: results without a size and without a value are left out, and the rest of the file is read", () => {
+  const task = (id: number, ...result: object[]) => ({ id, data: { image: `${id}.jpg` }, annotations: [{ result }] });
+  const size = { original_width: 2, original_height: 2 };
+  const points = [
+    [0, 0],
+    [100, 0],
+    [100, 100],
+  ];
+  const polygon = { ...size, type: "polygonlabels", value: { points, polygonlabels: ["cat"] } };
+  const { project, leftOut } = fromJson(
+    JSON.stringify([task(1, { type: "choices", value: {} }), task(2, { type: "brushlabels" }, polygon)]),
+  );
+  expect(project.images.map(({ name, objects }) => [name, objects.length])).toEqual([["2.jpg", 1]]);
+  expect(leftOut).toEqual([
+    "task 1: expected its width and height in pixels, got undefined and undefined",
+    "a result of task 2: value: expected an object, got undefined",
+  ]);
 });
 
 test("Label Studio: literal runs, as its converter writes them, are read", () => {

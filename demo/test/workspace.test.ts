@@ -267,6 +267,61 @@ describe("what is asked", () => {
     expect(state().marks.points).toEqual([]);
   });
 
+  describe("what comes after keeping, before the answer is there, waits for it", () => {
+    beforeEach(() => {
+      workspace.addPoint(5, 5, true);
+      workspace.keep();
+    });
+
+    test("a click is of the next object, which is kept in its turn", async () => {
+      const first = last();
+      workspace.addPoint(20, 20, true);
+      workspace.addPoint(22, 20, false);
+      workspace.keep();
+      workspace.drawBox([0, 0, 9, 9]);
+      expect(model().asked).toHaveLength(1);
+      first.answer();
+      await settle();
+      expect(classesOf()).toEqual(["object"]);
+      expect(last().prompt.point_coords).toEqual([
+        [20, 20],
+        [22, 20],
+      ]);
+      last().answer();
+      await settle();
+      expect(classesOf()).toEqual(["object", "object"]);
+      expect(state().marks).toEqual({ points: [], box: [0, 0, 9, 9] });
+    });
+
+    test("the class is the one that was chosen when it was kept", async () => {
+      workspace.set.chooseClass("wheel");
+      workspace.addPoint(20, 20, true);
+      workspace.keep();
+      last().answer();
+      await settle();
+      last().answer();
+      await settle();
+      expect(classesOf()).toEqual(["object", "wheel"]);
+    });
+
+    test.each<[string, () => void, number]>([
+      ["other marks", () => workspace.set.mark({ points: [{ x: 9, y: 9, positive: true }], box: null }, "Draw"), 1],
+      ["no marks", () => workspace.escape(), 0],
+      ["an error", () => last().fail(new Error("the GPU is lost")), 1],
+    ])("%s: nothing is kept, and nothing waits any longer", async (_, act, points) => {
+      const first = last();
+      workspace.addPoint(20, 20, true);
+      act();
+      await settle();
+      first.answer();
+      last().answer();
+      await settle();
+      expect([classesOf(), state().marks.points.length]).toEqual([[], points]);
+      workspace.addPoint(22, 20, true);
+      expect(state().marks.points).toHaveLength(points + 1);
+    });
+  });
+
   test("a point outside of the picture is none, and a box is cut to it", () => {
     workspace.addPoint(-1, 5, true);
     workspace.addPoint(5, SIZE.height, true);
@@ -1167,6 +1222,51 @@ describe("boxes to masks, and their review", () => {
     await settle();
     expect(state().project.images.map(({ objects }) => objects.length)).toEqual([2, 0]);
     expect(state().said).toMatch(/^Stopped after 2 of 20 boxes/);
+  });
+
+  test("where it fails, what was made is kept, and how to take it back is said", async () => {
+    batchesOf(SCORES);
+    const { segment } = model();
+    model().segment = async (request, options) => {
+      if ((request.box as unknown as { dims: number[] }).dims[0] === 16) throw new Error("the GPU is lost");
+      return segment.call(model(), request, options);
+    };
+    await start();
+    workspace.notices.answer("replace");
+    await settle();
+    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([2, 0]);
+    expect([state().said, state().error]).toEqual([
+      expect.stringMatching(/^Stopped after 2 of 20 boxes/),
+      "the GPU is lost — what was imported by then is here; Undo takes it back.",
+    ]);
+  });
+
+  describe("without a model", () => {
+    const rle = encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 50) });
+    beforeEach(async () => {
+      globalThis.indexedDB = new IDBFactory();
+      workspace = await create({ readLabels: async () => read } as never);
+      await workspace.set.add([picture("a"), picture("b")]);
+      await settle();
+    });
+
+    test("boxes are not imported, nor is what came with them", async () => {
+      const found = { ...SIZE, id: "f", sha256: null, name: "a", objects: [newObject("dog", rle)] };
+      read = { ...read, project: { classes: [], images: [found] } };
+      await start();
+      workspace.notices.answer("replace");
+      await settle();
+      expect([classesOf(), state().error]).toEqual([[], "no model is ready — what was there is as it was."]);
+    });
+
+    test("outlines become masks", async () => {
+      const shape = [0, 0, 10, 0, 10, 10, 0, 10];
+      read = { ...read, boxes: [{ ...detected("a", 0), detections: [{ className: "cat", score: 0.5, shape }] }] };
+      await start();
+      workspace.notices.answer("replace");
+      await settle();
+      expect([classesOf(), state().error]).toEqual([["cat"], null]);
+    });
   });
 
   test("labels and boxes of one file: two steps, and no box is lost", async () => {

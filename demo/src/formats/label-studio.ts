@@ -171,6 +171,9 @@ export function isLabelStudio(file: unknown): file is unknown[] {
   return typeof first === "object" && first !== null && "annotations" in first && "data" in first;
 }
 
+/** Kinds of results that become objects. */
+const KINDS: readonly string[] = ["brushlabels", "polygonlabels", "rectanglelabels"];
+
 /** Reads brush strokes and polygons; boxes too. A picture without a result has no size, and is left out. @throws ImportError */
 export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
   const leftOut = new LeftOut();
@@ -186,28 +189,35 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
     const results = annotations.flatMap(({ result, others }, annotation) =>
       result.map((one) => ({ ...entry(one, "result"), annotation, others }) as Result),
     );
-    const [first] = results;
-    if (!first) return [];
-    const size = sizeOf(first.original_width, first.original_height, `task ${shown(task.id)}`);
+    if (results.length === 0) return [];
+    const sized = results.find((result) => result.original_width !== undefined);
+    const size = leftOut.try(`task ${shown(task.id)}`, () => sizeOf(sized?.original_width, sized?.original_height));
+    if (!size) return [];
+    const related = new Set(results.flatMap(({ from_id, to_id }) => [from_id, to_id]));
     const detections: Detection[] = [];
     const objects = results.flatMap(({ annotation, others, ...result }): LabeledObject[] => {
-      const value = entry(result.value, "value");
-      const labels = value[result.type as string];
-      const className = Array.isArray(labels) ? String(labels[0]) : "object";
-      const kept = foreignOf(LABEL_STUDIO, saidOf(result, annotation, Array.isArray(labels) ? labels.slice(1) : []));
-      if (result.type === "rectanglelabels") {
-        const [x, y, wide, high] = ["x", "y", "width", "height"].map((side) => Number(value[side]) / 100) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        const shares = [x, y, x + wide, y + high];
-        const shape = shares.map((share, i) => share * (i % 2 === 0 ? size.width : size.height));
-        detections.push({ className, score: typeof result.score === "number" ? result.score : null, shape, ...kept });
-        return [];
-      }
       const read = (): LabeledObject | null => {
+        if (!KINDS.includes(String(result.type))) {
+          others.push(besides(result));
+          return null;
+        }
+        const value = entry(result.value, "value");
+        const labels = value[result.type as string];
+        const [first, ...more] = Array.isArray(labels) ? labels : ["object"];
+        const className = String(first);
+        const kept = foreignOf(LABEL_STUDIO, saidOf(result, annotation, more, related.has(result.id)));
+        if (result.type === "rectanglelabels") {
+          const [x, y, wide, high] = ["x", "y", "width", "height"].map((side) => Number(value[side]) / 100) as [
+            number,
+            number,
+            number,
+            number,
+          ];
+          const shares = [x, y, x + wide, y + high];
+          const shape = shares.map((share, i) => share * (i % 2 === 0 ? size.width : size.height));
+          detections.push({ className, score: typeof result.score === "number" ? result.score : null, shape, ...kept });
+          return null;
+        }
         if (result.type === "brushlabels" && Array.isArray(value.rle)) {
           const rle = encodeRle(fromBrush(value.rle, size.width, size.height));
           return { ...newObject(className, rle), ...kept };
@@ -257,9 +267,17 @@ function isSaid(annotations: readonly { readonly fields: Fields; readonly others
   return annotations.length > 1 || annotations.some((each) => Object.keys(each.fields).length + each.others.length > 0);
 }
 
-/** What a result says beyond what the page understands. */
-function saidOf(result: Fields, annotation: number, labels: readonly unknown[]): Fields {
-  const { from_name, to_name, ...fields } = besides(result, "id", "type", "value", "original_width", "original_height");
+/** What a result says beyond what the page understands; its id, if a relation names it. */
+function saidOf(result: Fields, annotation: number, labels: readonly unknown[], isNamed: boolean): Fields {
+  const own = isNamed ? [] : ["id"];
+  const { from_name, to_name, ...fields } = besides(
+    result,
+    ...own,
+    "type",
+    "value",
+    "original_width",
+    "original_height",
+  );
   const isBrush = result.type === "brushlabels";
   const said = {
     ...(fields.image_rotation === 0 ? besides(fields, "image_rotation") : fields),

@@ -1,6 +1,7 @@
 /** Reads files of annotations, whichever of the formats they are in. */
-import { type Project, withClassOfFile } from "../labels/annotations.ts";
+import { type LabeledImage, type Project, withClassOfFile } from "../labels/annotations.ts";
 import { withMore } from "../labels/foreign.ts";
+import { joined } from "../labels/importing.ts";
 import { fromCoco, isCoco, type Progress } from "./coco.ts";
 import { fromDatumaro, isDatumaro } from "./datumaro.ts";
 import { ImportError } from "./errors.ts";
@@ -21,7 +22,7 @@ const isText = (file: LabelsFile): file is TextFile => "text" in file;
 const isPng = (file: LabelsFile): file is BytesFile => !isText(file) && /\.png$/i.test(file.name);
 
 /**
- * Reads files that belong together: PNGs of masks, and beside them YOLO's text files, or one or more of the other formats.
+ * Reads files that belong together: PNGs of masks, YOLO's text files, and one or more of the other formats.
  *
  * @throws ImportError when there is nothing that could be read
  */
@@ -38,44 +39,72 @@ export async function readLabels(files: readonly LabelsFile[], onProgress?: Prog
     if (!(error instanceof ImportError)) throw error;
     return { ...NOTHING, leftOut: [others.length === 1 ? `${others[0]?.name}: ${error.message}` : error.message] };
   });
-  return together(masks, read);
+  return together([masks, read]);
 }
 
 /** Reads files of which none is a PNG. @throws ImportError likewise */
 async function readOthers(files: readonly LabelsFile[], onProgress?: Progress): Promise<ReadLabels> {
-  if (files.some(({ name }) => /\.(?:txt|ya?ml)$/i.test(name))) {
-    const { fromYolo } = await import("./yolo.ts");
-    return fromYolo(files.filter(isText));
-  }
-  const [only, ...more] = files;
-  if (only && more.length === 0) return readOne(only, onProgress);
-  let all = NOTHING;
+  const isOfYolo = ({ name }: LabelsFile): boolean => /\.(?:txt|ya?ml)$/i.test(name);
+  const [yolo, others] = [files.filter(isOfYolo).filter(isText), files.filter((file) => !isOfYolo(file))];
+  const [only, ...more] = others;
+  if (!only) return readYolo(yolo);
+  if (yolo.length === 0 && more.length === 0) return readOne(only, onProgress);
+  const all: ReadLabels[] = [];
   let isAnyRead = false;
-  for (const file of files) {
+  const take = async (reading: Promise<ReadLabels>, name?: string): Promise<void> => {
+    const named = (line: string): string => (name === undefined ? line : `${name}: ${line}`);
     try {
-      const read = await readOne(file, onProgress);
-      all = together(all, { ...read, leftOut: read.leftOut.map((line) => `${file.name}: ${line}`) });
-      isAnyRead = true;
+      const read = await reading;
+      all.push({ ...read, leftOut: read.leftOut.map(named) });
+      // of text files all may be notes
+      if (name !== undefined || read.boxes.some(({ detections }) => detections.length > 0)) isAnyRead = true;
     } catch (error) {
       if (!(error instanceof ImportError)) throw error;
-      all = { ...all, leftOut: [...all.leftOut, `${file.name}: ${error.message}`] };
+      all.push({ ...NOTHING, leftOut: [named(error.message)] });
     }
-  }
-  if (!isAnyRead && all.leftOut[0] !== undefined) throw new ImportError(all.leftOut[0]);
-  return all;
+  };
+  for (const file of others) await take(readOne(file, onProgress), file.name);
+  if (yolo.length > 0) await take(readYolo(yolo));
+  const read = together(all);
+  if (!isAnyRead && read.leftOut[0] !== undefined) throw new ImportError(read.leftOut[0]);
+  return read;
+}
+
+async function readYolo(files: readonly TextFile[]): Promise<ReadLabels> {
+  const { fromYolo } = await import("./yolo.ts");
+  return fromYolo(files);
 }
 
 const NOTHING: ReadLabels = { project: NO_LABELS, boxes: [], leftOut: [] };
 
-/** What two files say; of what they say beyond masks, the first one's stands for both. */
-function together(first: ReadLabels, second: ReadLabels): ReadLabels {
-  const { classes } = second.project.classes.reduce<Project>(withClassOfFile, first.project);
-  const foreign = withMore(second.project.foreign, first.project.foreign);
+/** What several files say; of what they say beyond masks, the first one's stands for all. */
+function together(reads: readonly ReadLabels[]): ReadLabels {
+  const all = reads.reduce<Project>((before, { project }) => {
+    const foreign = withMore(project.foreign, before.foreign);
+    return { ...project.classes.reduce(withClassOfFile, before), ...(foreign && { foreign }) };
+  }, NO_LABELS);
   return {
-    project: { classes, images: [...first.project.images, ...second.project.images], ...(foreign && { foreign }) },
-    boxes: [...first.boxes, ...second.boxes],
-    leftOut: [...first.leftOut, ...second.leftOut],
+    project: { ...all, images: imagesOf(reads) },
+    boxes: reads.flatMap(({ boxes }) => boxes),
+    leftOut: reads.flatMap(({ leftOut }) => leftOut),
   };
+}
+
+/** The images of several files, one for each picture. Two of one file are two pictures, though they look the same. */
+function imagesOf(reads: readonly ReadLabels[]): readonly LabeledImage[] {
+  const images: LabeledImage[] = [];
+  const places = new Map<string, { readonly place: number; readonly read: ReadLabels }>();
+  for (const read of reads) {
+    for (const image of read.project.images) {
+      const key = JSON.stringify([image.name, image.width, image.height, image.sha256]);
+      const before = places.get(key);
+      const isKnown = before !== undefined && before.read !== read;
+      const place = isKnown ? before.place : images.length;
+      images[place] = isKnown ? joined(images[place] as LabeledImage, image) : image;
+      places.set(key, { place, read });
+    }
+  }
+  return images;
 }
 
 async function readOne(file: LabelsFile, onProgress?: Progress): Promise<ReadLabels> {

@@ -40,6 +40,7 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
   const labels = files.filter(({ name }) => /\.txt$/i.test(name) && !isList(name));
   const leftOut = new LeftOut();
   const boxes = labels.map(({ name, text }): DetectedImage => {
+    const wrong: { readonly at: number; readonly why: string }[] = [];
     const detections = text.split(/\r?\n/).flatMap((line, at): Detection[] => {
       if (line.trim() === "") return [];
       const [number = Number.NaN, ...values] = line.trim().split(/\s+/).map(Number);
@@ -47,7 +48,7 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
       const isOutline = values.length >= 6 && values.length % 2 === 0;
       if (!Number.isInteger(number) || !values.every(Number.isFinite) || !(isBox || isOutline)) {
         const what = "a class with a box, or with the corners of an outline, as numbers";
-        leftOut.add(`${name}, line ${at + 1}`, `expected ${what}, got ${line.slice(0, 60)}`);
+        wrong.push({ at, why: `expected ${what}, got ${line.slice(0, 60)}` });
         return [];
       }
       const className = names[number] ?? `class ${number}`;
@@ -55,6 +56,13 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
       const [x, y, wide, high, score = null] = values as [number, number, number, number, number | undefined];
       return [{ className, score, shape: [x - wide / 2, y - high / 2, x + wide / 2, y + high / 2] }];
     });
+    const [first, ...more] = wrong;
+    if (first && more.length > 0 && detections.length === 0) {
+      // no labels at all, but a list or a note
+      leftOut.add(`${name}, all ${wrong.length} lines`, first.why);
+    } else {
+      for (const { at, why } of wrong) leftOut.add(`${name}, line ${at + 1}`, why);
+    }
     return { name: name.replace(/(^|\/)labels\//, "$1"), size: null, unit: "shares", detections };
   });
   return { project: NO_LABELS, boxes, leftOut: leftOut.lines };

@@ -46,14 +46,19 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
   const withClasses = found.classes.reduce(withClassOfFile, project);
   const foreign = withMore(project.foreign, found.foreign);
   let merged = foreign === project.foreign ? withClasses : { ...withClasses, foreign };
+  const matched = new Map<LabeledImage, LabeledImage>();
   for (const image of found.images) {
     const known = knownAs(image);
-    if (!known) {
-      added.push(image);
-      count.added += image.objects.length;
-      merged = withImage(merged, image);
+    if (known) {
+      const before = matched.get(known);
+      matched.set(known, before ? joined(before, image) : image);
       continue;
     }
+    added.push(image);
+    count.added += image.objects.length;
+    merged = withImage(merged, image);
+  }
+  for (const [known, image] of matched) {
     const sha256 = known.sha256 ?? image.sha256;
     const foreign = (how === "add" ? withMore : withNewer)(known.foreign, image.foreign);
     const base = foreign === known.foreign ? { ...known, sha256 } : { ...known, sha256, foreign };
@@ -73,6 +78,17 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
   }
   const classes = withClasses.classes.slice(project.classes.length).map(({ name }) => name);
   return { project: merged, changed, added, same, objects: count, classes };
+}
+
+/** What two files, or two places of one, say of a picture: an object of both is there once. */
+export function joined(first: LabeledImage, second: LabeledImage): LabeledImage {
+  const foreign = withMore(second.foreign, first.foreign);
+  return {
+    ...first,
+    sha256: first.sha256 ?? second.sha256,
+    objects: [...first.objects, ...unlike(second.objects, first.objects)],
+    ...(foreign && { foreign }),
+  };
 }
 
 /** Finds the project's image of an image of the file. */

@@ -24,6 +24,7 @@ import { QuestionDialog } from "./question-dialog.tsx";
 import { Rail } from "./rail.tsx";
 import type { Shell } from "./shell.ts";
 import { BusyLine, ErrorLine, StatusLine, ZoomBar } from "./status-line.tsx";
+import { Storage } from "./storage.tsx";
 import { ToolBar } from "./tool-bar.tsx";
 import { TopBar } from "./top-bar.tsx";
 import { Welcome } from "./welcome.tsx";
@@ -71,6 +72,7 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
         <div className="notices">
           <BusyLine />
           <ErrorLine />
+          <Storage place="picture" />
           <ClosedFolders />
           <NewVersion />
         </div>

@@ -15,7 +15,7 @@ export function Panel({ picture }: { readonly picture: ImageBitmap | null }) {
   const isOpen = useShell(({ isPanelOpen }) => isPanelOpen);
   return (
     <aside className={isOpen ? "panel is-open" : "panel"} aria-label="Labels">
-      <Storage />
+      <Storage place="panel" />
       <ClassList />
       <ObjectList picture={picture} />
       <ReviewActions />

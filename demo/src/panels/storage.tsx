@@ -1,16 +1,49 @@
 /** Why labels are not kept, and what the person can do about it. */
+import { TriangleAlert, X } from "lucide-react";
+import { useSyncExternalStore } from "react";
 import type { Trouble } from "../storage/label-store.ts";
 import { useWorkspace } from "../view/viewed.ts";
+import { usePage, useShell } from "./page.ts";
 
-/** Nothing while they are kept. */
-export function Storage() {
+/** Where the panel lies over the picture, and is closed at first. */
+const NARROW = "(max-width: 999px)";
+
+function listenToWidth(listener: () => void): () => void {
+  const query = matchMedia(NARROW);
+  query.addEventListener("change", listener);
+  return () => query.removeEventListener("change", listener);
+}
+
+/** Nothing while they are kept. Beside a closed panel it is over the picture, until the person closes it. */
+export function Storage({ place }: { readonly place: "panel" | "picture" }) {
+  const { shell } = usePage();
   const trouble = useWorkspace((state) => state.trouble);
-  return (
-    trouble && (
+  const isEmpty = useWorkspace(({ project }) => project.images.length === 0);
+  const closed = useShell(({ closedTrouble }) => closedTrouble);
+  const isNarrow = useSyncExternalStore(listenToWidth, () => matchMedia(NARROW).matches);
+  if (!trouble) return null;
+  const isOverPicture = isNarrow && !isEmpty && trouble.kind !== closed;
+  if (isOverPicture !== (place === "picture")) return null;
+  if (!isOverPicture) {
+    return (
       <p className="notice" role="status" aria-label="Storage">
         {inWords(trouble)}
       </p>
-    )
+    );
+  }
+  return (
+    <div className="error" role="status" aria-label="Storage">
+      <TriangleAlert aria-hidden />
+      <p>{inWords(trouble)}</p>
+      <button
+        type="button"
+        className="icon-button small"
+        aria-label="Close the notice"
+        onClick={() => shell.update({ closedTrouble: trouble.kind })}
+      >
+        <X aria-hidden />
+      </button>
+    </div>
   );
 }
 

@@ -53,7 +53,10 @@ export class Asking {
   readonly #before = new WeakMap<Marks, Marks>();
   /** Logits of the mask that some marks gave; marks after them refine it. */
   #refined = new WeakMap<Marks, Tensor>();
-  #afterAnswer: (() => void) | null = null;
+  /** What is done once some marks are answered. */
+  #afterAnswer: { readonly marks: Marks; readonly act: () => void } | null = null;
+  /** What is done after that, in this order. */
+  #later: readonly (() => void)[] = [];
   /** Marks that have been looked at closer, whatever came of it: that is done by itself once. */
   readonly #looked = new WeakSet<Marks>();
   /** Answers of closer looks, to the marks that ask for them. */
@@ -89,10 +92,25 @@ export class Asking {
     this.#before.set(marks, before);
   }
 
-  /** Runs `act` once the marks are answered: at once if they are. */
+  /**
+   * Runs `act` once the marks are answered: at once if they are. If they change before, or the answer is an error, it is
+   * not run.
+   */
   whenAnswered(act: () => void): void {
-    if (this.#state.get().isAsking) this.#afterAnswer = act;
+    const { isAsking, marks } = this.#state.get();
+    if (isAsking) this.#afterAnswer = { marks, act };
     else act();
+  }
+
+  /** Runs `act` after what waits for an answer: at once if nothing does. It is not run if that is not. */
+  inTurn(act: () => void): void {
+    if (this.#afterAnswer) this.#later = [...this.#later, act];
+    else act();
+  }
+
+  #forgetWaiting(): void {
+    this.#afterAnswer = null;
+    this.#later = [];
   }
 
   /** Looks closer at what is marked, whatever its size. */
@@ -206,11 +224,12 @@ export class Asking {
     const sight = this.#sight;
     if (isEmpty(marks)) {
       this.#asked = null;
-      this.#afterAnswer = null;
+      this.#forgetWaiting();
       this.#endRest();
       this.#state.update({ answer: null, isAsking: false, isLookingCloser: false });
       return;
     }
+    if (this.#afterAnswer && this.#afterAnswer.marks !== marks) this.#forgetWaiting();
     const asked = this.#asked;
     if (!sight) return;
     if (asked && isSameQuestion(asked, { sight, marks, settle, refine })) return;
@@ -233,13 +252,14 @@ export class Asking {
       const answer = { result, chosen: 0 };
       this.#state.update({ answer, isAsking: false, isLookingCloser: false });
       this.#notices.say(inWords(answer, marks));
-      const act = this.#afterAnswer;
-      this.#afterAnswer = null;
-      if (act) act();
-      else this.#waitForRest();
+      const [waiting, later] = [this.#afterAnswer, this.#later];
+      this.#forgetWaiting();
+      if (!waiting) return this.#waitForRest();
+      waiting.act();
+      for (const act of later) this.inTurn(act);
     } catch (error) {
       if (!isWanted()) return;
-      this.#afterAnswer = null;
+      this.#forgetWaiting();
       this.#state.update({ isAsking: false, isLookingCloser: false, answer: null });
       this.#notices.fail(error, "the picture is still there; try again.");
     }

@@ -11,6 +11,8 @@ import type { Model } from "./sight.ts";
 /** So many boxes are asked at once. */
 const BATCH = 16;
 
+const NO_MODEL = "no model is ready";
+
 /** A mask, and how sure the model is of it: the IoU that it predicts. Outlines are as sure as the detector was. */
 interface Made {
   readonly rle: Rle;
@@ -19,15 +21,20 @@ interface Made {
 
 /** Runs batches of boxes; the result is one step. */
 export class Boxes extends OfTheSet {
+  /** Checks whether masks can be made of these. @throws Error if that takes a model, and none is ready */
+  check(placed: readonly PlacedDetections[]): void {
+    const isNeeded = placed.some(({ detections }) => detections.some(({ shape }) => !isOutline(shape)));
+    if (isNeeded && !this.state.get().model) throw new Error(NO_MODEL);
+  }
+
   /**
    * Makes a mask of each box. The objects have scores, and their pictures need a look. What was made when the person
-   * cancels is kept.
+   * cancels, or when it fails, is kept.
    */
   async toMasks(placed: readonly PlacedDetections[], signal: AbortSignal, show: ShowProgress): Promise<void> {
     const { model } = this.state.get();
     const total = placed.reduce((sum, { detections }) => sum + detections.length, 0);
     if (total === 0) return;
-    if (!model) throw new Error("no model is ready");
     const made = new Map<string, readonly LabeledObject[]>();
     const missing: string[] = [];
     let done = 0;
@@ -49,7 +56,10 @@ export class Boxes extends OfTheSet {
         made.set(image.id, objects);
       }
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) {
+        if (made.size > 0) this.#keep(made, total, missing, true);
+        throw error;
+      }
     }
     this.#keep(made, total, missing, signal.aborted);
   }
@@ -79,8 +89,10 @@ export class Boxes extends OfTheSet {
   }
 }
 
+const isOutline = (shape: Detection["shape"]): boolean => shape.length > 4;
+
 async function masksOf(
-  model: Model,
+  model: Model | null,
   picture: Blob,
   { width, height }: LabeledImage,
   detections: readonly Detection[],
@@ -88,11 +100,12 @@ async function masksOf(
   onProgress: (done: number) => void,
 ): Promise<Made[]> {
   const made = detections.map(({ shape, score }): Made | null =>
-    shape.length > 4 ? { rle: filled([placesOf(shape)], width, height), score: score ?? 1 } : null,
+    isOutline(shape) ? { rle: filled([placesOf(shape)], width, height), score: score ?? 1 } : null,
   );
   const boxes = detections.map(({ shape }, i) => ({ shape, i })).filter(({ i }) => made[i] === null);
   onProgress(made.length - boxes.length);
   if (boxes.length === 0) return made as Made[];
+  if (!model) throw new Error(NO_MODEL);
   const image = await model.setImage(picture, { signal });
   try {
     for (let from = 0; from < boxes.length; from += BATCH) {

@@ -82,12 +82,23 @@ export class Transfer {
       const here = this.#state.get().project.images.filter(({ sha256 }) => sha256 !== null);
       const { placed: detections, leftOut: unplaced } = placed(here, boxes);
       const leftOut = [...unread, ...unplaced];
-      const taken = await this.#takeIn(found, name, detections, leftOut);
-      if (taken) await this.#boxes.toMasks(detections, signal, show);
+      const { project: before } = this.#state.get();
+      if (!(await this.#takeIn(found, name, detections, leftOut))) return;
+      try {
+        await this.#boxes.toMasks(detections, signal, show);
+      } catch (error) {
+        if (this.#state.get().project === before) throw error;
+        this.#notices.fail(error, "what was imported by then is here; Undo takes it back.");
+      }
     }, "what was there is as it was.");
   }
 
-  /** Merges labels, as a step, if the person agrees. @returns whether that was done */
+  /**
+   * Merges labels, as a step, if the person agrees.
+   *
+   * @returns whether that was done
+   * @throws Error if there are boxes, and no model for them
+   */
   async #takeIn(
     found: Project,
     name: string,
@@ -103,6 +114,7 @@ export class Transfer {
       const question = { kind: "import", name, replacing, adding, boxes, leftOut } as const;
       const choice = await this.#notices.ask(question);
       if (choice !== "replace" && choice !== "add") return false;
+      this.#boxes.check(detections);
       how = choice;
     }
     // the set may have changed while the person made up their mind

@@ -103,28 +103,32 @@ export class Workspace {
 
   /** Adds a point, in pixels of the picture. */
   addPoint(x: number, y: number, positive: boolean): void {
-    const { marks, size } = this.state.get();
+    const { size } = this.state.get();
     if (!size || x < 0 || y < 0 || x >= size.width || y >= size.height) return;
     const name = positive ? "Add a point" : "Remove with a point";
-    this.#mark({ ...marks, points: [...marks.points, { x, y, positive }] }, name);
+    this.#mark((marks) => ({ ...marks, points: [...marks.points, { x, y, positive }] }), name);
   }
 
   /** Draws the box, in pixels of the picture; the part of it outside the picture is cut off. */
   drawBox([x1, y1, x2, y2]: Box): void {
-    const { marks, size } = this.state.get();
+    const { size } = this.state.get();
     if (!size) return;
     const within = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
     const [left, right] = [within(Math.min(x1, x2), size.width), within(Math.max(x1, x2), size.width)];
     const [top, bottom] = [within(Math.min(y1, y2), size.height), within(Math.max(y1, y2), size.height)];
     if (right - left < 1 || bottom - top < 1) return;
-    this.#mark({ ...marks, box: [left, top, right, bottom] }, "Draw a box");
+    this.#mark((marks) => ({ ...marks, box: [left, top, right, bottom] }), "Draw a box");
   }
 
-  #mark(marks: Marks, name: string): void {
-    const { marks: before, current, picture } = this.state.get();
-    this.#asking.refines(marks, before);
-    if (current === null && picture) void this.set.add([{ name: this.#sample, blob: picture }], marks);
-    else this.set.mark(marks, name);
+  /** Adds to the marks; to those of the next object, if these are to be kept once they are answered. */
+  #mark(added: (marks: Marks) => Marks, name: string): void {
+    this.#asking.inTurn(() => {
+      const { marks: before, current, picture } = this.state.get();
+      const marks = added(before);
+      this.#asking.refines(marks, before);
+      if (current === null && picture) void this.set.add([{ name: this.#sample, blob: picture }], marks);
+      else this.set.mark(marks, name);
+    });
   }
 
   /** Removes all marks. */
@@ -156,7 +160,7 @@ export class Workspace {
 
   /** Looks closer at what is marked. */
   lookCloser(): void {
-    this.#asking.lookCloser();
+    this.#asking.inTurn(() => this.#asking.lookCloser());
   }
 
   /** Shows another candidate, from 0. */
@@ -206,14 +210,16 @@ export class Workspace {
   }
 
   #keepMask(): void {
-    this.#asking.whenAnswered(() => {
-      const { answer, className } = this.state.get();
+    const { className } = this.state.get();
+    const keep = (): void => {
+      const { answer } = this.state.get();
       if (!answer) return;
       const object = newObject(className, rleOfAnswer(answer));
       this.set.setObjects([...objectsOf(this.state.get()), object], `Keep ${className}`, (isKept) =>
         isKept ? `Kept as ${className}.` : `${className}, in this window only.`,
       );
-    });
+    };
+    this.#asking.inTurn(() => this.#asking.whenAnswered(keep));
   }
 
   /**

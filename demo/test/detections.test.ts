@@ -255,4 +255,38 @@ describe("the pictures of detections", () => {
       expect(result.leftOut).toEqual([expect.stringMatching(expected)]);
     }
   });
+
+  test.each<[string, string[], string[], Record<string, string>, number]>([
+    [
+      "labels/ beside images/",
+      ["images/train/1.jpg", "images/val/1.jpg"],
+      ["labels/train/1.txt", "labels/val/1.txt"],
+      { "images/train/1.jpg": "labels/train/1.txt", "images/val/1.jpg": "labels/val/1.txt" },
+      0,
+    ],
+    [
+      "of two files the one in that folder",
+      ["val/1.jpg"],
+      ["labels/train/1.txt", "labels/val/1.txt"],
+      { "val/1.jpg": "labels/val/1.txt" },
+      1,
+    ],
+    [
+      "the name that an export gave it",
+      ["some (1).jpg", "b.jpg"],
+      ["labels/some_1_.txt"],
+      { "some (1).jpg": "labels/some_1_.txt" },
+      0,
+    ],
+    ["the same name in two files", ["a.jpg"], ["a.txt", "a.txt"], { "a.jpg": "a.txt" }, 0],
+  ])("paths: %s", (_, pictures, files, expected, left) => {
+    const each = files.map((name) => ({ ...found(name, 0, 0, 9, 9), detections: [box(name, null, 0, 0, 9, 9)] }));
+    const result = placed(
+      pictures.map((name) => image(name)),
+      each,
+    );
+    const came = result.placed.map(({ image: { name }, detections }) => [name, detections[0]?.className]);
+    expect(Object.fromEntries(came)).toEqual(expected);
+    expect(result.leftOut).toHaveLength(left);
+  });
 });

@@ -548,6 +548,13 @@ test.each([
   expect(JSON.parse(new TextDecoder().decode(files[`${path}.json`]))).toMatchObject({ imagePath: beside });
 });
 
+test("YOLO's labels have their pictures' names, but for what no file may be called", async () => {
+  const images = ["train/photo (1).jpg", "a:b?.png"].map((name) => ({ ...IMAGE, id: name, name }));
+  const { blob } = await exportProject({ ...PROJECT, images }, "yolo", noPicture);
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  expect(Object.keys(files)).toEqual(["labels/train/photo (1).txt", "labels/a_b_.txt", "data.yaml"]);
+});
+
 test("names that meet are numbered, and what is written of each picture follows", async () => {
   const images = [IMAGE, { ...IMAGE, id: "b", objects: [] }];
   expect(toCoco({ ...PROJECT, images }, "rle").images.map(({ file_name }) => file_name)).toEqual([

@@ -1,6 +1,7 @@
 /** What detectors find: boxes and outlines with scores, which become masks. Here they find their pictures. */
 import { findImage, type LabeledImage } from "./annotations.ts";
 import type { WithForeign } from "./foreign.ts";
+import { distinct, stemOf } from "./names.ts";
 
 /** A box or an outline. */
 export interface Detection extends WithForeign {
@@ -30,15 +31,59 @@ export interface PlacedDetections {
 
 const stem = (name: string): string => name.replaceAll("\\", "/").replace(/\.[^./]*$/, "");
 
-/** The image of that path, whatever its ending; of a shorter path if there is only one. */
-function imageByStem(images: readonly LabeledImage[], name: string): LabeledImage | undefined {
-  const wanted = stem(name);
-  const exact = images.filter((image) => stem(image.name) === wanted);
-  const alike = images.filter((image) =>
-    `/${stem(image.name)}`.endsWith(`/${wanted.slice(wanted.lastIndexOf("/") + 1)}`),
+/** How many parts two paths have in common, from their ends; more than any other where they are the same. */
+function agreement(a: string, b: string): number {
+  if (a === b) return Number.POSITIVE_INFINITY;
+  const [one, other] = [a.split("/").reverse(), b.split("/").reverse()];
+  const differs = one.findIndex((part, i) => part !== other[i]);
+  return differs < 0 ? one.length : differs;
+}
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+/** The items by the last part of their paths. */
+function byLastPart<T extends { readonly path: string }>(items: readonly T[]): ReadonlyMap<string, readonly T[]> {
+  const found = new Map<string, T[]>();
+  for (const item of items) {
+    const last = lastPart(item.path);
+    const alike = found.get(last);
+    if (alike) alike.push(item);
+    else found.set(last, [item]);
+  }
+  return found;
+}
+
+/**
+ * Finds images by paths without their endings: `labels/train/1` is that of `images/train/1.jpg`. The image whose path agrees
+ * longest from its end, if it is only one, and if none of the other paths agrees with it longer. An image's path is its own, or
+ * what an export made of it.
+ */
+function finderByStem(
+  images: readonly LabeledImage[],
+  names: readonly string[],
+): (name: string) => LabeledImage | undefined {
+  const exported = distinct(distinct(images.map(({ name }) => name)).map(stemOf));
+  const places = byLastPart(
+    images.flatMap((image, i) =>
+      [...new Set([stem(image.name), exported[i] as string])].map((path) => ({ path, image })),
+    ),
   );
-  const [only, ...others] = exact.length > 0 ? exact : alike;
-  return others.length === 0 ? only : undefined;
+  const wanted = byLastPart([...new Set(names.map(stem))].map((path) => ({ path })));
+  return (name) => {
+    const path = stem(name);
+    const alike = (places.get(lastPart(path)) ?? []).map((place) => ({
+      ...place,
+      agrees: agreement(place.path, path),
+    }));
+    const most = Math.max(...alike.map(({ agrees }) => agrees));
+    const best = alike.filter(({ agrees }) => agrees === most);
+    const [image, ...others] = new Set(best.map((place) => place.image));
+    if (!image || others.length > 0) return undefined;
+    const isAnothers = best.some((place) =>
+      wanted.get(lastPart(place.path))?.some((other) => agreement(other.path, place.path) > most),
+    );
+    return isAnothers ? undefined : image;
+  };
 }
 
 /**
@@ -50,14 +95,15 @@ export function placed(
   images: readonly LabeledImage[],
   found: readonly DetectedImage[],
 ): { readonly placed: readonly PlacedDetections[]; readonly leftOut: readonly string[] } {
-  const names = found.map(({ name }) => name);
+  const names = [...new Set(found.map(({ name }) => name))];
+  const imageByStem = finderByStem(images, names);
   const leftOut: string[] = [];
   const byImage = new Map<LabeledImage, Detection[]>();
   for (const { name, size, unit, detections } of found) {
     if (detections.length === 0) continue;
-    const image = size ? findImage(images, { name, ...size }, names) : imageByStem(images, name);
+    const image = size ? findImage(images, { name, ...size }, names) : imageByStem(name);
     if (!image) {
-      const other = size && imageByStem(images, name);
+      const other = size && imageByStem(name);
       const why = other
         ? `the picture here has ${other.width}×${other.height} pixels`
         : "there is no such picture here";

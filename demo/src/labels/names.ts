@@ -10,6 +10,13 @@ export function stemOf(name: string): string {
   return fit.join("/") || "image";
 }
 
+/** Like `stemOf`, but only what no file's name may hold is replaced: trainers find labels by the names of their pictures. */
+export function plainStemOf(name: string): string {
+  const parts = name.replace(/\.[^./]*$/, "").split("/");
+  const fit = parts.map((part) => part.replace(/[<>:"|?*\\\p{Cc}]+/gu, "_")).filter((part) => !/^\.*$/.test(part));
+  return fit.join("/") || "image";
+}
+
 /** A name that is one part of a path on every system. */
 export function safe(name: string): string {
   return name.replace(/[^\p{L}\p{N}._-]+/gu, "_");

@@ -184,7 +184,11 @@ export function imageOfPicture(
   const waiting = images.filter(({ sha256 }) => sha256 === null);
   const found =
     findImage(waiting, picture, names) ??
-    findImage(waiting, { ...picture, name: stemOf(picture.name) }, names.map(stemOf));
+    findImage(
+      waiting,
+      { ...picture, name: stemOf(picture.name) },
+      names.map((name) => stemOf(name)),
+    );
   return found?.name === picture.name ? found : (known ?? found);
 }
 

@@ -62,7 +62,7 @@ function finderByStem(
   images: readonly LabeledImage[],
   names: readonly string[],
 ): (name: string) => LabeledImage | undefined {
-  const exported = distinct(distinct(images.map(({ name }) => name)).map(stemOf));
+  const exported = distinct(distinct(images.map(({ name }) => name)).map((name) => stemOf(name)));
   const places = byLastPart(
     images.flatMap((image, i) =>
       [...new Set([stem(image.name), exported[i] as string])].map((path) => ({ path, image })),

@@ -97,7 +97,7 @@ function finder(project: Project, found: Project): (image: LabeledImage) => Labe
   const exported = distinct(project.images.map(({ name }) => name));
   const byName = project.images.map((image, i) => ({ ...image, name: exported[i] as string, image }));
   // files that are named after their pictures
-  const stems = distinct(exported.map(stemOf));
+  const stems = distinct(exported.map((name) => stemOf(name)));
   const byStem = byName.map((each, i) => ({ ...each, name: stems[i] as string }));
   const bySha256 = new Map(project.images.map((image) => [image.sha256, image]));
   return (image) => {

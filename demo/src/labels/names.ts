@@ -3,23 +3,21 @@
 /** Names with equal keys collide in a folder on some system: case and Unicode form do not count there. */
 const key = (name: string): string => name.normalize("NFC").toLowerCase();
 
-/** A name without its ending, folders included, made safe for a path. */
-export function stemOf(name: string): string {
+/** A name without its ending, folders included, each part made fit for a path. */
+export function stemOf(name: string, fit: (part: string) => string = safe): string {
   const parts = name.replace(/\.[^./]*$/, "").split("/");
-  const fit = parts.map(safe).filter((part) => !/^\.*$/.test(part));
-  return fit.join("/") || "image";
-}
-
-/** Like `stemOf`, but only what no file's name may hold is replaced: trainers find labels by the names of their pictures. */
-export function plainStemOf(name: string): string {
-  const parts = name.replace(/\.[^./]*$/, "").split("/");
-  const fit = parts.map((part) => part.replace(/[<>:"|?*\\\p{Cc}]+/gu, "_")).filter((part) => !/^\.*$/.test(part));
-  return fit.join("/") || "image";
+  const kept = parts.map(fit).filter((part) => !/^\.*$/.test(part));
+  return kept.join("/") || "image";
 }
 
 /** A name that is one part of a path on every system. */
 export function safe(name: string): string {
   return name.replace(/[^\p{L}\p{N}._-]+/gu, "_");
+}
+
+/** Like `safe`, but only what no file's name may hold is replaced: trainers find labels by the names of their pictures. */
+export function plain(name: string): string {
+  return name.replace(/[<>:"|?*\\\p{Cc}]+/gu, "_");
 }
 
 /**

@@ -265,10 +265,24 @@ describe("detail: a second look", () => {
     const crop = await createImageBitmap(await createImageBitmap(photo), left, top, right - left, bottom - top);
     const side = segmenter.model.maskSize;
     const full = resizeLogits(first.logits.data.subarray(0, side * side), side, image.width, image.height);
+    /** For each cell along an axis the pixels that it is a mean of, weighted by a triangle as wide as two cells. */
+    const cells = (from: number, to: number): (readonly [pixel: number, weight: number])[][] =>
+      Array.from({ length: side }, (_, cell) => {
+        const width = (to - from) / side;
+        const center = from + (cell + 0.5) * width;
+        const weights = Array.from({ length: to - from }, (_, i) => {
+          return [from + i, Math.max(0, 1 - Math.abs(from + i + 0.5 - center) / Math.max(width, 1))] as const;
+        }).filter(([, weight]) => weight > 0);
+        const sum = weights.reduce((total, [, weight]) => total + weight, 0);
+        return weights.map(([pixel, weight]) => [pixel, weight / sum] as const);
+      });
+    const [columns, rows] = [cells(left, right), cells(top, bottom)];
     const inside = Float32Array.from({ length: side * side }, (_, at) => {
-      const x = Math.floor(left + (((at % side) + 0.5) * (right - left)) / side);
-      const y = Math.floor(top + ((Math.floor(at / side) + 0.5) * (bottom - top)) / side);
-      return full[y * image.width + x] as number;
+      let mean = 0;
+      for (const [y, down] of rows[Math.floor(at / side)] ?? [])
+        for (const [x, across] of columns[at % side] ?? [])
+          mean += down * across * (full[y * image.width + x] as number);
+      return mean;
     });
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = prompt.box;
     const alone = await segmenter.segment({

@@ -3,34 +3,14 @@ import { encode } from "fast-png";
 import { expect, test } from "vitest";
 import { writeEmbedding } from "../../src/embedding/codec.ts";
 import { Predictor } from "../../src/predictor/predictor.ts";
-import type { Embedding, Sessions } from "../../src/runtime/sessions.ts";
 import { digest } from "../../src/storage/digest.ts";
 import { Embeddings } from "../../src/worker/embeddings.ts";
+import { FakeSessions, SPEC } from "../fake-sessions.ts";
 
 const SIZE = { width: 4, height: 3 };
-const SPEC = {
-  id: "fake",
-  imageSize: 4,
-  maskSize: 1,
-  mean: [0, 0, 0],
-  std: [1, 1, 1],
-  dynamicMultimask: { enabled: false, stabilityDelta: 0.05, stabilityThreshold: 0.98 },
-};
 
 test("released while its embedding is read: it is not kept", async () => {
-  let held = 0;
-  const sessions = {
-    lost: null,
-    encodes: true,
-    async load(): Promise<Embedding> {
-      held++;
-      return { tensors: {}, bytes: 10 };
-    },
-    async release(): Promise<void> {
-      held--;
-    },
-    wasLost: async () => false,
-  } as unknown as Sessions;
+  const sessions = new FakeSessions();
   const picture = encode({ ...SIZE, channels: 3, data: new Uint8Array(3 * SIZE.width * SIZE.height) });
   const file = await writeEmbedding(
     { embedding: { data: new Float32Array(4), dims: [1, 1, 2, 2] } },
@@ -59,7 +39,7 @@ test("released while its embedding is read: it is not kept", async () => {
   };
   await expect(set(true)).rejects.toMatchObject({ name: "ImageReleasedError" });
   expect(() => predictor.sizeOf("a")).toThrow(/no longer kept/);
-  expect(held).toBe(0);
+  expect(sessions.held).toBe(0);
   expect(await set(false)).toMatchObject(SIZE);
-  expect([predictor.sizeOf("a"), held]).toMatchObject([SIZE, 1]);
+  expect([predictor.sizeOf("a"), sessions.held]).toMatchObject([SIZE, 1]);
 });

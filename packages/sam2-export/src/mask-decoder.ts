@@ -9,7 +9,7 @@
 import type { Sam2Config } from "./config.ts";
 import { Graph, type GraphOptions, type Value } from "./graph.ts";
 import { embedMask, embedPoints, imagePositions, outputTokens } from "./prompt-encoder.ts";
-import { buildTransformer, feedForwardLayers } from "./transformer.ts";
+import { buildTransformer, feedForward, feedForwardLayers } from "./transformer.ts";
 import { type Checkpoint, computed, type Linear, permuted, reshaped, stacked, transposed, zeros } from "./weights.ts";
 
 const PREFIX = "mask_decoder";
@@ -155,11 +155,7 @@ export function buildMaskDecoder(checkpoint: Checkpoint, config: Sam2Config, opt
     config.iouHeadDepth,
   );
   const iouToken = graph.reshape(pick(graph, answers, 0, 1), ["B", hiddenSize], [-1, hiddenSize]);
-  const iou = iouLayers.reduce(
-    (x, layer, index) => graph.linear(index > 0 ? graph.unary("Relu", x) : x, layer),
-    iouToken,
-  );
-  graph.output("iou_predictions", graph.unary("Sigmoid", iou));
+  graph.output("iou_predictions", graph.unary("Sigmoid", feedForward(graph, iouToken, iouLayers)));
 
   graph.output("object_score_logits", graph.reshape(score, ["B", 1], [0, 1]));
   return graph;

@@ -53,9 +53,10 @@ function projections(checkpoint: Checkpoint, config: Sam2Config, name: string, d
   };
 }
 
-/** A linear layer over [B,T,in]. */
-function dense(graph: Graph, x: Value, { weight, bias }: Linear): Value {
-  return graph.add(graph.matmul(x, graph.matrix(transposed(weight))), graph.constant(bias));
+/** A linear layer over [B,T,in], or in one operation over [B,in]. */
+function dense(graph: Graph, x: Value, layer: Linear): Value {
+  if (x.dims.length === 2) return graph.linear(x, layer);
+  return graph.add(graph.matmul(x, graph.matrix(transposed(layer.weight))), graph.constant(layer.bias));
 }
 
 /** Splits a weight [heads·width, hidden] into heads: [heads, width, hidden]. */
@@ -94,7 +95,10 @@ function scaledQuery(p: Projections): Linear {
   return { weight: scaled(p.q.weight, factor), bias: scaled(p.q.bias, factor) };
 }
 
-/** Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. They are few hundred at most: float16 is enough for their softmax. */
+/**
+ * Attention among the prompt tokens: `query` and `value` [B,T,C] → [B,T,C]. They are a few hundred at most: float16 is enough
+ * for their softmax.
+ */
 function selfAttention(graph: Graph, p: Projections, query: Value, value: Value): Value {
   const q = projectQueries(graph, query, p);
   const k = projectHeads(graph, query, p.k.weight, p);
@@ -177,7 +181,7 @@ function softmaxOfFew(graph: Graph, x: Value): Value {
 }
 
 /** A stack of linear layers with relu between: `proj_in`, `layers.0` …, `proj_out`. */
-function feedForward(graph: Graph, x: Value, layers: readonly Linear[]): Value {
+export function feedForward(graph: Graph, x: Value, layers: readonly Linear[]): Value {
   return layers.reduce((value, layer, index) => {
     const result = dense(graph, value, layer);
     return index === layers.length - 1 ? result : graph.unary("Relu", result);

@@ -89,6 +89,17 @@ def ious(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)
 
 
+def stability_of(logits: torch.Tensor) -> torch.Tensor:
+    """How little masks [N,h,w] change with the threshold, [N]: the IoU of those at 1 and at −1."""
+    return (logits > 1).sum((1, 2)) / (logits > -1).sum((1, 2)).clamp(min=1)
+
+
+def in_steps(logits: torch.Tensor) -> torch.Tensor:
+    """Logits as they are stored, int8: only 0, which means unknown, becomes 0."""
+    steps = (logits * LOGIT_STEPS).clamp(-127, 127)
+    return torch.where(logits == 0, 0, steps.sign() * steps.abs().clamp(min=1)).round().to(torch.int8)
+
+
 def distinct(masks: torch.Tensor, order: torch.Tensor, most: int, iou: float = SAME) -> torch.Tensor:
     """Indices of up to `most` masks, by `order`, none with that much of one before it (non-maximum suppression)."""
     same = ious(masks, masks) > iou
@@ -112,7 +123,7 @@ def ask(model: EdgeTamModel, picture: np.ndarray, bounds: tuple[float, float, fl
         grid = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 1, 2)
         logits, scores = first(grid, [1])
         logits, scores = logits[:, 1:].flatten(0, 1), scores[:, 1:].flatten()
-        stability = (logits > 1).sum((1, 2)) / (logits > -1).sum((1, 2)).clamp(min=1)
+        stability = stability_of(logits)
         share = (logits > 0).float().mean((1, 2))
         fit = (scores > least_score) & (stability > least_stability) & (share > MIN_SHARE) & (share < MAX_SHARE)
         logits, scores, stability = logits[fit], scores[fit], stability[fit]
@@ -134,9 +145,7 @@ def ask(model: EdgeTamModel, picture: np.ndarray, bounds: tuple[float, float, fl
     agreement = torch.stack([ious(of_one[1:] > 0, of_one[:1] > 0).min() for of_one in every])
     mean, split = every.mean(1), (every > 0).float().mean(1)
     mean[(split > 0.25) & (split < 0.75)] = 0
-    steps = (mean * LOGIT_STEPS).clamp(-127, 127)
-    # never rounded to 0, which means unknown
-    steps = torch.where(mean == 0, 0, steps.sign() * steps.abs().clamp(min=1)).round().to(torch.int8)
+    steps = in_steps(mean)
     sure = torch.nonzero(agreement > least_agreement)[:, 0]
     sure = sure[distinct(steps[sure] > 0, agreement[sure], CANDIDATES)]
     return Kept(*(values[sure].numpy() for values in (steps, scores, stability, agreement)))

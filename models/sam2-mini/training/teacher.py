@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from mobile_sam import sam_model_registry
 
 import sources
-from answers import LOGIT_STEPS, distinct, sheet
+from answers import distinct, in_steps, sheet, stability_of
 from photographs import files_of, held_out_people, read_picture, window_of
 from scores import store
 
@@ -50,8 +50,6 @@ SAME = 0.8
 """Two answers with this IoU are one."""
 MIN_SHARE, MAX_SHARE = 0.0015, 0.8
 MOST = 48
-LIMIT = 15
-"""Stored logits end here on both sides."""
 
 
 def fetch_weights(cache: Path) -> Path:
@@ -127,24 +125,22 @@ def points_of(turn: int, kept: torch.Tensor, rng: np.random.Generator) -> np.nda
 
 @torch.no_grad()
 def ask(teacher: Teacher, picture: np.ndarray) -> dict[str, np.ndarray]:
-    """What is kept of a picture, stretched to a square: `logits` int8 [K,CELLS,CELLS] of its regions, never 0, their
+    """What is kept of a picture, stretched to a square: `logits` int8 [K,CELLS,CELLS] of its regions, their
     predicted IoU [K] as `agreement`, and `features` float16 [256,SIZE/16,SIZE/16]."""
     rng = np.random.default_rng(SEED)
     teacher.look(picture)
     kept, kept_scores = torch.zeros(0, CELLS, CELLS), torch.zeros(0)
     for turn in range(ROUNDS):
         logits, scores = teacher.answer(points_of(turn, (kept > 0).float(), rng))
-        stability = (logits > 1).sum((1, 2)) / (logits > -1).sum((1, 2)).clamp(min=1)
+        stability = stability_of(logits)
         share = (logits > 0).float().mean((1, 2))
         fit = (scores > SCORE) & (stability > STABILITY) & (share > MIN_SHARE) & (share < MAX_SHARE)
         kept, kept_scores = torch.cat([kept, logits[fit]]), torch.cat([kept_scores, scores[fit]])
         if len(kept):
             chosen = distinct(kept > 0, kept_scores, MOST, SAME)
             kept, kept_scores = kept[chosen], kept_scores[chosen]
-    steps = kept.clamp(-LIMIT, LIMIT) * LOGIT_STEPS
-    steps = torch.where(steps < 0, steps.clamp(max=-1), steps.clamp(min=1)).round().to(torch.int8)
     features = teacher.stretched(teacher.features)[0].half()
-    return dict(logits=steps.numpy(), agreement=kept_scores.numpy(), features=features.numpy())
+    return dict(logits=in_steps(kept).numpy(), agreement=kept_scores.numpy(), features=features.numpy())
 
 
 def pictures_of(cache: Path, folder: Path) -> list[tuple[str, Path | np.ndarray]]:

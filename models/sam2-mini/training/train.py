@@ -8,10 +8,11 @@ alone, `Grouping` and `Seeing`.
 
     python train.py CACHE PICTURES OUT --hours 2 [--size 512] [--batch 6] [--compile]
 
-`CACHE` is filled by sources.py, hierarchy.py, teacher.py and answers.py, `PICTURES` holds the folders that photographs.py reads. Stops at the
-given time with the learning rate brought down; `OUT/state.pt` resumes, and `--weights FOLDER` starts from a checkpoint
-(the optimizers and the heads for training alone start anew). Without either the trunk starts from ImageNet's weights, and with
-`--decoder FOLDER` what comes behind the encoder from that checkpoint's.
+`CACHE` is filled by sources.py, hierarchy.py, teacher.py and answers.py; `PICTURES` holds the folders that
+photographs.py reads. Stops at the given time with the learning rate brought down; `OUT/state.pt` resumes, and
+`--weights FOLDER` starts from a checkpoint (the optimizers and the heads for training alone start anew). Without either
+the trunk starts from ImageNet's weights, and with `--decoder FOLDER` what comes behind the encoder from that
+checkpoint's.
 
 On a GPU one process trains and `--workers` processes make its pictures; `--batch 0` takes as many pictures as fit its
 memory. On a CPU each of `--processes` makes and learns from its own share of the batch on one core, and their gradients

@@ -289,4 +289,12 @@ describe("the pictures of detections", () => {
     expect(Object.fromEntries(came)).toEqual(expected);
     expect(result.leftOut).toHaveLength(left);
   });
+
+  test("two files of one name and size are of one picture", () => {
+    const each = { ...found("a.jpg", 0, 0, 9, 9), size };
+    const result = placed([image("street/a.jpg")], [each, each]);
+    expect(result.placed.map(({ image: { name }, detections }) => [name, detections.length])).toEqual([
+      ["street/a.jpg", 2],
+    ]);
+  });
 });

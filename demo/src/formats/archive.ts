@@ -2,7 +2,7 @@
 import { strToU8, type Zippable, zipSync } from "fflate";
 import { cutOut, decodeRle, exportCanvas } from "sam2-web";
 import type { LabeledImage, LabeledObject, Project } from "../labels/annotations.ts";
-import { distinct, plain, safe, stemOf } from "../labels/names.ts";
+import { distinct, distinctStems, plain, safe } from "../labels/names.ts";
 import { type Progress, toCoco } from "./coco.ts";
 import { toDatumaro } from "./datumaro.ts";
 import { ExportError } from "./errors.ts";
@@ -91,7 +91,7 @@ export async function exportProject(
   if (format === "voc") files["labelmap.txt"] = text(toVocLabelMap(project.classes));
   const { classes } = project;
   const names = distinct(project.images.map(({ name }) => name));
-  const stems = distinct(names.map((name) => stemOf(name, format === "yolo" ? plain : safe)));
+  const stems = distinctStems(names, format === "yolo" ? plain : safe);
   for (const [index, each] of project.images.entries()) {
     const image = { ...each, name: names[index] as string };
     const name = stems[index] as string;

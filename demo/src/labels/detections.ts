@@ -1,7 +1,7 @@
 /** What detectors find: boxes and outlines with scores, which become masks. Here they find their pictures. */
 import { findImage, type LabeledImage } from "./annotations.ts";
 import type { WithForeign } from "./foreign.ts";
-import { distinct, stemOf } from "./names.ts";
+import { distinct, distinctStems } from "./names.ts";
 
 /** A box or an outline. */
 export interface Detection extends WithForeign {
@@ -62,7 +62,7 @@ function finderByStem(
   images: readonly LabeledImage[],
   names: readonly string[],
 ): (name: string) => LabeledImage | undefined {
-  const exported = distinct(distinct(images.map(({ name }) => name)).map((name) => stemOf(name)));
+  const exported = distinctStems(distinct(images.map(({ name }) => name)));
   const places = byLastPart(
     images.flatMap((image, i) =>
       [...new Set([stem(image.name), exported[i] as string])].map((path) => ({ path, image })),

@@ -9,7 +9,7 @@ import {
   withImage,
 } from "./annotations.ts";
 import { type Foreign, withMore, withNewer } from "./foreign.ts";
-import { distinct, stemOf } from "./names.ts";
+import { distinct, distinctStems } from "./names.ts";
 import { isSame } from "./same.ts";
 
 /** What becomes of a picture's objects that the file has others for: they go, or the file's are added to them. */
@@ -97,7 +97,7 @@ function finder(project: Project, found: Project): (image: LabeledImage) => Labe
   const exported = distinct(project.images.map(({ name }) => name));
   const byName = project.images.map((image, i) => ({ ...image, name: exported[i] as string, image }));
   // files that are named after their pictures
-  const stems = distinct(exported.map((name) => stemOf(name)));
+  const stems = distinctStems(exported);
   const byStem = byName.map((each, i) => ({ ...each, name: stems[i] as string }));
   const bySha256 = new Map(project.images.map((image) => [image.sha256, image]));
   return (image) => {

@@ -20,6 +20,11 @@ export function plain(name: string): string {
   return name.replace(/[<>:"|?*\\\p{Cc}]+/gu, "_");
 }
 
+/** What files are called that are written of pictures, without their endings: unique, as `distinct` does it. */
+export function distinctStems(names: readonly string[], fit?: (part: string) => string): string[] {
+  return distinct(names.map((name) => stemOf(name, fit)));
+}
+
 /**
  * Makes names unique by adding numbers before their extensions: `a.jpg`, `a-2.jpg`. The first one stays as it is.
  *

@@ -30,61 +30,52 @@ export type Way = "undo" | "redo";
 /** More steps are forgotten, oldest first: each holds a list of all images, and so its memory. */
 const MOST_STEPS = 500;
 
+const OPPOSITE = { undo: "redo", redo: "undo" } as const;
+
 /** Steps that were done, and steps that were undone since. */
 export class History {
-  #done: readonly Step[] = [];
-  #undone: readonly Step[] = [];
+  /** The steps that go each way, the next one last. */
+  #steps: Readonly<Record<Way, readonly Step[]>> = { undo: [], redo: [] };
 
-  /** Name of the step that `undo` takes back, or null. */
-  get undoable(): string | null {
-    return this.#done.at(-1)?.name ?? null;
-  }
-
-  /** Name of the step that `redo` does again, or null. */
-  get redoable(): string | null {
-    return this.#undone.at(-1)?.name ?? null;
+  /** The step that goes next that way. */
+  next(way: Way): Step | undefined {
+    return this.#steps[way].at(-1);
   }
 
   /** Adds a step; undone steps are forgotten. */
   push(step: Step): void {
-    this.#done = [...this.#done, step].slice(-MOST_STEPS);
-    this.#undone = [];
+    this.#steps = { undo: [...this.#steps.undo, step].slice(-MOST_STEPS), redo: [] };
   }
 
-  /** The step that goes next that way. */
-  next(way: Way): Step | undefined {
-    return (way === "undo" ? this.#done : this.#undone).at(-1);
-  }
-
-  /** @returns how things are to be after the last step is taken back; null when there is none */
-  undo(now: Project): Moment | null {
-    const step = this.#done.at(-1);
+  /** Goes the next step that way. @returns how things are to be after it; null when there is none */
+  travel(way: Way, now: Project): Moment | null {
+    const step = this.next(way);
     if (!step) return null;
-    this.#done = this.#done.slice(0, -1);
-    this.#undone = [...this.#undone, step];
-    return { ...step.before, project: moved(step.after.project, step.before.project, now) };
-  }
-
-  /** @returns how things are to be after the last undone step is done again; null when there is none */
-  redo(now: Project): Moment | null {
-    const step = this.#undone.at(-1);
-    if (!step) return null;
-    this.#undone = this.#undone.slice(0, -1);
-    this.#done = [...this.#done, step];
-    return { ...step.after, project: moved(step.before.project, step.after.project, now) };
+    const back = OPPOSITE[way];
+    this.#steps = {
+      ...this.#steps,
+      [way]: this.#steps[way].slice(0, -1),
+      [back]: [...this.#steps[back], step],
+    };
+    const [from, to] = endsOf(step, way);
+    return { ...to, project: moved(from.project, to.project, now) };
   }
 
   /** Forgets steps that changed marks alone: they mean nothing once the picture is closed. */
   forgetMarks(): void {
     const isLasting = ({ before, after }: Step): boolean => before.project !== after.project;
-    this.#done = this.#done.filter(isLasting);
-    this.#undone = this.#undone.filter(isLasting);
+    this.#steps = { undo: this.#steps.undo.filter(isLasting), redo: this.#steps.redo.filter(isLasting) };
   }
 }
 
+/** Where a step starts that way, and where it leads. */
+function endsOf({ before, after }: Step, way: Way): readonly [from: Moment, to: Moment] {
+  return way === "undo" ? [after, before] : [before, after];
+}
+
 /** The images that go with a step. */
-export function goneWith({ before, after }: Step, way: Way): readonly LabeledImage[] {
-  const [from, to] = way === "undo" ? [after.project, before.project] : [before.project, after.project];
+export function goneWith(step: Step, way: Way): readonly LabeledImage[] {
+  const [{ project: from }, { project: to }] = endsOf(step, way);
   if (from.images === to.images) return [];
   const left = new Set(to.images.map(({ id }) => id));
   return from.images.filter(({ id }) => !left.has(id));

@@ -431,7 +431,7 @@ export class PictureSet {
       this.#remembering = null;
       if (!isRemembered || this.#history.next(way) !== step) return;
     }
-    const moment = this.#history[way](this.#store.project);
+    const moment = this.#history.travel(way, this.#store.project);
     if (moment) this.#become(moment, `${way === "undo" ? "Undone" : "Redone"}: ${step.name}.`);
   }
 
@@ -604,8 +604,8 @@ export class PictureSet {
     this.#state.update({
       project,
       className: isClass ? className : (project.classes[0]?.name ?? "object"),
-      undoable: this.#history.undoable,
-      redoable: this.#history.redoable,
+      undoable: this.#history.next("undo")?.name ?? null,
+      redoable: this.#history.next("redo")?.name ?? null,
     });
   }
 

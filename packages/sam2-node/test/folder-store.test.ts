@@ -1,5 +1,5 @@
-/** A cache folder that cannot be locked: the task is run all the same. */
-import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+/** A cache folder: what was left in it by processes that were killed; one that cannot be locked runs the task all the same. */
+import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -50,4 +50,21 @@ test("with a lock: one after the other, each once", async () => {
   for (let at = 0; at < 6; at += 2) {
     expect(events[at + 1]).toBe(events[at]?.replace("begins", "ends"));
   }
+});
+
+test("a write deletes what was begun a day ago, and not what another process is writing", async () => {
+  const kept = join(folder, "kept");
+  const store = new FolderStore(kept);
+  await store.write("first", new Uint8Array([1]));
+  await writeFile(join(kept, "left.aside"), "half");
+  await writeFile(join(kept, "meanwhile.aside"), "half");
+  const yesterday = Date.now() / 1000 - 25 * 3600;
+  await utimes(join(kept, "left.aside"), yesterday, yesterday);
+  await store.write("second", new Uint8Array([2, 3]));
+  expect((await readdir(kept)).sort()).toEqual(["first", "meanwhile.aside", "second"]);
+  expect(await store.read("second")).toEqual(Buffer.from([2, 3]));
+  expect((await store.list()).map(({ key, bytes }) => [key, bytes]).sort()).toEqual([
+    ["first", 1],
+    ["second", 2],
+  ]);
 });

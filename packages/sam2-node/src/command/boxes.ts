@@ -5,13 +5,13 @@ import { Command } from "commander";
 import { Sam2Error, shown } from "sam2-contract";
 import { type BoxXYWH, digest } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
+import { removeAside, writeWhole } from "../storage/whole-file.ts";
 import { type BoxMasks, segmentBoxes } from "../work/boxes.ts";
 import { deviceOption, modelOption, workersOption } from "./arguments.ts";
 import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
-import { removeAside, writeWhole } from "./output.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 

@@ -6,10 +6,10 @@ import { Command, Option } from "commander";
 import { Sam2Error } from "sam2-contract";
 import { type EmbeddingDtype, readEmbeddingInfo } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
+import { removeForsaken, writeWhole } from "../storage/whole-file.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { deviceOption, modelOption, queueOption, workersOption } from "./arguments.ts";
 import { runBatch } from "./batch.ts";
-import { removeForsaken, writeWhole } from "./output.ts";
 import { picturesIn } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 

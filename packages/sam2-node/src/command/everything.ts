@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
+import { removeAside, writeWhole } from "../storage/whole-file.ts";
 import { type FoundThings, findEverything } from "../work/everything.ts";
 import {
   deviceOption,
@@ -16,7 +17,6 @@ import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
-import { removeAside, writeWhole } from "./output.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { picturesIn } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";

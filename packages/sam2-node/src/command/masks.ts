@@ -6,7 +6,7 @@ import { Sam2Error } from "sam2-contract";
 import { decodeRle, type Mask, type Rle, toLabelMap } from "sam2-core";
 import { labelMapPng, maskPng } from "../image/mask-png.ts";
 import { pathWithin } from "../storage/paths.ts";
-import { removeForsaken, writeWhole } from "./output.ts";
+import { removeForsaken, writeWhole } from "../storage/whole-file.ts";
 
 /** The options, as commander names them. */
 export interface MaskFlags {

@@ -17,6 +17,7 @@ import {
 import type { DeviceChoice } from "../runtime/device.ts";
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import { createSegmenter, type Segmenter } from "../segmenter.ts";
+import { writeWhole } from "../storage/whole-file.ts";
 import {
   deviceOption,
   dtypeOption,
@@ -27,7 +28,6 @@ import {
   wholeNumber,
 } from "./arguments.ts";
 import { type MaskFlags, maskOptions, prepareMasks, writeMasks } from "./masks.ts";
-import { writeWhole } from "./output.ts";
 import { overlayPng } from "./overlay.ts";
 import { ProgressLine } from "./progress.ts";
 

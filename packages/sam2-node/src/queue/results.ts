@@ -2,7 +2,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
-import { writeWhole } from "../command/output.ts";
+import { writeWhole } from "../storage/whole-file.ts";
 
 /** Whether a result is there: they are written whole or not at all, and an empty one is what a power failure left. */
 export async function hasResult(folder: string, path: string): Promise<boolean> {

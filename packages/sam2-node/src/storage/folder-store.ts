@@ -1,11 +1,11 @@
 /** What is kept between runs, in a folder: one file a key. */
-import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import envPaths from "env-paths";
 import lockfile from "proper-lockfile";
 import { digest, type Store, type StoredFile } from "sam2-core";
+import { removeForsaken, writeWhole } from "./whole-file.ts";
 
 /** The user's cache folder, unless the environment variable SAM2_CACHE names another. */
 export function cacheFolder(): string {
@@ -39,14 +39,8 @@ export class FolderStore implements Store {
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    const aside = join(this.#folder, `${randomUUID()}.aside`);
-    try {
-      await writeFile(aside, bytes);
-      await rename(aside, this.#path(key));
-    } catch (error) {
-      await rm(aside, { force: true });
-      throw error;
-    }
+    await removeForsaken(this.#folder);
+    await writeWhole(this.#path(key), bytes);
   }
 
   async remove(key: string): Promise<void> {

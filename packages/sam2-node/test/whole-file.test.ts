@@ -1,10 +1,13 @@
 /** Files that are written whole: what a power failure leaves, and what is said of one that cannot be written. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { writeWhole } from "../src/command/output.ts";
 import { hasResult } from "../src/queue/results.ts";
+import { writeWhole } from "../src/storage/whole-file.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -43,6 +46,24 @@ test("a file is on the disk before it has its name, and its name before the call
   expect(synced).toEqual(["whole.aside", "all of it", "whole", "all of it"]);
   expect(await readFile(join(folder, "whole"), "utf8")).toBe("all of it");
   await rm(join(folder, "whole"));
+});
+
+test("a process that ends before its file was opened leaves none", async () => {
+  const source = fileURLToPath(new URL("../src/storage/whole-file.ts", import.meta.url));
+  // the one thread that opens files is busy; what waits for it is still done when the process ends
+  const script = `
+    import { pbkdf2 } from "node:crypto";
+    import { writeWhole } from ${JSON.stringify(source)};
+    pbkdf2("", "", 100_000, 64, "sha512", () => undefined);
+    void writeWhole(${JSON.stringify(join(folder, "late.json"))}, "{}");
+    process.exit(3);
+  `;
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
+    env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
+    stdio: "inherit",
+  });
+  expect(await once(child, "close")).toEqual([3, null]);
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test("an empty file is no result", async () => {

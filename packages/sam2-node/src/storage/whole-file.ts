@@ -1,6 +1,6 @@
 /** Files that are written whole or not at all. */
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
@@ -52,7 +52,9 @@ export async function writeWhole(path: string, content: string | Uint8Array | As
   const aside = `${path}.${randomUUID()}.aside`;
   begun.add(aside);
   try {
-    const file = await open(aside, "w");
+    // made at once: a process that ends waits for what was asked for, so the file would come after it was to be deleted
+    closeSync(openSync(aside, "w"));
+    const file = await open(aside, "r+");
     try {
       await writeFile(file, content);
       // else a power failure may leave the name without the content

@@ -28,7 +28,8 @@ class FakeObserver {
 
 beforeEach(() => {
   observers = new Set();
-  vi.useFakeTimers();
+  // not the intervals: what another test's library still repeats is no timer of the start
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
   vi.stubGlobal("PerformanceObserver", FakeObserver);
 });
 afterEach(() => {

@@ -83,7 +83,7 @@ export {
 } from "./prompt/prompt.ts";
 export { arithmeticOf, askCanary, type CanaryFault, compareCanary } from "./runtime/canary.ts";
 export { cpuForm, isForCpus } from "./runtime/cpu-form.ts";
-export { type Graph, type GraphPair, GraphSessions, type GraphTensor } from "./runtime/graph-sessions.ts";
+export { type Graph, type GraphPair, GraphSessions, type GraphTensor, reasonOf } from "./runtime/graph-sessions.ts";
 export type { GraphInput } from "./runtime/layouts/layout.ts";
 export type { Decoded, DeviceInfoOf, DeviceTensor, Embedding, Sessions } from "./runtime/sessions.ts";
 export { abortable, type StartedWorker } from "./segmenter/connection.ts";

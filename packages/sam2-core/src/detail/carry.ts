@@ -1,11 +1,11 @@
 /** Carries prompts and masks between an image and a region of it. Both are stretched to the model's square input. */
 import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
-import type { ModelPrompt, PromptSpace, Tensor } from "../prompt/prompt.ts";
+import { type ModelPrompt, type PromptSpace, type Tensor, TOP_LEFT } from "../prompt/prompt.ts";
 import type { Region } from "./region.ts";
 
 /**
  * The prompt of one object in a region's own coordinates. Points outside the region are left out: they say what the
- * object is not, and that is not in sight.
+ * object is not, and that is not in sight. Of a box that reaches beyond the image the part in the region is given.
  *
  * @param mask logits [1,1,S/4,S/4] of the region, from `logitsInside`
  */
@@ -18,12 +18,14 @@ export function promptInside(
 ): ModelPrompt {
   const points = coords.dims[1] as number;
   const kept: { x: number; y: number; label: number }[] = [];
+  const within = (place: number): number => Math.min(Math.max(place, 0), imageSize);
   for (let at = object * points; at < (object + 1) * points; at++) {
     const label = labels.data[at] as number;
     const x = ((((coords.data[2 * at] as number) * width) / imageSize - left) * imageSize) / (right - left);
     const y = ((((coords.data[2 * at + 1] as number) * height) / imageSize - top) * imageSize) / (bottom - top);
-    const isInside = x >= 0 && x <= imageSize && y >= 0 && y <= imageSize;
-    if (label >= 0 && isInside) kept.push({ x, y, label });
+    const isInside = x === within(x) && y === within(y);
+    if (label >= TOP_LEFT) kept.push({ x: within(x), y: within(y), label });
+    else if (label >= 0 && isInside) kept.push({ x, y, label });
   }
   // a mask without points gets one padding point, as in the reference
   if (kept.length === 0) kept.push({ x: 0, y: 0, label: -1 });

@@ -67,6 +67,11 @@ function invalid(field: string, expected: string, came: string): Sam2Error {
   return new Sam2Error("InvalidPromptError", `${field}: expected ${expected}, got ${came}`);
 }
 
+/** The label of a box's upper left corner, which the model takes as a point. */
+export const TOP_LEFT = 2;
+/** The label of a box's lower right corner. */
+const BOTTOM_RIGHT = 3;
+
 /** The most axes that a tensor of a prompt can have. */
 const MOST_AXES = 4;
 
@@ -196,7 +201,9 @@ function readObjects(prompt: SegmentPrompt, maskSize: number): Objects {
   if (counts.some((size) => size !== count && size !== 1) || (coords !== null && coords.dims[0] !== count)) {
     throw invalid("prompt", "one number of objects in points, boxes and masks", `${counts.join(" and ")}`);
   }
-  return { count, points: coords?.dims[1] ?? 0, coords, labels, boxes, mask };
+  const points = coords?.dims[1] ?? 0;
+  if (points === 0 && boxes === null && mask === null) throw invalid("point_coords", "at least one point", "none");
+  return { count, points, coords, labels, boxes, mask };
 }
 
 /**
@@ -233,8 +240,8 @@ export function toModelPrompt(prompt: SegmentPrompt, space: PromptSpace): ModelP
     if (boxes !== null) {
       const from = boxes.dims[0] === 1 ? 0 : 4 * b;
       const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = boxes.data.subarray(from, from + 4);
-      put(0, x1, y1, 2);
-      put(1, x2, y2, 3);
+      put(0, x1, y1, TOP_LEFT);
+      put(1, x2, y2, BOTTOM_RIGHT);
     }
     for (let p = 0; coords !== null && labels !== null && p < points; p++) {
       const at = b * points + p;

@@ -42,6 +42,11 @@ interface GraphEmbedding<T extends GraphTensor> extends Embedding {
   readonly tensors: Readonly<Record<string, T>>;
 }
 
+/** What the runtime says of a failure; WebAssembly throws numbers, too. */
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
 /** Encoder and decoder of one model. Calls are queued: concurrent runs on WebGPU hang forever. */
 export class GraphSessions<T extends GraphTensor> implements Sessions {
   readonly #graphs: GraphPair<T>;
@@ -79,9 +84,23 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
       signal?.throwIfAborted();
       if (!encoder) throw new Error("the encoder is not open");
       const dims = [1, 3, spec.imageSize, spec.imageSize];
-      const tensors = await encoder.run({ [this.#layout.imageInput]: tensor({ type: "float32", data: pixels, dims }) });
+      const feeds = { [this.#layout.imageInput]: tensor({ type: "float32", data: pixels, dims }) };
+      const tensors = await this.#run("encoder", encoder, feeds);
       return this.#embedding(tensors);
     });
+  }
+
+  async #run(
+    part: "encoder" | "decoder",
+    graph: Graph<T>,
+    feeds: Readonly<Record<string, T>>,
+  ): Promise<Readonly<Record<string, T>>> {
+    try {
+      return await graph.run(feeds);
+    } catch (cause) {
+      const { id } = this.#graphs.spec;
+      throw new Sam2Error("DeviceError", `${id}: the ${part} failed while it ran: ${reasonOf(cause)}`, { cause });
+    }
   }
 
   #embedding(tensors: Readonly<Record<string, T>>): GraphEmbedding<T> {
@@ -113,7 +132,7 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
       const feeds = Object.fromEntries(
         inputs.map(([name, input]) => [name, input.type === "none" ? this.#zerosOf(input.dims) : tensor(input)]),
       );
-      const outputs = await decoder.run({ ...embedding.tensors, ...feeds });
+      const outputs = await this.#run("decoder", decoder, { ...embedding.tensors, ...feeds });
       return this.#readOutputs(outputs, prompt.coords.dims[0] as number);
     });
   }

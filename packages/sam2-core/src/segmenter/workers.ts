@@ -27,7 +27,7 @@ export interface WorkerStart {
 /** The states; `ready` and `restart` show what is possible in each. */
 type State<Pair> =
   | { readonly kind: "open"; readonly pair: Pair }
-  | { readonly kind: "restarting"; readonly pair: Promise<Pair> }
+  | { readonly kind: "restarting"; readonly pair: Promise<Pair>; readonly opening: AbortController }
   | { readonly kind: "failed"; readonly reason: unknown }
   | { readonly kind: "disposed" };
 
@@ -116,8 +116,9 @@ export class Workers<Sent, D extends DeviceInfoOf> {
   async restart(stopped: Error): Promise<void> {
     if (this.#state.kind === "open") close(this.#state.pair, stopped);
     if (this.#state.kind === "open" || this.#state.kind === "failed") {
-      const pair = connectPair<Sent, D>(this.#how, this.#options, this.#encodeTime);
-      this.#state = { kind: "restarting", pair };
+      const opening = new AbortController();
+      const pair = connectPair<Sent, D>(this.#how, this.#options, this.#encodeTime, opening.signal);
+      this.#state = { kind: "restarting", pair, opening };
       pair.then(
         (opened) => this.#finish({ kind: "open", pair: opened }),
         (reason: unknown) => this.#finish({ kind: "failed", reason }),
@@ -136,10 +137,12 @@ export class Workers<Sent, D extends DeviceInfoOf> {
     if (state.kind === "open") this.#opened = state.pair.main.opened;
   }
 
-  /** Ends the workers; calls in flight reject with a DisposedError. */
+  /** Ends the workers, opened or not; calls in flight reject with a DisposedError. */
   dispose(): void {
-    if (this.#state.kind === "open") close(this.#state.pair, disposed());
+    const state = this.#state;
     this.#state = { kind: "disposed" };
+    if (state.kind === "open") close(state.pair, disposed());
+    if (state.kind === "restarting") state.opening.abort(disposed());
   }
 }
 

@@ -192,6 +192,19 @@ test("prompts are carried over exactly; a click outside the region is left out",
   for (const corner of [at(0, 0), at(0, CELLS - 1), at(CELLS - 1, 0)]) expect(corner).toBeLessThan(0);
 });
 
+test("a box that reaches beyond the picture is carried over as far as the picture goes", async () => {
+  const { sessions, click } = await looking(disc(400, 300, 10, 150, 10).pixels);
+  const { closeUps } = await click(10, 150, "always", { box: [-4, 138, 22, 162] });
+  const [left, top, right, bottom] = (closeUps[0] as CloseUp).region;
+  const { coords, labels } = sessions.asked[1] as ModelPrompt;
+  expect(Array.from(labels.data)).toEqual([2, 3, 1]);
+  const back = [0, 1, 2, 3].map((i) => {
+    const [low, extent] = i % 2 === 0 ? [left, right - left] : [top, bottom - top];
+    return Math.round(low + ((coords.data[i] as number) * extent) / SIZE);
+  });
+  expect(back).toEqual([0, 138, 22, 162]);
+});
+
 test("`logits` and the score are the second look's, so that the next prompt goes on from there", async () => {
   const { sessions, click } = await looking(disc(400, 300, 200, 150, 40).pixels);
   sessions.score = (look) => (look === 2 ? 0.9 : 0.7);

@@ -118,6 +118,11 @@ describe("refusals", () => {
       { point: [1, 2], point_coords: [[1, 1]], point_labels: [1] },
       /point: expected it alone, .*, got both/,
     ],
+    [
+      "points of which none is left",
+      { point_coords: [], point_labels: [] },
+      /point_coords: expected at least one point, got none/,
+    ],
     ["points without labels", { point_coords: [[1, 1]] }, /point_labels: expected it with point_coords/],
     ["labels without points", { point_labels: [1] }, /point_coords: expected it with point_labels/],
     [

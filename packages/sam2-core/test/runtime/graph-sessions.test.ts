@@ -79,3 +79,21 @@ test("clicks send nothing but themselves", async () => {
   await sessions.dispose();
   expect(masks[4]?.isFreed).toBe(true);
 });
+
+test.each<[string, unknown, string]>([
+  ["an error of the runtime's", new RangeError("memory access out of bounds"), "memory access out of bounds"],
+  ["a number, as WebAssembly throws", 33_145_872, "33145872"],
+])("a run that fails by %s: a named error, and the next prompt is answered", async (_, thrown, reason) => {
+  const { sessions, runs } = open();
+  const embedding = { tensors: {}, bytes: 0 };
+  runs.push = () => {
+    throw thrown;
+  };
+  await expect(sessions.decode(embedding, prompt(1))).rejects.toMatchObject({
+    name: "DeviceError",
+    message: `fake: the decoder failed while it ran: ${reason}`,
+    cause: thrown,
+  });
+  runs.push = () => 1;
+  expect((await sessions.decode(embedding, prompt(1))).masks.dims).toEqual([1, 4, 8, 8]);
+});

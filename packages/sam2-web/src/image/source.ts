@@ -17,6 +17,10 @@ export type ImageSource =
 /** What travels to the worker: bytes still to be decoded, an address, or pixels. */
 export type TransferableImage = Blob | string | ImageBitmap;
 
+/** What a picture of another host needs. */
+const CROSS_ORIGIN =
+  'a picture that this page may read: from another host with the attribute crossorigin="anonymous", and CORS headers';
+
 /** The most pixels of a canvas on iOS; a larger canvas stays blank, without an error. */
 const MAX_CANVAS_PIXELS = 16_777_216;
 
@@ -30,13 +34,32 @@ export async function toTransferable(source: ImageSource): Promise<TransferableI
   if (source instanceof Blob) return source;
   if (source instanceof URL) return source.href;
   if (typeof source === "string") return absolute(source);
+  let bitmap: ImageBitmap;
   try {
     if (typeof HTMLImageElement !== "undefined" && source instanceof HTMLImageElement) await source.decode();
-    return await createImageBitmap(source);
+    bitmap = await createImageBitmap(source);
   } catch (cause) {
     // a TypeError only lists what would have been one
     const reason = cause instanceof TypeError ? undefined : (cause as Error);
     throw noPicture(source, "a picture that the browser can read", reason);
+  }
+  if (isReadable(bitmap)) return bitmap;
+  bitmap.close();
+  throw noPicture(source, CROSS_ORIGIN);
+}
+
+/**
+ * Whether the page may read a bitmap's pixels, and so send it to a worker: not those of another host's picture that was
+ * fetched without CORS, or of a canvas on which one was drawn.
+ */
+function isReadable(bitmap: ImageBitmap): boolean {
+  const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  context?.drawImage(bitmap, 0, 0, 1, 1, 0, 0, 1, 1);
+  try {
+    context?.getImageData(0, 0, 1, 1);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -5,7 +5,7 @@
  * precision before float32, where the GPU can), the encoder on the GPU with the decoder on WASM, and everything on WASM. A failure is remembered for this model, adapter
  * and browser, and that option is skipped for a week.
  */
-import { type CanaryAnswer, type Dtype, isSam2Error, Sam2Error } from "sam2-contract";
+import { type CanaryAnswer, type Dtype, isSam2Error, Sam2Error, shown } from "sam2-contract";
 import {
   arithmeticOf,
   askCanary,
@@ -22,11 +22,14 @@ import {
   type ModelSpec,
   type OpenedSessions,
   type OpenPhase,
+  reasonOf,
 } from "sam2-core";
 import { type Backend, type DeviceInfo, type Gpu, isLost, OrtSessions } from "./sessions.ts";
 
 /** The device to use: `auto` takes a GPU whose results are correct, and WASM otherwise. */
 export type DeviceChoice = "auto" | Backend;
+
+const CHOICES: readonly DeviceChoice[] = ["auto", "webgpu", "wasm"];
 
 /** What to open sessions on, and where verdicts about GPUs are kept. */
 interface DeviceOptions extends CoreDeviceOptions<DeviceInfo> {
@@ -112,13 +115,16 @@ interface Verdicts {
 /**
  * Opens a model on the device asked for.
  *
- * @throws InvalidModelError, or DeviceError when the GPU was asked for and cannot be used
+ * @throws InvalidModelError, or DeviceError when the GPU was asked for and cannot be used, or no device of a browser was
  */
 export async function openSessions(
   model: ModelForms,
   options: DeviceOptions,
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions>> {
+  if (!CHOICES.includes(options.device)) {
+    throw new Sam2Error("DeviceError", `device: expected ${CHOICES.join(", ")}, got ${shown(options.device)}`);
+  }
   const because = (isHalf: boolean, ...reasons: (string | null | undefined)[]): string =>
     [...reasons, isHalf ? null : model.dtypeReason, options.threadsReason].filter(Boolean).join("; ");
   const onWasm = async (why: string): Promise<OpenedSessions<OrtSessions>> => {
@@ -259,7 +265,7 @@ async function openOnGpu(
     const gone = await isLost(gpu.device);
     sessions?.abandon();
     gpu.device.destroy();
-    const problem = gone ? "it was lost while the model opened" : (error as Error).message;
+    const problem = gone ? "it was lost while the model opened" : reasonOf(error);
     return { fault: { part: "decoder", problem }, isLost: gone };
   }
 }

@@ -14,6 +14,7 @@ import {
   GraphSessions,
   type ModelBytes,
   type ModelSpec,
+  reasonOf,
 } from "sam2-core";
 import { startRuntime } from "./start.ts";
 
@@ -49,7 +50,7 @@ async function loadRuntime(backend: Backend, threads: number | undefined): Promi
         };
   runtime.env.wasm.numThreads = threadCount(threads);
   runtime.env.logLevel = "error";
-  await startRuntime(runtime, String(runtime.env.wasm.wasmPaths.wasm)).catch(async (cause: Error) => {
+  await startRuntime(runtime, String(runtime.env.wasm.wasmPaths.wasm)).catch(async (cause: unknown) => {
     throw isSam2Error(cause) ? cause : await startError(runtime, cause);
   });
   return runtime;
@@ -64,7 +65,7 @@ export function whyOneThread(): string | null {
 }
 
 /** Why the runtime did not start: a file of it that is missing, or what it says itself. */
-async function startError(runtime: Runtime, cause: Error): Promise<Sam2Error> {
+async function startError(runtime: Runtime, cause: unknown): Promise<Sam2Error> {
   const files = Object.values(runtime.env.wasm.wasmPaths as Ort.Env.WasmFilePaths).map(String);
   const guide = seeGuide("a-wasm-file-is-missing");
   for (const file of files) {
@@ -74,7 +75,7 @@ async function startError(runtime: Runtime, cause: Error): Promise<Sam2Error> {
         cause,
       });
   }
-  return new Sam2Error("RuntimeStartError", `onnxruntime-web did not start: ${cause.message}. ${guide}`, { cause });
+  return new Sam2Error("RuntimeStartError", `onnxruntime-web did not start: ${reasonOf(cause)}. ${guide}`, { cause });
 }
 
 /** One thread where there can be only one; otherwise as many as asked for, or up to four. */
@@ -167,12 +168,11 @@ export class OrtSessions extends GraphSessions<Ort.Tensor> implements DeviceSess
       where: Backend,
       outputs: "cpu" | "gpu-buffer",
     ): Promise<Ort.InferenceSession> =>
-      runtime.InferenceSession.create(graph, sessionOptions(where, outputs)).catch(async (cause: Error) => {
-        if (cause.message.includes("no available backend")) throw await startError(runtime, cause);
+      runtime.InferenceSession.create(graph, sessionOptions(where, outputs)).catch(async (cause: unknown) => {
+        const reason = reasonOf(cause);
+        if (reason.includes("no available backend")) throw await startError(runtime, cause);
         if (gpu) throw cause;
-        throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${cause.message}`, {
-          cause,
-        });
+        throw new Sam2Error("InvalidModelError", `${spec.id}: the ${part} could not be opened: ${reason}`, { cause });
       });
     const outputs = decoderBackend === "webgpu" ? "gpu-buffer" : "cpu";
     const encoder = bytes.encoder && (await create("encoder", bytes.encoder, backend, outputs));

@@ -3,7 +3,15 @@
 import { readImageHeader } from "sam2-core";
 import { describe, expect, test } from "vitest";
 import FILES from "../../../../models/reference/fixtures/headers.json" with { type: "json" };
-import { decodeImage } from "../../src/image/source.ts";
+import { decodeImage, toTransferable } from "../../src/image/source.ts";
+
+const PHOTO = Object.values(
+  import.meta.glob<string>("../../../../models/reference/fixtures/photo/truck.png", {
+    query: "?url",
+    import: "default",
+    eager: true,
+  }),
+)[0] as string;
 
 /** A PNG of one color, one bit a pixel: a small file for any number of pixels. */
 async function flatPng(width: number, height: number): Promise<Blob> {
@@ -81,4 +89,40 @@ test.each<[string, BlobPart[], string]>([
   ["that breaks off", ["GIF89a", new Uint8Array(8).fill(1)], "expected a picture"],
 ])("a file %s is named", async (_, parts, message) => {
   await expect(decodeImage(new Blob(parts))).rejects.toThrow(message);
+});
+
+describe("a picture of another host", () => {
+  /** The same server by another name is another host. */
+  const elsewhere = new URL(PHOTO, location.href);
+  elsewhere.hostname = location.hostname === "localhost" ? "127.0.0.1" : "localhost";
+
+  async function picture(crossOrigin: string | null): Promise<HTMLImageElement> {
+    const image = new Image();
+    image.crossOrigin = crossOrigin;
+    image.src = elsewhere.href;
+    await image.decode();
+    return image;
+  }
+
+  test.each<[string, () => Promise<HTMLImageElement | HTMLCanvasElement>]>([
+    ["without CORS", () => picture(null)],
+    [
+      "drawn on a canvas",
+      async () => {
+        const canvas = document.createElement("canvas");
+        canvas.getContext("2d")?.drawImage(await picture(null), 0, 0);
+        return canvas;
+      },
+    ],
+  ])("%s: a named error says what it needs", async (_, give) => {
+    await expect(toTransferable(await give())).rejects.toMatchObject({
+      name: "InvalidImageError",
+      message: expect.stringContaining('crossorigin="anonymous"'),
+    });
+  });
+
+  test("with CORS: its pixels", async () => {
+    const given = await toTransferable(await picture("anonymous"));
+    expect((given as ImageBitmap).width).toBeGreaterThan(100);
+  });
 });

@@ -314,6 +314,14 @@ test.each<[string, Behavior]>([
   await expect(open(given, { device: "webgpu" })).rejects.toMatchObject({ name: "DeviceError" });
 });
 
+test("a device that no browser has: a named error, and nothing is opened", async () => {
+  await expect(open({}, { device: "cpu" as "webgpu" })).rejects.toMatchObject({
+    name: "DeviceError",
+    message: 'device: expected auto, webgpu, wasm, got "cpu"',
+  });
+  expect([tried, devices]).toEqual([[], 0]);
+});
+
 describe("a model in int8", () => {
   const int8 = form("decomposed", "int8");
 

@@ -43,8 +43,10 @@ export class Gestures {
   #start: Pointer | null = null;
   /** Whether a pen was used: fingers then only move the picture, and a resting hand draws nothing. */
   #hasPen = false;
-  /** Whether the main button moves the picture instead of drawing: the space bar is down, or that tool is chosen. */
+  /** Whether the main button moves the picture instead of drawing. */
   isPanning = false;
+  /** Whether the space bar is down: the main button then moves the picture, too. */
+  isSpaceDown = false;
 
   constructor(sink: GestureSink) {
     this.#sink = sink;
@@ -60,7 +62,8 @@ export class Gestures {
     this.#down.set(pointer.pointerId, pointer);
     if (this.#down.size === 1) {
       this.#start = pointer;
-      const pans = this.isPanning || pointer.button === 1 || (pointer.pointerType === "touch" && this.#hasPen);
+      const isHand = pointer.pointerType === "touch" && this.#hasPen;
+      const pans = this.isPanning || this.isSpaceDown || pointer.button === 1 || isHand;
       this.#state = pans ? "panning" : "pressed";
     } else {
       if (this.#state === "dragging") this.#sink.dragCancel();

@@ -81,7 +81,6 @@ export function listen(element: HTMLElement, sink: GestureSink, commands: Comman
     options: AddEventListenerOptions = {},
   ): void => element.addEventListener(name, listener, { signal, ...options });
 
-  let tool = false;
   on("pointerdown", (event) => {
     // a press of the middle button would start the browser's own scrolling
     if (event.button === 1) event.preventDefault();
@@ -115,12 +114,12 @@ export function listen(element: HTMLElement, sink: GestureSink, commands: Comman
   on("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.code === "Space") {
-      if (!event.repeat) [tool, gestures.isPanning] = [gestures.isPanning, true];
+      gestures.isSpaceDown = true;
       event.preventDefault();
     } else if (command(event, commands)) event.preventDefault();
   });
   const release = (): void => {
-    gestures.isPanning = tool;
+    gestures.isSpaceDown = false;
   };
   on("keyup", (event) => {
     if (event.code === "Space") release();

@@ -148,22 +148,25 @@ test("the middle button moves the picture", () => {
   ).toEqual(["pan 3,4"]);
 });
 
-test("the space bar: the main button moves the picture", () => {
-  const said: string[] = [];
-  const gestures = new Gestures(recorder(said));
-  gestures.isPanning = true;
-  run(gestures, "mouse", [
-    ["down", 1, 0, 0],
-    ["move", 1, 3, 4],
-    ["up", 1, 3, 4],
-  ]);
-  gestures.isPanning = false;
-  run(gestures, "mouse", [
-    ["down", 1, 0, 0],
-    ["up", 1, 0, 0],
-  ]);
-  expect(said).toEqual(["pan 3,4", "click 0,0"]);
-});
+test.each<"isPanning" | "isSpaceDown">(["isPanning", "isSpaceDown"])(
+  "%s: the main button moves the picture",
+  (flag) => {
+    const said: string[] = [];
+    const gestures = new Gestures(recorder(said));
+    gestures[flag] = true;
+    run(gestures, "mouse", [
+      ["down", 1, 0, 0],
+      ["move", 1, 3, 4],
+      ["up", 1, 3, 4],
+    ]);
+    gestures[flag] = false;
+    run(gestures, "mouse", [
+      ["down", 1, 0, 0],
+      ["up", 1, 0, 0],
+    ]);
+    expect(said).toEqual(["pan 3,4", "click 0,0"]);
+  },
+);
 
 test("with a pen in use, the resting hand draws nothing and a finger moves the picture", () => {
   const said: string[] = [];

@@ -137,6 +137,30 @@ test("a drag, and one that Escape ends", () => {
   expect([ends.length, cancels.length]).toEqual([1, 1]);
 });
 
+test("the tool that moves the picture stays without the focus; the space bar moves it while it is down", () => {
+  const starts = heard("dragstart");
+  const blur = (): unknown => view.element.dispatchEvent(new FocusEvent("blur"));
+  const startsDrag = (): boolean => {
+    starts.length = 0;
+    point("pointerdown", 20, 60, { buttons: 1 });
+    point("pointermove", 60, 80, { buttons: 1 });
+    point("pointerup", 60, 80);
+    return starts.length > 0;
+  };
+  view.isPanning = true;
+  blur();
+  expect([startsDrag(), view.isPanning]).toEqual([false, true]);
+  press(" ", { code: "Space" });
+  view.isPanning = false;
+  expect(startsDrag()).toBe(false);
+  blur();
+  expect([startsDrag(), view.isPanning]).toEqual([true, false]);
+  press(" ", { code: "Space" });
+  expect(startsDrag()).toBe(false);
+  view.element.dispatchEvent(new KeyboardEvent("keyup", { code: "Space" }));
+  expect(startsDrag()).toBe(true);
+});
+
 test("the wheel zooms about the pointer; zoom and pan have limits", () => {
   const before = view.imageAt(0, 0);
   const wheel = { clientX: 0, clientY: 0, deltaY: -500, bubbles: true, cancelable: true };

@@ -1,5 +1,6 @@
 /** Pointer, wheel and keyboard events on an element → gestures and commands. */
 import { type GestureSink, Gestures, type Pointer } from "./gestures.ts";
+import type { Place } from "./viewport.ts";
 
 /** What keys do; see `KEYS` in the package's README. */
 export interface Commands {
@@ -60,6 +61,20 @@ function command({ key, shiftKey }: KeyboardEvent, commands: Commands): boolean 
   }
 }
 
+/** View coordinates of a place of the window, also where the page is scaled by a CSS `transform`. */
+export function placeIn(element: HTMLElement, clientX: number, clientY: number): Place {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  return {
+    x: (clientX - left) / scaleOf(width, element.offsetWidth) - element.clientLeft,
+    y: (clientY - top) / scaleOf(height, element.offsetHeight) - element.clientTop,
+  };
+}
+
+/** How much larger a length is seen than it is laid out. Less than a pixel is rounding: layouts are given in whole ones. */
+function scaleOf(seen: number, laidOut: number): number {
+  return seen === 0 || laidOut === 0 || Math.abs(seen - laidOut) < 1 ? 1 : seen / laidOut;
+}
+
 /**
  * Listens on an element until the signal is aborted. Returns the gestures, whose `isPanning` a tool may set.
  *
@@ -67,10 +82,7 @@ function command({ key, shiftKey }: KeyboardEvent, commands: Commands): boolean 
  */
 export function listen(element: HTMLElement, sink: GestureSink, commands: Commands, signal: AbortSignal): Gestures {
   const gestures = new Gestures(sink);
-  const local = (event: MouseEvent): { x: number; y: number } => {
-    const box = element.getBoundingClientRect();
-    return { x: event.clientX - box.left - element.clientLeft, y: event.clientY - box.top - element.clientTop };
-  };
+  const local = ({ clientX, clientY }: MouseEvent): Place => placeIn(element, clientX, clientY);
   const pointer = (event: PointerEvent): Pointer => {
     const { pointerId, pointerType, button, buttons, altKey, shiftKey, pressure } = event;
     return { pointerId, pointerType, button, buttons, altKey, shiftKey, pressure, ...local(event) };

@@ -2,7 +2,7 @@
 import { maskColor } from "sam2-web";
 import { Emitter } from "./emitter.ts";
 import type { Gestures, Pointer } from "./gestures.ts";
-import { listen } from "./input.ts";
+import { listen, placeIn } from "./input.ts";
 import {
   paintBox,
   paintCrosshair,
@@ -305,8 +305,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
 
   /** The image pixels under a place of the window, as `event.clientX` and `clientY` give it. */
   imageAt(clientX: number, clientY: number): Place {
-    const { left, top } = this.element.getBoundingClientRect();
-    return toImage(this.#viewport, { x: clientX - left, y: clientY - top });
+    return toImage(this.#viewport, placeIn(this.element, clientX, clientY));
   }
 
   /** The id of the topmost object at a place in image pixels; hidden and locked ones are passed over. */

@@ -161,6 +161,23 @@ test("the tool that moves the picture stays without the focus; the space bar mov
   expect(startsDrag()).toBe(true);
 });
 
+test("in a page that is scaled, places are where they are seen", () => {
+  Object.assign(host.style, { transformOrigin: "0 0", transform: "scale(0.5, 2)" });
+  const clicks = heard("click");
+  point("pointerdown", 50, 300, { buttons: 1 });
+  point("pointerup", 50, 300);
+  expect(clicks).toMatchObject([{ x: 50, y: 50 }]);
+  const { left, top } = view.element.getBoundingClientRect();
+  expect(view.imageAt(left + 50, top + 300)).toEqual({ x: 50, y: 50 });
+});
+
+test("where the width is no whole number, places are exact", () => {
+  host.style.width = "400.4px";
+  view.viewport = { scale: 2, left: 0, top: 50 };
+  const { left, top } = view.element.getBoundingClientRect();
+  expect(view.imageAt(left + 390, top + 150).x).toBeCloseTo(195, 6);
+});
+
 test("the wheel zooms about the pointer; zoom and pan have limits", () => {
   const before = view.imageAt(0, 0);
   const wheel = { clientX: 0, clientY: 0, deltaY: -500, bubbles: true, cancelable: true };

@@ -186,8 +186,8 @@ export class Sam2CanvasElement extends Base {
     return TOOLS.find((tool) => tool === given) ?? "add";
   }
 
-  set tool(tool: Tool) {
-    this.setAttribute("tool", tool);
+  set tool(tool: Tool | null | undefined) {
+    this.#setAttribute("tool", tool);
   }
 
   /** The answer that is shown. */
@@ -236,8 +236,8 @@ export class Sam2CanvasElement extends Base {
     return this.getAttribute("name") ?? "";
   }
 
-  set name(name: string) {
-    this.setAttribute("name", name);
+  set name(name: string | null | undefined) {
+    this.#setAttribute("name", name);
   }
 
   /** The form it belongs to. */
@@ -249,8 +249,9 @@ export class Sam2CanvasElement extends Base {
     return this.hasAttribute("disabled");
   }
 
-  set disabled(disabled: boolean) {
-    this.toggleAttribute("disabled", disabled);
+  set disabled(disabled: boolean | null | undefined) {
+    // undefined would toggle it
+    this.toggleAttribute("disabled", Boolean(disabled));
   }
 
   get validity(): ValidityState {
@@ -360,6 +361,12 @@ export class Sam2CanvasElement extends Base {
   }
 
   // -- what follows from it -----------------------------------------------------------------------
+
+  /** Sets an attribute; frameworks take a property away by setting it to undefined. */
+  #setAttribute(name: string, value: string | null | undefined): void {
+    if (value === null || value === undefined) this.removeAttribute(name);
+    else this.setAttribute(name, value);
+  }
 
   /** Tells of a value that an attribute cannot have; the default is taken in its place. */
   #checkChoice(name: string, value: string | null): void {

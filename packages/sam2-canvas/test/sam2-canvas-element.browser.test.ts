@@ -161,6 +161,21 @@ test("the toolbar: what can be done, with targets of 44 pixels", async () => {
   expect(canvas.view?.viewport.scale).toBeCloseTo(before * 1.5, 9);
 });
 
+test("properties that are set to undefined, as frameworks take them away, are as if they were never set", async () => {
+  const canvas = show("<sam2-canvas></sam2-canvas>");
+  const told: Error[] = [];
+  canvas.addEventListener("segmenterror", ({ detail }) => told.push(detail));
+  for (const gone of [undefined, null]) {
+    Object.assign(canvas, { tool: "pan", name: "object", disabled: true });
+    expect([canvas.tool, canvas.name, canvas.disabled]).toEqual(["pan", "object", true]);
+    for (const _ of "twice") Object.assign(canvas, { tool: gone, name: gone, disabled: gone });
+    expect([canvas.tool, canvas.name, canvas.disabled]).toEqual(["add", "", false]);
+    expect(canvas.getAttributeNames()).toEqual(["style"]);
+  }
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(told).toEqual([]);
+});
+
 test("disabled, by itself or by its fieldset: it can be looked at, and not changed", async () => {
   const canvas = await ready(show("<form><fieldset><sam2-canvas></sam2-canvas></fieldset></form>"));
   const fieldset = document.querySelector("fieldset") as HTMLFieldSetElement;

@@ -91,7 +91,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   /** The mask that prompts gave, which later prompts refine. */
   #refined = new WeakMap<Prompts, Tensor>();
   /** The mask that prompts refine. */
-  readonly #basis = new WeakMap<Prompts, Tensor>();
+  #basis = new WeakMap<Prompts, Tensor>();
   /** Where the pointer is, while it shows a preview. */
   #hovered: ImagePointer | null = null;
   #state: SessionState = "empty";
@@ -126,6 +126,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   set segmenter(segmenter: Segmenter | null) {
     if (segmenter === this.#segmenter) return;
     this.#segmenter = segmenter;
+    this.#forgetMasks();
     if (this.#source !== null) void this.#encode();
   }
 
@@ -192,7 +193,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     const { signal } = this.#opening;
     this.#source = null;
     this.#history = new History<Prompts>(NO_PROMPTS);
-    this.#refined = new WeakMap();
+    this.#forgetMasks();
     this.#releaseImage();
     this.#show(null);
     if (source === null) {
@@ -289,6 +290,12 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     this.view.show(bitmap);
     this.view.update({ objects, prompts: this.prompts });
     before?.close();
+  }
+
+  /** Forgets the masks to refine: they are of one picture, and of one model. */
+  #forgetMasks(): void {
+    this.#refined = new WeakMap();
+    this.#basis = new WeakMap();
   }
 
   #releaseImage(): void {

@@ -244,12 +244,16 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     return this.#answer?.result.mask(this.#answer.chosen) ?? null;
   }
 
-  /** Stops listening, and frees the picture and its encoding. View and segmenter stay their owners'. */
+  /**
+   * Stops listening, takes the picture out of the view, and frees it and its encoding. View and segmenter stay their
+   * owners'.
+   */
   dispose(): void {
     this.#ended.abort();
     this.#opening.abort();
     this.#asking.abort();
     this.#releaseImage();
+    if (this.#bitmap) this.view.show(null);
     this.#bitmap?.close();
     this.#bitmap = null;
     this.forgetListeners();

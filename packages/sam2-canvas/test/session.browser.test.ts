@@ -72,3 +72,12 @@ test("prompts refine the mask before them; not that of another picture, or of an
   session.undo();
   await expect.poll(() => second.asked).toEqual([0, 0]);
 });
+
+test("after dispose the view shows no picture, and goes on", async () => {
+  await session.open(await picture());
+  expect(view.pictureSize).toEqual({ width: 200, height: 100 });
+  session.dispose();
+  view.zoomBy(2);
+  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  expect(view.pictureSize).toBeNull();
+});

@@ -157,7 +157,6 @@ export class Sam2CanvasElement extends Base {
   set prompts(prompts: Prompts) {
     this.#prompts = prompts;
     if (this.#session) this.#session.prompts = prompts;
-    this.#refreshToolbar?.();
   }
 
   /** Drawn under the mask. */
@@ -311,6 +310,7 @@ export class Sam2CanvasElement extends Base {
         this.dispatchEvent(new Event("change", { bubbles: true }));
       }, 50);
     });
+    session.on("changed", () => this.#refreshToolbar?.());
     session.on("state", (state) => {
       this.#tell("statechange", state);
       this.#refreshToolbar?.();

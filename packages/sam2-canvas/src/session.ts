@@ -52,6 +52,8 @@ export interface Answer {
 export interface SegmentSessionEvents {
   /** The person changed the prompts, or undid or redid a change. */
   prompts: PromptsChange;
+  /** The prompts were changed, by whomever; also when another picture takes them away. */
+  changed: Prompts;
   /** Another mask is shown, or none. */
   answer: Answer | null;
   state: SessionState;
@@ -196,6 +198,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     this.#forgetMasks();
     this.#releaseImage();
     this.#show(null);
+    this.emit("changed", this.prompts);
     if (source === null) {
       this.#showPicture(null);
       this.#setState("empty");
@@ -365,6 +368,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   #promptsChanged(): void {
     this.view.update({ prompts: this.prompts, rubberBand: null });
     this.#ask();
+    this.emit("changed", this.prompts);
   }
 
   /** Asks for the mask of the prompts. */

@@ -161,6 +161,18 @@ test("the toolbar: what can be done, with targets of 44 pixels", async () => {
   expect(canvas.view?.viewport.scale).toBeCloseTo(before * 1.5, 9);
 });
 
+test("the toolbar follows the prompts while there is no segmenter yet", async () => {
+  const canvas = show("<sam2-canvas controls></sam2-canvas>");
+  canvas.segmenter = null;
+  canvas.image = photo;
+  await expect.poll(() => canvas.view?.pictureSize ?? null).not.toBeNull();
+  const enabled = (): boolean[] => ["Undo", "Clear"].map((label) => !buttonOf(canvas, label).disabled);
+  click(canvas, 100, 60);
+  expect([canvas.state, enabled()]).toEqual(["waiting", [true, true]]);
+  canvas.image = photo.slice();
+  expect([canvas.state, enabled()]).toEqual(["waiting", [false, false]]);
+});
+
 test("properties that are set to undefined, as frameworks take them away, are as if they were never set", async () => {
   const canvas = show("<sam2-canvas></sam2-canvas>");
   const told: Error[] = [];

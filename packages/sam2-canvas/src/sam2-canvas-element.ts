@@ -1,5 +1,6 @@
 /** `<sam2-canvas>`: a picture to click on, as an element for any page or framework. Its form value is the mask. */
 import {
+  decodeRle,
   drawMask,
   encodeRle,
   expandRuns,
@@ -109,6 +110,7 @@ export class Sam2CanvasElement extends Base {
   #segmenter: Segmenter | null | undefined;
   #image: ImageSource | null = null;
   #prompts: Prompts = NO_PROMPTS;
+  #savedMask: Rle | null = null;
   #objects: readonly ShownObject[] = [];
   #opacity = 0.45;
   /** The value of the mask that is shown, or a form's value from before; null where it was not made yet. */
@@ -143,10 +145,13 @@ export class Sam2CanvasElement extends Base {
 
   set image(image: ImageSource | null) {
     if (image === this.#image) return;
+    const isFirst = this.#image === null;
     this.#image = image;
     this.#prompts = NO_PROMPTS;
     void this.#provideSegmenter();
     void this.#session?.open(image);
+    // a value that was set before the first picture is of that one
+    if (!isFirst) this.value = "";
   }
 
   /** Points and a box; setting them asks for their mask. */
@@ -218,15 +223,16 @@ export class Sam2CanvasElement extends Base {
   }
 
   /**
-   * Shows a mask: JSON as the getter gives it, or nothing. It is no prompt, and the next answer takes its place.
+   * Shows a mask: JSON as the getter gives it, or nothing. It is no prompt, and the next answer takes its place; undoing
+   * that brings it back. Another picture takes it away, so set `image` first.
    *
    * @throws InvalidMaskError
    */
   set value(value: string) {
-    const mask = value === "" ? null : toRle(value);
+    this.#savedMask = value === "" ? null : toRle(value);
+    if (this.#session) this.#session.savedMask = this.#savedMask;
     this.prompts = NO_PROMPTS;
     this.#value = value;
-    this.#view?.update({ mask, isPreview: false });
     void this.#writeValue();
   }
 
@@ -322,6 +328,7 @@ export class Sam2CanvasElement extends Base {
     const prompts = this.#prompts;
     if (this.#image !== null) void session.open(this.#image);
     session.prompts = prompts;
+    session.savedMask = this.#savedMask;
   }
 
   disconnectedCallback(): void {
@@ -329,6 +336,7 @@ export class Sam2CanvasElement extends Base {
     queueMicrotask(() => {
       if (this.isConnected || !this.#session) return;
       this.#prompts = this.#session.prompts;
+      this.#savedMask = this.#session.savedMask;
       this.#session.dispose();
       this.#view?.dispose();
       clearTimeout(this.#writing);
@@ -352,7 +360,6 @@ export class Sam2CanvasElement extends Base {
   }
 
   formResetCallback(): void {
-    this.prompts = NO_PROMPTS;
     this.value = "";
   }
 
@@ -438,8 +445,7 @@ export class Sam2CanvasElement extends Base {
     if (value === "" || this.getAttribute("value-as") !== "png") {
       this.#internals.setFormValue(value === "" ? null : value, value);
     } else {
-      const mask = this.#session?.mask();
-      if (!mask) return;
+      const mask = this.#session?.mask() ?? decodeRle(JSON.parse(value));
       const png = await exportCanvas(drawMask(mask), "blob");
       if (this.value === value) this.#internals.setFormValue(new File([png], "mask.png", { type: "image/png" }), value);
     }

@@ -1,7 +1,9 @@
 /** Prompts on a picture, answered: joins a `PictureView` and a segmenter. Clicks and boxes become prompts, with undo. */
 import {
+  decodeRle,
   type ImageSource,
   type Mask,
+  type Rle,
   readImageHeader,
   Sam2Error,
   type Segmenter,
@@ -23,7 +25,7 @@ import {
   withMarkMoved,
   withoutMark,
 } from "./prompts.ts";
-import { logitsOf } from "./shape.ts";
+import { logitsOf, type MaskShape } from "./shape.ts";
 import { isOnPicture } from "./viewport.ts";
 
 /** What the main button does: points on the object, points not on it, a box, or moving the picture. */
@@ -90,6 +92,9 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   /** A change that was refused, and may yet be made. */
   #proposed: { readonly prompts: Prompts; readonly apply: () => void } | null = null;
   #answer: Answer | null = null;
+  #savedMask: Rle | null = null;
+  /** What the mask in the view is of, but for a preview. */
+  #shown: Answer | Rle | null = null;
   /** The mask that prompts gave, which later prompts refine. */
   #refined = new WeakMap<Prompts, Tensor>();
   /** The mask that prompts refine. */
@@ -177,6 +182,18 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     else this.#push(prompts);
   }
 
+  /** A mask from before, shown while there is no answer; it is no prompt. `clear` and another picture take it away. */
+  get savedMask(): Rle | null {
+    return this.#savedMask;
+  }
+
+  set savedMask(mask: Rle | null) {
+    this.#savedMask = mask;
+    if (this.#answer) return;
+    this.#shown = mask;
+    this.view.update({ mask, isPreview: false });
+  }
+
   get canUndo(): boolean {
     return this.#history.canUndo;
   }
@@ -186,8 +203,8 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   }
 
   /**
-   * Shows a picture, encodes it, and forgets the prompts of the one before. Resolves when it is ready for prompts or has
-   * failed; at once where another picture is opened meanwhile.
+   * Shows a picture, encodes it, and forgets the prompts and masks of the one before. Resolves when it is ready for
+   * prompts or has failed; at once where another picture is opened meanwhile.
    */
   async open(source: ImageSource | null): Promise<void> {
     this.#opening.abort();
@@ -197,6 +214,8 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     this.#history = new History<Prompts>(NO_PROMPTS);
     this.#forgetMasks();
     this.#releaseImage();
+    // a mask that was set before the first picture is of that one
+    if (this.#state !== "empty") this.#savedMask = null;
     this.#show(null);
     this.emit("changed", this.prompts);
     if (source === null) {
@@ -228,9 +247,13 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     if (this.#history.canRedo) this.#propose(this.#history.next, () => this.#history.redo());
   }
 
-  /** Takes all prompts away; undo brings them back. */
+  /** Takes all prompts away, which undo brings back, and the saved mask. */
   clear(): void {
-    if (!isEmptyPrompt(this.prompts)) this.#change(NO_PROMPTS);
+    if (isEmptyPrompt(this.prompts)) return;
+    this.#propose(NO_PROMPTS, () => {
+      this.#savedMask = null;
+      this.#refine(NO_PROMPTS);
+    });
   }
 
   /** Shows another mask of the answer, from 0, best first. */
@@ -244,7 +267,8 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
 
   /** The mask that is shown, of the picture's size; made when it is asked for. */
   mask(): Mask | null {
-    return this.#answer?.result.mask(this.#answer.chosen) ?? null;
+    if (this.#answer) return this.#answer.result.mask(this.#answer.chosen);
+    return this.#savedMask && decodeRle(this.#savedMask);
   }
 
   /**
@@ -295,7 +319,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     // prompts may have been set while the picture was decoded
     const { objects } = this.view.scene;
     this.view.show(bitmap);
-    this.view.update({ objects, prompts: this.prompts });
+    this.view.update({ objects, prompts: this.prompts, mask: this.#shape() });
     before?.close();
   }
 
@@ -401,10 +425,17 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   }
 
   #show(answer: Answer | null): void {
-    const isNews = answer !== this.#answer;
+    const shown = answer ?? this.#savedMask;
+    const isNews = shown !== this.#shown;
     this.#answer = answer;
-    this.view.update({ mask: answer && logitsOf(answer.result, answer.chosen), isPreview: false });
+    this.#shown = shown;
+    this.view.update({ mask: this.#shape(), isPreview: false });
     if (isNews) this.emit("answer", answer);
+  }
+
+  /** The answer's mask or, without one, the saved one. */
+  #shape(): MaskShape | null {
+    return this.#answer ? logitsOf(this.#answer.result, this.#answer.chosen) : this.#savedMask;
   }
 
   // -- pointers -----------------------------------------------------------------------------------
@@ -436,7 +467,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
 
   #endPreview(): void {
     this.#hovered = null;
-    if (this.view.scene.isPreview) this.view.update({ mask: null, isPreview: false });
+    if (this.view.scene.isPreview) this.view.update({ mask: this.#shape(), isPreview: false });
   }
 
   #click(at: ImagePointer): void {

@@ -2,7 +2,7 @@
 import axe from "axe-core";
 import { NO_PROMPTS, type Sam2CanvasElement } from "sam2-canvas";
 import "sam2-canvas/define";
-import { createSegmenter, decodeRle, isSam2Error, maskIou, rleArea, type Segmenter } from "sam2-web";
+import { createSegmenter, decodeRle, encodeRle, isSam2Error, maskIou, rleArea, type Segmenter } from "sam2-web";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 const FILES = import.meta.glob<string>("../../../models/reference/fixtures/{toy,photo}/*", {
@@ -43,6 +43,27 @@ async function ready(canvas: Sam2CanvasElement): Promise<Sam2CanvasElement> {
   if (!canvas.hasAttribute("src")) canvas.image = photo;
   await expect.poll(() => canvas.state, { timeout: 20_000 }).toBe("ready");
   return canvas;
+}
+
+/** A mask of the photograph's size, as a value. */
+async function savedMask(): Promise<string> {
+  const { width, height } = await createImageBitmap(photo);
+  const data = new Uint8Array(width * height).fill(1, 5 * width, 20 * width);
+  return JSON.stringify(encodeRle({ data, width, height }));
+}
+
+function sent(): FormDataEntryValue | null {
+  return new FormData(document.querySelector("form") as HTMLFormElement).get("object");
+}
+
+/** Moves the mouse over the middle of the picture, and leaves it once there is a preview. */
+async function hoverAndLeave(canvas: Sam2CanvasElement): Promise<void> {
+  const target = canvas.view?.element ?? expect.fail("no view");
+  const { left, top } = target.getBoundingClientRect();
+  const at = { clientX: left + 200, clientY: top + 150, pointerType: "mouse" };
+  target.dispatchEvent(new PointerEvent("pointermove", at));
+  await expect.poll(() => [canvas.view?.scene.isPreview, canvas.view?.scene.mask !== null]).toEqual([true, true]);
+  target.dispatchEvent(new PointerEvent("pointerleave", { pointerType: "mouse" }));
 }
 
 /** Presses and releases a pointer at image pixels. */
@@ -131,14 +152,75 @@ test("a listener refuses a change; setting it later makes it, and undo still wor
 
 test("hovering shows what a click would give; leaving ends it", async () => {
   const canvas = await ready(show("<sam2-canvas></sam2-canvas>"));
-  const target = canvas.view?.element ?? expect.fail("no view");
-  const { left, top } = target.getBoundingClientRect();
-  target.dispatchEvent(
-    new PointerEvent("pointermove", { clientX: left + 200, clientY: top + 150, pointerType: "mouse" }),
-  );
-  await expect.poll(() => [canvas.view?.scene.isPreview, canvas.view?.scene.mask !== null]).toEqual([true, true]);
-  target.dispatchEvent(new PointerEvent("pointerleave", { pointerType: "mouse" }));
+  await hoverAndLeave(canvas);
   expect([canvas.view?.scene.mask, canvas.value]).toEqual([null, ""]);
+});
+
+test("a value that was set is shown and sent: when its picture comes, after a preview, and after an undo", async () => {
+  const saved = await savedMask();
+  const canvas = show('<form><sam2-canvas name="object"></sam2-canvas></form>');
+  canvas.image = photo;
+  canvas.value = saved;
+  const seen = (): unknown[] => [canvas.view?.scene.mask, canvas.value, sent()];
+  const kept = [JSON.parse(saved), saved, saved];
+  await ready(canvas);
+  expect(seen()).toEqual(kept);
+  await hoverAndLeave(canvas);
+  expect(seen()).toEqual(kept);
+  click(canvas, 100, 60);
+  await answered(canvas);
+  expect(canvas.value).not.toBe(saved);
+  canvas.session?.undo();
+  await expect.poll(seen).toEqual(kept);
+  canvas.remove();
+  await Promise.resolve();
+  document.querySelector("form")?.append(canvas);
+  await ready(canvas);
+  expect(seen()).toEqual(kept);
+  canvas.value = "";
+  expect(seen()).toEqual([null, "", null]);
+});
+
+test("clearing takes a value that was set away with the prompts, before there is an answer too", async () => {
+  const canvas = await ready(show('<form><sam2-canvas name="object"></sam2-canvas></form>'));
+  const saved = await savedMask();
+  for (const settled of [answered, async () => undefined]) {
+    canvas.value = saved;
+    click(canvas, 100, 60);
+    await settled(canvas);
+    canvas.session?.clear();
+    await expect.poll(() => [canvas.view?.scene.mask, canvas.value, sent()]).toEqual([null, "", null]);
+    canvas.session?.undo();
+    expect(canvas.prompts.points).toHaveLength(1);
+  }
+});
+
+test("value-as png: a value that was set is sent as a picture", async () => {
+  const canvas = show('<form><sam2-canvas name="object" value-as="png"></sam2-canvas></form>');
+  canvas.image = photo;
+  canvas.value = await savedMask();
+  await expect.poll(sent).toBeInstanceOf(File);
+  const bitmap = await createImageBitmap(sent() as File);
+  expect([bitmap.height, bitmap.width]).toEqual(JSON.parse(canvas.value).size);
+});
+
+test("a value is of its picture: of the first that comes, and not of the next", async () => {
+  const saved = await savedMask();
+  const canvas = show('<form><sam2-canvas name="object"></sam2-canvas></form>');
+  canvas.value = saved;
+  canvas.image = photo;
+  await ready(canvas);
+  expect([canvas.view?.scene.mask, canvas.value]).toEqual([JSON.parse(saved), saved]);
+  canvas.image = photo.slice();
+  expect([canvas.view?.scene.mask, canvas.value, sent()]).toEqual([null, "", null]);
+  canvas.value = saved;
+  canvas.remove();
+  await Promise.resolve();
+  canvas.image = photo;
+  expect(canvas.value).toBe("");
+  document.querySelector("form")?.append(canvas);
+  await ready(canvas);
+  expect([canvas.view?.scene.mask, canvas.value, sent()]).toEqual([null, "", null]);
 });
 
 test("the toolbar: what can be done, with targets of 44 pixels", async () => {

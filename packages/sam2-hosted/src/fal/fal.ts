@@ -52,7 +52,7 @@ export class FalService implements HostedService {
     this.#autoSegment = autoSegment;
     this.#options = options;
     this.#access = access;
-    this.#files = new Files(limits.keptBytes);
+    this.#files = new Files(limits.keptBytes, (id) => this.#queue.forget(id));
     this.#queue = new Queue(limits, (id) => this.#files.freeOf(id));
   }
 
@@ -140,9 +140,12 @@ export class FalService implements HostedService {
     });
     await turn();
     const publish = (picture: Blob, name: string): string => this.#outward(this.#files.publish(picture, name, id));
-    return this.#autoSegment(file, input, { signal, log, publish }).catch((error: Error) => {
+    const output = await this.#autoSegment(file, input, { signal, log, publish }).catch((error: Error) => {
       throw isSam2Error(error, "InvalidImageError") ? refuse(error.message, PICTURE_ERRORS.format) : error;
     });
+    signal.throwIfAborted();
+    if (input.sync_mode) this.#files.hold(lengthOf(output), id);
+    return output;
   }
 
   async #about({ id, action }: FalRequestAddress, request: Request, logs: boolean): Promise<Response> {
@@ -249,6 +252,11 @@ export class FalService implements HostedService {
     if (!file) throw missing;
     return new Response(file);
   }
+}
+
+/** Characters of the pictures that an answer holds as data URIs, of a byte each. */
+function lengthOf({ combined_mask, individual_masks }: AutoSegmentOutput): number {
+  return [combined_mask, ...individual_masks].reduce((length, { url }) => length + url.length, 0);
 }
 
 function idHeader({ id }: FalRequest): Record<string, string> {

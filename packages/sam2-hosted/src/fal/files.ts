@@ -1,25 +1,32 @@
-/** The files of fal's storage: pictures that its client uploads, and those that answers refer to. */
+/** What is kept for fal: pictures that its client uploads, those that answers refer to, and those that answers hold. */
 import { v4 as randomId } from "uuid";
 import { FAL_FILES } from "../http/addresses.ts";
 
 interface Kept {
   /** The request that made it; undefined for an upload. */
   readonly owner: string | undefined;
-  file: Blob;
+  readonly size: number;
+  /** Null for an answer that holds its pictures itself. */
+  readonly file: Blob | null;
 }
 
 /** What a file counts beside its bytes: without it, any number of empty files would be kept. */
 const OVERHEAD = 1000;
 
-/** Files by their address; the oldest ones make room for new ones. */
+/** Files by their address, and answers; the oldest ones make room for new ones. */
 export class Files {
   readonly #budget: number;
+  readonly #onForget: (owner: string) => void;
   readonly #kept = new Map<string, Kept>();
   #size = 0;
 
-  /** @param budget bytes that all files together may have */
-  constructor(budget: number) {
+  /**
+   * @param budget bytes that all files and answers together may have
+   * @param onForget told of each request whose answer has to make room
+   */
+  constructor(budget: number, onForget: (owner: string) => void) {
     this.#budget = budget;
+    this.#onForget = onForget;
   }
 
   /** Keeps a picture of an answer; the address can be shown by a page. */
@@ -27,14 +34,19 @@ export class Files {
     // in a page, images can show blob: addresses, and nothing answers for the service's own
     const inPage = typeof document !== "undefined";
     const address = inPage ? URL.createObjectURL(file) : newAddress(name);
-    this.#keep(address, { owner, file });
+    this.#keep(address, { owner, size: file.size, file });
     return address;
+  }
+
+  /** Counts the pictures that an answer holds itself, until its request is forgotten. */
+  hold(size: number, owner: string): void {
+    this.#keep(`answer:${owner}`, { owner, size, file: null });
   }
 
   /** An address to upload a file to. */
   reserve(name: string, type: string): string {
     const address = newAddress(name);
-    this.#keep(address, { owner: undefined, file: new Blob([], { type }) });
+    this.#keep(address, { owner: undefined, size: 0, file: new Blob([], { type }) });
     return address;
   }
 
@@ -43,16 +55,16 @@ export class Files {
     const kept = this.#kept.get(address);
     if (!kept || kept.owner !== undefined) return false;
     this.#free(address);
-    this.#keep(address, { owner: undefined, file });
+    this.#keep(address, { owner: undefined, size: file.size, file });
     return true;
   }
 
   /** A file that is kept. */
   get(address: string): Blob | undefined {
-    return this.#kept.get(address)?.file;
+    return this.#kept.get(address)?.file ?? undefined;
   }
 
-  /** Frees the files of a request. */
+  /** Frees what is kept of a request. */
   freeOf(owner: string): void {
     for (const [address, kept] of this.#kept) if (kept.owner === owner) this.#free(address);
   }
@@ -64,10 +76,11 @@ export class Files {
 
   #keep(address: string, kept: Kept): void {
     this.#kept.set(address, kept);
-    this.#size += OVERHEAD + kept.file.size;
-    for (const oldest of this.#kept.keys()) {
+    this.#size += OVERHEAD + kept.size;
+    for (const [oldest, { owner, file }] of this.#kept) {
       if (this.#size <= this.#budget || oldest === address) break;
       this.#free(oldest);
+      if (file === null && owner !== undefined) this.#onForget(owner);
     }
   }
 
@@ -75,7 +88,7 @@ export class Files {
     const kept = this.#kept.get(address);
     if (!kept) return;
     this.#kept.delete(address);
-    this.#size -= OVERHEAD + kept.file.size;
+    this.#size -= OVERHEAD + kept.size;
     if (address.startsWith("blob:")) URL.revokeObjectURL(address);
   }
 }

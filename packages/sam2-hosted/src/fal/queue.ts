@@ -173,16 +173,18 @@ export class Queue<T> {
     for (const { state, stop } of this.#all()) if (state !== "COMPLETED") stop.abort(reason);
   }
 
+  /** Forgets a request and its result. */
+  forget(id: string): void {
+    if (this.#requests.delete(id)) this.#onForget(id);
+  }
+
   #all(): Entry<T>[] {
     return [...this.#requests.values()];
   }
 
   #forget(): void {
     const finished = this.#all().filter(({ state }) => state === "COMPLETED");
-    for (const { id } of finished.slice(0, Math.max(0, finished.length - this.#limits.finished))) {
-      this.#requests.delete(id);
-      this.#onForget(id);
-    }
+    for (const { id } of finished.slice(0, Math.max(0, finished.length - this.#limits.finished))) this.forget(id);
   }
 }
 

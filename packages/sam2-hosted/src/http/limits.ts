@@ -21,7 +21,7 @@ export interface HostedLimits {
   readonly abreast: number;
   /** Finished requests whose results fal's queue keeps. 64 by default. */
   readonly finished: number;
-  /** Bytes of uploaded files and result pictures that are kept for fal. 256 million by default. */
+  /** Bytes of uploaded files and result pictures, data URIs included, that are kept for fal. 256 million by default. */
   readonly keptBytes: number;
 }
 

@@ -212,6 +212,33 @@ test("files of forgotten requests are freed", async () => {
   expect([(await fetch(first)).status, (await fetch(second)).status]).toEqual([404, 200]);
 });
 
+test("answers that hold their pictures themselves make room, as files do; one of its own is kept until then", async () => {
+  const uri = `data:image/png;base64,${"A".repeat(3000)}`;
+  const inAnswer: AutoSegment = async (picture, input, context) => {
+    if (!input.sync_mode) return twoMasks(picture, input, context);
+    const { combined_mask, ...more } = await twoMasks(picture, input, { ...context, publish: () => uri });
+    return { combined_mask, ...more };
+  };
+  const fetch = hosted({ autoSegment: inAnswer, limits: { keptBytes: 15_000 } });
+  const finish = async (sync_mode: boolean): Promise<string> => {
+    const body = JSON.stringify({ image_url, sync_mode });
+    const submitted = await fetch(`https://queue.fal.run/${ENDPOINT}`, { method: "POST", body });
+    const { response_url, status_url } = await submitted.json();
+    await expect.poll(async () => (await (await fetch(status_url)).json()).status).toBe("COMPLETED");
+    return response_url;
+  };
+  const status = async (address: string): Promise<number> => (await fetch(address)).status;
+  const first = await finish(true);
+  const files = await finish(false);
+  const { combined_mask } = await (await fetch(files)).json();
+  expect([await status(first), await status(combined_mask.url)]).toEqual([200, 200]);
+  const second = await finish(true);
+  expect([await status(first), await status(files), await status(second)]).toEqual([404, 200, 200]);
+  // which is larger than what is left beside it
+  const third = await finish(true);
+  expect(await Promise.all([second, combined_mask.url, files, third].map(status))).toEqual([404, 404, 200, 200]);
+});
+
 test.each<[string, string, RequestInit, number]>([
   ["GET where a POST is expected", `https://fal.run/${ENDPOINT}`, {}, 405],
   ["a body that is no JSON", `https://fal.run/${ENDPOINT}`, { method: "POST", body: "{" }, 422],

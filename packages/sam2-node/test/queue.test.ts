@@ -8,7 +8,7 @@ import { digest, writeEmbedding } from "sam2-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS, Redis } from "../../../e2e/faults/redis.ts";
 import { type Asked, runOnQueue } from "../dist/queue/batch.js";
-import { jobId, type PictureDone, type PictureJob, QUEUE, VERSION } from "../dist/queue/job.js";
+import { jobId, type PictureDone, type PictureJob, queueOf, VERSION } from "../dist/queue/job.js";
 import { startWorker } from "../dist/queue/worker.js";
 import { run as runCommand } from "./run-command.ts";
 
@@ -29,9 +29,9 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
     await Promise.all(["pictures", "elsewhere", "results"].map((name) => mkdir(at(name))));
     redis = await Redis.start(folder);
     const connection = { url: redis.url, maxRetriesPerRequest: null };
-    queue = new Queue(QUEUE, { connection });
+    queue = new Queue(queueOf("model"), { connection });
     worker = new Worker<PictureJob, PictureDone>(
-      QUEUE,
+      queueOf("model"),
       async ({ data: { work, picture } }) => {
         const sha256 = await digest(await readFile(join(seen, picture)));
         if (work.kind === "embed") return { sha256, model: "model", result: `${picture}.safetensors`, known: true };
@@ -64,6 +64,7 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
     const ended = new Map<string, string>();
     await runOnQueue<string>({
       url: redis.url,
+      model: "model",
       pictures,
       log: () => undefined,
       keep: async (key, _, read) => void ended.set(key, await read()),
@@ -92,6 +93,17 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
       a: hash,
       b: hash,
     });
+  });
+
+  test("what the one queue of earlier releases has is asked for anew, and the rest stays there", async () => {
+    await writeFile(at("pictures", "earlier.png"), "earlier");
+    const { job } = asked("a", "earlier.png");
+    const earlier = new Queue("sam2", { connection: { url: redis.url, maxRetriesPerRequest: null } });
+    await earlier.add("boxes", job, { jobId: jobId(job) });
+    await earlier.add("boxes", { ...job, picture: "rest.png" }, { jobId: "rest" });
+    expect([...(await run(asked("a", "earlier.png")))]).toEqual([["a", await hashOf("earlier")]]);
+    expect((await earlier.getWaiting()).map(({ id }) => id)).toEqual(["rest"]);
+    await earlier.close();
   });
 
   test("of another picture of the same name no result is taken", async () => {

@@ -1,6 +1,13 @@
-/** The work of one picture: what batch, queue and server have in common. */
+/** The work of one picture: what batch, queue and server have in common, and which worker of a queue does it. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { createSegmenter, decodeRle, maskArea, maskBox, type Segmenter } from "sam2-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { REDIS, Redis } from "../../../e2e/faults/redis.ts";
+import { runOnQueue } from "../dist/queue/batch.js";
+import { VERSION } from "../dist/queue/job.js";
+import { startWorker } from "../dist/queue/worker.js";
 import { segmentBoxes } from "../dist/work/boxes.js";
 import { findEverything } from "../dist/work/everything.js";
 import { FIXTURES, PHOTO } from "./reference.ts";
@@ -42,3 +49,63 @@ describe("boxes", () => {
     expect(await segmentBoxes(segmenter, PHOTO, [])).toEqual({ width: 480, height: 320, masks: [] });
   });
 });
+
+test.skipIf(!REDIS)(
+  "a worker takes pictures of its own model only; the others wait for theirs, and are told",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sam2-queue-"));
+    const redis = await Redis.start(folder);
+    onTestFinished(async () => {
+      await redis.kill();
+      await rm(folder, { recursive: true });
+    });
+    const told: string[] = [];
+    const work = (model: string) =>
+      startWorker({
+        url: redis.url,
+        model,
+        segmenter: { model: `${FIXTURES}toy`, device: "cpu", dtype: "fp32", threads: 1 },
+        workers: 1,
+        takeOver: 30_000,
+        metrics: { host: "127.0.0.1", port: 0 },
+        log: (_, event, { queue = "" } = {}) => void told.push(`${model}: ${event} ${queue}`.trim()),
+      });
+    const other = await work("other");
+    const metrics = async (): Promise<string> => (await fetch(`${other.metricsUrl}/metrics`)).text();
+    const failed: string[] = [];
+    const asking: string[] = [];
+    const batch = runOnQueue({
+      url: redis.url,
+      model: "toy",
+      pictures: [0, 1, 2].map((i) => ({
+        key: String(i),
+        job: {
+          work: { kind: "boxes", boxes: [[10 * i, 10, 100, 80]] } as const,
+          folder: dirname(PHOTO),
+          picture: basename(PHOTO),
+          to: { folder },
+          model: "toy",
+          version: VERSION,
+        },
+      })),
+      log: (_, event) => void asking.push(event),
+      keep: async () => undefined,
+      onEnd: (_, error) => error && failed.push(error),
+    });
+    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/queue="sam2-[^"]*-toy",state="waiting"\} 3\n/);
+    expect(await metrics()).toMatch(/queue="sam2-[^"]*-other",state="waiting"\} 0\n/);
+    const another = await work("another");
+    const right = await work("toy");
+    await batch;
+    expect(failed).toEqual([]);
+    expect(asking[0]).toBe("no worker");
+    expect(told.filter((line) => !line.startsWith("toy"))).toEqual([
+      "other: working",
+      "another: working",
+      expect.stringMatching(/^another: no worker sam2-.*-toy$/),
+    ]);
+    expect(told.filter((line) => line === "toy: picture done")).toHaveLength(3);
+    await Promise.all([other, another, right].map((worker) => worker.close()));
+  },
+  60_000,
+);

@@ -61,6 +61,7 @@ export async function runOverQueue<T>(batch: BatchOverQueue<T>, url: string): Pr
   try {
     await runOnQueue<T>({
       url,
+      model,
       pictures: asked(),
       log: stderrLog,
       keep,

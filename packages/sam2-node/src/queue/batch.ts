@@ -2,12 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Job, Queue } from "bullmq";
+import type { Job } from "bullmq";
 import { Sam2Error } from "sam2-contract";
 import { digest } from "sam2-core";
 import type { Log } from "../command/log.ts";
 import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
-import { jobId, type PictureDone, type PictureJob, QUEUE } from "./job.ts";
+import { jobId, type PictureDone, type PictureJob } from "./job.ts";
+import { isTaken, Queues } from "./queues.ts";
 
 /** A picture to ask for, and where its result can be read where it was put to an address. */
 export interface Asked {
@@ -20,6 +21,8 @@ export interface Asked {
 /** Options of `runOnQueue`. */
 export interface QueueBatch<T> {
   readonly url: string;
+  /** Which model all of the pictures are for. */
+  readonly model: string;
   readonly pictures: Iterable<Asked>;
   readonly log: Log;
   /** Keeps what came of a picture. */
@@ -32,6 +35,8 @@ export interface QueueBatch<T> {
 const ABREAST = 1000;
 /** Milliseconds between two looks at what came of them. */
 const LOOK = 500;
+/** Milliseconds between two looks at whether any worker takes them. */
+const LOOK_FOR_WORKERS = 10_000;
 /** What came of so many is read at a time: a share takes a while to answer. */
 const AT_A_TIME = 8;
 /** How often a picture is tried, with twice the pause each time. */
@@ -42,10 +47,11 @@ const TRIES = { attempts: 5, backoff: { type: "exponential", delay: 1000, jitter
  *
  * @throws QueueError where no Redis answers
  */
-export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBatch<T>): Promise<void> {
-  const queue = new Queue<PictureJob, PictureDone>(QUEUE, { connection: connectionTo(url) });
+export async function runOnQueue<T>(batch: QueueBatch<T>): Promise<void> {
+  const { url, pictures, log, keep, onEnd } = batch;
   const state = new Connectedness(log);
-  queue.on("error", state.lost);
+  const queues = new Queues(connectionTo(url), batch.model, state.lost);
+  const queue = queues.own;
   /** Pictures that ask for the same are one job. */
   const asked = new Map<string, Asked[]>();
   const waiting = pictures[Symbol.iterator]();
@@ -75,17 +81,28 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
     // what failed is kept for whoever wants to know why
     if (!isFailed) await job.remove();
   };
+  let [isAttended, lookAgain] = [true, 0];
+  /** Tells when no worker is there for what is asked, and when one has come: it is waited for, however long. */
+  const lookForWorkers = async (): Promise<void> => {
+    if (performance.now() < lookAgain) return;
+    const isNow = await isTaken(queue);
+    const about = { queue: queue.name, waiting: asked.size };
+    if (isNow !== isAttended) log(isNow ? "info" : "warn", isNow ? "worker there" : "no worker", about);
+    isAttended = isNow;
+    lookAgain = performance.now() + LOOK_FOR_WORKERS;
+  };
   try {
     await firstAnswer(url, queue.waitUntilReady());
     for (;;) {
       const next = takeUpTo(waiting, ABREAST - asked.size);
-      await Promise.all(next.map(({ job }) => forgetEnded(queue, jobId(job))));
-      await ask(queue, next);
+      await Promise.all(next.map(({ job }) => forgetEnded(queues, jobId(job))));
+      await ask(queues, next);
       for (const each of next) {
         const id = jobId(each.job);
         asked.set(id, [...(asked.get(id) ?? []), each]);
       }
       if (asked.size === 0) return;
+      await lookForWorkers();
       const all = asked.entries();
       const look = async (): Promise<void> => {
         for (const [id, those] of all) {
@@ -93,7 +110,7 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
           const at = await queue.getJobState(id);
           state.back();
           // a Redis that was restarted may have lost what it was told last
-          if (at === "unknown") await ask(queue, those);
+          if (at === "unknown") await ask(queues, those);
           const job = at === "completed" || at === "failed" ? await queue.getJob(id) : undefined;
           if (!job) continue;
           await end(job, those, at === "failed");
@@ -104,7 +121,7 @@ export async function runOnQueue<T>({ url, pictures, log, keep, onEnd }: QueueBa
       await pause(LOOK);
     }
   } finally {
-    await queue.close();
+    await queues.close();
   }
 }
 
@@ -118,9 +135,10 @@ function takeUpTo<T>(from: Iterator<T>, count: number): T[] {
   return taken;
 }
 
-async function ask(queue: Queue<PictureJob, PictureDone>, asked: readonly Asked[]): Promise<void> {
+async function ask(queues: Queues, asked: readonly Asked[]): Promise<void> {
   if (asked.length === 0) return;
-  await queue.addBulk(
+  await queues.note();
+  await queues.own.addBulk(
     asked.map(({ job }) => ({ name: job.work.kind, data: job, opts: { ...TRIES, jobId: jobId(job) } })),
   );
 }
@@ -129,8 +147,9 @@ async function ask(queue: Queue<PictureJob, PictureDone>, asked: readonly Asked[
  * What failed in an earlier run may be mended by now, and the picture of what was done may have changed: in a folder, a
  * result that is still right is known to the worker.
  */
-async function forgetEnded(queue: Queue<PictureJob, PictureDone>, id: string): Promise<void> {
-  const job = await queue.getJob(id);
+async function forgetEnded(queues: Queues, id: string): Promise<void> {
+  await queues.removeEarlier(id);
+  const job = await queues.own.getJob(id);
   if (job?.finishedOn !== undefined && (job.failedReason || "folder" in job.data.to)) await job.remove();
 }
 

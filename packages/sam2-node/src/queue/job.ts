@@ -3,9 +3,6 @@ import { createHash } from "node:crypto";
 import { CONTRACT_VERSION, type Dtype } from "sam2-contract";
 import type { BoxXYWH, EmbeddingDtype, EverythingOptions } from "sam2-core";
 
-/** The queue's name in Redis. */
-export const QUEUE = "sam2";
-
 /** What is done with a picture. */
 export type Work =
   | { readonly kind: "everything"; readonly options: Omit<EverythingOptions, "output_mode"> }
@@ -46,6 +43,12 @@ export interface PictureDone {
  * contract gives other results, too.
  */
 export const VERSION: string = `1.${CONTRACT_VERSION}`;
+
+/** The name in Redis of the queue of a model's pictures; a worker of another version has another. */
+export function queueOf(model: string): string {
+  // BullMQ takes no colon
+  return `sam2-${VERSION}-${encodeURIComponent(model)}`;
+}
 
 /** Hash of anything that can be JSON. */
 function hashOf(...parts: unknown[]): string {

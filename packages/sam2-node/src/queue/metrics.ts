@@ -2,9 +2,10 @@
 import { createServer } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { listen } from "../serve/listen.ts";
+import type { Lengths } from "./queues.ts";
 
-/** How a picture ended at this worker; one that is retried or put back may end again. */
-export type End = "done" | "known" | "retried" | "set aside" | "put back";
+/** How a picture ended at this worker; one that is retried may end again. */
+export type End = "done" | "known" | "retried" | "set aside";
 
 /** Counts of a worker. */
 export class WorkerMetrics {
@@ -12,8 +13,8 @@ export class WorkerMetrics {
   readonly #pictures: Counter<"end" | "error">;
   readonly #seconds: Histogram;
 
-  /** @param lengths how many pictures the queue has in each state */
-  constructor(lengths: () => Promise<Readonly<Record<string, number>>>) {
+  /** @param lengths how many pictures each queue has in each state, by its name */
+  constructor(lengths: () => Promise<ReadonlyMap<string, Lengths>>) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#pictures = new Counter({
@@ -30,11 +31,15 @@ export class WorkerMetrics {
     });
     new Gauge({
       name: "sam2_queue_pictures",
-      help: "Pictures in the queue, by state; failed ones are set aside",
-      labelNames: ["state"],
+      help: "Pictures in each queue, by state; failed ones are set aside",
+      labelNames: ["queue", "state"],
       registers,
       async collect() {
-        for (const [state, count] of Object.entries(await lengths())) this.set({ state }, count);
+        const found = await lengths();
+        // a queue that is empty now is not found
+        this.reset();
+        for (const [queue, states] of found)
+          for (const [state, count] of Object.entries(states)) this.set({ queue, state }, count);
       },
     });
   }

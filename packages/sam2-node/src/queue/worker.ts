@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from "bullmq";
+import { type Job, UnrecoverableError, Worker } from "bullmq";
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import { digest } from "sam2-core";
 import type { Log } from "../command/log.ts";
@@ -13,8 +13,9 @@ import { segmentBoxes } from "../work/boxes.ts";
 import { embedPicture, isEmbedded } from "../work/embed.ts";
 import { findEverything } from "../work/everything.ts";
 import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
-import { identify, type PictureDone, type PictureJob, QUEUE, resultPath, VERSION, type Work } from "./job.ts";
+import { identify, type PictureDone, type PictureJob, resultPath, type Work } from "./job.ts";
 import { type MetricsServer, serveMetrics, WorkerMetrics } from "./metrics.ts";
+import { Queues } from "./queues.ts";
 import { hasResult, putResult, writeResult } from "./results.ts";
 
 /** Options of `startWorker`. */
@@ -46,10 +47,6 @@ export interface RunningWorker {
 
 /** A picture that takes its worker down so often is set aside: it may be what ends them. */
 const MOST_STALLED = 3;
-/** A job that so many workers put back is set aside: none of its kind seems to be there. */
-const MOST_PUT_BACK = 100;
-/** Milliseconds until a job that was put back is offered again. */
-const PUT_BACK = 1000;
 
 /** Errors that another try gives again. */
 const POISON = ["InvalidImageError", "InvalidPromptError", "UnknownOptionError", "UnsupportedPromptError"] as const;
@@ -58,26 +55,25 @@ const POISON = ["InvalidImageError", "InvalidPromptError", "UnknownOptionError",
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { url, takeOver, log } = options;
   const connection = connectionTo(url);
-  const queue = new Queue<PictureJob, PictureDone>(QUEUE, { connection });
   const state = new Connectedness(log);
-  queue.on("error", state.lost);
+  const queues = new Queues(connection, options.model, state.lost);
   let counts: WorkerMetrics;
   let server: MetricsServer | null = null;
   let pool: SegmenterPool;
   try {
-    await firstAnswer(url, queue.waitUntilReady());
-    counts = new WorkerMetrics(() => queue.getJobCounts("waiting", "active", "delayed", "failed"));
+    await firstAnswer(url, queues.own.waitUntilReady());
+    counts = new WorkerMetrics(() => queues.lengths());
     server = options.metrics ? await serveMetrics(counts, options.metrics.host, options.metrics.port) : null;
     pool = await SegmenterPool.open(options.segmenter, options.workers);
   } catch (error) {
     server?.close();
-    await queue.close();
+    await queues.close();
     throw error;
   }
   const model = identify(pool.fingerprint, pool.device.dtype);
   const worker = new Worker<PictureJob, PictureDone>(
-    QUEUE,
-    (job, token) => take(job, token, { ...options, pool, counts, modelHash: model }),
+    queues.own.name,
+    (job) => take(job, { ...options, pool, counts, modelHash: model }),
     {
       connection,
       // kept with each job that it takes
@@ -92,15 +88,23 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   worker.on("active", state.back);
   worker.on("stalled", (id) => log("warn", "taken over", { job: id }));
   log("info", "working", { model: options.model, device: pool.device, workers: pool.size, metrics: server?.url });
+  void tellUntaken(queues, log);
   return {
     metricsUrl: server?.url ?? null,
     async close() {
       await worker.close();
-      await queue.close();
+      await queues.close();
       await pool.dispose();
       server?.close();
     },
   };
+}
+
+/** Tells what waits in other queues, where nobody takes it: pictures for another model, or of another version. */
+async function tellUntaken(queues: Queues, log: Log): Promise<void> {
+  // a Redis that is lost is told of elsewhere
+  const untaken = await queues.untaken().catch(() => []);
+  for (const [queue, waiting] of untaken) log("warn", "no worker", { queue, waiting });
 }
 
 interface Taking extends WorkerOptions {
@@ -112,27 +116,12 @@ interface Taking extends WorkerOptions {
 /** Works on one picture, and tells what came of it. */
 async function take(
   job: Job<PictureJob, PictureDone>,
-  token: string | undefined,
   { pool, counts, modelHash, ...options }: Taking,
 ): Promise<PictureDone> {
-  const { picture, model, version } = job.data;
+  const { picture } = job.data;
   const { log } = options;
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
-  const fault =
-    version !== VERSION
-      ? `expected a job of version ${VERSION}, got one of ${version}`
-      : model !== options.model && `expected a job for ${options.model}, got one for ${model}`;
-  if (fault) {
-    const others = job.attemptsStarted - job.attemptsMade;
-    counts.ended("put back", seconds(), "QueueError");
-    log("warn", "put back", { picture, error: `QueueError: ${fault}` });
-    if (others > MOST_PUT_BACK) {
-      throw new UnrecoverableError(`QueueError: ${others} workers put it back; the last one ${fault}`);
-    }
-    await job.moveToDelayed(Date.now() + PUT_BACK, token);
-    throw new DelayedError();
-  }
   try {
     const done = await pool.borrow((segmenter) => workOn(job.data, segmenter, modelHash, options));
     counts.ended(done.known ? "known" : "done", seconds());

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS, Redis } from "../../../e2e/faults/redis.ts";
 import { type Asked, runOnQueue } from "../dist/queue/batch.js";
 import { jobId, type PictureDone, type PictureJob, queueOf, VERSION } from "../dist/queue/job.js";
+import { serveMetrics, WorkerMetrics } from "../dist/queue/metrics.js";
 import { startWorker } from "../dist/queue/worker.js";
 import { run as runCommand } from "./run-command.ts";
 
@@ -146,6 +147,22 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
     });
     expect([second.code, JSON.parse(second.stdout)]).toMatchObject([0, { known: 2, failed: [] }]);
   });
+});
+
+test.each<[string, () => Promise<never>]>([
+  ["does not answer", () => new Promise(() => undefined)],
+  ["answers with an error", () => Promise.reject(new Error("LOADING"))],
+])("a worker's counts are told though Redis %s", async (_, lengths) => {
+  const counts = new WorkerMetrics(lengths);
+  counts.ended("done", 1);
+  const server = await serveMetrics(counts, "127.0.0.1", 0);
+  const ask = async (): Promise<string> =>
+    (await fetch(`${server.url}/metrics`, { signal: AbortSignal.timeout(8000) })).text();
+  for (const text of await Promise.all([ask(), ask()])) {
+    expect(text).toContain('sam2_pictures_total{end="done",error=""} 1\n');
+    expect(text).not.toContain("sam2_queue_pictures{");
+  }
+  server.close();
 });
 
 test("a worker where no Redis answers ends, and says so", async () => {

@@ -1,11 +1,15 @@
 /** What a worker counts, for Prometheus, and where it is asked for it. */
 import { createServer } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { listen } from "../serve/listen.ts";
 import type { Lengths } from "./queues.ts";
 
 /** How a picture ended at this worker; one that is retried may end again. */
 export type End = "done" | "known" | "retried" | "set aside";
+
+/** The longest that Redis may take to say what is in the queues, in milliseconds: whoever asks for the counts waits. */
+const PATIENCE = 2000;
 
 /** Counts of a worker. */
 export class WorkerMetrics {
@@ -16,6 +20,8 @@ export class WorkerMetrics {
   /** @param lengths how many pictures each queue has in each state, by its name */
   constructor(lengths: () => Promise<ReadonlyMap<string, Lengths>>) {
     const registers = [this.registry];
+    /** Asked once at a time: while Redis is lost, questions wait until it is back. */
+    let asking: Promise<ReadonlyMap<string, Lengths>> | undefined;
     collectDefaultMetrics({ register: this.registry });
     this.#pictures = new Counter({
       name: "sam2_pictures_total",
@@ -35,8 +41,13 @@ export class WorkerMetrics {
       labelNames: ["queue", "state"],
       registers,
       async collect() {
-        const found = await lengths();
-        // a queue that is empty now is not found
+        asking ??= lengths()
+          .catch(() => new Map())
+          .finally(() => {
+            asking = undefined;
+          });
+        const found = await Promise.race([asking, pause(PATIENCE, new Map<string, Lengths>(), { ref: false })]);
+        // a queue that is empty now is not found, and none while Redis is lost
         this.reset();
         for (const [queue, states] of found)
           for (const [state, count] of Object.entries(states)) this.set({ queue, state }, count);

@@ -8,6 +8,7 @@ import { digest, writeEmbedding } from "sam2-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REDIS, Redis } from "../../../e2e/faults/redis.ts";
 import { type Asked, runOnQueue } from "../dist/queue/batch.js";
+import { connectionTo } from "../dist/queue/connection.js";
 import { jobId, type PictureDone, type PictureJob, queueOf, VERSION } from "../dist/queue/job.js";
 import { serveMetrics, WorkerMetrics } from "../dist/queue/metrics.js";
 import { startWorker } from "../dist/queue/worker.js";
@@ -147,6 +148,10 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
     });
     expect([second.code, JSON.parse(second.stdout)]).toMatchObject([0, { known: 2, failed: [] }]);
   });
+});
+
+test.each(["redis://:se/cret@queue:6379", "http://user:se@cret@queue"])("%s is refused without its password", (url) => {
+  expect(() => connectionTo(url)).toThrow(/, got (?:redis|http):[/][/]…@queue(?::6379)?$/);
 });
 
 test.each<[string, () => Promise<never>]>([

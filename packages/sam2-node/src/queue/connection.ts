@@ -19,7 +19,8 @@ export function connectionTo(url: string): object {
 
 /** The address without its password. */
 function hidden(url: string): string {
-  return url.replace(/[/][/][^@/]*@/, "//…@");
+  // a password may hold a slash or an @ that is not escaped
+  return url.replace(/[/][/].*@/, "//…@");
 }
 
 /**

@@ -1,7 +1,9 @@
-/** Segmenters side by side: how many pictures are decoded at a time, and which call comes first. */
-import { readFile } from "node:fs/promises";
+/** Segmenters side by side: how many pictures are decoded at a time, which call comes first, and what is opened again. */
+import { cp, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Sam2Error } from "sam2-contract";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { SegmenterPool } from "../dist/serve/pool.js";
 import { FIXTURES, PHOTO } from "./reference.ts";
 
@@ -73,4 +75,30 @@ test("after its thread has ended it is opened again, and whoever comes next is a
   await expect(lost).rejects.toMatchObject({ name: "DeviceError" });
   expect(restart).toHaveBeenCalledOnce();
   await (await pool.setImage(photo)).release();
+});
+
+test("where it could not be opened again, whoever comes later has that tried once more", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sam2-pool-"));
+  const model = join(folder, "model");
+  await cp(`${FIXTURES}toy`, model, { recursive: true });
+  const own = await SegmenterPool.open({ model, device: "cpu", threads: 1 }, 1);
+  onTestFinished(async () => {
+    await own.dispose();
+    await rm(folder, { recursive: true });
+  });
+  await rename(model, `${model} away`);
+  let ended: Promise<unknown> = Promise.resolve();
+  const lost = own.borrow(async (segmenter) => {
+    const restart = segmenter.restart.bind(segmenter);
+    vi.spyOn(segmenter, "restart").mockImplementationOnce(() => {
+      const done = restart();
+      ended = done.catch(() => undefined);
+      return done;
+    });
+    throw new Sam2Error("DeviceError", "the worker ended");
+  });
+  await expect(lost).rejects.toMatchObject({ name: "DeviceError" });
+  await ended;
+  await rename(`${model} away`, model);
+  await (await own.setImage(photo)).release();
 });

@@ -25,6 +25,8 @@ const PRIORITY = { set: 1, anew: 0 } as const;
 interface Member {
   readonly segmenter: Segmenter;
   readonly calls: PQueue;
+  /** Whether it could not be opened again after it was lost. */
+  isLost: boolean;
 }
 
 /** Several segmenters of one model, each in a thread of its own. */
@@ -44,7 +46,8 @@ export class SegmenterPool implements HostedSegmenter {
     try {
       // one after the other: the first may have to download the model
       for (let i = 0; i < count; i++) {
-        members.push({ segmenter: await createSegmenter(options), calls: new PQueue({ concurrency: AT_A_TIME }) });
+        const segmenter = await createSegmenter(options);
+        members.push({ segmenter, calls: new PQueue({ concurrency: AT_A_TIME }), isLost: false });
       }
     } catch (error) {
       await Promise.all(members.map(({ segmenter }) => segmenter.dispose()));
@@ -125,11 +128,26 @@ export class SegmenterPool implements HostedSegmenter {
   ): Promise<T> {
     signal?.throwIfAborted();
     try {
-      return await member.calls.add(() => work(member), { priority, ...(signal && { signal }) });
+      const call = async (): Promise<T> => {
+        // the model's files may be there again
+        if (member.isLost) await reopen(member);
+        return work(member);
+      };
+      return await member.calls.add(call, { priority, ...(signal && { signal }) });
     } catch (error) {
       // its thread may have ended; whoever comes next finds it open again
-      if (isSam2Error(error, "DeviceError")) void member.segmenter.restart().catch(() => undefined);
+      if (isSam2Error(error, "DeviceError")) void reopen(member).catch(() => undefined);
       throw error;
     }
+  }
+}
+
+async function reopen(member: Member): Promise<void> {
+  try {
+    await member.segmenter.restart();
+    member.isLost = false;
+  } catch (error) {
+    member.isLost = true;
+    throw error;
   }
 }

@@ -11,14 +11,14 @@ export type PictureQueue = Queue<PictureJob, PictureDone>;
 /** The one queue that releases up to 0.2 have for all models: what they left there waits for their workers. */
 const EARLIER = "sam2";
 
-/** Where Redis has the names of all queues. */
-const NAMES = "sam2:queues";
+/** Where Redis has the names of all queues: beside what BullMQ keeps, which is all that a user of Redis may be let to. */
+const NAMES = "bull:sam2-queues";
 
 /** A model's queue, and the others beside it. */
 export class Queues {
   /** The model's own. */
   readonly own: PictureQueue;
-  readonly #others = new Map<string, PictureQueue>();
+  readonly #others = new Map<string, Promise<PictureQueue>>();
 
   /**
    * @param connection BullMQ's options of a connection
@@ -69,16 +69,18 @@ export class Queues {
     return Promise.all([EARLIER, ...names].filter((name) => name !== this.own.name).map((name) => this.#open(name)));
   }
 
-  async #open(name: string): Promise<PictureQueue> {
-    const known = this.#others.get(name);
-    if (known) return known;
-    const queue: PictureQueue = new Queue(name, {
-      connection: await this.own.getBackend().client,
-      skipMetasUpdate: true,
-    });
+  #open(name: string): Promise<PictureQueue> {
+    const queue = this.#others.get(name) ?? this.#beside(name);
+    this.#others.set(name, queue);
+    return queue;
+  }
+
+  /** A queue over the own one's connection. */
+  async #beside(name: string): Promise<PictureQueue> {
+    const connection = await this.own.getBackend().client;
+    const queue: PictureQueue = new Queue(name, { connection, skipMetasUpdate: true });
     // the own queue tells
     queue.on("error", () => undefined);
-    this.#others.set(name, queue);
     return queue;
   }
 }

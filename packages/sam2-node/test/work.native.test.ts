@@ -92,9 +92,10 @@ test.skipIf(!REDIS)(
       keep: async () => undefined,
       onEnd: (_, error) => error && failed.push(error),
     });
-    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/queue="sam2-[^"]*-toy",state="waiting"\} 3\n/);
-    expect(await metrics()).toMatch(/queue="sam2-[^"]*-other",state="waiting"\} 0\n/);
+    await expect.poll(metrics, { timeout: 30_000 }).toMatch(/queue="sam2-[^"]*-toy",state="waiting"\} 3\n/);
+    await expect.poll(metrics, { timeout: 30_000 }).toMatch(/queue="sam2-[^"]*-other",state="waiting"\} 0\n/);
     const another = await work("another");
+    await expect.poll(() => told.length, { timeout: 30_000 }).toBe(3);
     const right = await work("toy");
     await batch;
     expect(failed).toEqual([]);
@@ -107,5 +108,5 @@ test.skipIf(!REDIS)(
     expect(told.filter((line) => line === "toy: picture done")).toHaveLength(3);
     await Promise.all([other, another, right].map((worker) => worker.close()));
   },
-  60_000,
+  120_000,
 );

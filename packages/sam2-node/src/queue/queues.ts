@@ -6,7 +6,7 @@ import { type PictureDone, type PictureJob, queueOf } from "./job.ts";
 export type Lengths = Readonly<Record<string, number>>;
 
 /** A queue of pictures. */
-export type PictureQueue = Queue<PictureJob, PictureDone>;
+type PictureQueue = Queue<PictureJob, PictureDone>;
 
 /** The one queue that releases up to 0.2 have for all models: what they left there waits for their workers. */
 const EARLIER = "sam2";

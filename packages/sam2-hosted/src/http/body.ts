@@ -13,7 +13,7 @@ export class BodyTooLarge extends Error {
 }
 
 /**
- * Reads all of a body.
+ * Reads all of a body, or gives it up.
  *
  * @param held counts its bytes as they come
  * @throws BodyTooLarge as soon as it is over `limit` bytes; NoRoomError; the signal's reason when it is aborted
@@ -24,16 +24,15 @@ export async function readBody(
   held: HeldBytes,
   signal: AbortSignal,
 ): Promise<Blob> {
-  signal.throwIfAborted();
   const type = message.headers.get("Content-Type") ?? "";
-  if (Number(message.headers.get("Content-Length")) > limit) throw new BodyTooLarge(limit);
   // Firefox has no `body` of a Request: what a page sends is in memory there anyway
   const stream: ReadableStream<Uint8Array> | null = message.body ?? (await message.blob()).stream();
-  signal.throwIfAborted();
   const reader = stream.getReader();
   const stop = (): void => void reader.cancel(signal.reason).catch(() => undefined);
   signal.addEventListener("abort", stop, { once: true });
   try {
+    signal.throwIfAborted();
+    if (Number(message.headers.get("Content-Length")) > limit) throw new BodyTooLarge(limit);
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let size = 0;
     for (let next = await reader.read(); !next.done; next = await reader.read()) {

@@ -105,6 +105,14 @@ function toResponse(message: IncomingMessage): Response {
   }
   const { statusCode = 500 } = message;
   const bodiless = statusCode === 204 || statusCode === 205 || statusCode === 304;
+  // nobody reads what a bodiless one has; its connection would stay open
+  if (bodiless) message.destroy();
   const body = bodiless ? null : (Readable.toWeb(message) as ReadableStream<Uint8Array<ArrayBuffer>>);
-  return new Response(body, { status: statusCode, headers });
+  try {
+    return new Response(body, { status: statusCode, headers });
+  } catch (error) {
+    // a status that is none of HTTP's
+    message.destroy();
+    throw error;
+  }
 }

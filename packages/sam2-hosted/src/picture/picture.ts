@@ -84,8 +84,11 @@ async function download(
   try {
     return await within(downloadTime, signal, async (limited) => {
       const response = await download(address, { signal: limited });
-      if (!response.ok)
+      if (!response.ok) {
+        // else its connection stays open for as long as the other side likes
+        response.body?.cancel().catch(() => undefined);
         throw new UnreadablePicture("download", `expected a picture at its address, got status ${response.status}`);
+      }
       return readBody(response, bodyBytes, held, limited);
     });
   } catch (error) {

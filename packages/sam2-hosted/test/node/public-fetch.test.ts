@@ -1,8 +1,11 @@
 /** Downloads for strangers: public addresses only, whatever spelling, name or redirect leads to another one. */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo, LookupFunction } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type LookupFunction, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ByteBudget } from "../../src/http/byte-budget.ts";
+import { completeLimits } from "../../src/http/limits.ts";
 import { createPublicFetch, isPublicAddress } from "../../src/node/public-fetch.ts";
+import { readPicture } from "../../src/picture/picture.ts";
 
 test.each([
   ["93.184.215.14", true],
@@ -112,4 +115,34 @@ describe("a download", () => {
     setTimeout(() => stop.abort(), 20);
     await expect(response.text()).rejects.toThrow();
   });
+});
+
+test.each([
+  ["a status", "404 Not Found"],
+  ["a status that is none", "700 What"],
+  ["a status without a body", "204 No Content"],
+  ["a length that is over the limit", "200 OK\r\nContent-Length: 1000000000000"],
+])("a picture that is refused leaves no connection to a server that keeps it open: %s", async (_, head) => {
+  const open = new Set<Socket>();
+  let connections = 0;
+  const server = createTcpServer((socket) => {
+    open.add(socket);
+    connections++;
+    socket.on("error", () => undefined).on("close", () => open.delete(socket));
+    socket.resume();
+    socket.write(`HTTP/1.1 ${head}\r\n\r\n`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
+    const download = createPublicFetch({ allow: ["127.0.0.1"] });
+    const [budget, { signal }] = [new ByteBudget(1e6), new AbortController()];
+    const access = { download, limits: completeLimits(), budget };
+    await expect(readPicture(address, access, budget.hold(), signal)).rejects.toThrow();
+    await expect.poll(() => open.size, { timeout: 5000 }).toBe(0);
+    expect(connections).toBe(1);
+  } finally {
+    for (const socket of open) socket.destroy();
+    server.close();
+  }
 });

@@ -1,5 +1,5 @@
 /** Pictures by address, data URI and base64, and what is refused before it costs anything. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ByteBudget, NoRoomError } from "../../src/http/byte-budget.ts";
 import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
 import { readPicture } from "../../src/picture/picture.ts";
@@ -66,6 +66,20 @@ describe("refused", () => {
     const error = await read(source, download, limits).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ reason, message: expect.stringContaining(message) });
   });
+});
+
+test.each<[string, ResponseInit, Partial<HostedLimits>, number]>([
+  ["a status", { status: 404 }, {}, 0],
+  ["a length that is over the limit", { headers: { "Content-Length": "1e12" } }, {}, 0],
+  ["an answer that comes too late", {}, { downloadTime: 20 }, 60],
+])("a body that is not read is given up: %s", async (_, init, limits, delay) => {
+  const cancel = vi.fn();
+  const download: typeof fetch = async () => {
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    return new Response(new ReadableStream({ cancel }), init);
+  };
+  await expect(read("https://a.test/a.png", download, limits)).rejects.toThrow();
+  await expect.poll(() => cancel.mock.calls.length).toBe(1);
 });
 
 test("an abort rejects with its reason, and reaches the download", async () => {

@@ -49,7 +49,7 @@ export async function readPicture(
   const file = /^(https?|blob):/.test(source)
     ? await download(source, access, held, signal)
     : source.startsWith("data:")
-      ? await fromDataUri(source)
+      ? fromDataUri(source)
       : fromBase64(source);
   return checkPicture(file, access.limits);
 }
@@ -100,10 +100,18 @@ async function download(
   }
 }
 
-/** The platform's `fetch` reads data URIs without a network. */
-async function fromDataUri(uri: string): Promise<Blob> {
+/** Not by `fetch`: a page's Content-Security-Policy may keep that from data URIs. */
+function fromDataUri(uri: string): Blob {
   try {
-    return await (await fetch(uri)).blob();
+    const [whole = ""] = uri.slice("data:".length).split("#", 1);
+    const comma = whole.indexOf(",");
+    if (comma < 0) throw new SyntaxError("no comma");
+    const head = whole.slice(0, comma);
+    const type = head.replace(/; *base64 *$/i, "");
+    const bytes = percentDecoded(whole.slice(comma + 1));
+    return new Blob([type === head ? bytes : base64Decoded(new TextDecoder().decode(bytes))], {
+      type: type.trim() || "text/plain;charset=US-ASCII",
+    });
   } catch (error) {
     throw new UnreadablePicture("format", "expected a data URI of a picture, got one that is broken", { cause: error });
   }
@@ -111,8 +119,43 @@ async function fromDataUri(uri: string): Promise<Blob> {
 
 function fromBase64(text: string): Blob {
   try {
-    return new Blob([Uint8Array.from(atob(text), (character) => character.charCodeAt(0))]);
+    return new Blob([base64Decoded(text)]);
   } catch (error) {
     throw new UnreadablePicture("format", "expected an address, a data URI, or base64", { cause: error });
   }
+}
+
+/** @throws DOMException for what is not base64 */
+function base64Decoded(text: string): Uint8Array<ArrayBuffer> {
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = characters.charCodeAt(at);
+  return bytes;
+}
+
+/** The bytes of a text whose `%41` is a byte, too. A percent sign without two digits stands for itself. */
+function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new TextEncoder().encode(text);
+  let size = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    let byte = bytes[at] as number;
+    if (byte === PERCENT) {
+      const [high, low] = [hexDigit(bytes[at + 1]), hexDigit(bytes[at + 2])];
+      if (high >= 0 && low >= 0) {
+        byte = 16 * high + low;
+        at += 2;
+      }
+    }
+    bytes[size++] = byte;
+  }
+  return bytes.subarray(0, size);
+}
+
+const PERCENT = "%".charCodeAt(0);
+
+/** What a hexadecimal digit stands for, or -1. */
+function hexDigit(byte = 0): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : -1;
 }

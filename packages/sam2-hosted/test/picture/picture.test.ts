@@ -1,5 +1,5 @@
 /** Pictures by address, data URI and base64, and what is refused before it costs anything. */
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { ByteBudget, NoRoomError } from "../../src/http/byte-budget.ts";
 import { completeLimits, type HostedLimits } from "../../src/http/limits.ts";
 import { readPicture } from "../../src/picture/picture.ts";
@@ -20,6 +20,12 @@ const answering =
   () =>
     Promise.resolve(response());
 
+afterEach(() => void vi.unstubAllGlobals());
+
+const percent = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+const percentPng = percent(new Uint8Array(await png(30, 20).arrayBuffer()));
+
 test.each<[string, string, typeof fetch?]>([
   ["a data URI", uri],
   ["base64", base64],
@@ -28,11 +34,26 @@ test.each<[string, string, typeof fetch?]>([
   expect(await read(source, download)).toMatchObject({ width: 30, height: 20, file: expect.any(Blob) });
 });
 
+test.each<[string, string, string]>([
+  ["base64", uri, "image/png"],
+  ["base64, some of it percent-encoded", uri.replaceAll("=", "%3D").replaceAll("A", "%41"), "image/png"],
+  ["base64 with a fragment", `${uri}#part`, "image/png"],
+  ["base64 in other letters, without a type", `data: ; BASE64,${base64}`, "text/plain;charset=us-ascii"],
+  ["percent-encoded", `data:image/png,${percentPng}`, "image/png"],
+  ["percent-encoded in capital letters", `data:image/png,${percentPng.toUpperCase()}`, "image/png"],
+])("a data URI is read without fetch, which a page's policy may forbid: %s", async (_, source, type) => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("refused to connect: connect-src")));
+  const { file, width, height } = await read(source);
+  expect([width, height, file.type]).toEqual([30, 20, type]);
+  expect(await file.bytes()).toEqual(await png(30, 20).bytes());
+});
+
 describe("refused", () => {
   const address = "https://a.test/a.png";
   test.each<[string, string, typeof fetch | null, Partial<HostedLimits>, string, string]>([
     ["no base64", "%%%", null, {}, "format", "expected an address, a data URI, or base64"],
     ["a broken data URI", "data:nothing", null, {}, "format", "expected a data URI"],
+    ["a data URI of broken base64", "data:image/png;base64,%%%", null, {}, "format", "got one that is broken"],
     ["no picture", "data:,hello", null, {}, "format", 'expected a picture, got 5 bytes of "text/plain'],
     ["too many pixels", uri, null, { pixels: 599 }, "pixels", "expected at most 599 pixels, got 30×20"],
     ["an address where none is fetched", address, null, {}, "download", "not fetched here"],

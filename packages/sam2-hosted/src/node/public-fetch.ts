@@ -30,8 +30,10 @@ const MOST_REDIRECTS = 5;
  * @returns rejects with a TypeError for what is refused, as `fetch` does for a network error
  * @example
  * ```ts
+ * import { createPublicFetch, hostedFetchWith, type PictureCodec } from "sam2-hosted/node";
+ *
  * const download = createPublicFetch({ allow: ["10.0.0.7"] });
- * const hostedFetch = createHostedFetch(segmenter, { download });
+ * const answering = (codec: PictureCodec) => hostedFetchWith(codec, segmenter, { download });
  * ```
  */
 export function createPublicFetch({ allow = [], lookup = systemLookup }: PublicFetchOptions = {}): typeof fetch {

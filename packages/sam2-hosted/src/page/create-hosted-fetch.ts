@@ -5,7 +5,8 @@ import { canvasCodec } from "./canvas-codec.ts";
 
 /**
  * A `fetch` that answers Livepeer's, fal's and Segmind's SAM 2 APIs with a segmenter on this device.
- * Software that is written for a service runs unchanged when it is given this function.
+ * Software that is written for a service runs unchanged when it is given this function. Pictures are read and written
+ * with the browser's canvases: in Node, take `hostedFetchWith`.
  *
  * What is wrong with a request is answered in the service's own form and never thrown. It rejects only as `fetch`
  * does: with the reason of an aborted signal, or with what `fallback` rejects with.

@@ -133,7 +133,8 @@ export function SegmentCanvas(props: SegmentCanvasProps): ReactElement {
   }, [prompts]);
 
   const { model, tool, controls, previews, label, disabled, name, required, valueAs, className, style, id } = props;
-  const flag = (is: boolean | undefined): "" | undefined => (is ? "" : undefined);
+  // React 19 sets properties, where "" is false; React 18 attributes, where false is a text
+  const flag = (is: boolean | undefined): true | undefined => is || undefined;
   return createElement("sam2-canvas", {
     ...{ model, tool, label, name, style, id },
     // React 18 knows no properties of custom elements, only attributes

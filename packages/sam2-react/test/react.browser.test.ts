@@ -241,6 +241,20 @@ test("axe finds nothing wrong; properties are attributes", async () => {
   expect([element().tool, element().name]).toEqual(["box", "object"]);
 });
 
+test("<SegmentCanvas> is disabled, and enabled again", async () => {
+  show(createElement(Canvas, { disabled: true, controls: true, required: true }));
+  const attributes = (): boolean[] =>
+    ["disabled", "controls", "required"].map((attribute) => element().hasAttribute(attribute));
+  expect([element().disabled, attributes()]).toEqual([true, [true, true, true]]);
+  await until(() => element().state, "ready");
+  click(100, 60);
+  expect(element().prompts).toBe(NO_PROMPTS);
+  show(createElement(Canvas, { disabled: false }));
+  expect([element().disabled, attributes()]).toEqual([false, [false, false, false]]);
+  click(100, 60);
+  expect(element().prompts.points).toHaveLength(1);
+});
+
 test("an error is reported", async () => {
   const errors: string[] = [];
   show(

@@ -16,10 +16,12 @@ export interface Opener<Value, Progress> {
 /** Milliseconds that something opened for a suspended component waits for that component to use it. */
 const PATIENCE = 30_000;
 
+/** Milliseconds in which a suspended component learns of a failure; afterwards, whoever asks begins anew. */
+const FAILURE_KEPT = 1000;
+
 /** One thing that is leased: what it is now, and who uses it. */
 export class Lease<Value, Progress> {
-  /** Resolves when it is open or has failed; never rejects. */
-  readonly settled: Promise<void>;
+  #settled: Promise<void>;
   #opening: Opening<Value, Progress> = { status: "loading", value: null, error: null, progress: null };
   readonly #users = new Set<() => void>();
   readonly #abort = new AbortController();
@@ -31,7 +33,12 @@ export class Lease<Value, Progress> {
   constructor(opener: Opener<Value, Progress>, ended: () => void) {
     this.#opener = opener;
     this.#ended = ended;
-    this.settled = this.#open();
+    this.#settled = this.#open();
+  }
+
+  /** Resolves when it is open or has failed; never rejects. */
+  get settled(): Promise<void> {
+    return this.#settled;
   }
 
   async #open(): Promise<void> {
@@ -45,12 +52,20 @@ export class Lease<Value, Progress> {
     } catch (error) {
       if (!signal.aborted) this.#become({ status: "failed", value: null, error: error as Error, progress: null });
     }
-    if (this.#users.size === 0) this.#endAfter(PATIENCE);
+    if (this.#users.size === 0) this.#endAfter(this.#opening.status === "failed" ? FAILURE_KEPT : PATIENCE);
   }
 
   /** What it is now; the same object until that changes. */
   get opening(): Opening<Value, Progress> {
     return this.#opening;
+  }
+
+  /** Opens it anew, for all its users, if it has failed. */
+  retry(): void {
+    if (this.#opening.status !== "failed") return;
+    clearTimeout(this.#timer);
+    this.#become({ status: "loading", value: null, error: null, progress: null });
+    this.#settled = this.#open();
   }
 
   /** Uses it, and hears of changes. The function that is returned ends that; the last user's closes it. */
@@ -101,8 +116,8 @@ export class Leases<Key, Value, Progress = never> {
     return made;
   }
 
-  /** Forgets one that has failed; the next `of` tries again. */
+  /** Tries again what has failed. */
   retry(key: Key): void {
-    if (this.#leases.get(key)?.opening.status === "failed") this.#leases.delete(key);
+    this.#leases.get(key)?.retry();
   }
 }

@@ -11,7 +11,7 @@ export interface UseImageOptions {
 
 /** What `useImage` gives. */
 export type UseImage = {
-  /** Tries again after a failure. */
+  /** Tries again after a failure, for all components that share the encoding. */
   readonly retry: () => void;
 } & (
   | { readonly status: "idle" | "loading"; readonly image: null; readonly error: null }

@@ -1,5 +1,5 @@
 /** A lease in a component. */
-import { useCallback, useState, useSyncExternalStore } from "react";
+import { useCallback, useSyncExternalStore } from "react";
 import type { Leases, Opener, Opening } from "./leases.ts";
 
 const LOADING: Opening<never, never> = { status: "loading", value: null, error: null, progress: null };
@@ -23,12 +23,11 @@ export function useLease<Key, Value, Progress>(
   wanted: Wanted<Key, Value, Progress> | null,
   suspense: boolean,
 ): readonly [Opening<Value, Progress>, () => void] {
-  const [attempt, setAttempt] = useState(0);
   const { leases, key } = wanted ?? {};
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the opener follows from the key; an attempt subscribes anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the opener follows from the key
   const subscribe = useCallback(
     (changed: () => void) => wanted?.leases.of(wanted.key, wanted.opener).use(changed) ?? (() => undefined),
-    [leases, key, attempt],
+    [leases, key],
   );
   const opening = useSyncExternalStore<Opening<Value, Progress>>(
     subscribe,
@@ -36,10 +35,7 @@ export function useLease<Key, Value, Progress>(
     () => LOADING,
   );
   // biome-ignore lint/correctness/useExhaustiveDependencies: as above
-  const retry = useCallback(() => {
-    wanted?.leases.retry(wanted.key);
-    setAttempt((count) => count + 1);
-  }, [leases, key]);
+  const retry = useCallback(() => wanted?.leases.retry(wanted.key), [leases, key]);
   if (suspense && wanted) {
     if (isServer) throw new Error("expected a browser: on a server, React shows the fallback of <Suspense> instead");
     const lease = wanted.leases.of(wanted.key, wanted.opener);

@@ -19,7 +19,7 @@ export type OpeningProgress = Parameters<NonNullable<SegmenterOptions["onProgres
 export type UseSegmenter = {
   /** How far opening the model is; null where nothing was said yet, and once it is open. */
   readonly progress: OpeningProgress | null;
-  /** Tries again after a failure. */
+  /** Tries again after a failure, for all components that share the segmenter. */
   readonly retry: () => void;
 } & (
   | { readonly status: "loading"; readonly segmenter: null; readonly error: null }

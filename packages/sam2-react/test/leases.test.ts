@@ -88,3 +88,44 @@ test("a failure is kept until it is tried again", async () => {
   leases.retry("a");
   expect(made.log).toEqual(["open", "open"]);
 });
+
+test("a new attempt is for all who use it, and closed with the last of them", async () => {
+  const [leases, made] = [new Leases<string, string, number>(), opener()];
+  const changed = [vi.fn(), vi.fn()];
+  const stops = changed.map((each) => leases.of("a", made).use(each));
+  made.settle.fail();
+  await vi.advanceTimersByTimeAsync(0);
+  const seen = changed.map((each) => each.mock.calls.length);
+  leases.retry("a");
+  made.settle.ok();
+  await vi.advanceTimersByTimeAsync(0);
+  // loading, its progress, ready
+  expect(changed.map((each, i) => each.mock.calls.length - (seen[i] ?? 0))).toEqual([3, 3]);
+  expect(leases.peek("a")?.opening).toMatchObject({ status: "ready", value: "thing" });
+  stops[0]?.();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(made.log).toEqual(["open", "open"]);
+  stops[1]?.();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(made.log.at(-1)).toBe("close thing");
+});
+
+test("a failure that only a suspended component waited for is kept until that was told, and then forgotten", async () => {
+  const [leases, made] = [new Leases<string, string, number>(), opener()];
+  leases.of("a", made);
+  made.settle.fail();
+  await vi.advanceTimersByTimeAsync(900);
+  expect(leases.of("a", made).opening.status).toBe("failed");
+  await vi.advanceTimersByTimeAsync(100);
+  expect(leases.of("a", made).opening.status).toBe("loading");
+});
+
+test("a new attempt that nobody uses yet is not ended by the failure before", async () => {
+  const [leases, made] = [new Leases<string, string, number>(), opener()];
+  leases.of("a", made);
+  made.settle.fail();
+  await vi.advanceTimersByTimeAsync(0);
+  leases.retry("a");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([leases.peek("a")?.opening.status, made.log]).toEqual(["loading", ["open", "open"]]);
+});

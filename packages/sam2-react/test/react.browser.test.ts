@@ -1,6 +1,6 @@
 /** Hooks and canvas in React, in StrictMode, with a real segmenter. */
 import axe from "axe-core";
-import { createElement, type ReactNode, StrictMode, Suspense, useState } from "react";
+import { Component, createElement, type ReactNode, StrictMode, Suspense, useState } from "react";
 import { flushSync } from "react-dom";
 import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
@@ -52,6 +52,11 @@ class ObservedWorker extends OriginalWorker {
     super.terminate();
   }
 }
+const NoWorker = class {
+  constructor() {
+    throw new Error("no worker today");
+  }
+} as unknown as typeof Worker;
 
 let root: Root;
 let host: HTMLElement;
@@ -158,6 +163,46 @@ test("a model that is not there: a named error, and a new attempt", async () => 
   again();
   await until(() => started > before, true);
   await until(() => host.textContent, failed);
+});
+
+test("a new attempt is for all components that share the model; one of them may go", async () => {
+  let again: UseSegmenter["retry"] = () => undefined;
+  function Status(): string {
+    const { status, retry } = useSegmenter(options());
+    again = retry;
+    return `${status} `;
+  }
+  const both = [createElement(Status, { key: "a" }), createElement(Status, { key: "b" })];
+  globalThis.Worker = NoWorker;
+  show(both);
+  await until(() => host.textContent, "failed failed ");
+  globalThis.Worker = ObservedWorker;
+  again();
+  await until(() => host.textContent, "ready ready ");
+  show(both.slice(0, 1));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect([host.textContent, started, running.size]).toEqual(["ready ", 1, 1]);
+});
+
+test("suspense: an error boundary that is reset tries again", async () => {
+  class Boundary extends Component<{ children: ReactNode }, { failed: boolean }> {
+    override state = { failed: false };
+    static getDerivedStateFromError(): object {
+      return { failed: true };
+    }
+    override render(): ReactNode {
+      if (!this.state.failed) return this.props.children;
+      return createElement("button", { type: "button", onClick: () => this.setState({ failed: false }) }, "Try again");
+    }
+  }
+  const Ready = (): string => useSegmenter({ ...options(), suspense: true }).status;
+  globalThis.Worker = NoWorker;
+  show(createElement(Boundary, null, createElement(Suspense, null, createElement(Ready))));
+  await until(() => host.textContent, "Try again");
+  globalThis.Worker = ObservedWorker;
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  host.querySelector("button")?.click();
+  await until(() => host.textContent, "ready");
 });
 
 /** Presses and releases the main button at image pixels. */

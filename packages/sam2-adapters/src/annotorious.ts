@@ -21,6 +21,16 @@ export interface AnnotoriousPlugin {
   destroy(): void;
 }
 
+/** An object that is being marked. */
+interface Marked {
+  /** Of its annotation. */
+  readonly id: string;
+  /** Clicks on it. */
+  clicks: number;
+  /** Which of them was answered last. */
+  answered: number;
+}
+
 type Bounds = Shape["geometry"]["bounds"];
 
 function boundsOf(rings: readonly Ring[]): Bounds {
@@ -77,7 +87,7 @@ export function mountSam2(annotator: ImageAnnotator, options: AnnotoriousOptions
   if (!picture) throw new Error("expected an annotator over an <img> or a <canvas>, found neither");
   const clicks = new Clicks();
   const { store, selection } = annotator.state;
-  let current: string | null = null;
+  let current: Marked | null = null;
   let stop: AbortController | null = null;
 
   async function click(event: MouseEvent, signal: AbortSignal): Promise<void> {
@@ -91,16 +101,22 @@ export function mountSam2(annotator: ImageAnnotator, options: AnnotoriousOptions
       ((event.clientY - box.top) / box.height) * height,
     ];
     const { prompt, goesOn } = clicks.add(x, y, event);
-    const id = (goesOn && current) || crypto.randomUUID();
-    current = id;
+    const object: Marked = (goesOn && current) || { id: crypto.randomUUID(), clicks: 0, answered: 0 };
+    current = object;
+    const { id } = object;
+    const turn = ++object.clicks;
+    const wasThere = store.getAnnotation(id) !== undefined;
     const result = await segmenter.segment({ image: picture as HTMLImageElement, ...prompt }, { signal });
     const selector = toSelector(result.mask(), tolerance);
-    if (!selector || current !== id) return;
     const known = store.getAnnotation(id);
+    const isDeleted = wasThere && !known;
+    if (!selector || turn < object.answered || isDeleted) return;
+    object.answered = turn;
     const target = { annotation: id, selector, creator: annotator.getUser(), created: new Date() };
     if (known) store.updateTarget({ ...known.target, selector });
     else store.addAnnotation({ id, bodies: [], target } as ImageAnnotation);
-    selection.setSelected(id, true);
+    // the person may have gone on to another object
+    if (current === object) selection.setSelected(id, true);
   }
 
   function setEnabled(isEnabled: boolean): void {

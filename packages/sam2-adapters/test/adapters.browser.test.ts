@@ -1,5 +1,5 @@
 /** Each adapter with its real library and a real segmenter. */
-import { createImageAnnotator, type ImageAnnotation } from "@annotorious/annotorious";
+import { createImageAnnotator, type ImageAnnotation, type ImageAnnotator } from "@annotorious/annotorious";
 import Konva from "konva";
 import OpenSeadragon from "openseadragon";
 import { mountSam2, toSelector } from "sam2-adapters/annotorious";
@@ -63,15 +63,16 @@ test("a mask as a selector: a polygon, or several with holes, or none", () => {
   expect(toSelector({ data: new Uint8Array(12), width: 4, height: 3 })).toBeNull();
 });
 
-test("Annotorious: a click makes an annotation, Shift goes on with it, undo takes it back; switched off, nothing", async () => {
+/** The photo with an annotator, and what clicks on it, at pixels of the image. */
+async function annotated(): Promise<{
+  annotator: ImageAnnotator;
+  click: (x: number, y: number, keys?: MouseEventInit) => void;
+}> {
   const picture = document.body.appendChild(document.createElement("img"));
   picture.src = PHOTO;
   picture.width = 300;
   await picture.decode();
   const annotator = createImageAnnotator(picture);
-  const created: ImageAnnotation[] = [];
-  annotator.on("createAnnotation", (annotation) => created.push(annotation));
-  const plugin = mountSam2(annotator, { segmenter, onError: (error) => expect.fail(error.message) });
   const scale = picture.naturalWidth / 300;
   const click = (x: number, y: number, keys: MouseEventInit = {}): void => {
     const { left, top } = picture.getBoundingClientRect();
@@ -79,6 +80,14 @@ test("Annotorious: a click makes an annotation, Shift goes on with it, undo take
     const target = document.elementFromPoint(at.clientX, at.clientY) ?? expect.fail("nothing there");
     target.dispatchEvent(new MouseEvent("click", { bubbles: true, ...at, ...keys }));
   };
+  return { annotator, click };
+}
+
+test("Annotorious: a click makes an annotation, Shift goes on with it, undo takes it back; switched off, nothing", async () => {
+  const { annotator, click } = await annotated();
+  const created: ImageAnnotation[] = [];
+  annotator.on("createAnnotation", (annotation) => created.push(annotation));
+  const plugin = mountSam2(annotator, { segmenter, onError: (error) => expect.fail(error.message) });
   click(100, 60);
   await expect.poll(() => annotator.getAnnotations().length).toBe(1);
   const blob = await (await fetch(PHOTO)).blob();
@@ -105,6 +114,50 @@ test("Annotorious: a click makes an annotation, Shift goes on with it, undo take
   click(60, 60);
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(annotator.getAnnotations()).toHaveLength(1);
+  plugin.destroy();
+  annotator.destroy();
+});
+
+test("Annotorious: each click's object is kept, also when others are clicked before its answer", async () => {
+  const { annotator, click } = await annotated();
+  const answers: ((side: number) => Promise<void>)[] = [];
+  const slow = {
+    segment: () =>
+      new Promise((resolve) => {
+        answers.push(async (side) => {
+          resolve({ mask: () => ({ data: new Uint8Array(side ** 2).fill(1), width: side, height: side }) });
+          await new Promise((told) => setTimeout(told));
+        });
+      }),
+  } as unknown as Segmenter;
+  const plugin = mountSam2(annotator, { segmenter: slow, onError: (error) => expect.fail(error.message) });
+  const sides = (): number[] =>
+    annotator.getAnnotations().map(({ target }) => (target as ImageAnnotation["target"]).selector.geometry.bounds.maxX);
+  const selected = (): string[] => annotator.getSelected().map(({ id }) => id);
+
+  click(100, 60);
+  click(20, 20);
+  await answers[0]?.(10);
+  expect([sides(), selected()]).toEqual([[10], []]);
+  await answers[1]?.(11);
+  const second = annotator.getAnnotations()[1]?.id ?? expect.fail("no second annotation");
+  expect([sides(), selected()]).toEqual([[10, 11], [second]]);
+
+  // of several clicks on one object, the last one's answer stays, whichever comes last
+  click(30, 30, { shiftKey: true });
+  click(40, 40, { shiftKey: true });
+  click(100, 60);
+  await answers[3]?.(13);
+  await answers[2]?.(12);
+  expect(sides()).toEqual([10, 13]);
+  await answers[4]?.(14);
+  expect(sides()).toEqual([10, 13, 14]);
+
+  // what is deleted does not come back
+  click(50, 50, { altKey: true });
+  annotator.removeAnnotation(annotator.getAnnotations()[2]?.id ?? "");
+  await answers[5]?.(15);
+  expect(sides()).toEqual([10, 13]);
   plugin.destroy();
   annotator.destroy();
 });

@@ -153,7 +153,7 @@ export class SecondLooks {
     const [left, top, right, bottom] = region;
     const crop = `${id}/detail/${this.#made++}`;
     const cut = async (): Promise<Picture> => (await openPicture()).crop(left, top, right - left, bottom - top);
-    await this.#predictor.setImage(crop, cut, () => undefined, { isDisposable: true });
+    await this.#predictor.setImage(crop, cut, () => undefined, { isDisposable: true, partOf: id });
     await this.#keep(id, { id: crop, region }, kept);
     return task(crop);
   }

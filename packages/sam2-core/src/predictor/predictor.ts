@@ -88,6 +88,8 @@ export interface KeepOptions {
    * default only its embedding makes room: the image is encoded again when it is next used.
    */
   readonly isDisposable?: boolean;
+  /** The image of which this one is a part: it is not dropped to make room for it. Its embedding may make room. */
+  readonly partOf?: string;
 }
 
 /** Limits on images. */
@@ -131,7 +133,7 @@ export class Predictor {
     id: string,
     decode: () => Promise<Picture>,
     onPhase: (phase: EncodePhase) => void,
-    { isDisposable = false }: KeepOptions = {},
+    { isDisposable = false, partOf }: KeepOptions = {},
   ): Promise<EncodedImage> {
     const unwanted = new AbortController();
     const { signal } = unwanted;
@@ -156,7 +158,7 @@ export class Predictor {
       await this.#complete();
       const opened = performance.now();
       onPhase("encode");
-      const encode = await this.#keep(id, { width, height, isDisposable, origin: { rgb } }, signal);
+      const encode = await this.#keep(id, { width, height, isDisposable, origin: { rgb } }, signal, partOf);
       const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode: encode - opened };
       return { width, height, timings };
     } finally {
@@ -175,7 +177,7 @@ export class Predictor {
   async setEmbedding(
     id: string,
     open: () => Promise<KnownEmbedding>,
-    { isDisposable = false }: KeepOptions = {},
+    { isDisposable = false, partOf }: KeepOptions = {},
   ): Promise<Pick<KnownEmbedding, "width" | "height">> {
     const unwanted = new AbortController();
     const { signal } = unwanted;
@@ -184,7 +186,7 @@ export class Predictor {
     try {
       const { width, height, tensors } = await open();
       signal.throwIfAborted();
-      await this.#keep(id, { width, height, isDisposable, origin: { tensors } }, signal);
+      await this.#keep(id, { width, height, isDisposable, origin: { tensors } }, signal, partOf);
       return { width, height };
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
@@ -196,6 +198,7 @@ export class Predictor {
     id: string,
     image: Pick<Kept, "width" | "height" | "isDisposable" | "origin">,
     signal: AbortSignal,
+    partOf?: string,
   ): Promise<number> {
     const encoding = await this.#encode(image.origin, signal);
     const made = performance.now();
@@ -206,7 +209,7 @@ export class Predictor {
     const freed = this.#forget(id);
     this.#images.set(id, { ...image, encoding, encodingAgain: null });
     await freed;
-    await this.#makeRoom(id);
+    await this.#makeRoom(id, partOf);
     return made;
   }
 
@@ -354,14 +357,17 @@ export class Predictor {
     if (kept) await freeEncoding(kept);
   }
 
-  /** Frees embeddings, the least recently used first, until the others are within the budget; that of `newest` stays. */
-  async #makeRoom(newest: string): Promise<void> {
+  /**
+   * Frees embeddings, the least recently used first, until the others are within the budget; that of `newest` stays, and
+   * so does the image of which it is a part.
+   */
+  async #makeRoom(newest: string, partOf?: string): Promise<void> {
     const total = (): number =>
       [...this.#images.values()].reduce((sum, { encoding }) => sum + (encoding?.embedding.bytes ?? 0), 0);
     for (const [id, kept] of this.#images) {
       if (total() <= this.#limits.embeddingBudget) return;
       if (id === newest) continue;
-      if (kept.isDisposable) this.#images.delete(id);
+      if (kept.isDisposable && id !== partOf) this.#images.delete(id);
       await freeEncoding(kept);
     }
   }

@@ -29,6 +29,9 @@ export interface SegmenterImage {
   release(): Promise<void>;
 }
 
+/** How often a picture is encoded for one call, where others take its place before each answer. */
+const MOST_ENCODINGS = 10;
+
 /** A picture that was passed to `segment` directly: its encoding, and how many calls wait for it. */
 interface Seen {
   readonly image: Promise<SegmenterImage>;
@@ -222,13 +225,13 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       throw noPicture(source);
     }
     if (isImage(source)) return this.#whileKept(source, signal, task);
-    for (;;) {
+    for (let encodings = 1; ; encodings++) {
       const image = await this.#encoded(source, options);
       try {
         return await this.#whileKept(image, signal, task);
       } catch (error) {
         // the worker dropped it for other images
-        if (!isSam2Error(error, "ImageReleasedError")) throw error;
+        if (!isSam2Error(error, "ImageReleasedError") || encodings === MOST_ENCODINGS) throw error;
         if (typeof source === "object") await this.#forgetSeen(source, image);
       } finally {
         if (typeof source === "string") void image.release();

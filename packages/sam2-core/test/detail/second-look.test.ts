@@ -113,7 +113,7 @@ function disc(width: number, height: number, x0: number, y0: number, radius: num
   return { pixels: { data, width, height }, truth: { data: truth, width, height } };
 }
 
-async function looking(pixels: Pixels, budget = 1000) {
+async function looking(pixels: Pixels, budget = 1000, isDisposable = false) {
   const sessions = new BrightSessions();
   const predictor = new Predictor(SPEC, sessions, async () => sessions, { embeddingBudget: budget });
   const looks = new SecondLooks(predictor);
@@ -121,6 +121,7 @@ async function looking(pixels: Pixels, budget = 1000) {
     "a",
     async () => pictureOf(pixels),
     () => undefined,
+    { isDisposable },
   );
   const click = (x: number, y: number, detail: Detail, more: object = {}) =>
     looks.predict("a", { point_coords: [[x, y]], point_labels: [1], ...more }, detail, async () => pictureOf(pixels));
@@ -252,6 +253,18 @@ test("a region that made room for other images is encoded again", async () => {
   expect(sessions.encoded).toBe(4);
   expect(sessions.held).toBe(1);
   await predictor.releaseImage("a");
+});
+
+test("an image that may be dropped outlives its second looks, also where one embedding is all there is room for", async () => {
+  const { sessions, predictor, looks, click } = await looking(disc(400, 300, 200, 150, 15).pixels, 10, true);
+  const points = { point_coords: [[[195, 150]], [[20, 20]]], point_labels: [[1], [1]] };
+  for (const more of [{}, points]) {
+    const { closeUps } = await click(200, 150, "always", more);
+    expect(closeUps).not.toContain(null);
+  }
+  await predictor.releaseImage("a");
+  await looks.release("a");
+  expect(sessions.held).toBe(0);
 });
 
 test("several objects: each is looked at by itself, from one opening of the picture", async () => {

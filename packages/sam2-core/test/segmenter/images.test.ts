@@ -193,6 +193,17 @@ test("only pictures that were given directly may be dropped for others; they are
   await image.release();
 });
 
+test.each([
+  ["a file", new Blob()],
+  ["an address", "https://example.com/picture.png"],
+])("%s that is dropped before each answer is not encoded for ever", async (_, image) => {
+  vi.spyOn(worker().held, "has").mockReturnValue(false);
+  await expect(segmenter.segment({ image, ...POINT })).rejects.toMatchObject({ name: "ImageReleasedError" });
+  expect(worker().encodings).toBe(10);
+  await turn();
+  if (typeof image === "string") expect(worker().held.size).toBe(0);
+});
+
 test("a picture at an address is not kept after the answer", async () => {
   vi.stubGlobal("fetch", async () => new Response("picture"));
   const call = segmenter.segment({ image: "https://example.com/picture.png", ...POINT });

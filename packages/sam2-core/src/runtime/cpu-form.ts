@@ -2,7 +2,8 @@
  * Chooses the precision in which a CPU runs a model: int8, where it is right and faster there, else what the model's
  * safe form is in.
  *
- * Both are found out once for each model and device, with the model at a quarter of its image size, and noted.
+ * Both are found out once for each model and device, with the model at a quarter of its image size, and noted. A trial
+ * that fails is made again after a week: the fault may be gone.
  */
 import { type CanaryAnswer, isSam2Error } from "sam2-contract";
 import type { ModelForm, ModelForms } from "../model/forms.ts";
@@ -21,8 +22,21 @@ export interface CpuForm {
 interface Verdict {
   /** Why int8 is not taken; null where it is. */
   readonly problem: string | null;
-  /** Its time divided by that of fp32. */
+  /** Its time divided by that of fp32; absent where the trial failed. */
   readonly share?: number;
+  /** When the trial failed, in milliseconds since 1970. */
+  readonly at?: number;
+  /**
+   * How many trials did not end. The first may be no fault of int8, as when the page was closed; the second counts as one.
+   */
+  readonly unfinished?: number;
+}
+
+/** How long a failure is remembered, in milliseconds: a week. */
+const REMEMBERED = 7 * 24 * 3600 * 1000;
+
+function holds({ share, at = 0 }: Verdict): boolean {
+  return share !== undefined || Date.now() - at < REMEMBERED;
 }
 
 /** Whether a model is for CPUs only: whole numbers are computed there, and would be wrong or slow on a GPU. */
@@ -44,7 +58,9 @@ export async function cpuForm(
   const { int8 } = model;
   if (int8 === null) return { form: safe, reason: null };
   const key = `int8/${int8.weights}`;
-  const verdict = (await cache.readNote<Verdict>(key)) ?? (await tryOut());
+  const kept = await cache.readNote<Verdict>(key);
+  const noted = kept && holds(kept) ? kept : null;
+  const verdict = noted && noted.unfinished !== 1 ? noted : await tryOut();
   if (verdict === null) return { form: safe, reason: null };
   const { problem, share = 1 } = verdict;
   if (problem !== null) return { form: safe, reason: `int8 is not taken: ${problem}` };
@@ -52,14 +68,19 @@ export async function cpuForm(
 
   async function tryOut(): Promise<Verdict | null> {
     // noted first: if the trial ends this page, it is not tried again at every visit
-    const begun = await cache.keepNote(key, { problem: "its trial did not end" } satisfies Verdict);
+    const unfinished = (noted?.unfinished ?? 0) + 1;
+    const problem = "its trial did not end";
+    const begun = await cache.keepNote(key, { problem, at: Date.now(), unfinished } satisfies Verdict);
     if (!begun) return { problem: "it is tried only where the result can be kept" };
     const verdict = await compare().catch(async (error: Error): Promise<Verdict | null> => {
-      if (isSam2Error(error, "DownloadError")) return null;
-      return { problem: error.message };
+      const isOffline = isSam2Error(error, "DownloadError");
+      if (!isOffline && !isSam2Error(error, "RuntimeStartError")) return { problem: error.message, at: Date.now() };
+      // this says nothing about int8
+      await (noted ? cache.keepNote(key, noted) : cache.forgetNote(key));
+      if (isOffline) return null;
+      throw error;
     });
-    if (verdict === null) await cache.forgetNote(key);
-    else await cache.keepNote(key, verdict);
+    if (verdict !== null) await cache.keepNote(key, verdict);
     return verdict;
   }
 
@@ -68,9 +89,9 @@ export async function cpuForm(
     const fp32 = await measure(trial.fp32);
     const whole = await measure(trial.int8);
     const fault = compareCanary(whole.answer, fp32.answer, "int8");
-    if (fault !== null) return { problem: fault.problem };
     const share = whole.time / fp32.time;
-    return share < 1 ? { problem: null, share } : { problem: `it took ${share.toFixed(2)} of fp32's time`, share };
+    if (fault !== null) return { problem: fault.problem, share };
+    return { problem: share < 1 ? null : `it took ${share.toFixed(2)} of fp32's time`, share };
   }
 
   /** The canary's answer in a form, and the encoder's time, in milliseconds. */

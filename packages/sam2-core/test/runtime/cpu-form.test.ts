@@ -109,12 +109,48 @@ test("where nothing can be kept, it is not tried", async () => {
   expect(opened).toEqual([]);
 });
 
-test("a trial that ended the page is not made again", async () => {
+const WEEK = 7 * 24 * 3600 * 1000;
+
+/** Begins a trial in a page that is closed before it ends. */
+async function beginTrial(cache: ModelCache): Promise<void> {
+  await new Promise<void>((resolve) => {
+    void cpuForm(MODEL, cache, () => {
+      resolve();
+      return new Promise(() => undefined);
+    });
+  });
+}
+
+test("a trial that ended with its page is made once more, and after the second time not before a week has passed", async () => {
   const cache = memory(true);
-  void cpuForm(MODEL, cache, () => new Promise(() => undefined));
-  await vi.waitFor(async () => expect(await cache.readNote("int8/abc")).not.toBeNull());
+  await beginTrial(cache);
+  await beginTrial(cache);
   const chosen = await cpuForm(MODEL, cache, cpu({}));
   expect(chosen).toMatchObject({ form: { dtype: "fp32" }, reason: "int8 is not taken: its trial did not end" });
+  vi.spyOn(Date, "now").mockReturnValue(Date.now() + WEEK);
+  expect(await cpuForm(MODEL, cache, cpu({}))).toMatchObject({ form: { dtype: "int8" } });
+});
+
+test.each<[string, Behavior, "fp32" | "int8", number]>([
+  ["that failed is made again", { fault: new Error("no such operator") }, "int8", 2],
+  ["that showed it to be slower is not made again", { time: 12 }, "fp32", 0],
+  ["that showed it to be wrong is not made again", { error: 0.3 }, "fp32", 0],
+  ["that went well is not made again", {}, "int8", 0],
+])("a week later, a trial %s", async (_, before, dtype, trials) => {
+  const cache = memory(true);
+  await cpuForm(MODEL, cache, cpu(before));
+  opened = [];
+  vi.spyOn(Date, "now").mockReturnValue(Date.now() + WEEK);
+  expect(await cpuForm(MODEL, cache, cpu({}))).toMatchObject({ form: { dtype } });
+  expect(opened.length).toBe(trials);
+});
+
+test("a runtime that does not start says nothing about int8: another worker tries it", async () => {
+  const cache = memory(true);
+  const fault = new Sam2Error("RuntimeStartError", "onnxruntime-web's threads did not start in 10 s");
+  await beginTrial(cache);
+  await expect(cpuForm(MODEL, cache, cpu({ fault }))).rejects.toBe(fault);
+  expect(await cpuForm(MODEL, cache, cpu({}))).toMatchObject({ form: { dtype: "int8" } });
 });
 
 test("without a network the trial waits for another time", async () => {

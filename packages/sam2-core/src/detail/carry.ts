@@ -7,14 +7,14 @@ import type { Region } from "./region.ts";
  * The prompt of one object in a region's own coordinates. Points outside the region are left out: they say what the
  * object is not, and that is not in sight. Of a box that reaches beyond the image the part in the region is given.
  *
- * @param mask logits [1,1,S/4,S/4] of the region, from `logitsInside`
+ * @param mask logits [1,1,S/4,S/4] of the region, from `logitsInside`; null for a decoder that takes no mask
  */
 export function promptInside(
   { coords, labels }: ModelPrompt,
   object: number,
   { width, height, imageSize }: PromptSpace,
   [left, top, right, bottom]: Region,
-  mask: Tensor,
+  mask: Tensor | null,
 ): ModelPrompt {
   const points = coords.dims[1] as number;
   const kept: { x: number; y: number; label: number }[] = [];

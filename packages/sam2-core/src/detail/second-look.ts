@@ -55,12 +55,15 @@ export function readDetail(value: unknown): Detail {
 /** Looks a second time, and keeps the regions encoded for the next prompts. */
 export class SecondLooks {
   readonly #predictor: Predictor;
+  readonly #takesMaskInput: boolean;
   /** By image, the one used last at the end. */
   readonly #kept = new Map<string, Kept[]>();
   #made = 0;
 
-  constructor(predictor: Predictor) {
+  /** @param takesMaskInput whether the decoder can take a mask as a prompt; else points and boxes alone are carried over */
+  constructor(predictor: Predictor, takesMaskInput: boolean) {
     this.#predictor = predictor;
+    this.#takesMaskInput = takesMaskInput;
   }
 
   /**
@@ -99,7 +102,8 @@ export class SecondLooks {
         const region = kept?.region ?? regionAround(content, space.width, space.height);
         if (detail === "auto" && shareOf(region, space.width, space.height) >= PAYS_BELOW) continue;
         const mask = logitsInside(plane(first.logits.data), space, region);
-        const inside = promptInside(modelPrompt, object, space, region, mask);
+        const inside = promptInside(modelPrompt, object, space, region, this.#takesMaskInput ? mask : null);
+        if (inside.mask === null && !inside.labels.data.some((label) => label > 0)) continue;
         const second = await this.#inRegion(
           id,
           region,

@@ -137,7 +137,7 @@ export class OpenModel<Sent, D extends DeviceInfoOf> {
     timeKey: () => string;
   }) {
     this.predictor = parts.predictor;
-    this.looks = new SecondLooks(parts.predictor);
+    this.looks = new SecondLooks(parts.predictor, parts.opened.takesMaskInput);
     this.opened = parts.opened;
     this.decode = parts.decode;
     this.embeddings = parts.embeddings;

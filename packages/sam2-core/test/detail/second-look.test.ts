@@ -113,10 +113,16 @@ function disc(width: number, height: number, x0: number, y0: number, radius: num
   return { pixels: { data, width, height }, truth: { data: truth, width, height } };
 }
 
-async function looking(pixels: Pixels, budget = 1000, isDisposable = false) {
+interface Setup {
+  readonly budget?: number;
+  readonly isDisposable?: boolean;
+  readonly takesMaskInput?: boolean;
+}
+
+async function looking(pixels: Pixels, { budget = 1000, isDisposable = false, takesMaskInput = true }: Setup = {}) {
   const sessions = new BrightSessions();
   const predictor = new Predictor(SPEC, sessions, async () => sessions, { embeddingBudget: budget });
-  const looks = new SecondLooks(predictor);
+  const looks = new SecondLooks(predictor, takesMaskInput);
   await predictor.setImage(
     "a",
     async () => pictureOf(pixels),
@@ -206,6 +212,17 @@ test("a box that reaches beyond the picture is carried over as far as the pictur
   expect(back).toEqual([0, 138, 22, 162]);
 });
 
+test("a decoder that takes no masks is asked by points and box alone, and not at all where none is on the object", async () => {
+  const { sessions, click } = await looking(disc(400, 300, 100, 60, 10).pixels, { takesMaskInput: false });
+  const { closeUps } = await click(104, 57, "auto", { box: [88, 50, 112, 70] });
+  expect(closeUps).not.toContain(null);
+  const { labels, mask } = sessions.asked[1] as ModelPrompt;
+  expect([Array.from(labels.data), mask]).toEqual([[2, 3, 1], null]);
+  sessions.asked.length = 0;
+  expect((await click(104, 57, "always", { point_labels: [0] })).closeUps).toEqual([null]);
+  expect([sessions.asked.length, sessions.encoded]).toEqual([1, 2]);
+});
+
 test("`logits` and the score are the second look's, so that the next prompt goes on from there", async () => {
   const { sessions, click } = await looking(disc(400, 300, 200, 150, 40).pixels);
   sessions.score = (look) => (look === 2 ? 0.9 : 0.7);
@@ -246,7 +263,7 @@ test("the next click at the same place costs a decode; elsewhere another region 
 });
 
 test("a region that made room for other images is encoded again", async () => {
-  const { sessions, predictor, click } = await looking(disc(400, 300, 200, 150, 15).pixels, 10);
+  const { sessions, predictor, click } = await looking(disc(400, 300, 200, 150, 15).pixels, { budget: 10 });
   await click(200, 150, "always");
   await click(200, 150, "always");
   // the image, its region, and both once more
@@ -256,7 +273,8 @@ test("a region that made room for other images is encoded again", async () => {
 });
 
 test("an image that may be dropped outlives its second looks, also where one embedding is all there is room for", async () => {
-  const { sessions, predictor, looks, click } = await looking(disc(400, 300, 200, 150, 15).pixels, 10, true);
+  const { pixels } = disc(400, 300, 200, 150, 15);
+  const { sessions, predictor, looks, click } = await looking(pixels, { budget: 10, isDisposable: true });
   const points = { point_coords: [[[195, 150]], [[20, 20]]], point_labels: [[1], [1]] };
   for (const more of [{}, points]) {
     const { closeUps } = await click(200, 150, "always", more);

@@ -73,7 +73,8 @@ class CacheApiStore implements Store {
   }
 
   #address(key: string): string {
-    return `/${FOLDER}/${encodeURIComponent(key)}`;
+    // whole: a worker whose script is of another origin starts from a `blob:`, against which nothing can be resolved
+    return new URL(`/${FOLDER}/${encodeURIComponent(key)}`, globalThis.origin).href;
   }
 
   async read(key: string): Promise<Uint8Array | null> {

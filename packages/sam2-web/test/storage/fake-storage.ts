@@ -39,6 +39,7 @@ export class FakeStorage {
     const refuse = async (): Promise<never> => {
       throw new DOMException("no storage here", "SecurityError");
     };
+    vi.stubGlobal("origin", "http://127.0.0.1");
     vi.stubGlobal("caches", { open: kind === "the Cache API" ? async () => this.#cache() : refuse });
   }
 
@@ -84,15 +85,17 @@ export class FakeStorage {
 
   #cache(): object {
     const { files } = this;
+    // whole addresses only: in a worker that was started from a `blob:`, others cannot be resolved
+    const path = (request: string | { url: string }): string =>
+      new URL(typeof request === "string" ? request : request.url).pathname;
     return {
       match: async (request: string | { url: string }) => {
-        const address = typeof request === "string" ? request : new URL(request.url).pathname;
-        const bytes = files.get(address);
+        const bytes = files.get(path(request));
         return bytes && new Response(bytes as Uint8Array<ArrayBuffer>);
       },
       put: async (address: string, response: Response) =>
-        this.#write(address, new Uint8Array(await response.arrayBuffer())),
-      delete: async (address: string) => files.delete(address),
+        this.#write(path(address), new Uint8Array(await response.arrayBuffer())),
+      delete: async (address: string) => files.delete(path(address)),
       keys: async () => [...files.keys()].map((address) => ({ url: `http://127.0.0.1${address}` })),
     };
   }

@@ -23,7 +23,10 @@ export interface Checkpoint {
   open(): Promise<{ readonly files: CheckpointFiles; readonly hashes: CheckpointHashes }>;
   /** Deletes what is kept of its weights: they are downloaded again when they are needed again. */
   dropWeights(): Promise<void>;
-  /** Deletes what is kept of files that turned out to be no checkpoint, so that they are downloaded again next time. */
+  /**
+   * Deletes what is kept of files that turned out to be no checkpoint, so that they are downloaded again next time. Weights
+   * that can be read stay: config.json alone may be wrong.
+   */
   refuse(error: unknown): Promise<void>;
 }
 
@@ -111,8 +114,14 @@ function remoteCheckpoint(
       return config && weights ? { config, weights: [weights] } : null;
     },
     async open() {
-      const config = await fetchFile(configUrl);
+      const before = sha256 === undefined ? await pinned(weightsUrl) : null;
+      let config = await fetchFile(configUrl);
       const weights = await fetchFile(weightsUrl, sha256);
+      if (before !== null && before !== weights.sha256) {
+        // changed weights may be of another config.json than the one that is kept
+        await cache.forget(key(configUrl));
+        config = await fetchFile(configUrl);
+      }
       const blob = ({ bytes }: FetchedFile): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
       return {
         files: { config: blob(config), weights: [blob(weights)] },
@@ -121,8 +130,9 @@ function remoteCheckpoint(
     },
     dropWeights: () => cache.forget(key(weightsUrl)),
     async refuse(error) {
-      if (!isSam2Error(error, "InvalidSafetensorsError") && !isSam2Error(error, "InvalidModelError")) return;
-      for (const url of [configUrl, weightsUrl]) {
+      if (!isSam2Error(error)) return;
+      const areUnreadable = isSam2Error(error, "InvalidSafetensorsError") || isSam2Error(error, "InvalidModelError");
+      for (const url of areUnreadable ? [configUrl, weightsUrl] : [configUrl]) {
         await cache.forget(key(url));
         await cache.forget(`pin/${url}`);
       }

@@ -47,7 +47,8 @@ export interface SegmenterOptionsOf<D extends DeviceInfoOf = DeviceInfoOf> {
   readonly lazyEncoder?: boolean | undefined;
   /**
    * Whether to accept a checkpoint whose files have changed at their address since they were first downloaded.
-   * `false` by default: then opening it throws an IntegrityError.
+   * `false` by default: then opening it throws an IntegrityError. Only a download shows the change: what is kept opens
+   * as it is, until `deleteCached(id)` deletes it.
    */
   readonly acceptChanges?: boolean | undefined;
   /**

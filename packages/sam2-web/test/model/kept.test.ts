@@ -14,6 +14,7 @@ const FILES = new Map<string, Buffer<ArrayBuffer>>();
 for (const name of ["config.json", "model.safetensors"]) {
   FILES.set(BASE + name, (await readFile(TOY + name)) as Buffer<ArrayBuffer>);
 }
+type ToyConfig = { readonly vision_config: { readonly backbone_config: object } };
 const WEIGHTS = FILES.get(`${BASE}model.safetensors`) as Buffer<ArrayBuffer>;
 
 let storage: FakeStorage;
@@ -23,6 +24,8 @@ let isOnline: boolean;
 let conversions: number;
 /** What the exporter fails with. */
 let failure: Error | null;
+/** What the server makes of config.json. */
+let spoiled: ((config: ToyConfig) => unknown) | null;
 
 vi.mock("sam2-export", async (original) => {
   const exporter = await original<typeof import("sam2-export")>();
@@ -35,10 +38,12 @@ vi.mock("sam2-export", async (original) => {
 });
 
 beforeEach(() => {
-  [fetched, isOnline, conversions, failure] = [[], true, 0, null];
+  [fetched, isOnline, conversions, failure, spoiled] = [[], true, 0, null, null];
+  FILES.set(SAFETENSORS, WEIGHTS);
   vi.stubGlobal("fetch", async (url: string) => {
     if (!isOnline) throw new TypeError("no network");
     fetched.push(url.slice(BASE.length));
+    if (spoiled && url === CONFIG) return Response.json(spoiled(JSON.parse(String(FILES.get(url)))));
     return new Response(FILES.get(url) ?? null, { status: FILES.has(url) ? 200 : 404 });
   });
 });
@@ -198,6 +203,38 @@ describe("a form", () => {
     failure = null;
     await visit();
     expect([kept(), fetchedWeights(), conversions]).toEqual([[...FORM, CONFIG], 1, 2]);
+  });
+
+  test.each<[string, (config: ToyConfig) => unknown]>([
+    ["InvalidConfigError", (config) => ({ ...config, model_type: "sam" })],
+    [
+      "TensorShapeError",
+      ({ vision_config, ...config }) => {
+        const backbone_config = { ...vision_config.backbone_config, mlp_ratio: 2 };
+        return { ...config, vision_config: { ...vision_config, backbone_config } };
+      },
+    ],
+  ])(
+    "that could not be converted, with the %s of a config.json that was mended since: it is fetched again",
+    async (name, spoil) => {
+      spoiled = spoil;
+      await expect(visit()).rejects.toMatchObject({ name });
+      spoiled = null;
+      await visit();
+      expect([kept(), fetchedWeights()]).toEqual([[...FORM, CONFIG], 1]);
+    },
+  );
+
+  test("of a checkpoint that changed meanwhile is made of its new weights and their config.json", async () => {
+    await visit({ form: 0 });
+    const changed = Buffer.from(WEIGHTS);
+    changed.writeUInt8(changed.readUInt8(changed.length - 8) ^ 1, changed.length - 8);
+    FILES.set(SAFETENSORS, changed);
+    spoiled = (config) => ({ ...config, note: "of the new weights" });
+    fetched = [];
+    await visit({ form: 1, acceptChanges: true });
+    expect(fetched).toEqual(["model.safetensors", "config.json"]);
+    expect(Buffer.from(bytesOf(`model/toy/${CONFIG}`)).toString()).toContain("of the new weights");
   });
 
   test("there is no room for: the checkpoint stays", async () => {

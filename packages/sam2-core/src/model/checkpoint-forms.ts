@@ -100,12 +100,13 @@ export async function checkpointForms(checkpoint: Checkpoint, options: Checkpoin
   }
 
   async function settle(taken: ModelForm): Promise<void> {
-    const made = fresh.get(taken);
+    const made = fresh.get(taken.whole ?? taken);
     fresh.clear();
     const isKept = made ? await place.keep(made.hashes, facts, made.converted) : (await place.find(hashes)) !== null;
     if (!isKept) return;
     opening = undefined;
-    if (!keepsWeights) await checkpoint.dropWeights();
+    // the encoder may be wanted in another form
+    if (!keepsWeights && !decoderAlone) await checkpoint.dropWeights();
   }
 
   const [first = "", ...others] = hashes.weights;

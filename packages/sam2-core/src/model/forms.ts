@@ -30,6 +30,8 @@ export interface ModelForm {
   readonly attention: AttentionForm;
   /** Null for files that do not say. */
   readonly dtype: Dtype | null;
+  /** The form of which this one is the decoder alone. */
+  readonly whole?: ModelForm;
   load(): Promise<LoadedModel>;
 }
 
@@ -64,6 +66,7 @@ export const DECODER_ALONE = "the decoder alone, since no picture has been encod
 export function decoderOf(form: ModelForm): ModelForm {
   return {
     ...form,
+    whole: form,
     load: async () => {
       const loaded = await form.load();
       return { ...loaded, bytes: { ...loaded.bytes, encoder: null } };

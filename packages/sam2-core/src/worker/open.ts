@@ -204,7 +204,12 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
     await whole.settle(opened.form);
     return opened;
   };
-  const opening = await (lazyEncoder ? platform.openDecoder(first, request, onPhase) : open());
+  const openDecoder = async (): Promise<OpenedSessions<S>> => {
+    const opened = await platform.openDecoder(first, request, onPhase);
+    await first.settle(opened.form);
+    return opened;
+  };
+  const opening = await (lazyEncoder ? openDecoder() : open());
   const { spec } = opening;
   let { sessions } = opening;
   const reopen = async (): Promise<Sessions> => {

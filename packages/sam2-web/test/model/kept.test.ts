@@ -58,7 +58,7 @@ interface Visit extends Partial<LoadOptions> {
 /** Opens the model in a page that is loaded anew, as a worker does. */
 async function visit({ source = CHECKPOINT, form = 0, ...options }: Visit = {}): Promise<LoadedModel> {
   vi.resetModules();
-  const { loadModel } = await import("sam2-core");
+  const { decoderOf, loadModel } = await import("sam2-core");
   const { openCache } = await import("../../src/storage/store.ts");
   const model: ModelForms = await loadModel(source, {
     cache: await openCache(),
@@ -71,7 +71,8 @@ async function visit({ source = CHECKPOINT, form = 0, ...options }: Visit = {}):
     onProgress: () => undefined,
     ...options,
   });
-  const taken = model.forms[form] ?? expect.fail(`no form ${form}`);
+  const whole = model.forms[form] ?? expect.fail(`no form ${form}`);
+  const taken = options.decoderAlone ? decoderOf(whole) : whole;
   const loaded = await taken.load();
   await model.settle(taken);
   return loaded;
@@ -151,6 +152,16 @@ describe("a form", () => {
     const whole = await visit({ form: 0 });
     const alone = await visit({ form: 1, decoderAlone: true });
     expect(alone.bytes).toEqual({ encoder: null, decoder: whole.bytes.decoder });
+    expect([fetchedWeights(), conversions]).toEqual([1, 1]);
+  });
+
+  test("of which the decoder alone was opened is kept; the weights stay until the encoder is opened, too", async () => {
+    for (let count = 0; count < 2; count++) {
+      expect((await visit({ form: 1, decoderAlone: true })).bytes.encoder).toBeNull();
+      expect(kept()).toEqual([...FORM, CONFIG, SAFETENSORS]);
+    }
+    expect(attention(await visit({ form: 1 }))).toBe("decomposed");
+    expect(kept()).toEqual([...FORM, CONFIG]);
     expect([fetchedWeights(), conversions]).toEqual([1, 1]);
   });
 

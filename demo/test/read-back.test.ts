@@ -23,6 +23,7 @@ import {
   withClass,
   withImage,
 } from "../src/labels/annotations.ts";
+import { placed } from "../src/labels/detections.ts";
 import { merge } from "../src/labels/importing.ts";
 
 const noPicture = (): never => {
@@ -35,13 +36,15 @@ const anyMask = (width: number, height: number): fc.Arbitrary<Mask> =>
     .filter((data) => data.includes(1))
     .map((data) => ({ data, width, height }));
 
-/** Names as people and systems give them; two pictures may have stems that are alike. */
+/** Names as people and systems give them; two pictures may have one name, in folders or not, or stems that are alike. */
 const anyName = fc.constantFrom(
   "a.jpg",
-  "b.png",
+  "a-2.jpg",
   "a.png",
   "some photo.jpg",
+  "some_photo.jpg",
   "street/4.jpg",
+  "park/4.jpg",
   "ärger & co.webp",
   "x.y.jpg",
 );
@@ -49,17 +52,17 @@ const anyClass = fc.constantFrom("cat", "cat & dog", "ärger/☃", "a: b", "__pr
 
 /** Pictures with objects that have pixels, which some formats ask for; most masks of this size have holes and islands. */
 const anyProject: fc.Arbitrary<Project> = fc
-  .uniqueArray(anyName, { minLength: 1, maxLength: 4 })
+  .array(anyName, { minLength: 1, maxLength: 4 })
   .chain((names) =>
     fc.tuple(
-      ...names.map((name) =>
+      ...names.map((name, i) =>
         fc
-          .record({ width: fc.integer({ min: 1, max: 9 }), height: fc.integer({ min: 1, max: 9 }) })
+          .record({ width: fc.integer({ min: 1, max: 4 }), height: fc.integer({ min: 1, max: 3 }) })
           .chain(({ width, height }) =>
             fc.array(fc.tuple(anyClass, anyMask(width, height)), { maxLength: 3 }).map(
               (objects): LabeledImage => ({
-                id: name,
-                sha256: name,
+                id: `${i}`,
+                sha256: `${i}`,
                 name,
                 width,
                 height,
@@ -79,8 +82,8 @@ const anyProject: fc.Arbitrary<Project> = fc
   });
 
 /** Reads an exported file as the page's worker does. */
-async function readBack(project: Project, format: Format) {
-  const { name, blob } = await exportProject(project, format, noPicture);
+async function readBack(project: Project, format: Format, only?: string) {
+  const { name, blob } = await exportProject(project, format, noPicture, undefined, only);
   const files = await unpacked([{ name, blob }]);
   return readLabels(
     await Promise.all(
@@ -173,6 +176,56 @@ describe("written, read, and merged into the set: each picture has its masks aga
       ),
     );
   });
+});
+
+describe("pictures of one name, and of names that become one in a file's", () => {
+  /** Pictures of one size, each with an object of its own class. */
+  const anySet = fc.array(anyName, { minLength: 1, maxLength: 5 }).map((names): Project => {
+    const rle = encodeRle({ width: 3, height: 2, data: new Uint8Array(6).fill(1) });
+    const images = names.map((name, i): LabeledImage => {
+      return { id: `${i}`, sha256: `${i}`, name, width: 3, height: 2, objects: [newObject(`of ${i}`, rle)] };
+    });
+    return { classes: images.map((_, i) => ({ name: `of ${i}`, color: "#000000" })), images };
+  });
+  const classesOf = (images: readonly LabeledImage[]): string[] =>
+    images.flatMap(({ id, objects }) => objects.map(({ className }) => `${id}: ${className}`));
+
+  test("YOLO: each has its outlines again, where some are not here too", async () => {
+    await fc.assert(
+      fc.asyncProperty(anySet, fc.integer({ min: 0, max: 4 }), async (project, away) => {
+        const { boxes } = await readBack(project, "yolo");
+        const images = project.images.map((image, i) => (i === away ? { ...image, sha256: null } : image));
+        const { placed: found, leftOut } = placed(images, boxes);
+        expect(found.flatMap(({ image, detections }) => detections.map((each) => [image.id, each.className]))).toEqual(
+          images.flatMap(({ id, sha256 }) => (sha256 === null ? [] : [[id, `of ${id}`]])),
+        );
+        expect(leftOut).toHaveLength(images.length - found.length);
+      }),
+    );
+  });
+
+  test("YOLO of another tool: a name that two pictures have is nobody's", () => {
+    const images = ["0", "1"].map((id): LabeledImage => {
+      return { id, sha256: id, name: "a.jpg", width: 3, height: 2, objects: [] };
+    });
+    const detections = [{ className: "cat", score: null, shape: [0, 0, 1, 1] }];
+    const result = placed(images, [{ name: "a.txt", size: null, unit: "shares", detections }]);
+    expect(result).toEqual({ placed: [], leftOut: ["1 of a.txt: there is no such picture here"] });
+  });
+
+  test.each(["masks", "coco", "labelme", "cvat", "label-studio", "datumaro", "voc"] as const)(
+    "%s of one of them alone: that one has its masks again",
+    async (format) => {
+      await fc.assert(
+        fc.asyncProperty(anySet, fc.nat(), async (project, number) => {
+          const { id } = project.images[number % project.images.length] as LabeledImage;
+          const { project: found } = await readBack(project, format, id);
+          expect(classesOf(merge(cleared(project), found).project.images)).toEqual([`${id}: of ${id}`]);
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
 });
 
 test("labels that came before their picture are found by it, whatever its ending", async () => {

@@ -65,14 +65,22 @@ function pixelsOf(picture: ImageBitmap): ImageData {
  * Writes a project.
  *
  * @param pictureOf the picture of an image, for cut-outs and layers
+ * @param only the id of the one image to write, by the name that it has among all: that finds it again
  * @throws ExportError when the format cannot hold it
  */
 export async function exportProject(
-  project: Project,
+  all: Project,
   format: Format,
   pictureOf: (id: string) => Promise<ImageBitmap>,
   onProgress?: Progress,
+  only?: string,
 ): Promise<ExportedFile> {
+  const names = distinct(all.images.map(({ name }) => name));
+  const stems = distinctStems(names, format === "yolo" ? plain : safe);
+  const named = all.images
+    .map((each, i) => ({ image: { ...each, name: names[i] as string }, name: stems[i] as string }))
+    .filter(({ image }) => only === undefined || image.id === only);
+  const project = { ...all, images: named.map(({ image }) => image) };
   if (format === "coco" || format === "coco-polygons") {
     const coco = toCoco(project, format === "coco" ? "rle" : "polygons", onProgress);
     return { name: "annotations.json", blob: new Blob([`${JSON.stringify(coco)}\n`], { type: "application/json" }) };
@@ -90,11 +98,7 @@ export async function exportProject(
   const files: Zippable = {};
   if (format === "voc") files["labelmap.txt"] = text(toVocLabelMap(project.classes));
   const { classes } = project;
-  const names = distinct(project.images.map(({ name }) => name));
-  const stems = distinctStems(names, format === "yolo" ? plain : safe);
-  for (const [index, each] of project.images.entries()) {
-    const image = { ...each, name: names[index] as string };
-    const name = stems[index] as string;
+  for (const [index, { image, name }] of named.entries()) {
     if (format === "yolo") files[`labels/${name}.txt`] = text(toYolo(image, classes));
     if (format === "labelme") files[`${name}.json`] = text(toLabelme(image));
     if (format === "geojson") files[`${name}.geojson`] = text(toGeoJson(image, classes));
@@ -123,9 +127,9 @@ export async function exportProject(
     onProgress?.(index + 1, project.images.length);
   }
   if (format === "yolo") files["data.yaml"] = text(toYoloDataset(project));
-  const [only, ...more] = Object.entries(files);
-  if (only && more.length === 0) {
-    const [path, bytes] = only;
+  const [first, ...more] = Object.entries(files);
+  if (first && more.length === 0) {
+    const [path, bytes] = first;
     return { name: path.split("/").at(-1) as string, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) };
   }
   const zipped = zipSync(files, { level: 6 }) as Uint8Array<ArrayBuffer>;

@@ -43,9 +43,10 @@ const formats = {
     format: Format,
     pictureOf: (id: string) => Promise<Blob>,
     onProgress: Progress,
+    only?: string,
   ): Promise<ExportedFile> {
     const bitmapOf = async (id: string): Promise<ImageBitmap> => decodePicture(await pictureOf(id));
-    return exportProject(project, format, bitmapOf, nowAndThen(onProgress));
+    return exportProject(project, format, bitmapOf, nowAndThen(onProgress), only);
   },
 
   async writeProjectFile(

@@ -235,8 +235,7 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
       };
       return leftOut.list(`a result of task ${shown(task.id)}`, read);
     });
-    // an upload's name has an id before it
-    const name = String(path).replace(/^.*\/(?:upload\/\d+\/)?(?:[0-9a-f]{8}-)?/, "");
+    const name = pictureIn(String(path));
     const kept: TaskFields = {
       ...some("task", besides(task, "id", "data", "annotations")),
       ...some("data", besides(data, key)),
@@ -252,6 +251,13 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
     return [image];
   });
   return { project: projectOf([], images), boxes, leftOut: leftOut.lines };
+}
+
+/** The picture's name in the path or the address of a task: folders are part of it where they are the set's own. */
+function pictureIn(path: string): string {
+  // an upload's name has an id before it
+  const upload = /^(?:.*\/)?data\/upload\/(?:\d+\/)?(?:[0-9a-f]{8}-)?([^/]+)$/.exec(path)?.[1];
+  return upload ?? path.replace(/^(?:\/|\w+:).*\//, "");
 }
 
 /** A result, the annotation that it is in, and where results of other kinds are collected. */

@@ -27,6 +27,9 @@ interface Shape {
 /** The name that fields are kept under. */
 const LABELME = "labelme";
 
+/** The field in which the page says of what picture a file is, where that is in a folder: labelme keeps it. */
+const OWN = "sam2-web";
+
 /** What every shape has, where a file says nothing else. */
 const NOTHING_SAID = { group_id: null, description: "", flags: {} } as const;
 
@@ -55,6 +58,7 @@ export function toLabelme(image: LabeledImage): object {
     imageData: null,
     imageHeight: height,
     imageWidth: width,
+    ...(name.includes("/") && { [OWN]: { picture: name } }),
   };
 }
 
@@ -108,10 +112,11 @@ export function fromLabelme(file: Record<string, unknown>): ReadLabels {
     };
     return leftOut.list(`shape ${index + 1} of ${shown(file.imagePath)}`, read);
   });
-  const fields = besides(file, "shapes", "imagePath", "imageData", "imageWidth", "imageHeight", "version");
+  const fields = besides(file, "shapes", "imagePath", "imageData", "imageWidth", "imageHeight", "version", OWN);
   const said = isEmpty(fields.flags) ? besides(fields, "flags") : fields;
   const kept = foreignOf(LABELME, { ...said, ...(others.length > 0 && { shapes: others }) });
-  const image = { name: String(file.imagePath), ...size, objects, ...kept };
+  const { picture } = (file[OWN] ?? {}) as { readonly picture?: unknown };
+  const image = { name: String(picture ?? file.imagePath), ...size, objects, ...kept };
   return { project: projectOf([], [image]), boxes: boxesOf(image, boxes), leftOut: leftOut.lines };
 }
 

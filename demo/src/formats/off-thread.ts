@@ -37,14 +37,16 @@ export async function readLabels(
   return inWorker(signal, (formats) => formats.readLabels(given, proxy(onProgress)));
 }
 
-/** Writes a project. @throws ExportError, by its name */
+/** Writes a project, or one image of it, by its id. @throws ExportError, by its name */
 export async function writeProject(
   project: Project,
   format: Format,
   pictureOf: (id: string) => Promise<Blob>,
-  { signal, onProgress }: WorkOptions,
+  { signal, onProgress, only }: WorkOptions & { readonly only?: string | undefined },
 ): Promise<ExportedFile> {
-  return inWorker(signal, (formats) => formats.exportProject(project, format, proxy(pictureOf), proxy(onProgress)));
+  return inWorker(signal, (formats) =>
+    formats.exportProject(project, format, proxy(pictureOf), proxy(onProgress), only),
+  );
 }
 
 /** Writes a set with its pictures as one file. */

@@ -1,7 +1,7 @@
 /** What detectors find: boxes and outlines with scores, which become masks. Here they find their pictures. */
 import { findImage, type LabeledImage } from "./annotations.ts";
 import type { WithForeign } from "./foreign.ts";
-import { distinct, distinctStems } from "./names.ts";
+import { distinct, distinctStems, plain } from "./names.ts";
 
 /** A box or an outline. */
 export interface Detection extends WithForeign {
@@ -53,28 +53,39 @@ function byLastPart<T extends { readonly path: string }>(items: readonly T[]): R
   return found;
 }
 
+/** Whether the picture of an image is here, not only its labels. */
+const isHere = ({ sha256 }: LabeledImage): boolean => sha256 !== null;
+
 /**
  * Finds images by paths without their endings: `labels/train/1` is that of `images/train/1.jpg`. The image whose path agrees
  * longest from its end, if it is only one, and if none of the other paths agrees with it longer. An image's path is its own, or
- * what an export made of it.
+ * what an export made of it. An export numbers images of one name: where all of these numbers are among the paths, they count.
  */
 function finderByStem(
   images: readonly LabeledImage[],
   names: readonly string[],
 ): (name: string) => LabeledImage | undefined {
-  const exported = distinctStems(distinct(images.map(({ name }) => name)));
+  const exported = distinct(images.map(({ name }) => name));
+  const [forYolo, forOthers] = [distinctStems(exported, plain), distinctStems(exported)];
   const places = byLastPart(
-    images.flatMap((image, i) =>
-      [...new Set([stem(image.name), exported[i] as string])].map((path) => ({ path, image })),
-    ),
+    images.flatMap((image, i) => {
+      const numbered = forYolo[i] as string;
+      const paths = new Set([stem(image.name), numbered, forOthers[i] as string]);
+      return [...paths].map((path) => ({ path, image, numbered }));
+    }),
   );
-  const wanted = byLastPart([...new Set(names.map(stem))].map((path) => ({ path })));
+  const paths = new Set(names.map(stem));
+  const wanted = byLastPart([...paths].map((path) => ({ path })));
   return (name) => {
     const path = stem(name);
-    const alike = (places.get(lastPart(path)) ?? []).map((place) => ({
-      ...place,
-      agrees: agreement(place.path, path),
-    }));
+    const near = places.get(lastPart(path)) ?? [];
+    const called = near.filter((place) => place.path === path);
+    if (called.length > 1 && called.every(({ numbered }) => paths.has(numbered))) {
+      return called.find(({ image, numbered }) => numbered === path && isHere(image))?.image;
+    }
+    const alike = near
+      .filter(({ image }) => isHere(image))
+      .map((place) => ({ ...place, agrees: agreement(place.path, path) }));
     const most = Math.max(...alike.map(({ agrees }) => agrees));
     const best = alike.filter(({ agrees }) => agrees === most);
     const [image, ...others] = new Set(best.map((place) => place.image));
@@ -87,8 +98,9 @@ function finderByStem(
 }
 
 /**
- * Finds the pictures of detections.
+ * Finds the pictures of detections, of those that are here.
  *
+ * @param images all of the set, which an export numbers together
  * @returns what has a picture, and what is left out, each with the reason
  */
 export function placed(
@@ -97,11 +109,12 @@ export function placed(
 ): { readonly placed: readonly PlacedDetections[]; readonly leftOut: readonly string[] } {
   const names = [...new Set(found.map(({ name }) => name))];
   const imageByStem = finderByStem(images, names);
+  const here = images.filter(isHere);
   const leftOut: string[] = [];
   const byImage = new Map<LabeledImage, Detection[]>();
   for (const { name, size, unit, detections } of found) {
     if (detections.length === 0) continue;
-    const image = size ? findImage(images, { name, ...size }, names) : imageByStem(name);
+    const image = size ? findImage(here, { name, ...size }, names) : imageByStem(name);
     if (!image) {
       const other = size && imageByStem(name);
       const why = other

@@ -7,7 +7,7 @@ import type {
   writeProject,
   writeProjectFile,
 } from "../formats/off-thread.ts";
-import type { NamedImage, Project } from "../labels/annotations.ts";
+import type { LabeledImage, NamedImage, Project } from "../labels/annotations.ts";
 import { type PlacedDetections, placed } from "../labels/detections.ts";
 import { type ImportHow, type Merged, merge } from "../labels/importing.ts";
 import type { Boxes } from "./boxes.ts";
@@ -50,7 +50,10 @@ export class Transfer {
   async export(format: Format, scope: Scope): Promise<void> {
     const { project } = this.#state.get();
     const image = imageOf(this.#state.get());
-    const written = scope === "all" || !image ? project : { ...project, images: [image] };
+    const only = scope === "one" ? image?.id : undefined;
+    // the others are there for their names: of a picture that is written alone, the file is called as among all
+    const without = (each: LabeledImage): LabeledImage => (each.id === only ? each : { ...each, objects: [] });
+    const written = only === undefined ? project : { ...project, images: project.images.map(without) };
     const pictureOf = async (id: string): Promise<Blob> => {
       const picture = await this.#set.pictureOf(id);
       if (!picture) throw new Error(`${written.images.find((each) => each.id === id)?.name} is not here`);
@@ -60,7 +63,7 @@ export class Transfer {
       const text = "Writing the file";
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
-      const file = await this.#files.writeProject(written, format, pictureOf, { signal, onProgress });
+      const file = await this.#files.writeProject(written, format, pictureOf, { signal, onProgress, only });
       this.#files.save(file);
       this.#notices.say(`Saved ${file.name}.`);
     }, "nothing was saved; the labels are still here.");
@@ -79,10 +82,9 @@ export class Transfer {
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
       const { project: found, boxes, leftOut: unread } = await this.#files.readLabels(files, { signal, onProgress });
-      const here = this.#state.get().project.images.filter(({ sha256 }) => sha256 !== null);
-      const { placed: detections, leftOut: unplaced } = placed(here, boxes);
-      const leftOut = [...unread, ...unplaced];
       const { project: before } = this.#state.get();
+      const { placed: detections, leftOut: unplaced } = placed(before.images, boxes);
+      const leftOut = [...unread, ...unplaced];
       if (!(await this.#takeIn(found, name, detections, leftOut))) return;
       try {
         await this.#boxes.toMasks(detections, signal, show);

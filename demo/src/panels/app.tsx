@@ -63,18 +63,20 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
       <Rail />
       <Stage picture={picture}>
         <Welcome />
-        {isOpen && <ToolBar />}
-        {isOpen && <MaskBar />}
-        <div className="foot">
-          <StatusLine />
-          <ZoomBar />
-        </div>
-        <div className="notices">
-          <BusyLine />
-          <ErrorLine />
-          <Storage place="picture" />
-          <ClosedFolders />
-          <NewVersion />
+        <div className="over">
+          {isOpen && <ToolBar />}
+          {isOpen && <MaskBar />}
+          <div className="foot">
+            <StatusLine />
+            <ZoomBar />
+          </div>
+          <div className="notices">
+            <BusyLine />
+            <ErrorLine />
+            <Storage place="picture" />
+            <ClosedFolders />
+            <NewVersion />
+          </div>
         </div>
         <FileInputs openers={openers} />
       </Stage>

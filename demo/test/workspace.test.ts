@@ -654,21 +654,86 @@ describe("all pictures deleted", () => {
   });
 });
 
+describe("the class of the next object", () => {
+  beforeEach(() => {
+    workspace.set.chooseClass("weel");
+    workspace.set.chooseClass("door");
+    workspace.set.chooseClass("weel");
+  });
+
+  test("is the same one when it is renamed, and when that is undone and redone", async () => {
+    await workspace.set.renameClass("weel", "wheel");
+    expect(state().className).toBe("wheel");
+    workspace.set.undo();
+    expect(state().className).toBe("weel");
+    workspace.set.redo();
+    expect(state().className).toBe("wheel");
+  });
+
+  test("is the same one when another window renames it", async () => {
+    await expect.poll(() => workspace.set.isUnkept).toBe(false);
+    const other = await LabelStore.open();
+    await other.change({
+      ...other.project,
+      classes: other.project.classes.map((each) => (each.name === "weel" ? { ...each, name: "wheel" } : each)),
+    });
+    workspace.set.catchUp();
+    await expect.poll(() => state().className).toBe("wheel");
+  });
+
+  test("is the first when it is deleted", () => {
+    workspace.set.deleteClass("weel");
+    expect(state().className).toBe("object");
+  });
+});
+
+describe("an object that is gone is not selected", () => {
+  const rle: Rle = { size: [SIZE.height, SIZE.width], counts: "0" };
+  beforeEach(() => {
+    workspace.set.setObjects([newObject("thing", rle), newObject("thing", rle)], "Keep things", "");
+    workspace.select(objectsOf(state())[0]?.id as string);
+  });
+
+  test("once it is deleted", () => {
+    workspace.set.deleteObject(state().selected as string);
+    expect([state().selected, state().others]).toEqual([null, []]);
+  });
+
+  test("once its making is undone", () => {
+    workspace.set.undo();
+    expect([state().selected, state().others]).toEqual([null, []]);
+  });
+
+  test("of several, those that are left are selected", () => {
+    const [first, second] = objectsOf(state()).map(({ id }) => id) as [string, string];
+    workspace.selectAlso(second);
+    workspace.set.deleteObject(first);
+    expect([state().selected, state().others]).toEqual([second, []]);
+  });
+
+  test("and a digit chooses the class of the next object again", () => {
+    workspace.chooseTool("select");
+    workspace.set.deleteObject(state().selected as string);
+    workspace.chooseClass(1);
+    expect([state().className, state().said]).toEqual(["thing", "The next object is thing."]);
+  });
+});
+
 test("done again on a picture that another window has deleted: the picture comes back as well", async () => {
   const [a] = state().project.images as [LabeledImage];
   await workspace.set.open(a.id);
-  await settle();
+  await expect.poll(() => state().current).toBe(a.id);
   workspace.set.setObjects([newObject("thing", { size: [SIZE.height, SIZE.width], counts: "0" })], "Keep thing", "");
   workspace.set.undo();
   await expect.poll(() => workspace.set.isUnkept).toBe(false);
   const other = await LabelStore.open();
   await other.change({ ...other.project, images: other.project.images.filter(({ id }) => id !== a.id) });
   workspace.set.catchUp();
-  await expect.poll(names).toEqual(["b"]);
-  await settle();
+  // another picture is open then
+  await expect.poll(() => [names(), imageOf(state())?.name]).toEqual([["b"], "b"]);
   workspace.set.redo();
-  await settle();
-  expect([names(), state().current, state().error]).toEqual([["b", "a"], a.id, null]);
+  await expect.poll(() => [names(), state().current, state().error]).toEqual([["b", "a"], a.id, null]);
+  await expect.poll(() => workspace.set.isUnkept).toBe(false);
   await other.catchUp();
   expect(await (await other.picture(a))?.text()).toBe("a");
 });

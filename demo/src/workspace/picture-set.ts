@@ -599,14 +599,33 @@ export class PictureSet {
   /** Brings the state up to date with the set and its history. */
   #show(): void {
     const { project } = this.#store;
-    const { className } = this.#state.get();
-    const isClass = project.classes.some(({ name }) => name === className);
     this.#state.update({
       project,
-      className: isClass ? className : (project.classes[0]?.name ?? "object"),
+      className: this.#nextClass(),
+      ...this.#stillSelected(),
       undoable: this.#history.next("undo")?.name ?? null,
       redoable: this.#history.next("redo")?.name ?? null,
     });
+  }
+
+  /** The class of the next object; if it is gone, the one that has its place, by another name, or else the first. */
+  #nextClass(): string {
+    const { className, project } = this.#state.get();
+    const [before, { classes }] = [project.classes, this.#store.project];
+    const nameAt = (place: number): string => classes[place]?.name ?? "object";
+    if (classes.some(({ name }) => name === className)) return className;
+    const place = before.findIndex(({ name }) => name === className);
+    const isRenamed = classes.length === before.length && before.every(({ name }) => name !== nameAt(place));
+    return nameAt(isRenamed ? place : 0);
+  }
+
+  /** The selected objects that are there; what is selected first is edited. */
+  #stillSelected(): Pick<State, "selected" | "others"> {
+    const { current, selected: edited, others: more } = this.#state.get();
+    const there = new Set(objectsOf({ project: this.#store.project, current }).map(({ id }) => id));
+    if (edited === null || [edited, ...more].every((id) => there.has(id))) return { selected: edited, others: more };
+    const [selected = null, ...others] = [edited, ...more].filter((id) => there.has(id));
+    return { selected, others };
   }
 
   /** Shows what another window has changed. */

@@ -41,6 +41,26 @@ test.each([
 });
 
 test.each([
+  [
+    ["set.zip", "a.png"],
+    ["add a.png", "open set.zip"],
+  ],
+  [
+    ["a.png", "a.json", "labels.zip"],
+    ["add a.png", "import a.json", "open labels.zip"],
+  ],
+  [
+    ["a.zip", "b.zip"],
+    ["open a.zip", "open b.zip"],
+  ],
+  [["set.zip", "notes.doc"], ["open set.zip"]],
+])("dropped together: %s", async (names, expected) => {
+  const { workspace, asked } = noting();
+  takeIn(workspace, names.map(file));
+  await expect.poll(() => asked).toEqual(expected);
+});
+
+test.each([
   [["a.png"], ["import a.png"]],
   [["set.zip"], ["open set.zip"]],
   [["SET.ZIP"], ["open SET.ZIP"]],

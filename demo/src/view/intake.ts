@@ -29,28 +29,41 @@ const picturesOf = (files: readonly NamedFile[]): NamedFile[] =>
 
 const isZip = ({ name }: NamedFile): boolean => /\.zip$/i.test(name);
 
-/** Takes in files of any kind that the page reads: pictures, a project, annotations, or a checkpoint. */
+/** Takes in files of any kind that the page reads: pictures, projects, annotations, or a checkpoint. */
 export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void {
+  const [zips, others] = [files.filter(isZip), files.filter((file) => !isZip(file))];
+  // what is in a zip may be labels of the pictures that come with it
+  const openAll = async (): Promise<void> => {
+    if (zips.length === 0 || others.some(isOfUse)) await takeInOthers(workspace, others);
+    for (const zip of zips) await workspace.transfer.openProject(zip);
+  };
+  void openAll();
+}
+
+const isAnnotation = ({ name }: NamedFile): boolean => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml|svg|psd)$/i.test(name);
+
+const isOfUse = (file: NamedFile): boolean =>
+  isEmbedding(file.name) || isAnnotation(file) || picturesOf([file]).length > 0;
+
+/** Takes in files of which none is a zip. */
+async function takeInOthers(workspace: Workspace, files: readonly NamedFile[]): Promise<void> {
   const { embeddings, notices, models, set, transfer } = workspace;
   // weights of a checkpoint, or embeddings
   const tensors = files.filter(({ name }) => isEmbedding(name));
   const config = files.find(({ name }) => name === "config.json")?.blob;
-  const project = files.find(isZip);
   const pictures = picturesOf(files);
-  const annotations = files.filter(({ name }) => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml|svg|psd)$/i.test(name));
-  if (project) void transfer.openProject(project);
-  else if (tensors.length > 0 && config) {
+  const annotations = files.filter(isAnnotation);
+  if (tensors.length > 0 && config) {
     models.bring("Dropped checkpoint", { id: "dropped", config, weights: tensors.map(({ blob }) => blob) });
   } else if (tensors.length > 0) {
     const others = [...pictures, ...annotations];
-    void embeddings.add(tensors).then((found) => {
-      if (others.length > 0) takeIn(workspace, others);
-      else if (found === 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");
-    });
-  } else if (pictures.length > 0 && annotations.length > 0)
-    void set.add(pictures).then(() => transfer.import(annotations));
-  else if (pictures.length > 0) void set.add(pictures);
-  else if (annotations.length > 0) void transfer.import(annotations);
+    const found = await embeddings.add(tensors);
+    if (others.length > 0) await takeInOthers(workspace, others);
+    else if (found === 0) notices.fail("A checkpoint needs its config.json", "drop both files together.");
+  } else if (pictures.length > 0) {
+    await set.add(pictures);
+    if (annotations.length > 0) await transfer.import(annotations);
+  } else if (annotations.length > 0) await transfer.import(annotations);
   else if (files.length > 0) {
     notices.fail("There is no picture among these files", "choose pictures, such as JPEG or PNG.");
   }

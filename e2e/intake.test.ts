@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { newContext } from "./browser.ts";
-import { canvasBox, DEMO, drop, menu, NAMED, pixels } from "./demo-page.ts";
+import { canvasBox, DEMO, drawn, drop, menu, NAMED, pixels } from "./demo-page.ts";
 import { click, context, openSample, page, pictures, status, visit } from "./demo-visits.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
@@ -230,4 +230,30 @@ test("of two pictures opened at once the later is shown, even when the earlier t
   await open(2);
   await page.waitForTimeout(1500);
   await expect.poll(shown).toBe(groceries);
+});
+
+test("who types while a picture is opened goes on typing", async () => {
+  await visit(await newContext());
+  await page.locator(NAMED.pictures).setInputFiles(["truck.jpg", "cars.jpg"].map(sample));
+  await status(/ready in/);
+  await expect.poll(pictures).toBe(2);
+  await page.evaluate(() => {
+    const decode = window.createImageBitmap;
+    const late = new Promise<void>((resolve) => Object.assign(window, { letItCome: resolve }));
+    window.createImageBitmap = (async (...given: Parameters<typeof decode>) => {
+      await late;
+      const picture = await decode(...given);
+      Object.assign(window, { hasCome: true });
+      return picture;
+    }) as typeof decode;
+  });
+  await page.locator(NAMED.frames).nth(1).click();
+  await expect.poll(() => page.locator(NAMED.frames).nth(1).getAttribute("aria-current")).toBe("true");
+  await page.locator(NAMED.newClass).pressSequentially("whe");
+  await page.evaluate(() => (window as unknown as { letItCome(): void }).letItCome());
+  await page.waitForFunction(() => "hasCome" in window);
+  await drawn(page);
+  await page.keyboard.type("el");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.locator(`${NAMED.classes} .class-name`).allTextContents()).toEqual(["object", "wheel"]);
 });

@@ -12,6 +12,10 @@ import { useViewed, useWorkspace } from "./viewed.ts";
 
 const LABEL = "Picture to segment";
 
+/** What keeps the focus when another picture comes: what is typed, and what is open over the page. */
+const KEEPS_FOCUS =
+  ":is(input:not([type=radio], [type=checkbox], [type=range], [type=file]), [role=dialog] *, [role=alertdialog] *, [role=menu] *)";
+
 /** Draws the state. */
 function draw(view: PictureView, state: State): void {
   const { answer, preview, marks, crosshair, options, selected, others, pointed, project } = state;
@@ -117,7 +121,8 @@ export function Stage({ picture, children }: { readonly picture: ImageBitmap | n
     workspace.editing.lookAt(seenIn(shown, picture));
     drawn.delete(shown);
     draw(shown, state.get());
-    if (picture && state.get().current !== null) shown.element.focus({ preventScroll: true });
+    const isFree = !document.activeElement?.matches(KEEPS_FOCUS);
+    if (picture && state.get().current !== null && isFree) shown.element.focus({ preventScroll: true });
   }, [picture, view, state, workspace]);
 
   const name = useWorkspace((state) => imageOf(state)?.name);

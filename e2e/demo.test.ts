@@ -189,6 +189,39 @@ describe("on a phone", () => {
     expect(overflow).toBeLessThanOrEqual(0);
   });
 
+  test.each([
+    [390, 844],
+    [360, 740],
+  ])("%i×%i: what is said, a tool's bar and a notice are one below the other", async (width, height) => {
+    context = await newContext({ viewport: { width, height }, hasTouch: true, isMobile: true });
+    await context.addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException("The operation is insecure.", "SecurityError");
+      };
+    });
+    page = await context.newPage();
+    await page.goto(server.url);
+    await isReady(page);
+    await page.locator(NAMED.samples).first().click();
+    await status(/ready in/);
+    const placeOf = async (what: string): Promise<{ top: number; bottom: number }> => {
+      const { y, height } = (await page.locator(what).boundingBox()) as { y: number; height: number };
+      return { top: y, bottom: y + height };
+    };
+    const notice = (): Promise<{ top: number; bottom: number }> => placeOf(NAMED.storage);
+    const said = await placeOf(NAMED.status);
+    expect((await notice()).top).toBeGreaterThanOrEqual(said.bottom + 4);
+    // a message of many lines
+    await page.locator(NAMED.status).evaluate((line) => line.append(" and so on".repeat(40)));
+    const long = await placeOf(NAMED.status);
+    expect(long.bottom).toBeGreaterThan(said.bottom + 60);
+    expect((await notice()).top).toBeGreaterThanOrEqual(long.bottom + 4);
+    await page.locator(NAMED.picture).press("p");
+    const bar = await placeOf('section[aria-label="The tool"]');
+    expect((await notice()).top).toBeGreaterThanOrEqual(bar.bottom + 4);
+    await context.close();
+  });
+
   test("two fingers zoom; what the first one began is no box", async () => {
     await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
     const [x, y] = await place(0.5, 0.5);

@@ -2,9 +2,14 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { encode as encodePng } from "fast-png";
 import { unzipSync } from "fflate";
 import type { BrowserContext, Locator } from "playwright-core";
+import { decodeRle, encodeRle, maskArea, type Rle } from "sam2-web";
 import { describe, expect, test } from "vitest";
+import { toPsd } from "../demo/src/formats/psd.ts";
+import { type LabeledObject, newObject } from "../demo/src/labels/annotations.ts";
 import { newContext } from "./browser.ts";
 import {
   addClass,
@@ -23,6 +28,9 @@ import {
 import { click, context, open, openSample, outside, page, pictures, server, status, visit } from "./demo-visits.ts";
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
+
+/** A small picture. */
+const PHOTO = fileURLToPath(new URL("../models/reference/fixtures/photo/truck.png", import.meta.url));
 
 const objects = (): Promise<number> => objectCount(page);
 const keep = (): Promise<void> => keepOn(page);
@@ -408,6 +416,8 @@ test("by hand, without the model: outlines, corners, parts, and a copy in the ne
 test("boxes of a detector become masks, which are looked at one by one; the overview counts them", async () => {
   await visit(await newContext());
   await openSample();
+  // all of the rear wheel
+  const [left, top, width, height] = [316, 446, 168, 159];
   const outline = { id: 1, image_id: 1, category_id: 1, segmentation: [[10, 10, 60, 10, 60, 60, 10, 60]] };
   const file = {
     images: [
@@ -418,7 +428,7 @@ test("boxes of a detector become masks, which are looked at one by one; the over
     annotations: [
       outline,
       { id: 2, image_id: 1, category_id: 2, bbox: [70, 190, 1160, 380] },
-      { id: 3, image_id: 1, category_id: 3, bbox: [330, 430, 150, 170] },
+      { id: 3, image_id: 1, category_id: 3, bbox: [left, top, width, height] },
       { id: 4, image_id: 2, category_id: 3, bbox: [0, 0, 9, 9] },
     ],
   };
@@ -433,12 +443,19 @@ test("boxes of a detector become masks, which are looked at one by one; the over
   await dialog.getByRole("button", { name: "Import" }).click();
   await expect.poll(objects, { timeout: 60_000 }).toBe(3);
   const { annotations } = JSON.parse((await exported()).bytes.toString());
-  const [sign, truck, wheel] = annotations.map(({ area }: { area: number }) => area) as [number, number, number];
-  expect(sign).toBe(2500);
-  expect(truck).toBeGreaterThan(150_000);
-  expect(wheel).toBeGreaterThan(4_000);
-  // its box, and a little of what is around
-  expect(wheel).toBeLessThan(1.25 * 150 * 170);
+  const [sign, truck, wheel] = annotations as [{ area: number }, { area: number }, { segmentation: Rle }];
+  expect(sign.area).toBe(2500);
+  expect(truck.area).toBeGreaterThan(150_000);
+  // round, it fills three quarters of its box, and is in it but for some of its shadow
+  const mask = decodeRle(wheel.segmentation);
+  const areaIn = (margin: number): number => {
+    const isIn = (x: number, y: number): boolean =>
+      x >= left - margin && x < left + width + margin && y >= top - margin && y < top + height + margin;
+    return mask.data.filter((value, i) => value === 1 && isIn(i % mask.width, Math.floor(i / mask.width))).length;
+  };
+  expect(areaIn(0) / (width * height)).toBeGreaterThan(0.6);
+  expect(areaIn(0) / (width * height)).toBeLessThan(0.95);
+  expect(areaIn(8) / maskArea(mask)).toBeGreaterThan(0.9);
   // what is said of the import comes once that is kept, and may take the place of this
   const next = async (): Promise<string | null> => {
     await page.locator(NAMED.picture).press("n");
@@ -453,6 +470,88 @@ test("boxes of a detector become masks, which are looked at one by one; the over
   await page.getByRole("button", { name: "Overview" }).click();
   expect(await page.getByRole("dialog").textContent()).toContain("1 object waits for your look");
   expect(await violations(page)).toEqual([]);
+});
+
+test("masks of PNG, SVG and PSD, and what the page exported, are imported: classes, boxes and areas", async () => {
+  const [width, height] = [480, 320];
+  const masks = [
+    { name: "wheel", color: "#c2410c", box: [20, 140, 60, 50] },
+    { name: "door", color: "#15803d", box: [200, 60, 150, 120] },
+  ] as const;
+  const values = new Uint8Array(width * height);
+  for (const [i, { box }] of masks.entries()) {
+    const [left, top, wide, high] = box;
+    for (let y = top; y < top + high; y++) values.fill(i + 1, y * width + left, y * width + left + wide);
+  }
+  const objectOf = (index: number): LabeledObject => {
+    const data = values.map((value) => Number(value === index + 1));
+    return newObject(masks[index]?.name as string, encodeRle({ width, height, data }));
+  };
+  const image = { id: "a", sha256: null, name: "truck.png", width, height, objects: masks.map((_, i) => objectOf(i)) };
+  const picture = { width, height, data: new Uint8ClampedArray(4 * width * height).fill(255) };
+  const paths = masks.map(
+    ({ name, color, box: [x, y, wide, high] }) =>
+      `<path fill="${color}" d="M${x} ${y}L${x + wide} ${y}L${x + wide} ${y + high}L${x} ${y + high}Z"><title>${name}</title></path>`,
+  );
+  const given: readonly [string, Readonly<Record<string, string | Uint8Array>>][] = [
+    [
+      "Pascal VOC",
+      {
+        "truck.png": encodePng({ width, height, data: values, channels: 1, depth: 8 }),
+        "labelmap.txt": `background\n${masks.map(({ name }) => name).join("\n")}\n`,
+      },
+    ],
+    ["PSD", { "truck.psd": toPsd(image, picture) }],
+    [
+      "SVG",
+      {
+        "truck.svg": `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${paths.join("")}</svg>`,
+      },
+    ],
+  ];
+  await visit(await newContext());
+  await page.locator(NAMED.pictures).setInputFiles(PHOTO);
+  await status(/ready in/);
+  const rows = page.locator(`${NAMED.objects} .object-words > span`);
+  const importOf = async (what: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> => {
+    await page.locator(NAMED.annotations).setInputFiles(
+      Object.entries(files).map(([name, content]) => ({
+        name,
+        mimeType: "application/octet-stream",
+        buffer: Buffer.from(content),
+      })),
+    );
+    await status(/^Imported .*: 2 objects of 1 picture\.$/);
+    expect([what, (await rows.allTextContents()).sort()]).toEqual([what, ["door", "wheel"]]);
+  };
+  const back = async (): Promise<void> => {
+    await undo();
+    await status(/^Undone: Import/);
+    expect(await objects()).toBe(0);
+  };
+  let kept: unknown;
+  for (const [what, files] of given) {
+    if (kept) await back();
+    await importOf(what, files);
+    const { annotations, categories } = JSON.parse((await exported()).bytes.toString());
+    const found = annotations.map(
+      ({ category_id, bbox, area }: { category_id: number; bbox: number[]; area: number }) => [
+        categories.find(({ id }: { id: number }) => id === category_id).name,
+        bbox,
+        area,
+      ],
+    );
+    expect([what, found]).toEqual([what, masks.map(({ name, box }) => [name, box, box[2] * box[3]])]);
+    kept = annotations;
+  }
+  const zips = [await exported("Pascal VOC class PNG"), await exported("PNG for each object")];
+  await back();
+  for (const { name, bytes } of zips) {
+    expect(name).toMatch(/\.zip$/);
+    await importOf(name, { [name]: bytes });
+    expect([name, JSON.parse((await exported()).bytes.toString()).annotations]).toEqual([name, kept]);
+    await back();
+  }
 });
 
 describe("without", () => {

@@ -554,6 +554,60 @@ test("masks of PNG, SVG and PSD, and what the page exported, are imported: class
   }
 });
 
+test("what is typed to search the objects is shown as long as it counts; numbers are typed as one likes", async () => {
+  await visit(await newContext());
+  await page.locator(NAMED.pictures).setInputFiles((await fivePictures()).slice(0, 2));
+  await status(/ready in/);
+  await expect.poll(pictures).toBe(2);
+  const square = (id: number, image: number, category: number) => ({
+    id,
+    image_id: image,
+    category_id: category,
+    segmentation: [[0, 0, 9, 0, 9, 9, 0, 9].map((value) => value + 10 * id)],
+  });
+  const file = {
+    images: [
+      { id: 1, file_name: "1-truck.jpg", width: 1280, height: 853 },
+      { id: 2, file_name: "2-groceries.jpg", width: 800, height: 534 },
+    ],
+    categories: ["cat", "dog"].map((name, i) => ({ id: i + 1, name })),
+    annotations: [...Array.from({ length: 9 }, (_, i) => square(i, 1, 1)), square(9, 2, 2), square(10, 2, 2)],
+  };
+  await page.locator(NAMED.annotations).setInputFiles({
+    name: "squares.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(JSON.stringify(file)),
+  });
+  await status(/^Imported squares.json: 11 objects of 2 pictures\.$/);
+  const search = page.getByLabel("Search the objects");
+  await search.fill("cat");
+  await expect.poll(objects).toBe(9);
+  await page.locator(NAMED.frames).nth(1).click();
+  await expect.poll(objects).toBe(0);
+  expect(await search.inputValue()).toBe("cat");
+  await search.fill("");
+  await expect.poll(objects).toBe(2);
+  // few objects are searched as long as one is at it
+  await search.fill("dog");
+  await search.fill("");
+
+  await page.getByRole("radio", { name: "Paint", exact: true }).click();
+  const brush = page.getByLabel("Brush, pixels");
+  await brush.press("End");
+  await brush.press("Backspace");
+  await brush.press("Backspace");
+  await brush.pressSequentially("50");
+  expect(await brush.inputValue()).toBe("50");
+  await brush.fill("4000");
+  await brush.blur();
+  expect(await brush.inputValue()).toBe("50");
+  await page.locator(NAMED.picture).press("o");
+  const points = page.getByLabel("Points along a side");
+  await points.fill("0");
+  await points.blur();
+  expect(await points.inputValue()).toBe("16");
+});
+
 describe("without", () => {
   test("a network, after the first visit: a click, a label, an export", async () => {
     await visit(await newContext({ serviceWorkers: "allow" }));

@@ -36,6 +36,7 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
   const others = useWorkspace((state) => state.others);
   const [filter, setFilter] = useState(ALL_OBJECTS);
   const [isFiltering, setFiltering] = useState(false);
+  const [isSearching, setSearching] = useState(false);
   const wanted = useDeferredValue(filter);
   const scroll = useRef<HTMLDivElement>(null);
   const shown = objects.map((object, index) => ({ object, index })).filter(({ object }) => isWanted(object, wanted));
@@ -68,12 +69,14 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
           </button>
         )}
       </h2>
-      {(objects.length > MANY || isFiltering) && (
+      {(objects.length > MANY || isFiltering || isSearching || filter.text !== "") && (
         <input
           type="search"
           aria-label="Search the objects"
           placeholder="Search"
           value={filter.text}
+          onFocus={() => setSearching(true)}
+          onBlur={() => setSearching(false)}
           onChange={({ target }) => setFilter({ ...filter, text: target.value })}
         />
       )}

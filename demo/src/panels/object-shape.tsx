@@ -2,6 +2,7 @@
 import { useWorkspace } from "../view/viewed.ts";
 import { objectsOf, othersOf } from "../workspace/state.ts";
 import { IconButton } from "./icon-button.tsx";
+import { NumberInput } from "./number-input.tsx";
 import { usePage } from "./page.ts";
 
 /** Pixels of the picture. */
@@ -20,17 +21,15 @@ export function ObjectShape() {
       <div>
         {shown("fill", "smooth", "grow", "shrink")}
         <span>by</span>
+        {/* biome-ignore lint/a11y/noLabelWithoutControl: the input is in NumberInput */}
         <label>
-          <input
-            type="number"
-            aria-label="Pixels to smooth, grow or shrink by"
+          <NumberInput
+            name="Pixels to smooth, grow or shrink by"
             min={1}
             max={FARTHEST}
+            step={1}
             value={reach}
-            onChange={({ target: { valueAsNumber } }) => {
-              if (valueAsNumber >= 1 && valueAsNumber <= FARTHEST)
-                workspace.setOptions({ reach: Math.round(valueAsNumber) });
-            }}
+            onChange={(pixels) => workspace.setOptions({ reach: Math.round(pixels) })}
           />
           px
         </label>

@@ -2,6 +2,7 @@
 
 import { useWorkspace } from "../view/viewed.ts";
 import { type Options, REST } from "../workspace/state.ts";
+import { NumberInput } from "./number-input.tsx";
 import { usePage } from "./page.ts";
 import { Sheet } from "./sheet.tsx";
 
@@ -51,13 +52,13 @@ export function OptionsDialog({ close }: { readonly close: () => void }) {
         </label>
         <h3>Find everything</h3>
         {NUMBERS.map(([name, key, limits]) => (
+          // biome-ignore lint/a11y/noLabelWithoutControl: the input is in NumberInput
           <label key={key}>
             <span>{name}</span>
-            <input
-              type="number"
+            <NumberInput
               {...limits}
-              value={String(options[key])}
-              onChange={({ target }) => Number.isFinite(target.valueAsNumber) && set({ [key]: target.valueAsNumber })}
+              value={options[key] as number}
+              onChange={(value) => set({ [key]: limits.step === 1 ? Math.round(value) : value })}
             />
           </label>
         ))}

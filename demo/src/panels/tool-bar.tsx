@@ -6,6 +6,7 @@ import { useWorkspace } from "../view/viewed.ts";
 import { editedOf, HAND_TOOLS, type Options, type Tool } from "../workspace/state.ts";
 import { LARGEST_BRUSH } from "./commands.ts";
 import { IconButton } from "./icon-button.tsx";
+import { NumberInput } from "./number-input.tsx";
 import { usePage } from "./page.ts";
 
 /** Nothing while a tool for the model is chosen. */
@@ -120,9 +121,7 @@ function Amount({
   const value = useWorkspace(({ options }) => options[option]);
   // small sizes are told apart finer than large ones
   const toShare = (size: number): number => Math.sqrt((size - least) / (most - least));
-  const set = (size: number): void => {
-    if (size >= least && size <= most) workspace.setOptions({ [option]: size } as Partial<Options>);
-  };
+  const set = (size: number): void => workspace.setOptions({ [option]: size } as Partial<Options>);
   return (
     <span className={`amount is-${option}`}>
       <span>{name}</span>
@@ -136,15 +135,7 @@ function Amount({
         value={toShare(value)}
         onChange={({ target }) => set(Math.round((least + target.valueAsNumber ** 2 * (most - least)) / step) * step)}
       />
-      <input
-        type="number"
-        aria-label={`${name}, ${unit}`}
-        min={least}
-        max={most}
-        step={step}
-        value={value}
-        onChange={({ target }) => set(target.valueAsNumber)}
-      />
+      <NumberInput name={`${name}, ${unit}`} min={least} max={most} step={step} value={value} onChange={set} />
     </span>
   );
 }

@@ -12,13 +12,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Queue } from "bullmq";
 import { encode } from "fast-png";
+import { CONTRACT_VERSION } from "sam2-contract";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { queueOf } from "../../packages/sam2-node/dist/queue/job.js";
 import { REDIS, Redis } from "./redis.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SAM2 = join(ROOT, "packages/sam2-node/dist/command/main.js");
 const TOY = join(ROOT, "models/reference/fixtures/toy");
+/** The queue of this model, as the guide names it. */
+const QUEUE = `sam2-1.${CONTRACT_VERSION}-${encodeURIComponent(TOY)}`;
 const PICTURES = 60;
 /** What the toy model needs to find something, and little work. */
 const EASY = ["--points-per-side", "6", "--pred-iou-thresh", "0", "--stability-score-thresh", "0"];
@@ -131,7 +133,7 @@ describe.skipIf(!REDIS)("over many machines", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "sam2-queue-"));
     redis = await Redis.start(folder);
-    queue = new Queue(queueOf(TOY), { connection: { url: redis.url, maxRetriesPerRequest: null } });
+    queue = new Queue(QUEUE, { connection: { url: redis.url, maxRetriesPerRequest: null } });
     queue.on("error", () => undefined);
   });
   afterAll(async () => {
@@ -264,7 +266,7 @@ describe.skipIf(!REDIS)("over many machines", () => {
       everything("few", "--puts", "puts.json", "--out", "put.json", "--json"),
       everything("few", "--results", "full", "--out", "full.json", "--json"),
     ];
-    await until(() => runs.every((run) => run.events("no worker").some((line) => line.queue === queueOf(TOY))));
+    await until(() => runs.every((run) => run.events("no worker").some((line) => line.queue === QUEUE)));
     expect(other.log.map(({ event }) => event)).toEqual(["working", "no worker"]);
     other.child.kill("SIGTERM");
     const right = worker();

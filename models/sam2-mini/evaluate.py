@@ -10,14 +10,15 @@ picture `labels` equals `label`. `people`: of each picture that training leaves 
 person and two of their garments or parts.
 
 Prints JSON: for 1, 3 and 5 clicks and for a box the mean IoU of the mask that is shown first and of the best of three,
-and the first one's boundary F at 2 pixels; with the standard error of the first. One click is ambiguous: shown
-first is the best-scored of the three; for more clicks and boxes it is the single-mask output, as in
-Meta's predictor. In made scenes a region is a whole object unless `--levels` asks for parts or groups
-of objects too, which no single answer to one click can meet. Beside it two baselines: a disc of the mean region's size
-around the click, and the filled box. Scores are compared with true IoU for the three masks of one click, and for the
-masks shown first for all prompts. `--detail` looks at the mask shown first a second time, as the library does
-(packages/sam2-core/src/detail); the best of three stays that of the first look. `--each` writes the values of each prompt, so that two checkpoints can be compared in
-pairs. `--every 3` takes every third picture.
+and the first one's boundary F at 2 pixels; with the standard error of the first. One click is ambiguous: shown first is
+the best-scored of the three; for more clicks and boxes it is the single-mask output, as in Meta's predictor. In made
+scenes a region is a whole object unless `--levels` asks for parts or groups of objects too, which no single answer to
+one click can meet. Beside it two baselines: a disc of the mean region's size around the click, and the filled box.
+Scores are compared with true IoU for the three masks of one click, and for the masks shown first for all prompts, and
+for all that are returned: these, and the three. `--detail` looks at the mask shown first a second time, as the library
+does (packages/sam2-core/src/detail); the best of three stays that of the first look. `--each` writes the values of each
+prompt, so that two checkpoints can be compared in pairs, and the score and true IoU of each mask that is returned.
+`--every 3` takes every third picture.
 """
 
 import argparse
@@ -203,7 +204,7 @@ def evaluate(model: PreTrainedModel, size: int, pictures: Pictures, detail: str)
     architecture.set_image_size(model, size)
     first = {name: [] for name in ("click1", "click3", "click5", "box")}
     best, edges = ({name: [] for name in first} for _ in range(2))
-    of_three, of_shown, regions_seen = [], [], []
+    of_three, of_shown, of_more, regions_seen = [], [], [], []
 
     for picture, regions in pictures:
         answers = Answers(model, size, picture)
@@ -222,6 +223,8 @@ def evaluate(model: PreTrainedModel, size: int, pictures: Pictures, detail: str)
                     of_shown.append((their_scores[0], overlaps[0]))
                     if name == "click1":
                         of_three.extend(zip(their_scores[1:], overlaps[1:]))
+                    else:
+                        of_more.append(of_shown[-1])
 
             coords = np.array([[region.point] for region in some], np.float32)
             labels = np.ones((len(some), 1), np.int64)
@@ -269,9 +272,14 @@ def evaluate(model: PreTrainedModel, size: int, pictures: Pictures, detail: str)
         prompts=len(regions_seen),
         **rows,
         baselines=dict(disc=round(float(np.mean(discs)), 4), box=round(float(np.mean(boxes)), 4)),
-        score_correlation=dict(three_of_one_click=correlation(of_three), shown_of_all=correlation(of_shown)),
+        score_correlation=dict(
+            three_of_one_click=correlation(of_three),
+            shown_of_all=correlation(of_shown),
+            returned_of_all=correlation(of_three + of_more),
+        ),
     )
-    return report, dict(first=first, best=best, boundary=edges)
+    returned = [[float(score), overlap] for score, overlap in of_three + of_more]
+    return report, dict(first=first, best=best, boundary=edges, returned=returned)
 
 
 def main() -> None:

@@ -75,6 +75,8 @@ interface Kept {
   readonly origin: Origin;
   /** Whether the image may be dropped to make room, not only its embedding. */
   readonly isDisposable: boolean;
+  /** The image of which it is a part, and which is not dropped to make room for it. */
+  readonly partOf: string | undefined;
   /** Null once it made room for others. */
   encoding: Encoding | null;
   /** Pending while the image is encoded again. */
@@ -158,7 +160,7 @@ export class Predictor {
       await this.#complete();
       const opened = performance.now();
       onPhase("encode");
-      const encode = await this.#keep(id, { width, height, isDisposable, origin: { rgb } }, signal, partOf);
+      const encode = await this.#keep(id, { width, height, isDisposable, partOf, origin: { rgb } }, signal);
       const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode: encode - opened };
       return { width, height, timings };
     } finally {
@@ -186,7 +188,7 @@ export class Predictor {
     try {
       const { width, height, tensors } = await open();
       signal.throwIfAborted();
-      await this.#keep(id, { width, height, isDisposable, origin: { tensors } }, signal, partOf);
+      await this.#keep(id, { width, height, isDisposable, partOf, origin: { tensors } }, signal);
       return { width, height };
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
@@ -196,9 +198,8 @@ export class Predictor {
   /** Makes an image's embedding, and keeps both; returns when the embedding was made. */
   async #keep(
     id: string,
-    image: Pick<Kept, "width" | "height" | "isDisposable" | "origin">,
+    image: Pick<Kept, "width" | "height" | "isDisposable" | "partOf" | "origin">,
     signal: AbortSignal,
-    partOf?: string,
   ): Promise<number> {
     const encoding = await this.#encode(image.origin, signal);
     const made = performance.now();
@@ -209,7 +210,7 @@ export class Predictor {
     const freed = this.#forget(id);
     this.#images.set(id, { ...image, encoding, encodingAgain: null });
     await freed;
-    await this.#makeRoom(id, partOf);
+    await this.#makeRoom(id);
     return made;
   }
 
@@ -361,13 +362,14 @@ export class Predictor {
    * Frees embeddings, the least recently used first, until the others are within the budget; that of `newest` stays, and
    * so does the image of which it is a part.
    */
-  async #makeRoom(newest: string, partOf?: string): Promise<void> {
+  async #makeRoom(newest: string): Promise<void> {
+    const whole = this.#images.get(newest)?.partOf;
     const total = (): number =>
       [...this.#images.values()].reduce((sum, { encoding }) => sum + (encoding?.embedding.bytes ?? 0), 0);
     for (const [id, kept] of this.#images) {
       if (total() <= this.#limits.embeddingBudget) return;
       if (id === newest) continue;
-      if (kept.isDisposable && id !== partOf) this.#images.delete(id);
+      if (kept.isDisposable && id !== whole) this.#images.delete(id);
       await freeEncoding(kept);
     }
   }

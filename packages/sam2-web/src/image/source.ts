@@ -43,7 +43,9 @@ export async function toTransferable(source: ImageSource): Promise<TransferableI
     const reason = cause instanceof TypeError ? undefined : (cause as Error);
     throw noPicture(source, "a picture that the browser can read", reason);
   }
-  if (isReadable(bitmap)) return bitmap;
+  // these are always the page's own
+  const isOwn = source instanceof ImageData || (typeof VideoFrame !== "undefined" && source instanceof VideoFrame);
+  if (isOwn || isReadable(bitmap)) return bitmap;
   bitmap.close();
   throw noPicture(source, CROSS_ORIGIN);
 }

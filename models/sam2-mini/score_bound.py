@@ -25,7 +25,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import GroupKFold
 from transformers import AutoModel, PreTrainedModel
 
+# evaluate.py puts training/ where modules are found
 from evaluate import Answers, Pictures, Region, architecture, decode, iou, pictures_of_people, pictures_of_set
+from answers import stability_of
 
 DIRECTIONS = 24
 FOLDS = 10
@@ -36,10 +38,9 @@ def seen_of(logits: np.ndarray, masks: np.ndarray, scores: np.ndarray, point: np
     size = masks.shape[1:]
     overlaps = [iou(masks[a], masks[b]) for a in range(4) for b in range(a)]
     each = []
-    for plane, mask in zip(logits, masks):
+    for plane, mask, stability in zip(logits, masks, stability_of(torch.from_numpy(logits)).tolist()):
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         corners = [columns[0] / size[1], rows[0] / size[0], columns[-1] / size[1], rows[-1] / size[0]] if len(rows) else [0] * 4
-        stability = (plane > 1).sum() / max((plane > -1).sum(), 1)
         inside = plane[plane > 0].mean() if (plane > 0).any() else 0
         each.append([stability, mask.mean(), np.abs(plane).clip(0, 10).mean(), inside, *corners])
     per_mask = np.array(each)

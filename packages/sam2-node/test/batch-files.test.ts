@@ -1,5 +1,5 @@
 /** What a batch keeps on disk: its journal, wherever a kill cuts it, and its COCO file. */
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -108,6 +108,12 @@ test("a COCO file whose other fields are no objects", async () => {
 describe("a journal that another folder's pictures left", () => {
   // the journal is opened before the model, which is never there
   const model = ["--model", "nowhere"];
+  /** The journals that this process has open, as Linux tells it. */
+  const openJournals = async (): Promise<string[]> => {
+    const fds = await readdir("/proc/self/fd");
+    const targets = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
+    return targets.filter((target) => target.endsWith(".journal"));
+  };
   const refused = { code: 1, stderr: expect.stringMatching(/^OutputError: .*[.]journal: .*got one of other options/) };
 
   test("everything refuses it", async () => {
@@ -120,6 +126,7 @@ describe("a journal that another folder's pictures left", () => {
     expect(await everything("part1")).toEqual(first);
     expect(first.stderr).not.toMatch(/other options/);
     expect(await everything("part2")).toMatchObject(refused);
+    if (process.platform === "linux") expect(await openJournals()).toEqual([]);
   });
 
   test("boxes refuses it", async () => {
@@ -132,5 +139,6 @@ describe("a journal that another folder's pictures left", () => {
     expect(await boxes("part1")).toEqual(first);
     expect(first.stderr).not.toMatch(/other options/);
     expect(await boxes("part2")).toMatchObject(refused);
+    if (process.platform === "linux") expect(await openJournals()).toEqual([]);
   });
 });

@@ -107,48 +107,52 @@ async function boxes(path: string, flags: Flags): Promise<void> {
     `${out}.journal`,
     JSON.stringify({ folder: resolve(flags.images), model, boxes: hash, ...masksAsked(flags) }),
   );
-  const waiting = asked.filter(([id]) => !journal.has(id));
-  const imageOf = (id: string): CocoImage => byName.get(id) as CocoImage;
-  const boxesOf = (id: string): BoxXYWH[] => (byImage.get(imageOf(id)) as CocoBox[]).map(({ bbox }) => bbox);
-  const keep = async (id: string, found: BoxMasks): Promise<void> => {
-    checkSize(imageOf(id), found);
-    const masks = found.masks.map((mask) => mask?.segmentation ?? null);
-    await writeMasks(imageOf(id).file_name, { ...found, masks }, flags);
-    await journal.add(id, found);
-  };
-  const failed = await runBatch<BoxMasks>({
-    pictures: waiting.map(([id]) => id),
-    pathOf: (id) => imageOf(id).file_name,
-    folder: flags.images,
-    segmenter: { model, device },
-    workers: flags.workers,
-    work: async (segmenter, picture, id) => keep(id, await segmentBoxes(segmenter, picture, boxesOf(id))),
-    flags,
-    workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id) }),
-    keep: async (id, _, read) => keep(id, await read()),
-  });
-  let [masks, left] = [0, 0];
-  const annotations = async function* (): AsyncGenerator<object> {
-    for (const [image, ofImage] of byImage) {
-      const id = String(image.id);
-      const found = journal.has(id) ? (await journal.read(id)).masks : [];
-      for (const [place, annotation] of ofImage.entries()) {
-        const mask = found[place];
-        if (mask) masks++;
-        else left++;
-        yield mask ? { iscrowd: 0, ...annotation, ...mask } : annotation;
+  try {
+    const waiting = asked.filter(([id]) => !journal.has(id));
+    const imageOf = (id: string): CocoImage => byName.get(id) as CocoImage;
+    const boxesOf = (id: string): BoxXYWH[] => (byImage.get(imageOf(id)) as CocoBox[]).map(({ bbox }) => bbox);
+    const keep = async (id: string, found: BoxMasks): Promise<void> => {
+      checkSize(imageOf(id), found);
+      const masks = found.masks.map((mask) => mask?.segmentation ?? null);
+      await writeMasks(imageOf(id).file_name, { ...found, masks }, flags);
+      await journal.add(id, found);
+    };
+    const failed = await runBatch<BoxMasks>({
+      pictures: waiting.map(([id]) => id),
+      pathOf: (id) => imageOf(id).file_name,
+      folder: flags.images,
+      segmenter: { model, device },
+      workers: flags.workers,
+      work: async (segmenter, picture, id) => keep(id, await segmentBoxes(segmenter, picture, boxesOf(id))),
+      flags,
+      workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id) }),
+      keep: async (id, _, read) => keep(id, await read()),
+    });
+    let [masks, left] = [0, 0];
+    const annotations = async function* (): AsyncGenerator<object> {
+      for (const [image, ofImage] of byImage) {
+        const id = String(image.id);
+        const found = journal.has(id) ? (await journal.read(id)).masks : [];
+        for (const [place, annotation] of ofImage.entries()) {
+          const mask = found[place];
+          if (mask) masks++;
+          else left++;
+          yield mask ? { iscrowd: 0, ...annotation, ...mask } : annotation;
+        }
       }
-    }
-  };
-  await writeWhole(out, cocoText({ ...coco, annotations: annotations() }));
-  await journal.end(failed);
-  const named = failed.map(({ picture, error }) => ({
-    picture: (byName.get(picture) as CocoImage).file_name,
-    error,
-  }));
-  const known = asked.length - waiting.length;
-  const counts = { masks, boxes_without_mask: left };
-  tellSummary({ pictures: asked.length, known, ...watch.stop(), failed: named }, counts, flags);
+    };
+    await writeWhole(out, cocoText({ ...coco, annotations: annotations() }));
+    await journal.end(failed);
+    const named = failed.map(({ picture, error }) => ({
+      picture: (byName.get(picture) as CocoImage).file_name,
+      error,
+    }));
+    const known = asked.length - waiting.length;
+    const counts = { masks, boxes_without_mask: left };
+    tellSummary({ pictures: asked.length, known, ...watch.stop(), failed: named }, counts, flags);
+  } finally {
+    await journal.close();
+  }
 }
 
 /** The command. */

@@ -71,26 +71,30 @@ async function everything(folder: string, flags: Flags): Promise<void> {
     `${out}.journal`,
     JSON.stringify({ folder: resolve(folder), model, dtype, ...options, ...masksAsked(flags) }),
   );
-  const waiting = pictures.filter((picture) => !journal.has(picture));
-  const keep = async (picture: string, { masks, ...found }: FoundThings): Promise<void> => {
-    await writeMasks(picture, { ...found, masks: masks.map(({ segmentation }) => segmentation) }, flags);
-    await journal.add(picture, { ...found, masks });
-  };
-  const failed = await runBatch<FoundThings>({
-    pictures: waiting,
-    folder,
-    segmenter: { model, device, dtype },
-    workers: flags.workers,
-    work: async (segmenter, path, picture) => keep(picture, await findEverything(segmenter, path, options)),
-    flags,
-    workOf: () => ({ kind: "everything", options }),
-    keep: async (picture, _, read) => keep(picture, await read()),
-  });
-  const done = pictures.filter((picture) => journal.has(picture));
-  const masks = await writeCoco(out, done, journal, model);
-  await journal.end(failed);
-  const known = pictures.length - waiting.length;
-  tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { masks }, flags);
+  try {
+    const waiting = pictures.filter((picture) => !journal.has(picture));
+    const keep = async (picture: string, { masks, ...found }: FoundThings): Promise<void> => {
+      await writeMasks(picture, { ...found, masks: masks.map(({ segmentation }) => segmentation) }, flags);
+      await journal.add(picture, { ...found, masks });
+    };
+    const failed = await runBatch<FoundThings>({
+      pictures: waiting,
+      folder,
+      segmenter: { model, device, dtype },
+      workers: flags.workers,
+      work: async (segmenter, path, picture) => keep(picture, await findEverything(segmenter, path, options)),
+      flags,
+      workOf: () => ({ kind: "everything", options }),
+      keep: async (picture, _, read) => keep(picture, await read()),
+    });
+    const done = pictures.filter((picture) => journal.has(picture));
+    const masks = await writeCoco(out, done, journal, model);
+    await journal.end(failed);
+    const known = pictures.length - waiting.length;
+    tellSummary({ pictures: pictures.length, known, ...watch.stop(), failed }, { masks }, flags);
+  } finally {
+    await journal.close();
+  }
 }
 
 /** The command. */

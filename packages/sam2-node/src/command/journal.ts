@@ -98,8 +98,13 @@ export class Journal<T> {
    * again, and only those.
    */
   async end(failed: readonly Failure[]): Promise<void> {
-    await this.#file.close();
+    await this.close();
     if (failed.length === 0) await rm(this.#path);
+  }
+
+  /** Closes its file, which stays as it is; a second time is harmless. */
+  async close(): Promise<void> {
+    await this.#file.close();
   }
 }
 

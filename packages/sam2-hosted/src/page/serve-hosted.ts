@@ -3,19 +3,23 @@ import { Sam2Error } from "sam2-web";
 import { type ForwardedAnswer, type ForwardedRequest, type FromWorker, QUESTION } from "./service-worker.ts";
 
 /**
- * Answers requests that a service worker with `handleHosted` passes on. Call it once the page is
- * controlled by the worker.
+ * Answers requests that a service worker with `handleHosted` passes on. Resolves when a service worker controls this
+ * page: **a request that the page makes earlier goes to the service itself**.
+ *
+ * On a first visit a worker takes a page over only if it calls `clients.claim()` when it is activated, as below.
  *
  * @param hostedFetch from `createHostedFetch`
  * @returns a function that ends it
- * @throws DeviceError where the page has no service workers
+ * @throws DeviceError where the page has no service workers, or none that controls it; nothing is answered then
  * @example
  * ```ts
+ * // sw.js: self.addEventListener("fetch", handleHosted);
+ * //        self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
  * await navigator.serviceWorker.register("sw.js", { type: "module" });
- * const stop = serveHosted(createHostedFetch(segmenter));
+ * const stop = await serveHosted(createHostedFetch(segmenter));
  * ```
  */
-export function serveHosted(hostedFetch: typeof fetch): () => void {
+export async function serveHosted(hostedFetch: typeof fetch): Promise<() => void> {
   const workers: ServiceWorkerContainer | undefined = globalThis.navigator?.serviceWorker;
   if (!workers) {
     throw new Sam2Error("DeviceError", "expected a page with service workers: one from https: or localhost");
@@ -23,9 +27,48 @@ export function serveHosted(hostedFetch: typeof fetch): () => void {
   const listen = ({ data, ports: [port] }: MessageEvent): void => {
     if (data === QUESTION && port) serve(port, hostedFetch);
   };
+  const stop = (): void => workers.removeEventListener("message", listen);
   workers.addEventListener("message", listen);
   workers.startMessages();
-  return () => workers.removeEventListener("message", listen);
+  await controlled(workers).catch((error) => {
+    stop();
+    throw error;
+  });
+  return stop;
+}
+
+/** How long after its activation a worker may take a page over, in milliseconds. */
+const CLAIM = 1_000;
+
+/** Waits until a service worker controls this page; refuses where none is going to. */
+async function controlled(workers: ServiceWorkerContainer): Promise<void> {
+  if (workers.controller) return;
+  const taken = new Promise<void>((resolve) => {
+    workers.addEventListener("controllerchange", () => resolve(), { once: true });
+  });
+  const registration = await workers.getRegistration();
+  const worker = registration?.active ?? registration?.waiting ?? registration?.installing;
+  if (!worker) {
+    throw new Sam2Error("DeviceError", "expected a service worker with handleHosted, got none: call register() first");
+  }
+  const claimed = settled(worker).then(() => new Promise<void>((resolve) => setTimeout(resolve, CLAIM)));
+  await Promise.race([taken, claimed]);
+  if (workers.controller) return;
+  throw new Sam2Error(
+    "DeviceError",
+    "expected a page that its service worker controls: call clients.claim() in its activate event, or reload the page",
+  );
+}
+
+/** Waits until a service worker is activated, or given up. */
+function settled(worker: ServiceWorker): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (worker.state === "activated" || worker.state === "redundant") resolve();
+    };
+    worker.addEventListener("statechange", look);
+    look();
+  });
 }
 
 /** Answers the one request that comes through a port, in chunks, each when it is asked for. */

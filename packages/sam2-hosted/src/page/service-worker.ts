@@ -9,6 +9,7 @@
  * // sw.js
  * import { handleHosted } from "sam2-hosted/service-worker";
  * self.addEventListener("fetch", handleHosted);
+ * self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim())); // pages of a first visit, too
  * ```
  *
  * @module

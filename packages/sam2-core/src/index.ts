@@ -9,7 +9,7 @@
  */
 export { type CloseUp, closeUpMask, pasteCloseUp } from "./detail/carry.ts";
 export type { Region } from "./detail/region.ts";
-export { type Detail, type DetailedPrediction, readDetail, SecondLooks } from "./detail/second-look.ts";
+export { DETAILS, type Detail, type DetailedPrediction, readDetail, SecondLooks } from "./detail/second-look.ts";
 export {
   EMBEDDING_DTYPES,
   type EmbeddingDtype,

@@ -1,5 +1,5 @@
 /** Stands in for what needs a browser: pictures that are only a header, and a segmenter without a model. */
-import { Sam2Error, type Segmenter, type SegmentRequest, SegmentResult } from "sam2-web";
+import { Sam2Error, type Segmenter, type SegmentOptions, type SegmentRequest, SegmentResult } from "sam2-web";
 
 /** A PNG file up to the end of its header: enough for whoever only asks for its size. */
 export function png(width: number, height: number): Blob {
@@ -22,12 +22,12 @@ export async function pngUri(width: number, height: number): Promise<string> {
 export function fakeSegmenter(
   width: number,
   height: number,
-  onSegment: (request: SegmentRequest) => void | Promise<void> = () => undefined,
+  onSegment: (request: SegmentRequest, options: SegmentOptions) => void | Promise<void> = () => undefined,
 ): Segmenter {
   const side = 4;
-  const segment = async (request: SegmentRequest, { signal }: { signal?: AbortSignal } = {}) => {
-    await onSegment(request);
-    signal?.throwIfAborted();
+  const segment = async (request: SegmentRequest, options: SegmentOptions = {}) => {
+    await onSegment(request, options);
+    options.signal?.throwIfAborted();
     const count = request.multimask_output === false ? 1 : 3;
     const logits = {
       data: Float32Array.from({ length: count * side ** 2 }, (_, i) => Math.fround(Math.sin(i) * 9.7)),

@@ -278,6 +278,15 @@ describe("Segmind", () => {
     expect([response.status, (await response.json()).error]).toEqual([400, expect.stringContaining("text detector")]);
   });
 
+  test("with detail, the mask is that of a second look", async () => {
+    const fields = { image: address, overlay_mask: false, coordinates: "[192, 112]" };
+    const response = await call({ ...fields, detail: "always" });
+    const point = { image: photo, point_coords: [[192, 112]], point_labels: [1] };
+    const direct = await segmenter.segment(point, { detail: "always" });
+    const expected = await exportCanvas(drawMask(direct.mask()), "blob");
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(new Uint8Array(await expected.arrayBuffer()));
+  });
+
   test("credits are counted down", async () => {
     const fetchHosted = hosted({ segmind: { credits: 1, apiKey: "k" } });
     const request = {

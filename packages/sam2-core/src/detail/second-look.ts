@@ -20,7 +20,8 @@ import { contentOf, type Region, regionAround, serves, shareOf } from "./region.
  */
 export type Detail = (typeof DETAILS)[number];
 
-const DETAILS = ["off", "auto", "always"] as const;
+/** All values of `Detail`. */
+export const DETAILS = ["off", "auto", "always"] as const;
 
 /** Regions of at least this share of the image gain less than the second look costs: see the model card's table. */
 const PAYS_BELOW = 0.25;
@@ -117,7 +118,7 @@ export class SecondLooks {
         const logits = clampLogits(second.logits.data);
         const score = second.scores.data[0] as number;
         const scoreOfFirst = first.scores.data[object * count] as number;
-        if (score < scoreOfFirst - MOST_DOUBT || agreement(logits, mask.data) < LEAST_AGREEMENT) continue;
+        if (!isTaken(score, scoreOfFirst, agreement(logits, mask.data))) continue;
         if (limits)
           settleSmallRegions(logits, space.maskSize, atScale(limits, shareOf(region, space.width, space.height)));
         for (const data of new Set([first.logits.data, first.settled.data])) {
@@ -174,6 +175,11 @@ export class SecondLooks {
     this.#kept.set(id, all.slice(-MOST_REGIONS));
     for (const old of all.slice(0, -MOST_REGIONS)) await this.#predictor.releaseImage(old.id);
   }
+}
+
+/** Whether a second mask takes the first one's place. @param agreement IoU of the two */
+export function isTaken(score: number, scoreOfFirst: number, agreement: number): boolean {
+  return score >= scoreOfFirst - MOST_DOUBT && agreement >= LEAST_AGREEMENT;
 }
 
 /** IoU of two masks of one region, from their logits. */

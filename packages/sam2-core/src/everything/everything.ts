@@ -40,13 +40,28 @@ export interface EverythingProgress {
   readonly masks: readonly EverythingMask[];
 }
 
-interface Candidate {
+/** What a second look at a mask found. */
+export interface Closer {
+  /** Of the picture's size. */
+  readonly rle: Rle;
+  readonly score: number;
+  readonly stability: number;
+  /** The part of the picture that was looked at. */
+  readonly crop: BoxXYXY;
+}
+
+/** Looks at a mask a second time; null where the mask stays as it is. */
+export type LookCloser = (mask: Candidate, settings: Settings) => Promise<Closer | null>;
+
+/** A mask that is good enough, before its form is that which was asked for. */
+export interface Candidate {
   readonly rle: Rle;
   readonly area: number;
   /** As Meta's `batched_mask_to_box`: right and bottom are the last column and row, not one past them. */
   readonly box: BoxXYXY;
   readonly score: number;
   readonly stability: number;
+  /** The click, in pixels of the picture. */
   readonly point: readonly [number, number];
   readonly crop: BoxXYXY;
 }
@@ -76,13 +91,15 @@ function touchesCrop(box: BoxXYXY, crop: BoxXYXY, image: BoxXYXY): boolean {
  * Segments everything in a picture.
  *
  * @param open encodes a part of the picture; the first call is for the whole picture
- * @param onProgress called after each batch; if it throws or rejects, everything mode stops
+ * @param onProgress called after each batch, and after each second look; if it throws or rejects, everything mode stops
+ * @param lookCloser looks a second time at each mask that is left; null for one look
  */
 export async function segmentEverything(
   { width, height }: { readonly width: number; readonly height: number },
   options: EverythingOptions,
   open: (crop: BoxXYXY) => Promise<PointDecoder>,
   onProgress: (progress: EverythingProgress) => Promise<void>,
+  lookCloser: LookCloser | null = null,
 ): Promise<EverythingMask[]> {
   const settings = everythingSettings(options);
   const image: BoxXYXY = [0, 0, width, height];
@@ -120,8 +137,35 @@ export async function segmentEverything(
   if (crops.length > 1) {
     kept = suppressed(kept, ({ crop }) => 1 / ((crop[2] - crop[0]) * (crop[3] - crop[1])), settings.crop_nms_thresh);
   }
+  if (lookCloser) {
+    kept = await lookedCloser(
+      kept,
+      (candidate) => lookCloser(candidate, settings),
+      async (masks) => {
+        await onProgress({ done, total, masks: masks.map(write) });
+      },
+    );
+    // two masks may have become the same
+    kept = suppressed(kept, ({ score }) => score, settings.box_nms_thresh);
+  }
   if (settings.min_mask_region_area > 0) kept = withoutSmallRegions(kept, settings);
   return kept.map(write);
+}
+
+/** The candidates after a second look at each. */
+async function lookedCloser(
+  candidates: readonly Candidate[],
+  look: (candidate: Candidate) => Promise<Closer | null>,
+  onLook: (candidates: readonly Candidate[]) => Promise<void>,
+): Promise<Candidate[]> {
+  const all = [...candidates];
+  for (const [i, candidate] of candidates.entries()) {
+    const closer = await look(candidate);
+    if (!closer) continue;
+    all[i] = { ...candidate, ...closer, ...measured(expandRuns(closer.rle), closer.rle.size) };
+    await onLook(all);
+  }
+  return all;
 }
 
 function suppressed(candidates: Candidate[], score: (of: Candidate) => number, threshold: number): Candidate[] {

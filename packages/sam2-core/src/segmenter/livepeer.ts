@@ -1,7 +1,7 @@
 /** A result in the JSON form of Livepeer's `POST /segment-anything-2`. */
 import { Sam2Error } from "sam2-contract";
-import { resizeLogits, resizeMask } from "../mask/mask.ts";
 import type { Tensor } from "../prompt/prompt.ts";
+import { fullLogits, fullMask } from "./full-size.ts";
 import type { SegmentResult } from "./result.ts";
 
 /** Three strings, each a JSON array. If there is one object, its axis is left out, as in the service. */
@@ -17,7 +17,7 @@ export interface LivepeerJson {
 /** The parts of a result that its JSON form is made from. They are small, and can be copied to a worker. */
 export type LivepeerSource = Pick<
   SegmentResult,
-  "scores" | "logits" | "settledLogits" | "width" | "height" | "returnLogits"
+  "scores" | "logits" | "settledLogits" | "closeUps" | "width" | "height" | "returnLogits"
 >;
 
 /** The longest string in Chromium, in characters; other browsers allow longer ones. */
@@ -81,15 +81,16 @@ export function* writeLivepeerJSON(result: LivepeerSource): Generator<string, vo
 }
 
 /** Full-size masks [B,K,H,W] as JSON; only one of them is in memory at a time. */
-function* maskRows({ settledLogits, width, height, returnLogits }: LivepeerSource): Generator<string> {
-  const [batch = 0, count = 0, side = 0] = settledLogits.dims;
+function* maskRows(result: LivepeerSource): Generator<string> {
+  const { settledLogits, width, height, returnLogits } = result;
+  const [batch = 0, count = 0] = settledLogits.dims;
   let plane: Float32Array | Uint8Array = new Uint8Array();
   yield* rows([batch, count, height, width], (row) => {
     const y = row % height;
     if (y === 0) {
-      const start = (row / height) * side ** 2;
-      const logits = settledLogits.data.subarray(start, start + side ** 2);
-      plane = returnLogits ? resizeLogits(logits, side, width, height) : resizeMask(logits, side, width, height).data;
+      const at = row / height;
+      const [object, index] = [Math.floor(at / count), at % count];
+      plane = returnLogits ? fullLogits(result, object, index) : fullMask(result, object, index).data;
     }
     return plane.subarray(y * width, (y + 1) * width);
   });

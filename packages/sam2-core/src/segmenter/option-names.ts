@@ -70,7 +70,12 @@ const GENERATOR: OptionNames<EverythingOptions> = {
   output_mode: true,
 };
 
-export const EVERYTHING: OptionNames<SegmentEverythingOptions> = { ...CALL, ...GENERATOR, onProgress: true };
+export const EVERYTHING: OptionNames<SegmentEverythingOptions> = {
+  ...CALL,
+  ...GENERATOR,
+  detail: true,
+  onProgress: true,
+};
 
 /** A name that is as near as a slip of the fingers, or has other words for the same: `pointCoords`, `boxes`. */
 function nearest(name: string, known: readonly string[]): string | undefined {

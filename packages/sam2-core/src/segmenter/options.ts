@@ -116,6 +116,11 @@ export interface SegmentOptions extends CallOptions {
 
 /** Options of `segmentEverything`: the algorithm's own, and those of a call. */
 export interface SegmentEverythingOptions extends EverythingOptions, CallOptions {
-  /** Called after each batch of points, with the masks kept so far. */
+  /**
+   * A second look at small masks, one by one, after all points are decoded: `SegmentOptions.detail`. Each costs an encoding,
+   * unless one that was made before shows it. The `crop_box` of a mask that was drawn again is what was looked at. `off` by default.
+   */
+  readonly detail?: Detail | undefined;
+  /** Called after each batch of points, and after each mask that was looked at twice, with the masks kept so far. */
   readonly onProgress?: ((progress: EverythingProgress) => void) | undefined;
 }

@@ -1,11 +1,11 @@
 /** The answer to a prompt. */
-import { Sam2Error } from "sam2-contract";
-import { type CloseUp, closeUpMask, pasteCloseUp } from "../detail/carry.ts";
+import type { CloseUp } from "../detail/carry.ts";
 import type { DetailedPrediction } from "../detail/second-look.ts";
-import { type Mask, resizeLogits, resizeMask } from "../mask/mask.ts";
+import type { Mask } from "../mask/mask.ts";
 import { maskToPolygons, type Polygon, type PolygonOptions, polygonsToPath } from "../mask/polygon.ts";
 import { encodeRle, type Rle } from "../mask/rle.ts";
 import type { Tensor } from "../prompt/prompt.ts";
+import { fullLogits, fullMask, planeOf } from "./full-size.ts";
 
 /** The encoding that an answer came from: the quick draft, or the full model's. */
 export type Quality = "draft" | "full";
@@ -78,32 +78,9 @@ export class SegmentResult {
     this.returnLogits = returnLogits;
   }
 
-  /** The low-resolution logits of one mask, and their side. */
-  #plane(object: number, index: number, { data, dims } = this.settledLogits): [Float32Array, number] {
-    const [batch = 0, count = 0, side = 0] = dims;
-    if (!(object >= 0 && object < batch && index >= 0 && index < count)) {
-      throw new Sam2Error(
-        "InvalidMaskError",
-        `mask ${index} of object ${object}: there are ${count} masks of ${batch} objects`,
-      );
-    }
-    const at = object * count + index;
-    return [data.subarray(at * side * side, (at + 1) * side * side), side];
-  }
-
   /** One mask of full size; the best of the first object by default. */
   mask(index = 0, object = 0): Mask {
-    const plane = this.#plane(object, index);
-    const closeUp = index === 0 ? this.closeUps[object] : null;
-    if (closeUp) return closeUpMask(closeUp, this.width, this.height);
-    return resizeMask(...plane, this.width, this.height);
-  }
-
-  #fullLogits(index: number, object: number): Float32Array {
-    const full = resizeLogits(...this.#plane(object, index), this.width, this.height);
-    const closeUp = index === 0 ? this.closeUps[object] : null;
-    if (closeUp) pasteCloseUp(full, this.width, closeUp);
-    return full;
+    return fullMask(this, object, index);
   }
 
   /** A mask in COCO's compressed run-length encoding, as pycocotools writes it. */
@@ -128,7 +105,7 @@ export class SegmentResult {
 
   /** One mask's low-resolution logits [1,1,S/4,S/4], to be given back as `mask_input`. */
   maskInput(index = 0, object = 0): Tensor {
-    const [data, side] = this.#plane(object, index, this.logits);
+    const [data, side] = planeOf(this.logits, object, index);
     return { data: data.slice(), dims: [1, 1, side, side] };
   }
 
@@ -141,7 +118,7 @@ export class SegmentResult {
     const data = new (this.returnLogits ? Float32Array : Uint8Array)(batch * count * size);
     for (let at = 0; at < batch * count; at++) {
       const [object, index] = [Math.floor(at / count), at % count];
-      data.set(this.returnLogits ? this.#fullLogits(index, object) : this.mask(index, object).data, at * size);
+      data.set(this.returnLogits ? fullLogits(this, object, index) : fullMask(this, object, index).data, at * size);
     }
     this.#masks = { data, dims: [batch, count, height, width] };
     return this.#masks;

@@ -191,8 +191,8 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    * Everything mode: decodes a grid of points and drops bad masks and duplicates, as Meta's
    * `SAM2AutomaticMaskGenerator` does. An abort takes effect after the batch that is being decoded.
    *
-   * Crops (`crop_n_layers`) are cut from the picture that was given to `setImage`, which must not have
-   * been closed or changed since.
+   * Crops (`crop_n_layers`) and what is looked at twice (`detail`) are cut from the picture that was given to `setImage`,
+   * which must not have been closed or changed since.
    *
    * ```ts
    * const masks = await segmenter.segmentEverything(image, { points_per_side: 16, pred_iou_thresh: 0.7 });
@@ -205,12 +205,14 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
     options: SegmentEverythingOptions = {},
   ): Promise<EverythingMask[]> {
     checkOptions("segmentEverything", options, EVERYTHING);
-    const { signal, onProgress, ...settings } = options;
+    const { signal, onProgress, detail: when = "off", ...settings } = options;
+    const detail = readDetail(when);
     signal?.throwIfAborted();
     return this.#images.with(source, { signal }, async (image, wanted) => {
       await abortable(image.refined, wanted);
       return whenReady(this.#workers, wanted, async ({ main }) => {
-        const picture = (settings.crop_n_layers ?? 0) > 0 ? await this.#images.pictureOf(image, wanted) : null;
+        const isCut = detail !== "off" || (settings.crop_n_layers ?? 0) > 0;
+        const picture = isCut ? await this.#images.pictureOf(image, wanted) : null;
         const receiver = new MaskReceiver();
         const listener = Comlink.proxy(async ({ done, total, masks }: CrossingProgress) => {
           const left = receiver.receive(masks);
@@ -219,7 +221,7 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
           return true;
         });
         const call = (): Promise<MaskList> =>
-          main.call((remote) => remote.segmentEverything(image.id, picture, settings, listener), wanted);
+          main.call((remote) => remote.segmentEverything(image.id, picture, settings, detail, listener), wanted);
         return receiver.receive(await sending(settings, call));
       });
     });

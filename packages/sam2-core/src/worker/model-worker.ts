@@ -95,20 +95,21 @@ export class ModelWorker<Sent, D extends DeviceInfoOf> {
   /**
    * Everything mode on an image that was set.
    *
-   * @param source the picture; null unless crops are asked for
+   * @param source the picture; null unless crops or second looks are asked for
    * @param onProgress resolves to false to stop
    */
   async segmentEverything(
     id: string,
     source: Sent | null,
     options: EverythingOptions,
+    detail: Detail,
     onProgress: (progress: CrossingProgress) => Promise<boolean>,
   ): Promise<MaskList> {
-    const { predictor, decode } = this.#opened;
+    const { decode } = this.#opened;
     const sender = new MaskSender();
     const picture = source === null ? null : await decode(source);
     try {
-      const masks = await segmentImage(predictor, id, picture, options, async (progress) => {
+      const masks = await segmentImage(this.#opened, id, picture, options, detail, async (progress) => {
         const goesOn = await onProgress({ ...progress, masks: sender.send(progress.masks) });
         if (!goesOn) throw new DOMException("everything mode was stopped", "AbortError");
       });

@@ -17,7 +17,8 @@ function result(batch: number, count: number, returnLogits: boolean, width = 7, 
   const data = Float32Array.from({ length: batch * count * SIDE ** 2 }, (_, i) => Math.fround(9.7 * Math.sin(i * i)));
   const logits = { data, dims: [batch, count, SIDE, SIDE] };
   const scores = { data: Float32Array.from({ length: batch * count }, (_, i) => 1 / (i + 1)), dims: [batch, count] };
-  return { scores, logits, settledLogits: logits, width, height, returnLogits };
+  const closeUps = Array(batch).fill(null);
+  return { scores, logits, settledLogits: logits, closeUps, width, height, returnLogits };
 }
 
 /** Splits values into rows of a length. */
@@ -58,6 +59,15 @@ describe.each([
     expect([text.masks, text.scores, text.logits].map((part) => JSON.parse(part))).toEqual(
       Object.values(expected(source)),
     );
+  });
+
+  test("of a second look: the best mask is the closer one, the others are as they were", () => {
+    const source = result(1, 3, returnLogits);
+    const closeUp = { region: [2, 1, 5, 4] as const, logits: new Float32Array(SIDE ** 2).fill(3) };
+    const [best, ...others] = JSON.parse(toLivepeerJSON({ ...source, closeUps: [closeUp] }).masks);
+    expect(others).toEqual(JSON.parse(toLivepeerJSON(source).masks).slice(1));
+    const inside = best.slice(1, 4).map((row: number[]) => row.slice(2, 5));
+    expect(inside).toEqual(Array(3).fill(Array(3).fill(returnLogits ? 3 : 1)));
   });
 
   test("piece by piece it is the same text, a row at a time", () => {

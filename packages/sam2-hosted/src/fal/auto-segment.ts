@@ -1,5 +1,5 @@
 /** fal's `auto-segment`: its input, and the pictures of its output. */
-import { decodeRle, type EverythingOptions, maskColor, type Pixels, type Rle } from "sam2-core";
+import { DETAILS, type Detail, decodeRle, type EverythingOptions, maskColor, type Pixels, type Rle } from "sam2-core";
 import { Fields } from "../http/fields.ts";
 import { blackPixels, fillMask, maskPicture, type PictureCodec, toBase64 } from "../picture/codec.ts";
 import type { HostedSegmenter } from "../segmenter.ts";
@@ -13,6 +13,8 @@ export interface AutoSegmentInput
   /** Pictures as data URIs in place of addresses. */
   readonly sync_mode: boolean;
   readonly output_format: "png" | "jpeg";
+  /** A second look at small masks, which the service does not have. */
+  readonly detail: Detail;
 }
 
 /** A picture in the output. */
@@ -46,6 +48,7 @@ export function readInput(body: Readonly<Record<string, unknown>>): AutoSegmentI
     pred_iou_thresh: fields.number("pred_iou_thresh", 0.88, share),
     stability_score_thresh: fields.number("stability_score_thresh", 0.95, share),
     min_mask_region_area: fields.number("min_mask_region_area", 100, { least: 0, greatest: 1e9 }, true),
+    detail: fields.choice("detail", "off", DETAILS),
   };
   fields.check();
   return input;
@@ -69,7 +72,7 @@ export type AutoSegment = (
 /** With a segmenter. @throws InvalidImageError */
 export function createAutoSegment(segmenter: HostedSegmenter, codec: PictureCodec): AutoSegment {
   return async (picture, input, { signal, log, publish }) => {
-    const { points_per_side, pred_iou_thresh, stability_score_thresh, min_mask_region_area } = input;
+    const { points_per_side, pred_iou_thresh, stability_score_thresh, min_mask_region_area, detail } = input;
     const image = await segmenter.setImage(picture, { signal });
     try {
       const found = await segmenter.segmentEverything(image, {
@@ -77,6 +80,7 @@ export function createAutoSegment(segmenter: HostedSegmenter, codec: PictureCode
         pred_iou_thresh,
         stability_score_thresh,
         min_mask_region_area,
+        detail,
         signal,
         onProgress: ({ done, total, masks }) => log(`${done} of ${total} points, ${masks.length} masks`),
       });

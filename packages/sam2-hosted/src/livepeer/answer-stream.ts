@@ -10,8 +10,8 @@ import { answerChunks } from "./answer-text.ts";
  */
 export function streamAnswer(result: LivepeerSource, signal: AbortSignal): ReadableStream<Uint8Array> {
   // a SegmentResult has getters that would make the masks; these parts can be copied
-  const { scores, logits, settledLogits, width, height, returnLogits } = result;
-  const source: LivepeerSource = { scores, logits, settledLogits, width, height, returnLogits };
+  const { scores, logits, settledLogits, closeUps, width, height, returnLogits } = result;
+  const source: LivepeerSource = { scores, logits, settledLogits, closeUps, width, height, returnLogits };
   const writer = typeof Worker === "undefined" ? onThisThread(source) : inWorker(source);
   return new ReadableStream({
     start: (controller) => {

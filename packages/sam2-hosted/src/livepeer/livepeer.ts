@@ -1,6 +1,6 @@
 /** Livepeer's `POST /segment-anything-2` (livepeer/ai-runner, `routes/segment_anything_2.py`, and its OpenAPI description). */
 import { isSam2Error } from "sam2-contract";
-import { livepeerLength } from "sam2-core";
+import { DETAILS, livepeerLength } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { formBody } from "../http/body.ts";
 import type { ByteBudget, HeldBytes } from "../http/byte-budget.ts";
@@ -59,7 +59,7 @@ export class LivepeerService implements HostedService {
 
   async #segment(request: Request, held: HeldBytes, signal: AbortSignal): Promise<Response> {
     const form = await formBody(request, { limits: this.#limits, held, signal, error: livepeerError });
-    const { image, modelId, prompt } = readForm(form);
+    const { image, modelId, prompt, detail } = readForm(form);
     for (const [name, numbers] of [["point_coords", 2] as const, ["box", 4] as const]) {
       const count = numbersIn(prompt[name]) / numbers;
       const { prompts } = this.#limits;
@@ -76,7 +76,7 @@ export class LivepeerService implements HostedService {
       // at once where it is clear already, and again when the number of objects is known
       const { multimask_output, return_logits } = prompt;
       this.#checkLength(width, height, multimask_output ? 3 : 1, return_logits);
-      const result = await this.#segmenter.segment({ image, ...prompt }, { signal });
+      const result = await this.#segmenter.segment({ image, ...prompt }, { signal, detail });
       this.#checkLength(result.width, result.height, result.scores.data.length, return_logits);
       const body = streamAnswer(result, request.signal);
       return new Response(body, { headers: { "Content-Type": "application/json" } });
@@ -118,9 +118,11 @@ function readForm(form: FormData) {
     return_logits: fields.boolean("return_logits", true),
     normalize_coords: fields.boolean("normalize_coords", true),
   };
+  // the service does not have it
+  const detail = fields.choice("detail", "off", DETAILS);
   if (image !== undefined && !(image instanceof Blob)) {
     throw Problem.unprocessable([{ loc: ["body", "image"], msg: "Value error, expected a file", type: "value_error" }]);
   }
   fields.check();
-  return { image: image as Blob, modelId, prompt };
+  return { image: image as Blob, modelId, prompt, detail };
 }

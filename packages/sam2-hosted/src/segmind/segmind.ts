@@ -1,6 +1,6 @@
 /** Segmind's `POST /v1/sam-v2-image` (segmind.com/models/sam-v2-image/api). */
 import { isSam2Error } from "sam2-contract";
-import type { BoxXYWH, Mask, Pixels, SegmenterImage } from "sam2-core";
+import { type BoxXYWH, DETAILS, type Detail, type Mask, type Pixels, type SegmenterImage } from "sam2-core";
 import { within } from "../http/abortable.ts";
 import { jsonBody } from "../http/body.ts";
 import type { HeldBytes } from "../http/byte-budget.ts";
@@ -22,6 +22,12 @@ export interface SegmindOptions {
   readonly credits?: number | undefined;
   /** Requests that are answered in any minute; the rest get a 429. No limit by default. */
   readonly requestsPerMinute?: number | undefined;
+}
+
+/** How the segmenter is asked. */
+interface Asking {
+  readonly signal: AbortSignal;
+  readonly detail: Detail;
 }
 
 /** Points as the service takes them: [x, y], or [[x, y], …], as text or as arrays. */
@@ -62,12 +68,17 @@ function readFields(body: Readonly<Record<string, unknown>>) {
   };
   const overlay_mask = flag("overlay_mask", true);
   const base64 = flag("base64", false);
+  // the service does not have it
+  const detail = DETAILS.find((when) => when === (body.detail ?? "off"));
+  if (detail === undefined) {
+    throw segmindError(400, `detail: expected ${DETAILS.join(", ")}, got ${shown(body.detail)}`);
+  }
   const text = typeof prompt === "string" ? prompt.trim() : "";
   // with words, coordinates are ignored, as the service says
   const wanted = text ? [] : readPoints("coordinates", coordinates);
   const removed = text ? [] : readPoints("remove_coordinates", remove_coordinates);
   if (!text && wanted.length === 0) throw segmindError(400, "expected a prompt or coordinates, got neither");
-  return { image, text, wanted, removed, overlay_mask, base64 };
+  return { image, text, wanted, removed, detail, overlay_mask, base64 };
 }
 
 /** Answers for the service; counts requests. */
@@ -115,7 +126,7 @@ export class SegmindService implements HostedService {
 
   async #segment(request: Request, held: HeldBytes, signal: AbortSignal): Promise<Response> {
     const { prompts } = this.#access.limits;
-    const { image, text, wanted, removed, overlay_mask, base64 } = readFields(
+    const { image, text, wanted, removed, detail, overlay_mask, base64 } = readFields(
       await jsonBody(
         request,
         { limits: this.#access.limits, held, signal, error: segmindError },
@@ -133,8 +144,8 @@ export class SegmindService implements HostedService {
     });
     try {
       const mask = text
-        ? await this.#ofText(encoded, file, text, signal)
-        : await this.#ofPoints(encoded, wanted, removed, signal);
+        ? await this.#ofText(encoded, file, text, { signal, detail })
+        : await this.#ofPoints(encoded, wanted, removed, { signal, detail });
       const drawn = overlay_mask ? await this.#overlaid(file, mask) : maskPicture(mask);
       const format = { type: overlay_mask ? "image/jpeg" : "image/png", quality: 0.95 } as const;
       const picture = await this.#codec.encode(drawn, format);
@@ -154,7 +165,7 @@ export class SegmindService implements HostedService {
     image: SegmenterImage,
     wanted: readonly [number, number][],
     removed: readonly [number, number][],
-    signal: AbortSignal,
+    options: Asking,
   ): Promise<Mask> {
     const result = await this.#segmenter.segment(
       {
@@ -163,21 +174,21 @@ export class SegmindService implements HostedService {
         point_labels: [...wanted.map(() => 1), ...removed.map(() => 0)],
         multimask_output: wanted.length + removed.length === 1,
       },
-      { signal },
+      options,
     );
     return result.mask();
   }
 
   /** All that the words name, as one mask. */
-  async #ofText(image: SegmenterImage, picture: Blob, text: string, signal: AbortSignal): Promise<Mask> {
+  async #ofText(image: SegmenterImage, picture: Blob, text: string, options: Asking): Promise<Mask> {
     const { textDetector } = this.#options;
     if (!textDetector) {
       throw segmindError(400, "prompt: words need a text detector, and none is set up here; give coordinates instead");
     }
-    const boxes = await textDetector.detect(picture, text, signal);
+    const boxes = await textDetector.detect(picture, text, options.signal);
     if (boxes.length === 0) throw segmindError(400, `prompt: nothing was found for "${text}"`);
     const corners = boxes.map(({ box: [x, y, width, height] }: { box: BoxXYWH }) => [x, y, x + width, y + height]);
-    const result = await this.#segmenter.segment({ image, box: corners, multimask_output: false }, { signal });
+    const result = await this.#segmenter.segment({ image, box: corners, multimask_output: false }, options);
     const union = new Uint8Array(image.width * image.height);
     for (const object of boxes.keys()) {
       const { data } = result.mask(0, object);

@@ -70,7 +70,13 @@ test.each<[string, (fal: ReturnType<typeof client>) => ReturnType<ReturnType<typ
   expect(data.individual_masks).toHaveLength(2);
   expect(segmented.at(-1)).toMatchObject({
     picture: 33,
-    input: { points_per_side: 32, pred_iou_thresh: 0.88, stability_score_thresh: 0.95, min_mask_region_area: 100 },
+    input: {
+      points_per_side: 32,
+      pred_iou_thresh: 0.88,
+      stability_score_thresh: 0.95,
+      min_mask_region_area: 100,
+      detail: "off",
+    },
   });
   const picture = await fetch(data.combined_mask.url);
   expect([picture.status, (await picture.blob()).size]).toEqual([200, 33]);
@@ -106,6 +112,7 @@ test.each<[string, object, string, string]>([
   ["an address that is not fetched", { image_url: "http://a.test/a.png" }, "image_url", "file_download_error"],
   ["a format that is none", { image_url: "data:,", output_format: "gif" }, "output_format", "enum"],
   ["a number that is none", { image_url: "data:,", points_per_side: "many" }, "points_per_side", "int_parsing"],
+  ["a look that there is not", { image_url: "data:,", detail: "often" }, "detail", "enum"],
   ["a share over one", { image_url: "data:,", pred_iou_thresh: 1.5 }, "pred_iou_thresh", "less_than_equal"],
   ["too many pixels", { image_url: await pngUri(40_000, 30_000) }, "image_url", "image_too_large"],
 ])("422, as its client's ValidationError: %s", async (_, input, field, type) => {

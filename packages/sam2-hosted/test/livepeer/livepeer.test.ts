@@ -121,7 +121,23 @@ const post = async (fields: Record<string, string | Blob>, options: HostedOption
   return createHostedFetch(fakeSegmenter(30, 20), options)(GATEWAY, { method: "POST", body });
 };
 
+test.each([
+  ["that asks for none", {}, "off"],
+  ["with detail=auto", { detail: "auto" }, "auto"],
+  ["with detail=always", { detail: "always" }, "always"],
+])("a second look is an extension: of a request %s", async (_, fields, detail) => {
+  let asked: unknown;
+  const segmenter = fakeSegmenter(30, 20, (__, options) => {
+    asked = options.detail;
+  });
+  const body = new FormData();
+  for (const [name, value] of Object.entries({ image, ...fields })) body.append(name, value);
+  expect((await createHostedFetch(segmenter)(GATEWAY, { method: "POST", body })).status).toBe(200);
+  expect(asked).toBe(detail);
+});
+
 test.each<[string, Record<string, string | Blob>, (string | number)[], string]>([
+  ["a look that there is not", { image, detail: "often" }, ["body", "detail"], "enum"],
   ["no image", {}, ["body", "image"], "missing"],
   ["an image that is text", { image: "photo.png" }, ["body", "image"], "value_error"],
   ["a boolean that is none", { image, multimask_output: "maybe" }, ["body", "multimask_output"], "bool_parsing"],

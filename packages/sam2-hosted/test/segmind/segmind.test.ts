@@ -24,6 +24,7 @@ test.each<[string, unknown, HostedOptions, number, string]>([
   ["bad coordinates", { image, coordinates: "1;2" }, {}, 400, "coordinates: expected [x, y]"],
   ["too many", { image, coordinates: Array(1001).fill([1, 1]) }, {}, 400, "at most 1000 coordinates, got 1001"],
   ["a flag that is none", { image, coordinates, base64: "yes" }, {}, 400, "base64: expected true or false"],
+  ["a look that there is not", { image, coordinates, detail: "often" }, {}, 400, "detail: expected off, auto, always"],
   ["no picture", { image: "data:,hello", coordinates }, {}, 400, "image: expected a picture"],
   ["too many pixels", { image, coordinates }, { limits: { pixels: 599 } }, 400, "at most 599 pixels, got 30×20"],
   ["an address, from a stranger", { image: "http://a.test/", coordinates }, {}, 400, "addresses of pictures are not"],

@@ -4,7 +4,6 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { decode } from "fast-png";
 import {
   createSegmenter,
   type EmbeddingDtype,
@@ -13,9 +12,9 @@ import {
   type Segmenter,
   type SegmenterImage,
 } from "sam2-node";
-import { compare, quantile, type Row } from "./measure.ts";
+import { compare, mean, quantile, type Row } from "./measure.ts";
 import { absent, MINI, PHOTOS, peered } from "./models.ts";
-import { mean, type Prompt } from "./quality.ts";
+import { type Prompt, readPrompts, readTruth } from "./regions.ts";
 
 const DTYPES: readonly EmbeddingDtype[] = ["fp16", "int8"];
 
@@ -60,7 +59,7 @@ async function timed(call: Promise<SegmenterImage>): Promise<[SegmenterImage, nu
 
 /** Measures a model on a set; `model` is what `createSegmenter` of sam2-node takes. */
 export async function embeddings(set: string, model: string): Promise<EmbeddingsReport> {
-  const prompts = JSON.parse(await readFile(join(set, "prompts.json"), "utf8")) as Prompt[];
+  const prompts = await readPrompts(set);
   const segmenter = await createSegmenter({ model, device: "cpu" });
   const exact = { click: [] as number[], box: [] as number[], ready: [] as number[] };
   const found = Object.fromEntries(
@@ -91,8 +90,7 @@ export async function embeddings(set: string, model: string): Promise<Embeddings
         kept.set(dtype, given);
       }
       for (const prompt of prompts.filter((each) => each.image === name)) {
-        const { data, width, height } = decode(await readFile(join(set, prompt.labels)));
-        const truth: Mask = { data: Uint8Array.from(data, (value) => Number(value === prompt.label)), width, height };
+        const truth = await readTruth(set, prompt);
         for (const kind of KINDS) {
           const best = await shown(segmenter, image, prompt, kind);
           exact[kind].push(maskIou(best, truth));

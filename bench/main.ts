@@ -1,8 +1,9 @@
 /** The benchmarks' command: `npm run bench -- [NAME…] [--json FILE] [--markdown FILE]`. */
 import { writeFile } from "node:fs/promises";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { Detail } from "sam2-web";
 import { click, draft, edgetam, everything, int8, kept, kernels, load, memory, models } from "./browser.ts";
+import { detail } from "./detail.ts";
 import { embeddingSizes, embeddings } from "./embeddings.ts";
 import { gpu } from "./gpu.ts";
 import { graphs } from "./graphs.ts";
@@ -42,25 +43,33 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   page,
 };
 
+function megapixels(text: string): number {
+  const value = Number(text);
+  if (value >= 1 && value <= 100) return value;
+  throw new InvalidArgumentError("expected a number from 1 to 100");
+}
+
 const program = new Command("bench")
   .description("Measures this machine; every figure is a median of repeats, comparisons are paired in one run")
   .argument(
     "[names...]",
-    `of ${Object.keys(BENCHES).join(", ")}, all by default; or quality, or embeddings with --set, alone`,
+    `of ${Object.keys(BENCHES).join(", ")}, all by default; or one of quality, detail, and embeddings with --set, alone`,
   )
-  .option("--set <folder>", "for quality and embeddings: photographs, labels and prompts.json")
+  .option("--set <folder>", "for quality, detail and embeddings: photographs, labels and prompts.json")
   .option("--model <id>", "for these: a model of the catalog, an address, or an exported folder", "sam2-mini")
   .addOption(
     new Option("--detail <when>", "for quality: a second look").choices(["off", "auto", "always"]).default("off"),
   )
+  .option("--megapixels <number>", "for detail: all photographs on one picture of that size", megapixels)
   .option("--short", "a third of the repeats, without gpu and serve: about ten minutes for all others", false)
-  .option("--json <file>", "rows as JSON; for quality and embeddings their report")
+  .option("--json <file>", "rows as JSON; for quality, detail and embeddings their report")
   .option("--markdown <file>", "rows as a table");
 
 interface Options {
   set?: string;
   model: string;
   detail: Detail;
+  megapixels?: number;
   short: boolean;
   json?: string;
   markdown?: string;
@@ -69,6 +78,7 @@ interface Options {
 /** Reports of their own, on a set that the caller names. */
 const REPORTS: Readonly<Record<string, (set: string, options: Options) => Promise<object>>> = {
   quality: (set, { model, detail }) => quality(set, model, detail),
+  detail: (set, { model, megapixels = null }) => detail(set, model, megapixels),
   embeddings: (set, { model }) => embeddings(set, model),
 };
 

@@ -36,6 +36,11 @@ export function repeatsIn(length: Length, full: number): number {
   return length === "full" ? full : Math.max(2, Math.round(full / 3));
 }
 
+/** The mean, to four places. */
+export function mean(values: readonly number[]): number {
+  return Number((values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)).toFixed(4));
+}
+
 /** The value a share of the way through the sorted list. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -3,22 +3,13 @@
  * library in a headless browser. The same measure as models/sam2-mini/evaluate.py.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { decode } from "fast-png";
 import { launchBrowser } from "headless/browser";
 import type { Question } from "headless/segment-job";
 import { serve } from "headless/server";
 import { type Detail, decodeRle, type Mask, maskIou } from "sam2-web";
-
-/** A line of prompts.json. */
-export interface Prompt {
-  readonly image: string;
-  readonly labels: string;
-  readonly label: number;
-  readonly point: [number, number];
-  readonly box: [number, number, number, number];
-}
+import { mean } from "./measure.ts";
+import { innerPoint, type Prompt, readPrompts, readTruth } from "./regions.ts";
 
 /** mIoU of the mask shown first, and of the best of three. */
 export interface Quality {
@@ -36,38 +27,9 @@ export interface QualityReport {
   readonly baselines: { readonly disc: number; readonly box: number };
 }
 
-/** The pixel of the mask that is farthest from its edge (chamfer distance 3-4); null if the mask is empty. */
-function innerPoint({ data, width, height }: Mask): { x: number; y: number } | null {
-  const wide = width + 2;
-  const depth = new Int32Array(wide * (height + 2));
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) depth[(y + 1) * wide + x + 1] = data[y * width + x] ? 1 << 20 : 0;
-  }
-  const relax = (at: number, steps: readonly (readonly [number, number])[]): void => {
-    for (const [step, cost] of steps) depth[at] = Math.min(depth[at] as number, (depth[at + step] as number) + cost);
-  };
-  const before = [
-    [-1, 3],
-    [-wide, 3],
-    [-wide - 1, 4],
-    [-wide + 1, 4],
-  ] as const;
-  const after = before.map(([step, cost]) => [-step, cost] as const);
-  for (let y = 1; y <= height; y++) for (let x = 1; x <= width; x++) relax(y * wide + x, before);
-  for (let y = height; y >= 1; y--) for (let x = width; x >= 1; x--) relax(y * wide + x, after);
-  let best = 0;
-  for (let at = 0; at < depth.length; at++) if ((depth[at] as number) > (depth[best] as number)) best = at;
-  return depth[best] === 0 ? null : { x: (best % wide) - 1, y: Math.floor(best / wide) - 1 };
-}
-
-/** The mean, to four places. */
-export function mean(values: readonly number[]): number {
-  return Number((values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)).toFixed(4));
-}
-
 /** Measures a model on a set; `model` is a name, an address, or a folder with a model.json. */
 export async function quality(set: string, model: string, detail: Detail): Promise<QualityReport> {
-  const prompts = JSON.parse(await readFile(join(set, "prompts.json"), "utf8")) as Prompt[];
+  const prompts = await readPrompts(set);
   const local = existsSync(join(model, "model.json"));
   const server = await serve({
     folders: {
@@ -91,8 +53,8 @@ export async function quality(set: string, model: string, detail: Detail): Promi
     await page.evaluate(([name, when]) => window.quality.open(name, "auto", when), [address, detail] as const);
     let opened = "";
     for (const prompt of prompts) {
-      const { data, width, height } = decode(await readFile(join(set, prompt.labels)));
-      const mask: Mask = { data: Uint8Array.from(data, (value) => Number(value === prompt.label)), width, height };
+      const mask = await readTruth(set, prompt);
+      const { width } = mask;
       truths.push({ mask, prompt, area: mask.data.reduce((sum, value) => sum + value, 0) });
       if (opened !== prompt.image) {
         await page.evaluate((address) => window.quality.setImage(address), `set/${prompt.image}`);
@@ -116,7 +78,7 @@ export async function quality(set: string, model: string, detail: Detail): Promi
         const wrong = innerPoint({ ...first, data: first.data.map((value, i) => value ^ (mask.data[i] as number)) });
         if (wrong) points.push({ ...wrong, positive: mask.data[wrong.y * width + wrong.x] === 1 });
       }
-      await ask({ points: [], box: prompt.box, refine: false }, "box");
+      await ask({ points: [], box: [...prompt.box], refine: false }, "box");
     }
   } finally {
     await browser.close();

@@ -1,11 +1,12 @@
 /**
  * Writes a model's files into a folder that may hold others.
  *
- * The files are first written to a temporary folder inside the target, and then moved into place one by one. So
- * every file in place is complete, other files are left alone, and if writing fails, the old model is kept.
+ * The files are first written to a temporary folder inside the target, and then moved into place together. So every file
+ * in place is complete and of the same model as the others, other files are left alone, and on failure the old model is kept.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
+import { lstatSync, renameSync } from "node:fs";
+import { mkdir, open, realpath, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { Sam2Error } from "sam2-contract";
 
@@ -38,14 +39,19 @@ export async function checkApart(checkpointFolder: string, outFolder: string): P
   );
 }
 
+/** The OutputError for what could not be done. */
+function failed(what: string, cause: Error): Sam2Error {
+  // without the end of the message, which may name a temporary folder
+  const reason = cause.message.replace(/, \w+ '.*$/s, "");
+  return new Sam2Error("OutputError", `${what}: ${reason}`, { cause });
+}
+
 /** Turns a failed write into an OutputError. */
 async function output<T>(what: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    // without the end of the message, which may name a temporary folder
-    const reason = (cause as Error).message.replace(/, \w+ '.*$/s, "");
-    throw new Sam2Error("OutputError", `${what}: ${reason}`, { cause });
+    throw failed(what, cause as Error);
   }
 }
 
@@ -78,7 +84,50 @@ async function removeEmpty(folder: string, last: string): Promise<void> {
 }
 
 /**
- * Lets `write` fill a temporary folder, then moves the files `names`, in that order, into `target`, which is made if
+ * Moves a file to `path`, and what was there to `old`.
+ *
+ * @returns what undoes it
+ */
+function replace(path: string, old: string, file: string): () => void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw new Error("expected a file or nothing, got a folder");
+  if (found) renameSync(path, old);
+  const undo = (): void => {
+    if (found) renameSync(old, path);
+  };
+  try {
+    renameSync(file, path);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return () => {
+    renameSync(path, file);
+    undo();
+  };
+}
+
+/**
+ * Moves the files `names` from `aside` into `target`: all or none. It does not wait, so that no signal ends the process
+ * in between.
+ *
+ * @throws OutputError
+ */
+function replaceAll(target: string, names: readonly string[], aside: string): void {
+  const undos: (() => void)[] = [];
+  for (const name of names) {
+    const path = join(target, name);
+    try {
+      undos.push(replace(path, join(aside, `old-${name}`), join(aside, name)));
+    } catch (cause) {
+      for (const undo of undos.reverse()) undo();
+      throw failed(`${path}: cannot be replaced`, cause as Error);
+    }
+  }
+}
+
+/**
+ * Lets `write` fill a temporary folder, then moves the files `names` into `target`, which is made if
  * it does not exist.
  *
  * @throws OutputError, and what `write` throws; `target` is then as it was
@@ -97,10 +146,7 @@ export async function replaceFiles<T>(
   try {
     await output(`${target}: cannot be written`, () => mkdir(aside));
     const result = await write(aside);
-    for (const name of names) {
-      const path = join(target, name);
-      await output(`${path}: cannot be replaced`, () => rename(join(aside, name), path));
-    }
+    replaceAll(target, names, aside);
     return result;
   } finally {
     await rm(aside, { recursive: true, force: true });

@@ -163,11 +163,20 @@ test("folders that were made for a model that failed are gone, others stay", asy
   expect(await readdir(out())).toEqual(["deep"]);
 });
 
-test("a folder in a file's place is refused, and leaves nothing behind", async () => {
-  await mkdir(out("encoder.onnx", "kept"), { recursive: true });
+test.each(MODEL)("where %s cannot be replaced, all is as it was", async (name) => {
+  await mkdir(out(name, "kept"), { recursive: true });
+  const others = MODEL.filter((other) => other !== name);
+  for (const other of others) await writeFile(out(other), "old");
   await expect(exportFolder(checkpoint(), out())).rejects.toMatchObject({
     name: "OutputError",
-    message: expect.stringMatching(/encoder.onnx: cannot be replaced: /),
+    message: expect.stringMatching(`${name}: cannot be replaced: `),
   });
-  expect((await readdir(out(), { recursive: true })).sort()).toEqual(["encoder.onnx", join("encoder.onnx", "kept")]);
+  expect((await readdir(out(), { recursive: true })).sort()).toEqual([...MODEL, join(name, "kept")].sort());
+  for (const other of others) expect(await readFile(out(other), "utf8")).toBe("old");
+});
+
+test("where a file cannot be replaced and there was no other, none is left", async () => {
+  await mkdir(out("model.json"), { recursive: true });
+  await expect(exportFolder(checkpoint(), out())).rejects.toMatchObject({ name: "OutputError" });
+  expect(await readdir(out())).toEqual(["model.json"]);
 });

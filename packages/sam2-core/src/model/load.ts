@@ -54,14 +54,22 @@ async function loadExport(source: ExportSource, options: LoadOptions): Promise<M
   }
   const files = source as Extract<ExportSource, { encoder: Blob }>;
   if (options.draft) throw noDraft("files");
-  const encoder = options.decoderAlone && "manifest" in files ? null : await bytesOf(files.encoder);
-  const bytes = { encoder, decoder: await bytesOf(files.decoder) };
   if (!("manifest" in files)) {
-    const fingerprint = await digest(encoder as Uint8Array);
+    const bytes = { encoder: await bytesOf(files.encoder), decoder: await bytesOf(files.decoder) };
     const loaded = { spec: publishedSpec("files", files.imageSize), bytes };
-    return singleForm(loaded, { attention: "fused", dtype: null }, fingerprint, options.dtype);
+    return singleForm(loaded, { attention: "fused", dtype: null }, await digest(bytes.encoder), options.dtype);
   }
   const manifest = readManifest(await readJson(files.manifest, "model.json"), "model.json");
+  const part = async (label: "encoder" | "decoder"): Promise<Uint8Array> => {
+    const bytes = await bytesOf(files[label]);
+    const [{ name, sha256 }, came] = [manifest.files[label], await digest(bytes)];
+    if (came === sha256) return bytes;
+    throw new Sam2Error(
+      "IntegrityError",
+      `${name}: expected SHA-256 ${sha256}, as model.json says, got ${came}: the file is damaged, or of another export`,
+    );
+  };
+  const bytes = { encoder: options.decoderAlone ? null : await part("encoder"), decoder: await part("decoder") };
   return singleForm({ spec: manifest, bytes }, manifest, manifest.files.encoder.sha256, options.dtype);
 }
 

@@ -283,9 +283,16 @@ describe("a model", () => {
     for (const name of ["model.json", "decoder.onnx"]) await copyFile(`${MINI}${name}`, join(folder, name));
     await writeFile(join(folder, "encoder.onnx"), "no graph");
     await expect(createSegmenter({ model: folder, device: "cpu" })).rejects.toMatchObject({
-      name: "InvalidModelError",
+      name: "IntegrityError",
     });
     await rm(folder, { recursive: true });
+  });
+
+  test("without a graph in its files is refused", async () => {
+    const [encoder, decoder] = [new Blob(["no graph"]), new Blob(["none either"])];
+    await expect(createSegmenter({ model: { encoder, decoder }, device: "cpu" })).rejects.toMatchObject({
+      name: "InvalidModelError",
+    });
   });
 });
 

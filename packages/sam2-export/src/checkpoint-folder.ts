@@ -1,4 +1,4 @@
-/** Opens a checkpoint folder: config.json, the safetensors files, and their index where there are several. */
+/** Opens a checkpoint folder: config.json, the safetensors files, and their index where there is no single one. */
 import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
@@ -71,7 +71,8 @@ export async function withCheckpoint<T>(folder: string, use: (files: CheckpointF
     throw new Sam2Error("InvalidConfigError", `${folder}: expected ${CONFIG} and ${WEIGHTS}, ${holds}`);
   }
   const config = await readJson(join(folder, CONFIG));
-  const index = names.includes(INDEX) ? { index: await readJson(join(folder, INDEX)) } : {};
+  // as in transformers, which may leave an old index beside a new file
+  const index = names.includes(INDEX) && !names.includes(WEIGHTS) ? { index: await readJson(join(folder, INDEX)) } : {};
   const handles: FileHandle[] = [];
   const weights: ByteSource[] = [];
   try {

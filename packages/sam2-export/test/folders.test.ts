@@ -95,6 +95,13 @@ describe("a checkpoint that cannot be opened", () => {
   });
 });
 
+test("an index beside model.safetensors is not looked at: the file holds all", async () => {
+  const { files } = await exportFolder(checkpoint(), out());
+  for (const name of ["model.safetensors.index.json", "model-00001-of-00003.safetensors"])
+    await cp(join(fixtureFolder("toy-sharded"), name), checkpoint(name));
+  expect((await exportFolder(checkpoint(), out())).files).toEqual(files);
+});
+
 describe("a place for output that is refused", () => {
   test.each<[string, () => Promise<string>, RegExp]>([
     ["the checkpoint's", async () => checkpoint(), /got one that is .*checkpoint$/],

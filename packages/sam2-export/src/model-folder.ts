@@ -5,8 +5,8 @@
  * in place is complete and of the same model as the others, other files are left alone, and on failure the old model is kept.
  */
 import { randomUUID } from "node:crypto";
-import { lstatSync, renameSync } from "node:fs";
-import { mkdir, open, realpath, rm, rmdir, stat } from "node:fs/promises";
+import { lstatSync, mkdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { mkdir, open, readdir, realpath, rm, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { Sam2Error } from "sam2-contract";
 
@@ -74,12 +74,28 @@ export async function writePieces(
 }
 
 /** Removes `folder` and those around it up to `last`, as long as they are empty. */
-async function removeEmpty(folder: string, last: string): Promise<void> {
+function removeEmpty(folder: string, last: string): void {
   try {
-    await rmdir(folder);
-    if (folder !== last) await removeEmpty(dirname(folder), last);
+    rmdirSync(folder);
+    if (folder !== last) removeEmpty(dirname(folder), last);
   } catch {
     // not empty: it stays
+  }
+}
+
+/** The names of temporary folders. */
+const ASIDE = /^[.]sam2-export-[\da-f-]{36}[.]aside$/;
+
+/** A temporary folder is older than this, in milliseconds, only if its process has ended: a day. */
+const FORSAKEN = 24 * 3600 * 1000;
+
+/** Deletes the temporary folders that killed processes left in `target`. */
+async function removeForsaken(target: string): Promise<void> {
+  const names = await readdir(target).catch(() => []);
+  for (const name of names.filter((each) => ASIDE.test(each))) {
+    const path = join(target, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > FORSAKEN) await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -127,8 +143,8 @@ function replaceAll(target: string, names: readonly string[], aside: string): vo
 }
 
 /**
- * Lets `write` fill a temporary folder, then moves the files `names` into `target`, which is made if
- * it does not exist.
+ * Lets `write` fill a temporary folder, then moves the files `names` into `target`, which is made if it does not exist.
+ * If the process exits meanwhile, `target` is as it was.
  *
  * @throws OutputError, and what `write` throws; `target` is then as it was
  */
@@ -142,14 +158,21 @@ export async function replaceFiles<T>(
     throw new Sam2Error("OutputError", `${target}: expected a folder, got a file`);
   }
   const made = await output(`${target}: cannot be made`, () => mkdir(target, { recursive: true }));
-  const aside = join(resolve(target), `.${randomUUID()}`);
+  const aside = join(resolve(target), `.sam2-export-${randomUUID()}.aside`);
+  const clear = (): void => {
+    // a write that an exit found under way may still add a file
+    rmSync(aside, { recursive: true, force: true, maxRetries: 3 });
+    if (made !== undefined) removeEmpty(resolve(target), resolve(made));
+  };
+  process.once("exit", clear);
   try {
-    await output(`${target}: cannot be written`, () => mkdir(aside));
+    await removeForsaken(target);
+    await output(`${target}: cannot be written`, async () => mkdirSync(aside));
     const result = await write(aside);
     replaceAll(target, names, aside);
     return result;
   } finally {
-    await rm(aside, { recursive: true, force: true });
-    if (made !== undefined) await removeEmpty(resolve(target), resolve(made));
+    process.off("exit", clear);
+    clear();
   }
 }

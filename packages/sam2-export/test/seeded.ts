@@ -49,8 +49,12 @@ function fill(target: Float32Array, name: string, dims: readonly number[]): void
   }
 }
 
-/** A safetensors file with every tensor that exporting a checkpoint of this config.json reads. */
-export function seededWeights(config: unknown): Uint8Array {
+/** The start of a safetensors file with every tensor that exporting a checkpoint of this config.json reads, and its size. */
+export function seededLayout(config: unknown): {
+  head: Uint8Array;
+  size: number;
+  entries: { name: string; shape: readonly number[]; start: number }[];
+} {
   const checkpoint = new AnyCheckpoint();
   const parsed = parseConfig(config);
   for (const build of [buildImageEncoder, buildMaskDecoder]) {
@@ -68,11 +72,19 @@ export function seededWeights(config: unknown): Uint8Array {
   const text = new TextEncoder().encode(
     JSON.stringify(header).padEnd(8 * Math.ceil(JSON.stringify(header).length / 8)),
   );
-  const file = new Uint8Array(8 + text.length + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(text.length), true);
-  file.set(text, 8);
+  const head = new Uint8Array(8 + text.length);
+  new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
+  head.set(text, 8);
+  return { head, size: head.length + end, entries };
+}
+
+/** A safetensors file with every tensor that exporting a checkpoint of this config.json reads. */
+export function seededWeights(config: unknown): Uint8Array {
+  const { head, size, entries } = seededLayout(config);
+  const file = new Uint8Array(size);
+  file.set(head);
   for (const { name, shape, start } of entries) {
-    fill(new Float32Array(file.buffer, 8 + text.length + start, elements(shape)), name, shape);
+    fill(new Float32Array(file.buffer, head.length + start, elements(shape)), name, shape);
   }
   return file;
 }

@@ -10,6 +10,7 @@ export { type CanaryAnswer, type CanarySample, canaryQuestion, sampleCanary } fr
 export { ERROR_NAMES, isSam2Error, Sam2Error, type Sam2ErrorName } from "./errors.ts";
 export { type GuideSection, seeGuide } from "./guide.ts";
 export {
+  ATTENTION_FORMS,
   type AttentionForm,
   CONTRACT_VERSION,
   DTYPES,

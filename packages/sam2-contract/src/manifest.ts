@@ -35,7 +35,10 @@ export const DTYPES = ["fp32", "fp16", "fp16-compute", "int8"] as const;
  * How attention is written: `decomposed` into plain operations, which are correct on every backend, or `fused`
  * into onnxruntime's MultiHeadAttention.
  */
-export type AttentionForm = "fused" | "decomposed";
+export type AttentionForm = (typeof ATTENTION_FORMS)[number];
+
+/** Every `AttentionForm`. */
+export const ATTENTION_FORMS = ["fused", "decomposed"] as const;
 
 /** One file of a model: its name beside model.json, size and hash. */
 export interface ModelFile {
@@ -215,7 +218,7 @@ export function readManifest(json: unknown, address: string): ModelManifest {
     mean: model.channels("mean"),
     std: model.channels("std"),
     dtype: model.oneOf("dtype", DTYPES),
-    attention: model.oneOf("attention", ["fused", "decomposed"]),
+    attention: model.oneOf("attention", ATTENTION_FORMS),
     parameters: model.whole("parameters", 1, Number.MAX_SAFE_INTEGER),
     files: { encoder: readFile(files, "encoder"), decoder: readFile(files, "decoder") },
     ...(model.has("canary") ? { canary: readCanary(model.inside("canary")) } : {}),

@@ -1,6 +1,6 @@
 /** The exporter as a command, for its own command line and as a part of another. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type AttentionForm, DTYPES, type Dtype, Sam2Error } from "sam2-contract";
+import { ATTENTION_FORMS, type AttentionForm, DTYPES, type Dtype, Sam2Error } from "sam2-contract";
 import { exportFolder } from "./node.ts";
 
 interface CliOptions {
@@ -37,7 +37,7 @@ export function exportCommand(name: string): Command {
     .requiredOption("--out <folder>", "where the model goes; other files in it stay")
     .addOption(new Option("--dtype <dtype>", "precision; int8 is for CPUs").choices(DTYPES).default("fp32"))
     .addOption(
-      new Option("--attention <form>", "form of the attention").choices(["fused", "decomposed"]).default("decomposed"),
+      new Option("--attention <form>", "form of the attention").choices(ATTENTION_FORMS).default("decomposed"),
     )
     .option("--image-size <pixels>", "side of the model input, a multiple of 32", wholeNumber)
     .option("--id <id>", "model id; the folder's name by default")
@@ -45,18 +45,12 @@ export function exportCommand(name: string): Command {
 
   program.action(async (folder: string, options: CliOptions) => {
     try {
-      const { dtype, attention, imageSize, id, canary } = options;
-      const manifest = await exportFolder(folder, options.out, {
-        dtype,
-        attention,
-        imageSize,
-        canary,
-        ...(id === undefined ? {} : { id }),
-      });
+      const { out, ...rest } = options;
+      const manifest = await exportFolder(folder, out, rest);
       const { encoder, decoder } = manifest.files;
       const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
       process.stdout.write(
-        `${manifest.id}: ${(manifest.parameters / 1e6).toFixed(1)} M parameters, ${manifest.imageSize} px, ${manifest.dtype} → ${options.out}\n` +
+        `${manifest.id}: ${(manifest.parameters / 1e6).toFixed(1)} M parameters, ${manifest.imageSize} px, ${manifest.dtype} → ${out}\n` +
           `  ${encoder.name} ${size(encoder.bytes)}, ${encoder.nodes} nodes\n  ${decoder.name} ${size(decoder.bytes)}, ${decoder.nodes} nodes\n`,
       );
     } catch (error) {

@@ -2,8 +2,10 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import {
+  ATTENTION_FORMS,
   type AttentionForm,
   CONTRACT_VERSION,
+  DTYPES,
   type Dtype,
   FILE_NAMES,
   IMAGE_MEAN,
@@ -18,6 +20,7 @@ import { buildImageEncoder } from "./image-encoder.ts";
 import { buildMaskDecoder } from "./mask-decoder.ts";
 import { serialize } from "./onnx.ts";
 import { type ByteSource, readSafetensors, type TensorEntry } from "./safetensors.ts";
+import { Section } from "./section.ts";
 import { Checkpoint } from "./weights.ts";
 
 /** A Hugging Face checkpoint: the parsed config.json and its safetensors files (several when sharded). */
@@ -127,7 +130,11 @@ export async function exportModel(
   write: FileWriter,
 ): Promise<ModelManifest> {
   const config: Sam2Config = parseConfig(files.config, options.imageSize);
-  const dtype = options.dtype ?? "fp32";
+  const { id, source = id, dtype: precision = "fp32", attention: form = "decomposed" } = options;
+  const asked = new Section({ id, source, dtype: precision, attention: form }, "options");
+  for (const name of ["id", "source"]) asked.text(name);
+  const dtype = asked.oneOf("dtype", DTYPES);
+  const attention = asked.oneOf("attention", ATTENTION_FORMS);
   if (dtype === "int8" && !gainsByInt8(config)) {
     throw new Sam2Error(
       "InvalidConfigError",
@@ -135,7 +142,6 @@ export async function exportModel(
     );
   }
   const checkpoint = new Checkpoint(await readTensors(files));
-  const attention = options.attention ?? "decomposed";
   const products = PRODUCTS[dtype];
   const graphOptions: GraphOptions = { attention, storage: dtype === "fp32" ? "float" : "half", products };
   // both graphs are built before anything is written, so that a missing tensor leaves no file behind
@@ -145,8 +151,8 @@ export async function exportModel(
   const decoder = buildMaskDecoder(checkpoint, config, { ...graphOptions, products: inDecoder });
   const manifest: ModelManifest = {
     contract: CONTRACT_VERSION,
-    id: options.id,
-    source: options.source ?? options.id,
+    id,
+    source,
     imageSize: config.imageSize,
     hiddenSize: config.hiddenSize,
     maskSize: config.imageSize / 4,

@@ -13,7 +13,9 @@ import { type ExportOptions, exportModel, manifestBytes } from "./convert.ts";
 import { checkApart, replaceFiles, writePieces } from "./model-folder.ts";
 
 /** Options of `exportFolder`. */
-export interface FolderExportOptions extends Partial<ExportOptions> {
+export interface FolderExportOptions extends Omit<ExportOptions, "id"> {
+  /** Model id written to model.json; the checkpoint folder's name by default. */
+  readonly id?: string | undefined;
   /** Whether to add a canary to model.json, with which runtimes check a device; needs onnxruntime-node. */
   readonly canary?: boolean | undefined;
 }
@@ -34,13 +36,12 @@ export interface FolderExportOptions extends Partial<ExportOptions> {
 export async function exportFolder(
   checkpointFolder: string,
   outFolder: string,
-  { canary = false, ...options }: FolderExportOptions = {},
+  { canary = false, id = basename(resolve(checkpointFolder)), ...options }: FolderExportOptions = {},
 ): Promise<ModelManifest> {
-  const id = basename(resolve(checkpointFolder));
   return withCheckpoint(checkpointFolder, async (files) => {
     await checkApart(checkpointFolder, outFolder);
     return replaceFiles(outFolder, Object.values(FILE_NAMES), async (aside) => {
-      const exported = await exportModel(files, { id, ...options }, (name, pieces) =>
+      const exported = await exportModel(files, { ...options, id }, (name, pieces) =>
         writePieces(join(aside, name), pieces),
       );
       if (!canary) return exported;
@@ -51,8 +52,12 @@ export async function exportFolder(
   });
 }
 
-/** Runs the exported graphs on the CPU to answer the canary's question. */
-async function answerCanary(folder: string, { imageSize, maskSize }: ModelManifest): Promise<CanaryAnswer> {
+/**
+ * Runs the exported graphs on the CPU to answer the canary's question.
+ *
+ * @throws MissingPackageError; TensorValueError where the model's numbers leave the range of its precision
+ */
+async function answerCanary(folder: string, { imageSize, maskSize, dtype }: ModelManifest): Promise<CanaryAnswer> {
   const { InferenceSession, Tensor } = await import("onnxruntime-node").catch((cause: unknown) => {
     throw new Sam2Error(
       "MissingPackageError",
@@ -77,7 +82,15 @@ async function answerCanary(folder: string, { imageSize, maskSize }: ModelManife
     has_mask_input: tensor(Float32Array.of(0), 1),
   });
   const outputs = { ...embedding, masks, iou_predictions };
-  return sampleCanary(
+  const answer = sampleCanary(
     Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, output?.data as Float32Array])),
   );
+  for (const [name, { largest }] of Object.entries(answer)) {
+    if (Number.isFinite(largest)) continue;
+    throw new Sam2Error(
+      "TensorValueError",
+      `canary: expected finite numbers in the output ${name}, got ${largest}: in ${dtype} this model's numbers overflow`,
+    );
+  }
+  return answer;
 }

@@ -76,7 +76,7 @@ export class Section {
   /** A text, which must be there. */
   text(key: string): string {
     const value = this.#fields[key];
-    if (typeof value !== "string") throw invalid(`${this.path}.${key}`, "a text", value);
+    if (typeof value !== "string" || value === "") throw invalid(`${this.path}.${key}`, "a text", value);
     return value;
   }
 

@@ -166,6 +166,43 @@ describe("bad checkpoints leave the model that was there", () => {
   });
 });
 
+describe("options that no model can have, before anything is written", () => {
+  test.each<[string, object, RegExp]>([
+    ["an empty id", { id: "" }, /id: expected a text, got ""/],
+    ["an id that is no text", { id: 7 }, /id: expected a text, got 7/],
+    ["an empty source", { source: "" }, /source: expected a text, got ""/],
+    ["a precision of another name", { dtype: "float16" }, /dtype: expected "fp32", .* or "int8", got "float16"/],
+    ["a name of the prototype", { dtype: "constructor" }, /dtype: expected .*, got "constructor"/],
+    ["another attention", { attention: "flash" }, /attention: expected "fused" or "decomposed", got "flash"/],
+  ])("%s", async (_, options, message) => {
+    await expect(exportFolder(checkpoint(), out(), options)).rejects.toMatchObject({
+      name: "InvalidConfigError",
+      message: expect.stringMatching(message),
+    });
+    expect(await readdir(folder)).toEqual(["checkpoint"]);
+  });
+});
+
+test("options that are undefined are those that are not given", async () => {
+  const options = { id: undefined, source: undefined, dtype: undefined, attention: undefined, canary: undefined };
+  expect(await exportFolder(checkpoint(), out(), options)).toMatchObject({
+    id: "checkpoint",
+    source: "checkpoint",
+    dtype: "fp32",
+    attention: "decomposed",
+  });
+});
+
+test("a canary of a model that overflows is refused", async () => {
+  await poison("vision_encoder.backbone.patch_embed.projection.bias", 1e30);
+  await poison("vision_encoder.neck.convs.0.bias", 1e5);
+  await expect(exportFolder(checkpoint(), out(), { dtype: "fp16-compute", canary: true })).rejects.toMatchObject({
+    name: "TensorValueError",
+    message: expect.stringMatching(/^canary: expected finite numbers in the output \w+, got (NaN|Infinity): in fp16-compute/),
+  });
+  expect(await readdir(folder)).toEqual(["checkpoint"]);
+});
+
 test("model.json says what was written", async () => {
   const manifest = await exportFolder(checkpoint(), out(), { imageSize: 96 * 2, dtype: "fp16" });
   expect(JSON.parse(await readFile(join(out(), "model.json"), "utf8"))).toEqual(manifest);

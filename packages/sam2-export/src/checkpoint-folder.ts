@@ -47,6 +47,7 @@ function unreadable(path: string, cause: Error): Sam2Error {
 async function fileSource(path: string, handle: FileHandle): Promise<ByteSource> {
   const { size } = await handle.stat();
   return {
+    name: path,
     size,
     read: async (start, end) => {
       const bytes = new Uint8Array(Math.max(0, end - start));

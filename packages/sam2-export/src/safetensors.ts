@@ -9,6 +9,8 @@ import { Sam2Error, shown } from "sam2-contract";
 
 /** Bytes that can be read in ranges: a file, a Blob, an ArrayBuffer. */
 export interface ByteSource {
+  /** What messages of errors call it, such as a path. */
+  readonly name?: string | undefined;
   readonly size: number;
   /** Bytes `start` (included) to `end` (excluded); may be a view of shared memory. */
   read(start: number, end: number): Promise<Uint8Array>;
@@ -34,6 +36,9 @@ export const MAX_HEADER_BYTES = 100_000_000;
 /** Start of the text that git-lfs puts in place of a file: "version https://git-lfs.github.com/spec/v1". */
 const GIT_LFS_POINTER = "version ";
 
+/** Start of a zip, as `torch.save` writes it. */
+const ZIP = "PK\x03\x04";
+
 /** Bytes per element of every dtype the format knows. */
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
@@ -53,12 +58,12 @@ const DTYPE_BYTES: Readonly<Record<string, number>> = {
   F64: 8,
 };
 
-function invalid(message: string, options?: ErrorOptions): Sam2Error {
-  return new Sam2Error("InvalidSafetensorsError", message, options);
+function invalid({ name }: ByteSource, message: string, options?: ErrorOptions): Sam2Error {
+  return new Sam2Error("InvalidSafetensorsError", name === undefined ? message : `${name}: ${message}`, options);
 }
 
 /**
- * Wraps an ArrayBuffer, a view or a Blob (which is read slice by slice, never as a whole).
+ * Wraps an ArrayBuffer, a view or a Blob (which is read slice by slice, never as a whole). Errors name a File.
  *
  * @example
  * ```ts
@@ -68,6 +73,7 @@ function invalid(message: string, options?: ErrorOptions): Sam2Error {
 export function byteSource(data: ArrayBuffer | Uint8Array | Blob): ByteSource {
   if (data instanceof Blob) {
     return {
+      name: data instanceof File ? data.name : undefined,
       size: data.size,
       read: async (start, end) => new Uint8Array(await data.slice(start, end).arrayBuffer()),
     };
@@ -94,7 +100,7 @@ export async function readSafetensors(source: ByteSource): Promise<Map<string, T
   const entries = Object.entries(header)
     .filter(([name]) => name !== METADATA)
     .map(([name, value]) => parseEntry(name, value, dataStart, source));
-  checkOverlap(entries);
+  checkOverlap(entries, source);
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
@@ -113,7 +119,7 @@ export async function readMetadata(source: ByteSource): Promise<Readonly<Record<
   const { header } = await readHeader(source);
   const metadata = header[METADATA] ?? {};
   if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== "string")) {
-    throw invalid(`${METADATA}: expected texts by name, got ${shown(metadata)}`);
+    throw invalid(source, `${METADATA}: expected texts by name, got ${shown(metadata)}`);
   }
   return metadata as Record<string, string>;
 }
@@ -164,62 +170,70 @@ export function writeSafetensors(
 async function readHeader(
   source: ByteSource,
 ): Promise<{ readonly header: Record<string, unknown>; readonly dataStart: number }> {
-  if (source.size < 8) throw invalid(`expected at least 8 bytes, got ${source.size}`);
+  if (source.size < 8) throw invalid(source, `expected a safetensors file of at least 8 bytes, got ${source.size}`);
   const prefix = await source.read(0, 8);
-  if (new TextDecoder().decode(prefix) === GIT_LFS_POINTER) {
-    throw invalid("this is a pointer of git-lfs in place of the file; fetch the file itself, as with `git lfs pull`");
+  const begins = new TextDecoder().decode(prefix);
+  if (begins === GIT_LFS_POINTER) {
+    throw invalid(
+      source,
+      "this is a pointer of git-lfs in place of the file; fetch the file itself, as with `git lfs pull`",
+    );
+  }
+  if (begins.startsWith(ZIP)) {
+    throw invalid(source, "expected a safetensors file, got a zip, as PyTorch saves its own; save it as safetensors");
   }
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw invalid(`header length ${length} is over the limit of ${MAX_HEADER_BYTES} bytes`);
+    const limit = `a header length of ${length}, over the limit of ${MAX_HEADER_BYTES} bytes`;
+    throw invalid(source, `expected a safetensors file, got one that begins with ${shown(begins)}: ${limit}`);
   }
   const dataStart = 8 + Number(length);
   if (dataStart > source.size) {
-    throw invalid(`header ends at byte ${dataStart}, but the file has ${source.size} bytes`);
+    throw invalid(source, `header ends at byte ${dataStart}, but the file has ${source.size} bytes`);
   }
-  return { header: parseHeader(await source.read(8, dataStart)), dataStart };
+  return { header: parseHeader(await source.read(8, dataStart), source), dataStart };
 }
 
-function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+function parseHeader(bytes: Uint8Array, source: ByteSource): Record<string, unknown> {
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw invalid("the header is not JSON", { cause });
+    throw invalid(source, "the header is not JSON", { cause });
   }
-  if (!isRecord(header)) throw invalid("the header is not a JSON object");
+  if (!isRecord(header)) throw invalid(source, "the header is not a JSON object");
   return header;
 }
 
 function parseEntry(name: string, value: unknown, dataStart: number, source: ByteSource): TensorEntry {
-  if (!isRecord(value)) throw invalid(`tensor "${name}": expected an object, got ${shown(value)}`);
+  if (!isRecord(value)) throw invalid(source, `tensor "${name}": expected an object, got ${shown(value)}`);
   const { dtype, shape, data_offsets: offsets } = value;
   const bytes = typeof dtype === "string" && Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined;
   if (typeof dtype !== "string" || bytes === undefined) {
-    throw invalid(`tensor "${name}": unknown dtype ${shown(dtype)}`);
+    throw invalid(source, `tensor "${name}": unknown dtype ${shown(dtype)}`);
   }
-  if (!isNaturalArray(shape)) throw invalid(`tensor "${name}": shape ${shown(shape)} is no list of sizes`);
+  if (!isNaturalArray(shape)) throw invalid(source, `tensor "${name}": shape ${shown(shape)} is no list of sizes`);
   if (!isNaturalArray(offsets) || offsets.length !== 2) {
-    throw invalid(`tensor "${name}": data_offsets ${shown(offsets)} are no pair of offsets`);
+    throw invalid(source, `tensor "${name}": data_offsets ${shown(offsets)} are no pair of offsets`);
   }
   const [begin, end] = offsets as [number, number];
   const available = source.size - dataStart;
   if (begin > end || end > available) {
-    throw invalid(`tensor "${name}": offsets ${begin}–${end} lie outside the file's ${available} bytes of data`);
+    throw invalid(source, `tensor "${name}": offsets ${begin}–${end} lie outside the file's ${available} bytes of data`);
   }
   const expected = shape.reduce((product, size) => product * size, bytes);
   if (end - begin !== expected) {
-    throw invalid(`tensor "${name}": ${dtype} [${shape}] takes ${expected} bytes, its offsets span ${end - begin}`);
+    throw invalid(source, `tensor "${name}": ${dtype} [${shape}] takes ${expected} bytes, its offsets span ${end - begin}`);
   }
   return { name, dtype, shape, start: dataStart + begin, end: dataStart + end, source };
 }
 
-function checkOverlap(entries: readonly TensorEntry[]): void {
+function checkOverlap(entries: readonly TensorEntry[], source: ByteSource): void {
   const sorted = entries.filter((entry) => entry.end > entry.start).sort((a, b) => a.start - b.start);
   for (const [index, entry] of sorted.entries()) {
     const next = sorted[index + 1];
     if (next && next.start < entry.end) {
-      throw invalid(`tensors "${entry.name}" and "${next.name}" overlap`);
+      throw invalid(source, `tensors "${entry.name}" and "${next.name}" overlap`);
     }
   }
 }
@@ -246,9 +260,10 @@ function isNaturalArray(value: unknown): value is number[] {
  * @throws TensorValueError when a value is NaN or infinite
  */
 export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
-  const bytes = await entry.source.read(entry.start, entry.end);
+  const { source } = entry;
+  const bytes = await source.read(entry.start, entry.end);
   if (bytes.byteLength !== entry.end - entry.start) {
-    throw invalid(`tensor "${entry.name}": expected ${entry.end - entry.start} bytes, got ${bytes.byteLength}`);
+    throw invalid(source, `tensor "${entry.name}": expected ${entry.end - entry.start} bytes, got ${bytes.byteLength}`);
   }
   const values = widen(entry, bytes);
   for (let i = 0; i < values.length; i++) {
@@ -283,7 +298,7 @@ function widen(entry: TensorEntry, bytes: Uint8Array): Float32Array {
       return new Float32Array(words.buffer);
     }
     default:
-      throw invalid(`tensor "${entry.name}": dtype ${entry.dtype} holds no weights, expected F32, F16 or BF16`);
+      throw invalid(entry.source, `tensor "${entry.name}": dtype ${entry.dtype} holds no weights, expected F32, F16 or BF16`);
   }
 }
 

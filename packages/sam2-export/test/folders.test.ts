@@ -95,6 +95,17 @@ describe("a checkpoint that cannot be opened", () => {
   });
 });
 
+test("of several files of weights, the message names the one that is wrong", async () => {
+  const second = "model-00002-of-00003.safetensors";
+  await rm(checkpoint(), { recursive: true });
+  await cp(fixtureFolder("toy-sharded"), checkpoint(), { recursive: true });
+  await writeFile(checkpoint(second), "");
+  await expect(exportFolder(checkpoint(), out())).rejects.toMatchObject({
+    name: "InvalidSafetensorsError",
+    message: `${checkpoint(second)}: expected a safetensors file of at least 8 bytes, got 0`,
+  });
+});
+
 test("an index beside model.safetensors is not looked at: the file holds all", async () => {
   const { files } = await exportFolder(checkpoint(), out());
   for (const name of ["model.safetensors.index.json", "model-00001-of-00003.safetensors"])

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { byteSource, halvesOfFloats, readFloats, readSafetensors, type TensorEntry } from "../src/safetensors.ts";
 
 /** A file of the given header (text or object) and data. */
-function file(header: unknown, data: readonly number[] = []): Uint8Array {
+function file(header: unknown, data: readonly number[] = []): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
   const bytes = new Uint8Array(8 + text.length + data.length);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
@@ -66,7 +66,9 @@ describe("refusals", () => {
       file(good, [0, 0, 0, 0]).subarray(0, 20),
       /header ends at byte \d+, but the file has 20/,
     ],
-    ["header over 100 MB", Uint8Array.of(1, 0xe1, 0xf5, 5, 0, 0, 0, 0), /100000001 is over the limit/],
+    ["header over 100 MB", Uint8Array.of(1, 0xe1, 0xf5, 5, 0, 0, 0, 0), /100000001, over the limit/],
+    ["a zip of PyTorch", Uint8Array.of(80, 75, 3, 4, 0, 0, 8, 8), /got a zip, as PyTorch saves/],
+    ["a page", new TextEncoder().encode("<!doctype html>"), /expected a safetensors file, .* begins with "<!doctyp"/],
     ["header no JSON", file("{"), /not JSON/],
     ["header no object", file("[]"), /not a JSON object/],
     ["tensor no object", file({ a: 1 }), /"a": expected an object/],
@@ -90,6 +92,16 @@ describe("refusals", () => {
     await expect(read(bytes)).rejects.toMatchObject({
       name: "InvalidSafetensorsError",
       message: expect.stringMatching(message),
+    });
+  });
+
+  test.each<[string, Uint8Array<ArrayBuffer>, string]>([
+    ["a File", new Uint8Array(7), "w.safetensors: expected a safetensors file of at least 8 bytes, got 7"],
+    ["of no JSON", file("{"), "w.safetensors: the header is not JSON"],
+    ["of a tensor that is cut off", file(good, [0]), "w.safetensors: tensor "],
+  ])("the message names %s", async (_, bytes, message) => {
+    await expect(readSafetensors(byteSource(new File([bytes], "w.safetensors")))).rejects.toMatchObject({
+      message: expect.stringContaining(message),
     });
   });
 

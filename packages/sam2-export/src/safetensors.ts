@@ -280,7 +280,8 @@ export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
 
 function widen(entry: TensorEntry, bytes: Uint8Array): Float32Array {
   const size = DTYPE_BYTES[entry.dtype] as number;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // not slice, which makes no copy of a Buffer
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const count = aligned.byteLength / size;
   switch (entry.dtype) {
     case "F32":

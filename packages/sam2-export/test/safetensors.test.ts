@@ -31,6 +31,13 @@ describe("values", () => {
     expect(await floats(dtype, bytes, expected.length)).toEqual(expected);
   });
 
+  test.each([0, 1, 2, 3])("in a Buffer, off alignment by %i", async (shift) => {
+    const name = "w".repeat(4 + shift);
+    const bytes = file({ [name]: tensor("F32", [2], [0, 8]) }, [0, 0, 128, 63, 0, 0, 0, 192]);
+    const entries = await read(Buffer.from(bytes.buffer));
+    expect(Array.from(await readFloats(entries.get(name) as TensorEntry))).toEqual([1, -2]);
+  });
+
   test("half precision round trip is exact for every finite half", async () => {
     const halves = Uint16Array.from({ length: 65536 }, (_, bits) => bits).filter((bits) => (bits & 0x7c00) !== 0x7c00);
     const widened = await floats("F16", Array.from(new Uint8Array(halves.buffer)), halves.length);

@@ -13,6 +13,7 @@ import {
   type ModelFile,
   type ModelManifest,
   Sam2Error,
+  shown,
 } from "sam2-contract";
 import { parseConfig, type Sam2Config } from "./config.ts";
 import type { Graph, GraphOptions } from "./graph.ts";
@@ -70,7 +71,7 @@ async function readTensors({ weights, index }: CheckpointFiles): Promise<Map<str
   for (const source of weights) {
     for (const [name, entry] of await readSafetensors(source)) {
       if (tensors.has(name))
-        throw new Sam2Error("InvalidSafetensorsError", `tensor "${name}" is in more than one file`);
+        throw new Sam2Error("InvalidSafetensorsError", `tensor ${shown(name)} is in more than one file`);
       tensors.set(name, entry);
     }
   }
@@ -82,7 +83,7 @@ async function readTensors({ weights, index }: CheckpointFiles): Promise<Map<str
   if (missing !== undefined) {
     throw new Sam2Error(
       "MissingTensorError",
-      `tensor "${missing}" is listed in the index, but in none of the ${weights.length} files`,
+      `tensor ${shown(missing)} is listed in the index, but in none of the ${weights.length} files`,
     );
   }
   return tensors;

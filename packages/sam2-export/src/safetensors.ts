@@ -206,23 +206,23 @@ function parseHeader(bytes: Uint8Array, source: ByteSource): Record<string, unkn
 }
 
 function parseEntry(name: string, value: unknown, dataStart: number, source: ByteSource): TensorEntry {
-  if (!isRecord(value)) throw invalid(source, `tensor "${name}": expected an object, got ${shown(value)}`);
+  if (!isRecord(value)) throw invalid(source, `tensor ${shown(name)}: expected an object, got ${shown(value)}`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== "string") throw invalid(source, `tensor "${name}": dtype ${shown(dtype)} is no text`);
-  if (!isNaturalArray(shape)) throw invalid(source, `tensor "${name}": shape ${shown(shape)} is no list of sizes`);
+  if (typeof dtype !== "string") throw invalid(source, `tensor ${shown(name)}: dtype ${shown(dtype)} is no text`);
+  if (!isNaturalArray(shape)) throw invalid(source, `tensor ${shown(name)}: shape ${shown(shape)} is no list of sizes`);
   if (!isNaturalArray(offsets) || offsets.length !== 2) {
-    throw invalid(source, `tensor "${name}": data_offsets ${shown(offsets)} are no pair of offsets`);
+    throw invalid(source, `tensor ${shown(name)}: data_offsets ${shown(offsets)} are no pair of offsets`);
   }
   const [begin, end] = offsets as [number, number];
   const available = source.size - dataStart;
   if (begin > end || end > available) {
-    throw invalid(source, `tensor "${name}": offsets ${begin}–${end} lie outside the file's ${available} bytes of data`);
+    throw invalid(source, `tensor ${shown(name)}: offsets ${begin}–${end} lie outside the file's ${available} bytes of data`);
   }
   // a tensor of another dtype may be one that nobody reads
   const known = Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined;
   const expected = known && shape.reduce((product, size) => product * size, known);
   if (expected !== undefined && end - begin !== expected) {
-    throw invalid(source, `tensor "${name}": ${dtype} [${shape}] takes ${expected} bytes, its offsets span ${end - begin}`);
+    throw invalid(source, `tensor ${shown(name)}: ${dtype} ${shown(shape)} takes ${expected} bytes, its offsets span ${end - begin}`);
   }
   return { name, dtype, shape, start: dataStart + begin, end: dataStart + end, source };
 }
@@ -232,7 +232,7 @@ function checkOverlap(entries: readonly TensorEntry[], source: ByteSource): void
   for (const [index, entry] of sorted.entries()) {
     const next = sorted[index + 1];
     if (next && next.start < entry.end) {
-      throw invalid(source, `tensors "${entry.name}" and "${next.name}" overlap`);
+      throw invalid(source, `tensors ${shown(entry.name)} and ${shown(next.name)} overlap`);
     }
   }
 }
@@ -262,7 +262,7 @@ export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
   const { source } = entry;
   const bytes = await source.read(entry.start, entry.end);
   if (bytes.byteLength !== entry.end - entry.start) {
-    throw invalid(source, `tensor "${entry.name}": expected ${entry.end - entry.start} bytes, got ${bytes.byteLength}`);
+    throw invalid(source, `tensor ${shown(entry.name)}: expected ${entry.end - entry.start} bytes, got ${bytes.byteLength}`);
   }
   const values = widen(entry, bytes);
   for (let i = 0; i < values.length; i++) {
@@ -270,7 +270,7 @@ export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
     if (value - value !== 0) {
       throw new Sam2Error(
         "TensorValueError",
-        `tensor "${entry.name}": element ${i} is ${value}, expected a finite number`,
+        `tensor ${shown(entry.name)}: element ${i} is ${value}, expected a finite number`,
       );
     }
   }
@@ -298,7 +298,7 @@ function widen(entry: TensorEntry, bytes: Uint8Array): Float32Array {
       return new Float32Array(words.buffer);
     }
     default:
-      throw invalid(entry.source, `tensor "${entry.name}": dtype ${shown(entry.dtype)} holds no weights, expected F32, F16 or BF16`);
+      throw invalid(entry.source, `tensor ${shown(entry.name)}: dtype ${shown(entry.dtype)} holds no weights, expected F32, F16 or BF16`);
   }
 }
 

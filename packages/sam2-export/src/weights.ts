@@ -2,7 +2,7 @@
  * Lazy weights: named views into a checkpoint. Shapes are checked when the graph is built; values are read only when
  * they are written. So exporting needs little more memory than the largest tensor.
  */
-import { Sam2Error } from "sam2-contract";
+import { Sam2Error, shown } from "sam2-contract";
 import { readFloats, type TensorEntry } from "./safetensors.ts";
 
 /** How a weight is stored: `half` only where the graph tolerates it and the caller asked for it; `int8`: whole numbers. */
@@ -211,7 +211,7 @@ export class Checkpoint {
       throw new Sam2Error("MissingTensorError", `tensor "${name}" [${dims}] is not in the checkpoint`);
     }
     if (entry.shape.join() !== dims.join()) {
-      throw new Sam2Error("TensorShapeError", `tensor "${name}": expected shape [${dims}], got [${entry.shape}]`);
+      throw new Sam2Error("TensorShapeError", `tensor "${name}": expected shape [${dims}], got ${shown(entry.shape)}`);
     }
     return { name, dims, load: () => readFloats(entry) };
   }

@@ -120,6 +120,15 @@ describe("bad checkpoints leave the model that was there", () => {
       "TensorShapeError",
       /expected shape \[24,8\], got \[8,24\]/,
     ],
+    [
+      "a shape of a million sizes",
+      () =>
+        editHeader((h) => {
+          h[QKV].shape = [24, 8, ...Array(1e6).fill(1)];
+        }),
+      "TensorShapeError",
+      /expected shape \[24,8\], got \[24,8(,1){50,60},?…$/,
+    ],
     ["NaN", () => poison(QKV, Number.NaN), "TensorValueError", new RegExp(`"${QKV}": element 0 is NaN`)],
     [
       "infinity",

@@ -101,6 +101,25 @@ describe("refusals", () => {
     });
   });
 
+  const hostile = `\x1b]0;owned\x07${"w".repeat(1e6)}`;
+  test.each<[string, unknown, readonly number[]]>([
+    ["no object", 1, []],
+    ["a dtype that is no text", tensor(4, [1], [0, 4]), []],
+    ["a shape of no sizes", tensor("F32", [-1], [0, 4]), []],
+    ["one offset", tensor("F32", [1], [0]), []],
+    ["offsets outside", tensor("F32", [1], [0, 4]), []],
+    ["a size that does not fit", tensor("F32", Array(1e6).fill(2), [0, 4]), [0, 0, 0, 0]],
+    ["a value that is not finite", tensor("F32", [1], [0, 4]), [0, 0, 192, 127]],
+    ["a dtype that is no float", tensor(hostile, [1], [0, 4]), [0, 0, 0, 0]],
+  ])("the message is short and of plain characters: %s", async (_, entry, data) => {
+    const reading = read(file({ [hostile]: entry }, data)).then((entries) =>
+      readFloats(entries.get(hostile) as TensorEntry),
+    );
+    const { message } = await reading.then(() => new Error("was read"), (error: Error) => error);
+    expect(message).toContain('tensor "\\u001b]0;owned\\u0007www');
+    expect(message.length).toBeLessThan(500);
+  });
+
   test.each<[string, Uint8Array<ArrayBuffer>, string]>([
     ["a File", new Uint8Array(7), "w.safetensors: expected a safetensors file of at least 8 bytes, got 7"],
     ["of no JSON", file("{"), "w.safetensors: the header is not JSON"],

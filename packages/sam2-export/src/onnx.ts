@@ -78,11 +78,22 @@ function writeValueInfo(writer: BinaryWriter, value: Value): void {
   );
 }
 
-/** TensorProto up to its raw data, and the size of that data. */
-function tensorHead(item: Initializer): { head: Uint8Array; bytes: number } {
+/** Its element type, its shape, and the size of its raw data. */
+function layout(item: Initializer): { type: keyof typeof ELEMENT_TYPE; dims: readonly number[]; bytes: number } {
   const type = item.kind === "int64" ? "int64" : item.storage;
   const dims = item.kind === "int64" ? [item.values.length] : item.weight.dims;
-  const bytes = elements(dims) * ELEMENT_BYTES[type];
+  return { type, dims, bytes: elements(dims) * ELEMENT_BYTES[type] };
+}
+
+/** Refuses a graph over the limit. */
+function checkSize(graph: Graph, bytes: number): void {
+  if (bytes <= MAX_MODEL_BYTES) return;
+  throw new Sam2Error("OutputError", `${graph.name}: ${bytes} bytes are over ONNX's limit of 2 GB; export as fp16`);
+}
+
+/** TensorProto up to its raw data, and the size of that data. */
+function tensorHead(item: Initializer): { head: Uint8Array; bytes: number } {
+  const { type, dims, bytes } = layout(item);
   const writer = new BinaryWriter();
   for (const dim of dims) integer(writer, 1, dim);
   integer(writer, 2, ELEMENT_TYPE[type]);
@@ -116,6 +127,11 @@ async function tensorBytes(item: Initializer): Promise<Uint8Array> {
  * @throws OutputError when the model is over protobuf's 2 GB; TensorValueError as weights are read
  */
 export async function* serialize(graph: Graph): AsyncGenerator<Uint8Array> {
+  // first: protobuf's writer takes no tensor of 4 GB
+  checkSize(
+    graph,
+    graph.initializers.reduce((total, item) => total + layout(item).bytes, 0),
+  );
   const tensors = graph.initializers.map((item) => {
     const { head, bytes } = tensorHead(item);
     const frame = new BinaryWriter()
@@ -131,12 +147,7 @@ export async function* serialize(graph: Graph): AsyncGenerator<Uint8Array> {
   for (const value of graph.outputs) message(structure, 12, (inner) => writeValueInfo(inner, value));
   const body = structure.finish();
   const graphBytes = tensors.reduce((total, tensor) => total + tensor.size, body.length);
-  if (graphBytes > MAX_MODEL_BYTES) {
-    throw new Sam2Error(
-      "OutputError",
-      `${graph.name}: ${graphBytes} bytes are over ONNX's limit of 2 GB; export as fp16`,
-    );
-  }
+  checkSize(graph, graphBytes);
 
   const head = new BinaryWriter();
   integer(head, 1, IR_VERSION);

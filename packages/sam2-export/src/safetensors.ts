@@ -72,11 +72,21 @@ function invalid({ name }: ByteSource, message: string, options?: ErrorOptions):
  */
 export function byteSource(data: ArrayBuffer | Uint8Array | Blob): ByteSource {
   if (data instanceof Blob) {
-    return {
+    const source: ByteSource = {
       name: data instanceof File ? data.name : undefined,
       size: data.size,
-      read: async (start, end) => new Uint8Array(await data.slice(start, end).arrayBuffer()),
+      read: async (start, end) => {
+        // of a file that has changed since, a browser gives no bytes
+        const buffer = await data
+          .slice(start, end)
+          .arrayBuffer()
+          .catch((cause: Error) => {
+            throw invalid(source, `expected a readable file: ${cause.message}`, { cause });
+          });
+        return new Uint8Array(buffer);
+      },
     };
+    return source;
   }
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   return { size: bytes.byteLength, read: async (start, end) => bytes.subarray(start, end) };

@@ -107,6 +107,11 @@ describe("SAM 2", () => {
 
   test.each<[string, Edit, RegExp]>([
     [
+      "a ratio that leaves no hidden layer",
+      (c) => Object.assign(backbone(c), { mlp_ratio: 0.001 }),
+      /backbone_config.mlp_ratio: expected a hidden layer for 8 channels, got 0.001/,
+    ],
+    [
       "an image larger than memory",
       (c) => Object.assign(prompt(c), { image_size: 2 ** 30 }),
       /image_size: expected a whole number from 1 to 4096, got 1073741824/,

@@ -1,4 +1,8 @@
 /** The safetensors reader: what it takes, what it refuses, and that no bytes can make it crash otherwise. */
+import { openAsBlob } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { Sam2Error } from "sam2-contract";
 import { describe, expect, test } from "vitest";
@@ -141,6 +145,18 @@ describe("refusals", () => {
   test.each(["I64", "C64", "F8_E8M0", "F4", "toString"])("%s is no weight, and refused where it is read", async (dtype) => {
     await expect(floats(dtype, [1, 0, 0, 0, 0, 0, 0, 0], 1)).rejects.toThrow(`dtype "${dtype}" holds no weights`);
   });
+});
+
+test("a file that has changed since it was opened is refused by name", async () => {
+  const path = join(await mkdtemp(join(tmpdir(), "sam2-changed-")), "w.safetensors");
+  await writeFile(path, file({}));
+  const blob = await openAsBlob(path);
+  await writeFile(path, file({}, [1]));
+  await expect(readSafetensors(byteSource(blob))).rejects.toMatchObject({
+    name: "InvalidSafetensorsError",
+    message: expect.stringMatching(/^expected a readable file: /),
+  });
+  await rm(dirname(path), { recursive: true });
 });
 
 test("a header that ends with the file holds no tensors", async () => {

@@ -20,6 +20,11 @@ export interface HieraConfig {
   readonly layerNormEps: number;
 }
 
+/** Channels of the hidden layer of a block's MLP. */
+export function hiddenWidth({ mlpRatio }: Pick<HieraConfig, "mlpRatio">, channels: number): number {
+  return Math.trunc(channels * mlpRatio);
+}
+
 /** The most channels of a stage. */
 export const MAX_CHANNELS = 16_384;
 const MAX_BLOCKS = 256;
@@ -87,6 +92,10 @@ export function readHiera(section: Section, imageSize: number): HieraConfig {
     if (stage < 3 && (config.windows[stage] as number) % 2 !== 0) {
       throw invalid(`${section.path}.window_size_per_stage`, "even windows before a stage that pools", config.windows);
     }
+  }
+  const narrowest = Math.min(...config.widths);
+  if (hiddenWidth(config, narrowest) < 1) {
+    throw invalid(`${section.path}.mlp_ratio`, `a hidden layer for ${narrowest} channels`, config.mlpRatio);
   }
   const first = config.windows[0] as number;
   if ((imageSize / 4) % first !== 0) {

@@ -27,7 +27,7 @@ import {
   type Weight,
   zeros,
 } from "../weights.ts";
-import type { HieraConfig } from "./hiera-config.ts";
+import { type HieraConfig, hiddenWidth } from "./hiera-config.ts";
 import type { Level } from "./level.ts";
 
 /** The tokens of a stage: a square grid, grouped by windows. If `window` equals `grid`, they are in raster order. */
@@ -197,7 +197,7 @@ function attentionBlock(
   }
   const summed = graph.add(residual, graph.linear(attended.value, output));
 
-  const hidden = Math.trunc(outputs * hiera.mlpRatio);
+  const hidden = hiddenWidth(hiera, outputs);
   const second = graph.norm(summed, checkpoint.norm(`${name}.layer_norm2`, outputs), hiera.layerNormEps);
   const [into, back] = [
     checkpoint.linear(`${name}.mlp.proj_in`, outputs, hidden),

@@ -5,8 +5,8 @@
  * in place is complete and of the same model as the others, other files are left alone, and on failure the old model is kept.
  */
 import { randomUUID } from "node:crypto";
-import { lstatSync, mkdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
-import { mkdir, open, readdir, realpath, rm, stat } from "node:fs/promises";
+import { existsSync, lstatSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { open, readdir, realpath, rm, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { Sam2Error } from "sam2-contract";
 
@@ -73,11 +73,28 @@ export async function writePieces(
   }
 }
 
-/** Removes `folder` and those around it up to `last`, as long as they are empty. */
-function removeEmpty(folder: string, last: string): void {
+/**
+ * Makes `folder` and those around it, one by one: where one cannot be made, as in /proc, `recursive` never ends in Node 20.
+ *
+ * @param made those that were made are added to it
+ */
+function makeFolder(folder: string, made: string[]): void {
+  const isThere = (): boolean => statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (isThere()) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder), made);
   try {
-    rmdirSync(folder);
-    if (folder !== last) removeEmpty(dirname(folder), last);
+    mkdirSync(folder);
+    made.push(folder);
+  } catch (error) {
+    // another process may have made it
+    if (!isThere()) throw error;
+  }
+}
+
+/** Removes those of the folders, each inside of the one before, that are empty. */
+function removeEmpty(folders: readonly string[]): void {
+  try {
+    for (const folder of folders.toReversed()) rmdirSync(folder);
   } catch {
     // not empty: it stays
   }
@@ -157,15 +174,16 @@ export async function replaceFiles<T>(
   if (found && !found.isDirectory()) {
     throw new Sam2Error("OutputError", `${target}: expected a folder, got a file`);
   }
-  const made = await output(`${target}: cannot be made`, () => mkdir(target, { recursive: true }));
+  const made: string[] = [];
   const aside = join(resolve(target), `.sam2-export-${randomUUID()}.aside`);
   const clear = (): void => {
     // a write that an exit found under way may still add a file
-    rmSync(aside, { recursive: true, force: true, maxRetries: 3 });
-    if (made !== undefined) removeEmpty(resolve(target), resolve(made));
+    if (existsSync(aside)) rmSync(aside, { recursive: true, force: true, maxRetries: 3 });
+    removeEmpty(made);
   };
   process.once("exit", clear);
   try {
+    await output(`${target}: cannot be made`, async () => makeFolder(resolve(target), made));
     await removeForsaken(target);
     await output(`${target}: cannot be written`, async () => mkdirSync(aside));
     const result = await write(aside);

@@ -142,6 +142,7 @@ describe("a place for output that is refused", () => {
       },
       /below: cannot be made: /,
     ],
+    ["where no folder can be made", async () => "/proc/model", /^\/proc\/model: cannot be made: /],
   ])("%s", async (_, place, message) => {
     const target = await place();
     const before = await readdir(folder, { recursive: true });

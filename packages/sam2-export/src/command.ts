@@ -18,6 +18,14 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+/** Writes to standard output. That its reader has gone, as in `| true`, is no failure: the model is there. */
+function report(text: string): void {
+  process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+  process.stdout.write(text);
+}
+
 /**
  * The exporter as a command of commander.
  *
@@ -49,7 +57,7 @@ export function exportCommand(name: string): Command {
       const manifest = await exportFolder(folder, out, rest);
       const { encoder, decoder } = manifest.files;
       const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-      process.stdout.write(
+      report(
         `${manifest.id}: ${(manifest.parameters / 1e6).toFixed(1)} M parameters, ${manifest.imageSize} px, ${manifest.dtype} → ${out}\n` +
           `  ${encoder.name} ${size(encoder.bytes)}, ${encoder.nodes} nodes\n  ${decoder.name} ${size(decoder.bytes)}, ${decoder.nodes} nodes\n`,
       );

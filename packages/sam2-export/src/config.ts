@@ -89,7 +89,7 @@ export function parseConfig(json: unknown, imageSize?: number): Sam2Config {
     dynamicMultimask: {
       enabled: decoder.boolean("dynamic_multimask_via_stability", true),
       stabilityDelta: decoder.positive("dynamic_multimask_stability_delta", 0.05, 100),
-      stabilityThreshold: decoder.positive("dynamic_multimask_stability_thresh", 0.98, 1),
+      stabilityThreshold: decoder.share("dynamic_multimask_stability_thresh", 0.98),
     },
   };
   checkHiddenSize(config, {

@@ -46,6 +46,12 @@ export class Section {
     return this.#read(key, fallback, `a number over 0, up to ${most}`, isRight);
   }
 
+  /** A number from 0 to 1. */
+  share(key: string, fallback: number): number {
+    const isRight = (value: unknown): boolean => typeof value === "number" && value >= 0 && value <= 1;
+    return this.#read(key, fallback, "a number from 0 to 1", isRight);
+  }
+
   boolean(key: string, fallback: boolean): boolean {
     return this.#read(key, fallback, "true or false", (value) => typeof value === "boolean");
   }

@@ -101,11 +101,21 @@ describe("EdgeTAM", () => {
   });
 });
 
+test("a threshold of 0, by which every mask is stable, is read", () => {
+  const config = edited("toy", (c) => Object.assign(c.mask_decoder_config, { dynamic_multimask_stability_thresh: 0 }));
+  expect(parseConfig(config).dynamicMultimask.stabilityThreshold).toBe(0);
+});
+
 describe("SAM 2", () => {
   const prompt = (c: Record<string, any>): Record<string, any> => c.prompt_encoder_config;
   const decoder = (c: Record<string, any>): Record<string, any> => c.mask_decoder_config;
 
   test.each<[string, Edit, RegExp]>([
+    [
+      "a threshold over 1",
+      (c) => Object.assign(decoder(c), { dynamic_multimask_stability_thresh: 1.1 }),
+      /stability_thresh: expected a number from 0 to 1, got 1.1/,
+    ],
     [
       "a ratio that leaves no hidden layer",
       (c) => Object.assign(backbone(c), { mlp_ratio: 0.001 }),

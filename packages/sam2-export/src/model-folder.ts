@@ -55,16 +55,16 @@ async function output<T>(what: string, action: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Writes the pieces of one file, in order. */
-export async function writePieces(
-  path: string,
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): Promise<void> {
-  const handle = await output(`${path}: cannot be written`, () => open(path, "w"));
+/** The bytes of a file, piece by piece. */
+type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/** Writes the pieces of one file, in order; errors name the `place` that the file is for. */
+async function writePieces(path: string, pieces: Pieces, place: string): Promise<void> {
+  const handle = await output(`${place}: cannot be written`, () => open(path, "w"));
   try {
     for await (const piece of pieces) {
       for (let done = 0; done < piece.length; ) {
-        const { bytesWritten } = await output(`${path}: cannot be written`, () => handle.write(piece, done));
+        const { bytesWritten } = await output(`${place}: cannot be written`, () => handle.write(piece, done));
         done += bytesWritten;
       }
     }
@@ -160,7 +160,7 @@ function replaceAll(target: string, names: readonly string[], aside: string): vo
 }
 
 /**
- * Lets `write` fill a temporary folder, then moves the files `names` into `target`, which is made if it does not exist.
+ * Lets `write` fill a temporary folder by `put`, then moves the files `names` into `target`, which is made if it does not exist.
  * If the process exits meanwhile, `target` is as it was.
  *
  * @throws OutputError, and what `write` throws; `target` is then as it was
@@ -168,7 +168,7 @@ function replaceAll(target: string, names: readonly string[], aside: string): vo
 export async function replaceFiles<T>(
   target: string,
   names: readonly string[],
-  write: (aside: string) => Promise<T>,
+  write: (put: (name: string, pieces: Pieces) => Promise<void>, aside: string) => Promise<T>,
 ): Promise<T> {
   const found = await stat(target).catch(() => undefined);
   if (found && !found.isDirectory()) {
@@ -186,7 +186,7 @@ export async function replaceFiles<T>(
     await output(`${target}: cannot be made`, async () => makeFolder(resolve(target), made));
     await removeForsaken(target);
     await output(`${target}: cannot be written`, async () => mkdirSync(aside));
-    const result = await write(aside);
+    const result = await write((name, pieces) => writePieces(join(aside, name), pieces, join(target, name)), aside);
     replaceAll(target, names, aside);
     return result;
   } finally {

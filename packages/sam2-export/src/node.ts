@@ -10,7 +10,7 @@ import {
 } from "sam2-contract";
 import { withCheckpoint } from "./checkpoint-folder.ts";
 import { type ExportOptions, exportModel, manifestBytes } from "./convert.ts";
-import { checkApart, replaceFiles, writePieces } from "./model-folder.ts";
+import { checkApart, replaceFiles } from "./model-folder.ts";
 
 /** Options of `exportFolder`. */
 export interface FolderExportOptions extends Omit<ExportOptions, "id"> {
@@ -40,13 +40,11 @@ export async function exportFolder(
 ): Promise<ModelManifest> {
   return withCheckpoint(checkpointFolder, async (files) => {
     await checkApart(checkpointFolder, outFolder);
-    return replaceFiles(outFolder, Object.values(FILE_NAMES), async (aside) => {
-      const exported = await exportModel(files, { ...options, id }, (name, pieces) =>
-        writePieces(join(aside, name), pieces),
-      );
+    return replaceFiles(outFolder, Object.values(FILE_NAMES), async (put, aside) => {
+      const exported = await exportModel(files, { ...options, id }, put);
       if (!canary) return exported;
       const manifest = { ...exported, canary: await answerCanary(aside, exported) };
-      await writePieces(join(aside, FILE_NAMES.manifest), [manifestBytes(manifest)]);
+      await put(FILE_NAMES.manifest, [manifestBytes(manifest)]);
       return manifest;
     });
   });

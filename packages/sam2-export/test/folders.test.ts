@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { replaceFiles } from "../src/model-folder.ts";
 import { exportFolder } from "../src/node.ts";
 import { fixtureFolder } from "./fixtures.ts";
 
@@ -180,6 +181,17 @@ test("folders that were made for a model that failed are gone, others stay", asy
   await expect(exportFolder(checkpoint(), out("deep", "er", "model"))).rejects.toThrow();
   expect(await readdir(folder, { recursive: true })).not.toContain(join("out", "deep", "er"));
   expect(await readdir(out())).toEqual(["deep"]);
+});
+
+test("of a file that cannot be written, the message names its place", async () => {
+  const writing = replaceFiles(out(), ["model.json"], async (put, aside) => {
+    await rm(aside, { recursive: true });
+    await put("model.json", []);
+  });
+  await expect(writing).rejects.toMatchObject({
+    name: "OutputError",
+    message: `${out("model.json")}: cannot be written: ENOENT: no such file or directory`,
+  });
 });
 
 test.each(MODEL)("where %s cannot be replaced, all is as it was", async (name) => {

@@ -91,6 +91,10 @@ const MAX_IMAGE_SIZE = 8192;
 
 type Fields = Readonly<Record<string, unknown>>;
 
+function isChannels(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
+}
+
 /** Reads fields of parsed JSON; errors name the field. */
 class Reader {
   readonly #address: string;
@@ -141,11 +145,7 @@ class Reader {
   }
 
   channels(name: string): readonly number[] {
-    return this.field(
-      name,
-      "three numbers",
-      (value) => Array.isArray(value) && value.length === 3 && value.every(Number.isFinite),
-    );
+    return this.field(name, "three numbers", isChannels);
   }
 
   inside(name: string): Reader {
@@ -160,7 +160,11 @@ class Reader {
 function readFile(files: Reader, part: "encoder" | "decoder"): ModelFile {
   const file = files.inside(part);
   return {
-    name: file.text("name"),
+    name: file.field(
+      "name",
+      "the name of a file beside model.json",
+      (value) => typeof value === "string" && /^[^/\\]+$/.test(value) && !/^[.]+$/.test(value),
+    ),
     bytes: file.whole("bytes", 1, Number.MAX_SAFE_INTEGER),
     sha256: file.field(
       "sha256",
@@ -200,6 +204,7 @@ export function readManifest(json: unknown, address: string): ModelManifest {
   const model = new Reader(address, json);
   const contract = model.field<number>("contract", `${CONTRACT_VERSION}`, (value) => value === CONTRACT_VERSION);
   const imageSize = model.whole("imageSize", 32, MAX_IMAGE_SIZE);
+  if (imageSize % 32 !== 0) throw model.wrong("imageSize", "a multiple of 32", imageSize);
   const multimask = model.inside("dynamicMultimask");
   const files = model.inside("files");
   return {
@@ -216,7 +221,7 @@ export function readManifest(json: unknown, address: string): ModelManifest {
       stabilityThreshold: multimask.number("stabilityThreshold"),
     },
     mean: model.channels("mean"),
-    std: model.channels("std"),
+    std: model.field("std", "three numbers over 0", (value) => isChannels(value) && value.every((item) => item > 0)),
     dtype: model.oneOf("dtype", DTYPES),
     attention: model.oneOf("attention", ATTENTION_FORMS),
     parameters: model.whole("parameters", 1, Number.MAX_SAFE_INTEGER),

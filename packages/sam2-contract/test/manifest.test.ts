@@ -28,6 +28,19 @@ test.each<[string, unknown, RegExp]>([
   ],
   ["two channels", { ...GOOD, mean: [1, 2] }, /mean: expected three numbers/],
   ["a text among the channels", { ...GOOD, std: [1, 2, "3"] }, /std: expected three numbers/],
+  ["a deviation by which nothing can be divided", { ...GOOD, std: [1, 0, 1] }, /std: expected three numbers over 0/],
+  [
+    "an image size of which no quarter is whole",
+    { ...GOOD, imageSize: 33, maskSize: 8.25 },
+    /imageSize: expected a multiple of 32, got 33/,
+  ],
+  ...["../encoder.onnx", "/encoder.onnx", "..\\encoder.onnx", "https://example.com/encoder.onnx", "..", ""].map(
+    (name): [string, unknown, RegExp] => [
+      `a file elsewhere: ${name}`,
+      { ...GOOD, files: { ...GOOD.files, encoder: { ...FILE, name } } },
+      /files\.encoder\.name: expected the name of a file beside model\.json, got /,
+    ],
+  ),
   [
     "an unknown precision",
     { ...GOOD, dtype: "fp8" },

@@ -30,8 +30,11 @@ export interface TensorEntry {
 /** The header's entry that is no tensor. */
 const METADATA = "__metadata__";
 
-/** The format's limit on the header. */
-export const MAX_HEADER_BYTES = 100_000_000;
+/**
+ * The longest header that is read: many times that of the largest model. The format allows 100 MB, but a header of that
+ * length can take gigabytes of memory.
+ */
+export const MAX_HEADER_BYTES = 4_000_000;
 
 /** Start of the text that git-lfs puts in place of a file: "version https://git-lfs.github.com/spec/v1". */
 const GIT_LFS_POINTER = "version ";

@@ -1,5 +1,5 @@
 /** Opens a checkpoint folder: config.json, the safetensors files, and their index where there is no single one. */
-import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
 import type { CheckpointFiles } from "./convert.ts";
@@ -21,8 +21,24 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   });
 }
 
+/** Opens a file, and nothing that gives no bytes until another process writes some. */
+async function openFile(path: string): Promise<FileHandle> {
+  const found = await stat(path);
+  if (!found.isFile() && !found.isDirectory()) throw new Error("it is no regular file");
+  return await open(path);
+}
+
+async function readText(path: string): Promise<string> {
+  const handle = await openFile(path);
+  try {
+    return await handle.readFile("utf8");
+  } finally {
+    await handle.close();
+  }
+}
+
 async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, "utf8").catch((cause: Error) => {
+  const text = await readText(path).catch((cause: Error) => {
     throw new Sam2Error("InvalidConfigError", `${path}: cannot be read: ${cause.message}`, { cause });
   });
   try {
@@ -79,7 +95,7 @@ export async function withCheckpoint<T>(folder: string, use: (files: CheckpointF
   try {
     for (const name of weightNames(index.index)) {
       const path = join(folder, name);
-      const handle = await open(path).catch((cause: Error) => {
+      const handle = await openFile(path).catch((cause: Error) => {
         throw unreadable(path, cause);
       });
       handles.push(handle);

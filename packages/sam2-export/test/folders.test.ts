@@ -1,4 +1,5 @@
 /** Folders on disk: what is opened, what is replaced and what is left alone. */
+import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,6 +77,15 @@ describe("a checkpoint that cannot be opened", () => {
       "InvalidSafetensorsError",
       /model.safetensors: expected a readable file: EISDIR/,
     ],
+    ...["model.safetensors", "config.json"].map((name): [string, () => Promise<unknown>, string, RegExp] => [
+      `a pipe as ${name}`,
+      async () => {
+        await rm(checkpoint(name));
+        execFileSync("mkfifo", [checkpoint(name)]);
+      },
+      name === "config.json" ? "InvalidConfigError" : "InvalidSafetensorsError",
+      /: it is no regular file$/,
+    ]),
     [
       "a pointer of git-lfs as weights",
       () =>

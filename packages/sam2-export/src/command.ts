@@ -44,9 +44,7 @@ export function exportCommand(name: string): Command {
     .argument("<checkpoint-folder>")
     .requiredOption("--out <folder>", "where the model goes; other files in it stay")
     .addOption(new Option("--dtype <dtype>", "precision; int8 is for CPUs").choices(DTYPES).default("fp32"))
-    .addOption(
-      new Option("--attention <form>", "form of the attention").choices(ATTENTION_FORMS).default("decomposed"),
-    )
+    .addOption(new Option("--attention <form>", "form of the attention").choices(ATTENTION_FORMS).default("decomposed"))
     .option("--image-size <pixels>", "side of the model input, a multiple of 32", wholeNumber)
     .option("--id <id>", "model id; the folder's name by default")
     .option("--canary", "add the data with which browsers check a GPU's results; needs onnxruntime-node", false);

@@ -229,13 +229,19 @@ function parseEntry(name: string, value: unknown, dataStart: number, source: Byt
   const [begin, end] = offsets as [number, number];
   const available = source.size - dataStart;
   if (begin > end || end > available) {
-    throw invalid(source, `tensor ${shown(name)}: offsets ${begin}–${end} lie outside the file's ${available} bytes of data`);
+    throw invalid(
+      source,
+      `tensor ${shown(name)}: offsets ${begin}–${end} lie outside the file's ${available} bytes of data`,
+    );
   }
   // a tensor of another dtype may be one that nobody reads
   const known = Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined;
   const expected = known && shape.reduce((product, size) => product * size, known);
   if (expected !== undefined && end - begin !== expected) {
-    throw invalid(source, `tensor ${shown(name)}: ${dtype} ${shown(shape)} takes ${expected} bytes, its offsets span ${end - begin}`);
+    throw invalid(
+      source,
+      `tensor ${shown(name)}: ${dtype} ${shown(shape)} takes ${expected} bytes, its offsets span ${end - begin}`,
+    );
   }
   return { name, dtype, shape, start: dataStart + begin, end: dataStart + end, source };
 }
@@ -275,7 +281,10 @@ export async function readFloats(entry: TensorEntry): Promise<Float32Array> {
   const { source } = entry;
   const bytes = await source.read(entry.start, entry.end);
   if (bytes.byteLength !== entry.end - entry.start) {
-    throw invalid(source, `tensor ${shown(entry.name)}: expected ${entry.end - entry.start} bytes, got ${bytes.byteLength}`);
+    throw invalid(
+      source,
+      `tensor ${shown(entry.name)}: expected ${entry.end - entry.start} bytes, got ${bytes.byteLength}`,
+    );
   }
   const values = widen(entry, bytes);
   for (let i = 0; i < values.length; i++) {
@@ -311,7 +320,10 @@ function widen(entry: TensorEntry, bytes: Uint8Array): Float32Array {
       return new Float32Array(words.buffer);
     }
     default:
-      throw invalid(entry.source, `tensor ${shown(entry.name)}: dtype ${shown(entry.dtype)} holds no weights, expected F32, F16 or BF16`);
+      throw invalid(
+        entry.source,
+        `tensor ${shown(entry.name)}: dtype ${shown(entry.dtype)} holds no weights, expected F32, F16 or BF16`,
+      );
   }
 }
 

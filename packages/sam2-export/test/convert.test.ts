@@ -207,7 +207,9 @@ test("a canary of a model that overflows is refused", async () => {
   await poison("vision_encoder.neck.convs.0.bias", 1e5);
   await expect(exportFolder(checkpoint(), out(), { dtype: "fp16-compute", canary: true })).rejects.toMatchObject({
     name: "TensorValueError",
-    message: expect.stringMatching(/^canary: expected finite numbers in the output \w+, got (NaN|Infinity): in fp16-compute/),
+    message: expect.stringMatching(
+      /^canary: expected finite numbers in the output \w+, got (NaN|Infinity): in fp16-compute/,
+    ),
   });
   expect(await readdir(folder)).toEqual(["checkpoint"]);
 });

@@ -98,14 +98,17 @@ test("a file that is cut short is refused by onnxruntime", async () => {
   );
 });
 
-test.each([[[2 ** 30]], [[2 ** 16, 2 ** 16]], [[2 ** 29 - 1]]])("a tensor %j is over the limit of a file", async (dims) => {
-  const graph = new Graph("g", OPTIONS);
-  graph.output("y", graph.constant({ name: "w", dims, load: async () => expect.unreachable() }));
-  await expect(bytesOf(graph)).rejects.toMatchObject({
-    name: "OutputError",
-    message: expect.stringMatching(/^g: \d+ bytes are over ONNX's limit of 2 GB/),
-  });
-});
+test.each([[[2 ** 30]], [[2 ** 16, 2 ** 16]], [[2 ** 29 - 1]]])(
+  "a tensor %j is over the limit of a file",
+  async (dims) => {
+    const graph = new Graph("g", OPTIONS);
+    graph.output("y", graph.constant({ name: "w", dims, load: async () => expect.unreachable() }));
+    await expect(bytesOf(graph)).rejects.toMatchObject({
+      name: "OutputError",
+      message: expect.stringMatching(/^g: \d+ bytes are over ONNX's limit of 2 GB/),
+    });
+  },
+);
 
 describe("mistakes of a graph's author are found at export", () => {
   const graph = (): Graph => new Graph("g", OPTIONS);

@@ -112,14 +112,17 @@ describe("refusals", () => {
     ["a shape of no sizes", tensor("F32", [-1], [0, 4]), []],
     ["one offset", tensor("F32", [1], [0]), []],
     ["offsets outside", tensor("F32", [1], [0, 4]), []],
-    ["a size that does not fit", tensor("F32", Array(1e6).fill(2), [0, 4]), [0, 0, 0, 0]],
+    ["a size that does not fit", tensor("F32", Array(1e5).fill(2), [0, 4]), [0, 0, 0, 0]],
     ["a value that is not finite", tensor("F32", [1], [0, 4]), [0, 0, 192, 127]],
     ["a dtype that is no float", tensor(hostile, [1], [0, 4]), [0, 0, 0, 0]],
   ])("the message is short and of plain characters: %s", async (_, entry, data) => {
     const reading = read(file({ [hostile]: entry }, data)).then((entries) =>
       readFloats(entries.get(hostile) as TensorEntry),
     );
-    const { message } = await reading.then(() => new Error("was read"), (error: Error) => error);
+    const { message } = await reading.then(
+      () => new Error("was read"),
+      (error: Error) => error,
+    );
     expect(message).toContain('tensor "\\u001b]0;owned\\u0007www');
     expect(message.length).toBeLessThan(500);
   });
@@ -142,9 +145,12 @@ describe("refusals", () => {
     await expect(floats(dtype, bytes, 1)).rejects.toMatchObject({ name: "TensorValueError" });
   });
 
-  test.each(["I64", "C64", "F8_E8M0", "F4", "toString"])("%s is no weight, and refused where it is read", async (dtype) => {
-    await expect(floats(dtype, [1, 0, 0, 0, 0, 0, 0, 0], 1)).rejects.toThrow(`dtype "${dtype}" holds no weights`);
-  });
+  test.each(["I64", "C64", "F8_E8M0", "F4", "toString"])(
+    "%s is no weight, and refused where it is read",
+    async (dtype) => {
+      await expect(floats(dtype, [1, 0, 0, 0, 0, 0, 0, 0], 1)).rejects.toThrow(`dtype "${dtype}" holds no weights`);
+    },
+  );
 });
 
 test("a file that has changed since it was opened is refused by name", async () => {

@@ -112,7 +112,9 @@ async function removeForsaken(target: string): Promise<void> {
   for (const name of names.filter((each) => ASIDE.test(each))) {
     const path = join(target, name);
     const found = await stat(path).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > FORSAKEN) await rm(path, { recursive: true, force: true });
+    if (!found || Date.now() - found.mtimeMs < FORSAKEN) continue;
+    // one that cannot be deleted is left
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -146,6 +146,18 @@ describe("two windows at once", () => {
     ],
     ["both delete a picture", project(image("2")), project(image("2")), project(image("2"))],
     [
+      "they delete what we changed and changed back: its fields are not set",
+      project(image("2")),
+      project({ ...image("1", [{ ...a, checked: undefined }, b]), review: undefined }, image("2")),
+      project(image("2")),
+    ],
+    [
+      "we delete what they changed and changed back: its fields are not set",
+      project({ ...image("1", [a, { ...b, checked: undefined }]), review: undefined }, image("2")),
+      project(image("2")),
+      project(image("2")),
+    ],
+    [
       "each sets a field that was not set",
       project({ ...image("1", [a, b]), review: "done" }, image("2")),
       project({ ...image("1", [a, b]), seconds: 7 }, image("2")),

@@ -14,7 +14,7 @@ import {
   type SegmentOptions,
   type SegmentPrompt,
 } from "sam2-web";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type LabeledImage, type NamedImage, newObject, type Project } from "../src/labels/annotations.ts";
 import type { DetectedImage } from "../src/labels/detections.ts";
 import { LABELS } from "../src/storage/label-log.ts";
@@ -402,6 +402,26 @@ describe("one history", () => {
     workspace.set.undo();
     await settle();
     expect([names(), classesOf()]).toEqual([["a", "b", "c"], []]);
+  });
+
+  test.each<[string, act: (id: string) => void]>([
+    ["an object that is agreed to", (id) => workspace.set.changeObject(id, { checked: true }, "Agree to wheel", "")],
+    ["a class that gets a rule", () => workspace.set.ruleClass("wheel", "protected")],
+  ])("%s: undone once time was counted, nothing of it is left", async (_, act) => {
+    const { project, current } = state();
+    const made = { ...newObject("wheel", { size: [SIZE.height, SIZE.width], counts: "0" }), score: 0.5 };
+    workspace.set.setObjects([made], "Keep wheel", "");
+    act(made.id);
+    const clock = vi.spyOn(performance, "now").mockReturnValue(performance.now() + 20_000);
+    onTestFinished(() => clock.mockRestore());
+    workspace.set.step(1);
+    await settle();
+    expect(state().project.images[0]?.seconds).toBe(20);
+    workspace.set.undo();
+    workspace.set.undo();
+    await settle();
+    const timed = project.images.map((each) => (each.id === current ? { ...each, seconds: 20 } : each));
+    expect(state().project).toEqual({ ...project, images: timed });
   });
 
   test("a new step forgets what was undone", async () => {

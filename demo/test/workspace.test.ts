@@ -483,13 +483,15 @@ describe("while pictures are added", () => {
     });
   });
   /** Adds a, b and c, and does something once b is added, while c is held back: the state need not show b yet. */
-  async function addDuring(files: object, act: () => unknown): Promise<void> {
+  async function addDuring(files: object, act: () => unknown, before?: () => Promise<void>): Promise<void> {
     workspace = await create(files as never, async (blob) => {
       if ((await blob.text()) === "c") await held;
       return SIZE;
     });
+    await before?.();
     const adding = workspace.set.add(["a", "b", "c"].map(picture));
-    await expect.poll(() => workspace.set.project.images.map(({ name }) => name)).toEqual(["a", "b"]);
+    const come = (): LabeledImage[] => workspace.set.project.images.filter(({ sha256 }) => sha256 !== null);
+    await expect.poll(() => come().map(({ name }) => name)).toEqual(["a", "b"]);
     await act();
     release();
     await adding;
@@ -511,6 +513,22 @@ describe("while pictures are added", () => {
 
   const rle = encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 50) });
   const labeled: LabeledImage = { ...SIZE, id: "f", sha256: null, name: "a", objects: [newObject("dog", rle)] };
+  test("an object is copied to a picture whose labels waited for it: all are there", async () => {
+    const waiting = { ...labeled, name: "b" };
+    const readLabels = async () => ({ project: { classes: [], images: [waiting] }, boxes: [], leftOut: [] });
+    const copy = (): void => {
+      workspace.select(objectsOf(state())[0]?.id as string);
+      workspace.editing.copyToNext();
+    };
+    await addDuring({ readLabels }, copy, async () => {
+      await workspace.set.add([picture("a")]);
+      workspace.set.setObjects([newObject("cat", rle)], "Keep cat", "");
+      await workspace.transfer.import([{ name: "labels.json", blob: new Blob() }]);
+    });
+    expect(classesOf()).toEqual(["dog", "cat"]);
+    await expectAll();
+  });
+
   const outlined: DetectedImage = {
     name: "a",
     size: null,

@@ -492,7 +492,9 @@ export class PictureSet {
       return;
     }
     const all: Said = (isKept) => `${typeof said === "string" ? said : said(isKept)} ${words}`;
-    const project = withImage(withClassesOf(this.#store.project, objects), { ...image, objects: rules.objects });
+    // only the set knows whether its picture has come meanwhile
+    const now = this.#imageOf(image.id) ?? image;
+    const project = withImage(withClassesOf(this.#store.project, objects), { ...now, objects: rules.objects });
     this.edit(project, name, words === "" ? said : all, marks, image.id);
   }
 

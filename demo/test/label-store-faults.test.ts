@@ -1,9 +1,13 @@
 /** Pictures are where their labels are, whatever fails while they are added, deleted, and brought back. */
 import "fake-indexeddb/auto";
 import { createHash } from "node:crypto";
+import { openAsBlob } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { openDB } from "idb";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type LabeledImage, type Project, withImage } from "../src/labels/annotations.ts";
 import { LABELS } from "../src/storage/label-log.ts";
 import { LabelStore } from "../src/storage/label-store.ts";
@@ -120,6 +124,35 @@ test("of many pictures, only the one for which there is no room is not kept", as
   expect([await database.count("pictures"), await database.count("pictures", large)]).toEqual([7, 0]);
   database.close();
   await expectPictures(store);
+});
+
+test("a picture whose file is changed on the disk before it is kept keeps nothing else from being kept", async () => {
+  const store = await open();
+  const folder = await mkdtemp(join(tmpdir(), "labels-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, "1.png");
+  await writeFile(path, Uint8Array.of(1));
+  const file = await openAsBlob(path, { type: "image/png" });
+  const image = await store.addPicture(file, { name: "1.png", ...SIZE }, []);
+  const labeled = withImage(store.project, { ...image, objects: [object("a")] });
+  await store.change(labeled);
+  await store.change(without(store.project, image.id));
+  await writeFile(path, Uint8Array.of(1, 2, 3));
+  store.bringBack(image, file);
+  void store.change(labeled);
+  const other = await store.addPicture(picture(2), { name: "2.png", ...SIZE }, []);
+  expect(await store.change(store.project)).toBe(true);
+  expect([store.trouble, store.isUnkept]).toEqual([null, false]);
+  const later = await open();
+  expect(later.project.images.map(({ name, objects }) => [name, objects.length])).toEqual([
+    ["1.png", 1],
+    ["2.png", 0],
+  ]);
+  expect([await later.picture(image), await (await later.picture(other))?.text()]).toEqual([undefined, "\u0002"]);
+  // its labels wait for it
+  expect((await later.addPicture(picture(1), { name: "1.png", ...SIZE }, [])).id).toBe(image.id);
+  await later.change(later.project);
+  await expectPictures(later);
 });
 
 test("a picture that one window deletes while another labels it is there, with its bytes", async () => {

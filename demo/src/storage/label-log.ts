@@ -125,19 +125,14 @@ export class LabelLog {
 
   /**
    * Appends the changes from `seen` to `ours`, and keeps those of the pictures, by their SHA-256, that are not kept
-   * yet, all in one transaction. Changes that other windows have appended since `seen` are kept. When the promise
-   * resolves, the data is on the disk.
+   * yet, all in one transaction. Changes that other windows have appended since `seen` are kept. A picture whose file
+   * cannot be read any more is left out: its labels wait for it. When the promise resolves, the data is on the disk.
    *
    * @returns the labels that are kept now: `ours`, merged with what other windows have appended
    * @throws DOMException named QuotaExceededError when there is no more room
    */
   async append(seen: Kept, ours: Project, pictures: ReadonlyMap<string, Stored>): Promise<Appended> {
-    const files = await Promise.all(
-      [...pictures].map(
-        async ([sha256, stored]) =>
-          [sha256, isPlace(stored) ? stored : { bytes: await stored.arrayBuffer(), type: stored.type }] as const,
-      ),
-    );
+    const files = await Promise.all([...pictures].map(async ([key, stored]) => [key, await readable(stored)] as const));
     const transaction = this.#database.transaction(["log", "snapshot", "images", "pictures"], "readwrite", {
       durability: "strict",
     });
@@ -156,7 +151,7 @@ export class LabelLog {
       const used = usedKeys(project, pictures);
       await Promise.all([
         ...files.map(async ([key, picture]) => {
-          if (!used.has(key)) return;
+          if (!picture || !used.has(key)) return;
           const isNew = !(await isKept(key));
           // a folder may have been moved or deleted since
           if (isNew || isPlace(await store.get(key))) await store.put(picture, key);
@@ -206,6 +201,13 @@ export class LabelLog {
   close(): void {
     this.#database.close();
   }
+}
+
+/** A picture as it is put into the database; undefined if it cannot be read, since its file was changed or deleted. */
+async function readable(stored: Stored): Promise<Picture | Place | undefined> {
+  if (isPlace(stored)) return stored;
+  const bytes = await stored.arrayBuffer().catch(() => undefined);
+  return bytes && { bytes, type: stored.type };
 }
 
 /** The key of an image's picture. */

@@ -177,6 +177,16 @@ test("a file that has changed is said; its labels are kept, and the picture as i
   expect(await store.picture(store.project.images[0] as NonNullable<typeof image>)).toBeUndefined();
 });
 
+test("a file that is changed while it is open is not saved as the picture that was labeled", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one" });
+  await label(folder);
+  const { workspace, store } = await visit();
+  const [image] = store.project.images;
+  expect(await (await workspace.set.pictureOf(image?.id as string))?.text()).toBe("one");
+  folder.write("1.png", "another", 2);
+  expect(await workspace.set.pictureOf(image?.id as string)).toBeUndefined();
+});
+
 test("a folder that was moved is found where it is when it is opened there", async () => {
   await label(new FakeFolder("street", { "1.png": "one" }));
   kept = kept.map((folder) => ({ ...folder, handle: new FakeFolder("street", {}).as() }));

@@ -1,5 +1,9 @@
 /** The workspace without a page: prompts, answers, objects, and one history for all of it. */
 import "fake-indexeddb/auto";
+import { openAsBlob } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { openDB } from "idb";
 import { digest } from "sam2-core";
@@ -584,6 +588,41 @@ test("of a project's pictures, those that are refused are named, with the reason
   const come = state().project.images;
   const there = await Promise.all(come.map(async ({ id }) => (await workspace.set.pictureOf(id)) !== undefined));
   expect(there).toEqual([true, false, false]);
+});
+
+describe("a picture whose file is changed on the disk while it is open", () => {
+  const OPENED: readonly (readonly [string, see: () => Promise<Blob | null | undefined>])[] = [
+    ["is exported as it was", async () => workspace.set.pictureOf(state().current as string)],
+    [
+      "is seen by another model as it was",
+      async () => {
+        workspace.models.choose("two");
+        await expect.poll(() => models.length).toBe(2);
+        await settle();
+        return model().encoded[0];
+      },
+    ],
+    [
+      "is shown as it was once it is gone back to",
+      async () => {
+        workspace.set.step(-1);
+        await settle();
+        workspace.set.step(1);
+        await settle();
+        return state().picture;
+      },
+    ],
+  ];
+  test.each(OPENED)("%s", async (_, see) => {
+    const folder = await mkdtemp(join(tmpdir(), "pictures-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const path = join(folder, "c.png");
+    await writeFile(path, "as it was");
+    await workspace.set.add([{ name: "c.png", blob: await openAsBlob(path, { type: "image/png" }) }]);
+    await settle();
+    await writeFile(path, "changed, and longer");
+    expect(await (await see())?.text()).toBe("as it was");
+  });
 });
 
 describe("a project that was opened", () => {

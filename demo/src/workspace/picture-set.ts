@@ -272,10 +272,10 @@ export class PictureSet {
     return (id === undefined ? null : this.#imageOf(id)) ?? null;
   }
 
-  /** The file of an image; undefined when it is not here. */
+  /** The file of an image as it is now; undefined when it is not here, or has changed. */
   async pictureOf(id: string): Promise<Blob | undefined> {
     const image = this.#imageOf(id);
-    return image && (this.#near.get(id) ?? (await this.#store.picture(image)));
+    return image && this.#store.picture(image);
   }
 
   /** Adds pictures to the set; the first of them is opened. What cannot be opened is named, with the reason. */
@@ -302,7 +302,8 @@ export class PictureSet {
             ahead = measured(index + 1);
           });
           const image = await this.#store.addPicture(blob, { name, ...size }, names, place);
-          if (!isOpened && turn === this.#turn) this.#enter(image.id, blob, marks);
+          const picture = isOpened || turn !== this.#turn ? null : await this.#asKept(image, blob);
+          if (picture && turn === this.#turn) this.#enter(image.id, picture, marks);
           isOpened = true;
           if (performance.now() - shown > PATIENCE) {
             this.#show();
@@ -323,6 +324,12 @@ export class PictureSet {
         addAll(signal, (done) => show(`Adding pictures: ${done} of ${files.length}`, done / files.length)),
       "what was added is here.",
     );
+  }
+
+  /** A picture as it is kept: its file on the disk may change. A sample that is shown already is not encoded again. */
+  async #asKept(image: LabeledImage, file: Blob): Promise<Blob> {
+    if (file === this.#state.get().picture) return file;
+    return (await this.#store.picture(image).catch(() => undefined)) ?? file;
   }
 
   /** Adds a picture of a file that was imported. @throws an error that says why it is refused */

@@ -386,6 +386,20 @@ describe("one history", () => {
     await expect.poll(kept).toBe("a");
   });
 
+  test.each<[string, act: () => void]>([
+    ["it is deleted once more", () => workspace.deletePicture()],
+    ["it is marked", () => workspace.reviewing.mark("done")],
+    ["its objects change", () => workspace.set.setObjects([], "Delete all objects", "")],
+  ])("a picture is deleted, and meanwhile %s: the next is open, and one step brings it back", async (_, act) => {
+    workspace.deletePicture();
+    act();
+    await settle();
+    expect([names(), imageOf(state())?.name]).toEqual([["b"], "b"]);
+    workspace.set.undo();
+    await settle();
+    expect([names(), imageOf(state())?.name]).toEqual([["a", "b"], "a"]);
+  });
+
   test("a step of another picture opens that picture", async () => {
     await keep();
     const { current } = state();

@@ -344,23 +344,27 @@ export class PictureSet {
 
   /** Deletes pictures with their labels; a picture beside them is opened. */
   async delete(gone: readonly LabeledImage[]): Promise<void> {
-    const [first] = gone;
-    if (!first) return;
     try {
       await this.#remember(gone);
     } catch (error) {
       // without their files they could not be brought back
       return this.#notices.fail(error, "nothing was deleted; reload the page to try again.");
     }
+    // they may have been changed meanwhile, or be gone
     const { project } = this.#store;
-    const left = project.images.filter(({ id }) => gone.every((each) => each.id !== id));
-    const next = left[Math.min(project.images.indexOf(first), left.length - 1)] ?? null;
-    const name = gone.length === 1 ? `Delete ${first.name}` : `Delete ${gone.length} pictures`;
-    const what = gone.length === 1 ? `${first.name} is deleted` : `${gone.length} pictures are deleted`;
+    const ids = new Set(gone.map(({ id }) => id));
+    const left = project.images.filter(({ id }) => !ids.has(id));
+    const place = project.images.findIndex(({ id }) => ids.has(id));
+    const first = project.images[place];
+    if (!first) return;
+    const next = left[Math.min(place, left.length - 1)] ?? null;
+    const count = project.images.length - left.length;
+    const name = count === 1 ? `Delete ${first.name}` : `Delete ${count} pictures`;
+    const what = count === 1 ? `${first.name} is deleted` : `${count} pictures are deleted`;
     const before = this.#moment();
     const after = { project: { ...project, images: left }, current: next?.id ?? null, marks: NO_MARKS };
     this.#history.push({ before, after, name });
-    this.#become(after, `${what}; Undo brings ${gone.length === 1 ? "it" : "them"} back.`);
+    this.#become(after, `${what}; Undo brings ${count === 1 ? "it" : "them"} back.`);
   }
 
   /** Keeps the files of pictures for Undo. */

@@ -1362,39 +1362,45 @@ describe("boxes to masks, and their review", () => {
     expect(state().project.images[1]?.review).toBe("needs a look");
   });
 
-  test("canceled, what was made is kept", async () => {
-    batchesOf(SCORES);
-    const { segment } = model();
-    model().segment = async (request, options) => {
-      const result = await segment.call(model(), request, options);
-      if ((request.box as unknown as { dims: number[] }).dims[0] === 16) {
+  describe.each<[batch: number, made: readonly number[]]>([
+    [1, [0, 0]],
+    [2, [2, 0]],
+    [3, [2, 16]],
+  ])("stopped at batch %d", (last, made) => {
+    /** Does this instead of answering that batch. */
+    const stopWith = async (stop: () => never): Promise<void> => {
+      batchesOf(SCORES);
+      const { segment } = model();
+      let batch = 0;
+      model().segment = async (request, options) =>
+        ++batch === last ? stop() : segment.call(model(), request, options);
+      await start();
+      workspace.notices.answer("replace");
+      await settle();
+    };
+    const [a = 0, b = 0] = made;
+    const said = a === 0 ? "Stopped: no mask was made." : `Stopped after ${a + b} of 20 boxes`;
+
+    test("by the person: what was made is kept", async () => {
+      await stopWith(() => {
         workspace.notices.cancel();
         throw new DOMException("canceled", "AbortError");
-      }
-      return result;
-    };
-    await start();
-    workspace.notices.answer("replace");
-    await settle();
-    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([2, 0]);
-    expect(state().said).toMatch(/^Stopped after 2 of 20 boxes/);
-  });
+      });
+      expect(state().project.images.map(({ objects }) => objects.length)).toEqual(made);
+      expect(state().said).toContain(said);
+    });
 
-  test("where it fails, what was made is kept, and how to take it back is said", async () => {
-    batchesOf(SCORES);
-    const { segment } = model();
-    model().segment = async (request, options) => {
-      if ((request.box as unknown as { dims: number[] }).dims[0] === 16) throw new Error("the GPU is lost");
-      return segment.call(model(), request, options);
-    };
-    await start();
-    workspace.notices.answer("replace");
-    await settle();
-    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([2, 0]);
-    expect([state().said, state().error]).toEqual([
-      expect.stringMatching(/^Stopped after 2 of 20 boxes/),
-      "the GPU is lost — what was imported by then is here; Undo takes it back.",
-    ]);
+    test("by a failure: what was made is kept, and how to take it back is said", async () => {
+      await stopWith(() => {
+        throw new Error("the GPU is lost");
+      });
+      expect(state().project.images.map(({ objects }) => objects.length)).toEqual(made);
+      expect(state().error).toBe(
+        a === 0
+          ? "the GPU is lost — what was there is as it was."
+          : "the GPU is lost — what was imported by then is here; Undo takes it back.",
+      );
+    });
   });
 
   describe("without a model", () => {

@@ -13,10 +13,10 @@ const BATCH = 16;
 
 const NO_MODEL = "no model is ready";
 
-/** A mask, and how sure the model is of it: the IoU that it predicts. Outlines are as sure as the detector was. */
+/** An object, and the place of its detection among those of its picture. */
 interface Made {
-  readonly rle: Rle;
-  readonly score: number;
+  readonly at: number;
+  readonly object: LabeledObject;
 }
 
 /** Runs batches of boxes; the result is one step. */
@@ -35,7 +35,7 @@ export class Boxes extends OfTheSet {
     const { model } = this.state.get();
     const total = placed.reduce((sum, { detections }) => sum + detections.length, 0);
     if (total === 0) return;
-    const made = new Map<string, readonly LabeledObject[]>();
+    const made = new Map<string, readonly Made[]>();
     const missing: string[] = [];
     let done = 0;
     try {
@@ -45,15 +45,12 @@ export class Boxes extends OfTheSet {
           missing.push(image.name);
           continue;
         }
-        const masks = await masksOf(model, picture, image, detections, signal, (count) => {
-          show(`Boxes to masks: ${done + count} of ${total}`, (done + count) / total);
-        });
-        done += detections.length;
-        const objects = masks.map(({ rle, score }, i): LabeledObject => {
-          const { className = "object", foreign } = detections[i] ?? {};
-          return { ...newObject(className, rle), score, ...(foreign && { foreign }) };
-        });
-        made.set(image.id, objects);
+        show(`Boxes to masks: ${done} of ${total}`, done / total);
+        for await (const more of masksOf(model, picture, image, detections, signal)) {
+          made.set(image.id, [...(made.get(image.id) ?? []), ...more]);
+          done += more.length;
+          show(`Boxes to masks: ${done} of ${total}`, done / total);
+        }
       }
     } catch (error) {
       if (!signal.aborted) {
@@ -65,7 +62,7 @@ export class Boxes extends OfTheSet {
   }
 
   #keep(
-    made: ReadonlyMap<string, readonly LabeledObject[]>,
+    made: ReadonlyMap<string, readonly Made[]>,
     total: number,
     missing: readonly string[],
     isStopped: boolean,
@@ -78,8 +75,9 @@ export class Boxes extends OfTheSet {
       return;
     }
     const project = before.images.reduce((sum, image) => {
-      const objects = made.get(image.id);
-      if (!objects) return sum;
+      const masks = made.get(image.id);
+      if (!masks) return sum;
+      const objects = [...masks].sort((a, b) => a.at - b.at).map(({ object }) => object);
       const all = ruled([...image.objects, ...objects], image.objects, before.classes).objects;
       return withImage(withClassesOf(sum, objects), { ...image, objects: all, review: "needs a look" });
     }, before);
@@ -91,37 +89,49 @@ export class Boxes extends OfTheSet {
 
 const isOutline = (shape: Detection["shape"]): boolean => shape.length > 4;
 
-async function masksOf(
+/**
+ * The object of a detection.
+ *
+ * @param score how sure the model is of its mask: the IoU that it predicts. Outlines are as sure as the detector was
+ */
+function objectOf({ className, foreign }: Detection, rle: Rle, score: number): LabeledObject {
+  return { ...newObject(className, rle), score, ...(foreign && { foreign }) };
+}
+
+/** Makes masks of a picture's detections: of all outlines, then of the boxes, batch by batch. */
+async function* masksOf(
   model: Model | null,
   picture: Blob,
   { width, height }: LabeledImage,
   detections: readonly Detection[],
   signal: AbortSignal,
-  onProgress: (done: number) => void,
-): Promise<Made[]> {
-  const made = detections.map(({ shape, score }): Made | null =>
-    isOutline(shape) ? { rle: filled([placesOf(shape)], width, height), score: score ?? 1 } : null,
-  );
-  const boxes = detections.map(({ shape }, i) => ({ shape, i })).filter(({ i }) => made[i] === null);
-  onProgress(made.length - boxes.length);
-  if (boxes.length === 0) return made as Made[];
+): AsyncGenerator<readonly Made[]> {
+  const all = detections.map((detection, at) => ({ detection, at }));
+  const outlines = all.filter(({ detection }) => isOutline(detection.shape));
+  if (outlines.length > 0) {
+    yield outlines.map(({ detection, at }) => {
+      const rle = filled([placesOf(detection.shape)], width, height);
+      return { at, object: objectOf(detection, rle, detection.score ?? 1) };
+    });
+  }
+  const boxes = all.filter(({ detection }) => !isOutline(detection.shape));
+  if (boxes.length === 0) return;
   if (!model) throw new Error(NO_MODEL);
   const image = await model.setImage(picture, { signal });
   try {
     for (let from = 0; from < boxes.length; from += BATCH) {
       const batch = boxes.slice(from, from + BATCH);
-      const data = Float32Array.from(batch.flatMap(({ shape }) => shape));
+      const data = Float32Array.from(batch.flatMap(({ detection }) => detection.shape));
       const result = await model.segment({ image, box: { data, dims: [batch.length, 4] } }, { signal });
       const candidates = result.scores.dims[1] as number;
-      for (const [object, { i }] of batch.entries()) {
-        made[i] = { rle: result.toRle({ object }), score: result.scores.data[object * candidates] as number };
-      }
-      onProgress(made.length - boxes.length + from + batch.length);
+      yield batch.map(({ detection, at }, object) => {
+        const score = result.scores.data[object * candidates] as number;
+        return { at, object: objectOf(detection, result.toRle({ object }), score) };
+      });
     }
   } finally {
     void image.release().catch(() => undefined);
   }
-  return made as Made[];
 }
 
 function placesOf(corners: readonly number[]): { x: number; y: number }[] {

@@ -293,6 +293,7 @@ test("a set that was saved as one file is the same set in another browser; a dam
   await drop(other, { "project.zip": buffer });
   await says(other, /^Opened project.zip: 2 pictures.$/);
   await expect.poll(() => names(other)).toEqual(["a.png, 1 object", "a.png, 1 object"]);
+  await expect.poll(() => other.locator(NAMED.frames).locator("img").count()).toBe(2);
   expect(await objects(other)).toBe(1);
   expect(await exportedCoco(other)).toEqual(expected);
   expect(await classNames(other)).toEqual(["object", "wheel"]);

@@ -75,15 +75,16 @@ const Frame = memo(function Frame({
   const { id, name, objects, sha256 } = image;
   const [address, setAddress] = useState(() => thumbnails.known(id));
   const closed = useWorkspace(({ closedFolders }) => closedFolders.length);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a picture may be readable once its folder is open
+  const arrivals = useWorkspace((state) => state.arrivals);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a picture may be readable once its folder is open, or once it has come
   useEffect(() => {
     const unwanted = new AbortController();
-    // a picture that comes later has its hash then
+    // without a hash there is no picture yet
     if (sha256 !== null) {
       void thumbnails.of(id, unwanted.signal).then((made) => !unwanted.signal.aborted && setAddress(made));
     }
     return () => unwanted.abort();
-  }, [id, sha256, thumbnails, closed]);
+  }, [id, sha256, thumbnails, closed, arrivals]);
   const isEmbedded = useWorkspace(({ embeddings }) => sha256 !== null && embeddings.pictures.has(sha256));
   const count = objects.length;
   const state = reviewOf(image);

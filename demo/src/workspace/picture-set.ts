@@ -306,7 +306,7 @@ export class PictureSet {
           if (picture && turn === this.#turn) this.#enter(image.id, picture, marks);
           isOpened = true;
           if (performance.now() - shown > PATIENCE) {
-            this.#show();
+            this.#showArrivals();
             show(index + 1);
             shown = performance.now();
           }
@@ -315,7 +315,7 @@ export class PictureSet {
         }
       }
       void this.#store.change(this.#store.project);
-      this.#show();
+      this.#showArrivals();
       if (refused.length > 0) this.#notices.fail(notOpened(refused), "the other pictures are not affected.");
     };
     if (!isLong) return addAll(null, () => undefined);
@@ -339,7 +339,7 @@ export class PictureSet {
       throw new Error(`expected a picture of ${facts.width}×${facts.height}, got one of ${width}×${height}`);
     }
     await this.#store.addPicture(picture, facts, names);
-    this.#show();
+    this.#showArrivals();
   }
 
   /** Deletes pictures with their labels; a picture beside them is opened. */
@@ -630,6 +630,12 @@ export class PictureSet {
     const place = before.findIndex(({ name }) => name === className);
     const isRenamed = classes.length === before.length && before.every(({ name }) => name !== nameAt(place));
     return nameAt(isRenamed ? place : 0);
+  }
+
+  /** Brings the state up to date after pictures were added. */
+  #showArrivals(): void {
+    this.#state.update({ arrivals: this.#state.get().arrivals + 1 });
+    this.#show();
   }
 
   /** The selected objects that are there; what is selected first is edited. */

@@ -90,6 +90,8 @@ export interface State {
   readonly project: Project;
   /** Id of the open picture's image; null on the welcome, where a sample that is not of the set may be shown. */
   readonly current: string | null;
+  /** Counts pictures that were added: one whose labels were here before may be here now. */
+  readonly arrivals: number;
   /** The file of the picture that is shown. */
   readonly picture: Blob | null;
   /** Pixels of the picture once the model has encoded it. */
@@ -154,6 +156,7 @@ export const REST = 700;
 export const FIRST_STATE: State = {
   project: EMPTY_PROJECT,
   current: null,
+  arrivals: 0,
   picture: null,
   size: null,
   tool: "add",

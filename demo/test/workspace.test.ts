@@ -37,8 +37,11 @@ interface Asked {
   readonly image: SegmenterImage;
   readonly prompt: SegmentPrompt;
   readonly detail: Detail | undefined;
-  /** @param isCloser whether the best mask was seen closer */
-  answer(score?: number, isCloser?: boolean): void;
+  /**
+   * @param isCloser whether the best mask was seen closer
+   * @param area pixels of the mask
+   */
+  answer(score?: number, isCloser?: boolean, area?: number): void;
   fail(error: Error): void;
 }
 
@@ -76,9 +79,9 @@ class FakeModel {
     { detail }: SegmentOptions = {},
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const answer = (score = 0.9, isCloser = false): void => {
+      const answer = (score = 0.9, isCloser = false, area = 10): void => {
         const logits = { data: Float32Array.from({ length: 48 }, (_, i) => (i % 2 ? 1 : -1)), dims: [1, 3, 4, 4] };
-        const mask = { ...SIZE, data: new Uint8Array(SIZE.width * SIZE.height).fill(1, 0, 10) };
+        const mask = { ...SIZE, data: new Uint8Array(SIZE.width * SIZE.height).fill(1, 0, area) };
         resolve({
           ...SIZE,
           scores: { data: Float32Array.from([score, 0.5, 0.1]), dims: [1, 3] },
@@ -269,6 +272,19 @@ describe("what is asked", () => {
     await settle();
     expect(classesOf()).toEqual(["object"]);
     expect(state().marks.points).toEqual([]);
+  });
+
+  test("a mask without a pixel is not kept", async () => {
+    workspace.addPoint(5, 5, true);
+    last().answer(0.1, false, 0);
+    await settle();
+    workspace.keep();
+    await settle();
+    expect([classesOf(), state().said, state().marks.points.length]).toEqual([
+      [],
+      "There is no pixel in this mask.",
+      1,
+    ]);
   });
 
   describe("what comes after keeping, before the answer is there, waits for it", () => {
@@ -1076,11 +1092,18 @@ describe("by hand", () => {
     expect([areas(), state().said]).toEqual([[area], said]);
   });
 
-  test("what would leave nothing is not done", () => {
+  test.each<[string, act: () => void | Promise<void>]>([
+    ["shrink", () => workspace.editing.reshape("shrink")],
+    ["erase", () => workspace.editing.brush({ points: [{ x: 5, y: 0 }], radius: 20, erase: true })],
+    ["subtract an outline", () => draw(0, 0, 20, "subtract")],
+    ["take a mask from it", () => click().then(() => workspace.editing.combine("subtract"))],
+  ])("what would leave nothing is not done: %s", async (_, act) => {
+    await keep();
     workspace.setOptions({ reach: 50 });
-    fresh(5, 5, 10);
-    workspace.editing.reshape("shrink");
-    expect([areas(), state().said]).toEqual([[100], "Nothing would be left of the object."]);
+    workspace.select(objectsOf(state())[0]?.id as string);
+    await act();
+    await settle();
+    expect([areas(), state().said]).toEqual([[10], "Nothing would be left of the object."]);
   });
 
   test("corners are moved, added and removed; a simplified outline says how near it is", () => {

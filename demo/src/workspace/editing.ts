@@ -99,12 +99,21 @@ export class Editing {
     return isLocked;
   }
 
-  #setMask({ id }: LabeledObject, rle: Rle, name: string, said: string): void {
-    this.#set.setMask(id, rle, name, said);
+  /** Says that nothing would be left. @returns whether that is so */
+  #isEmpty(rle: Rle): boolean {
+    const isEmpty = areaOf(turnsOf(rle)) === 0;
+    if (isEmpty) this.#notices.say("Nothing would be left of the object.");
+    return isEmpty;
   }
 
-  /** Makes a mask an object of the chosen class, and selects it, so that what follows is done to it. */
+  /** Gives an object another mask, if that has a pixel. */
+  #setMask({ id }: LabeledObject, rle: Rle, name: string, said: string): void {
+    if (!this.#isEmpty(rle)) this.#set.setMask(id, rle, name, said);
+  }
+
+  /** Makes a mask that has a pixel an object of the chosen class, and selects it, so that what follows is done to it. */
   #create(rle: Rle, name: string): void {
+    if (this.#isEmpty(rle)) return;
     const object = newObject(this.#state.get().className, rle);
     this.#set.setObjects([...objectsOf(this.#state.get()), object], name, `Kept as ${object.className}.`);
     // the rules of classes may have left nothing of it
@@ -134,7 +143,7 @@ export class Editing {
       const { width, height } = size;
       const empty = { width, height, data: new Uint8Array(width * height) };
       const rle = this.#joined(encodeRle(this.#stroked(empty, stroke)), null);
-      if (!this.#isEmpty(rle)) this.#create(rle, name);
+      this.#create(rle, name);
     }
   }
 
@@ -209,8 +218,7 @@ export class Editing {
       const rle = combined(edited.rle, inside, how);
       this.#setMask(edited, how === "add" ? this.#joined(rle, edited) : rle, name as string, said as string);
     } else if (how === "add") {
-      const rle = this.#joined(inside, null);
-      if (!this.#isEmpty(rle)) this.#create(rle, "Draw an outline");
+      this.#create(this.#joined(inside, null), "Draw an outline");
     } else this.#notices.say("First select the object that this is to be subtracted from.");
   }
 
@@ -259,7 +267,6 @@ export class Editing {
     const edited = editedOf(this.#state.get());
     if (!edited) return;
     const rle = reshaped(edited.rle, this.rings, after);
-    if (this.#isEmpty(rle)) return;
     this.#outlines.set(rle, { tolerance: this.#state.get().options.tolerance, rings: after });
     this.#setMask(edited, rle, name, "Reshaped.");
   }
@@ -271,19 +278,11 @@ export class Editing {
     const { rings } = this;
     const [height, width] = edited.rle.size;
     const rle = filled(rings, width, height);
-    if (this.#isEmpty(rle)) return;
     this.#outlines.set(rle, { tolerance: this.#state.get().options.tolerance, rings });
     this.#setMask(edited, rle, "Simplify", `Simplified to ${cornerCount(rings)} corners.`);
   }
 
   // -- whole masks --------------------------------------------------------------------------------
-
-  /** Says that nothing would be left. @returns whether that is so */
-  #isEmpty(rle: Rle): boolean {
-    const isEmpty = areaOf(turnsOf(rle)) === 0;
-    if (isEmpty) this.#notices.say("Nothing would be left of the object.");
-    return isEmpty;
-  }
 
   /** Changes the edited object's mask as a whole. */
   reshape(how: Reshaping): void {
@@ -292,7 +291,6 @@ export class Editing {
     const { name, of } = RESHAPINGS[how];
     const before = turnsOf(edited.rle);
     const rle = of(edited.rle, this.#state.get().options.reach);
-    if (this.#isEmpty(rle)) return;
     const after = turnsOf(rle);
     const changed = areaOf(difference(before, after)) + areaOf(difference(after, before));
     if (changed === 0) {
@@ -337,7 +335,6 @@ export class Editing {
     const others = othersOf(this.#state.get());
     if (!edited || others.length === 0) return;
     const rle = others.reduce((rest, other) => combined(rest, other.rle, "subtract"), edited.rle);
-    if (this.#isEmpty(rle)) return;
     this.#setMask(edited, rle, "Subtract", "Subtracted.");
   }
 

@@ -1,5 +1,5 @@
 /** What a person can do: everything that a button, a key or the pointer asks for. */
-import type { Rle } from "sam2-web";
+import { type Rle, rleArea } from "sam2-web";
 import { type LabeledObject, newObject } from "../labels/annotations.ts";
 import type { LabelStore } from "../storage/label-store.ts";
 import { candidateCount, rleOfAnswer } from "./answer.ts";
@@ -215,6 +215,10 @@ export class Workspace {
       const { answer } = this.state.get();
       if (!answer) return;
       const object = newObject(className, rleOfAnswer(answer));
+      if (rleArea(object.rle) === 0) {
+        this.notices.say("There is no pixel in this mask.");
+        return;
+      }
       this.set.setObjects([...objectsOf(this.state.get()), object], `Keep ${className}`, (isKept) =>
         isKept ? `Kept as ${className}.` : `${className}, in this window only.`,
       );

@@ -458,6 +458,27 @@ describe("one history", () => {
     expect(state().project).toEqual({ ...project, images: timed });
   });
 
+  test("a step made on the welcome is undone and redone under the picture that was opened since", async () => {
+    globalThis.indexedDB = new IDBFactory();
+    const rle = encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 50) });
+    const images = ["a", "b"].map(
+      (name): LabeledImage => ({ ...SIZE, id: name, sha256: null, name, objects: [newObject("dog", rle)] }),
+    );
+    const readLabels = async () => ({ project: { classes: [], images }, boxes: [], leftOut: [] });
+    workspace = await create({ readLabels } as never);
+    await workspace.transfer.import([{ name: "labels.json", blob: new Blob() }]);
+    await workspace.set.add(["a", "b"].map(picture));
+    await workspace.set.open("b");
+    await settle();
+    const shown = async () => [imageOf(state())?.name, await state().picture?.text(), classesOf()];
+    workspace.set.undo();
+    await settle();
+    expect(await shown()).toEqual(["b", "b", []]);
+    workspace.set.redo();
+    await settle();
+    expect(await shown()).toEqual(["b", "b", ["dog"]]);
+  });
+
   test("a new step forgets what was undone", async () => {
     await keep(3);
     workspace.set.undo();

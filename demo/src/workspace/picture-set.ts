@@ -469,16 +469,15 @@ export class PictureSet {
       }
       keeping = this.#store.change(project);
     }
-    const isOpen = current === this.#state.get().current;
-    if (isOpen) this.#state.update({ marks });
+    const { current: open } = this.#state.get();
+    if (current === open) this.#state.update({ marks });
     this.#show();
-    if (!isOpen && current === null) {
+    const isGone = open !== null && !this.#imageOf(open);
+    if (current !== null && current !== open) {
+      void (isGone ? this.#openInstead(current, marks) : this.#open(current, marks));
+    } else if (current === null && isGone) {
       this.#turn++;
       this.#enter(null, null, NO_MARKS);
-    } else if (!isOpen && current !== null) {
-      const { current: open } = this.#state.get();
-      const isGone = open !== null && !this.#imageOf(open);
-      void (isGone ? this.#openInstead(current, marks) : this.#open(current, marks));
     }
     void keeping.then((isKept) => tell(typeof said === "string" ? said : said(isKept)));
   }

@@ -469,6 +469,8 @@ test("boxes of a detector become masks, which are looked at one by one; the over
   await expect.poll(objects).toBe(1);
   await page.getByRole("button", { name: "Overview" }).click();
   expect(await page.getByRole("dialog").textContent()).toContain("1 object waits for your look");
+  // the picture is still open
+  await expect.poll(() => page.getByRole("dialog").textContent()).toMatch(/Time spent[1-9]/);
   expect(await violations(page)).toEqual([]);
 });
 

@@ -82,9 +82,10 @@ createRoot(document.getElementById("page") as HTMLElement).render(
 workspace.models.choose("sam2-mini");
 void workspace.resume();
 
-// a window that was frozen was not notified of other windows' changes
+// a window that was frozen was not notified of other windows' changes, and one that is hidden may be closed
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") workspace.set.catchUp();
+  else workspace.set.keepTime();
 });
 addEventListener("beforeunload", (event) => {
   if (workspace.set.isUnkept) event.preventDefault();

@@ -815,6 +815,24 @@ describe("the class of the next object", () => {
   });
 });
 
+test("time spent is counted while the picture is open, and that before its first object with it", async () => {
+  const start = performance.now();
+  const clock = vi.spyOn(performance, "now");
+  onTestFinished(() => clock.mockRestore());
+  const secondsAt = (passed: number): number | undefined => {
+    clock.mockReturnValue(start + 1000 * passed);
+    workspace.set.keepTime();
+    return imageOf(state())?.seconds;
+  };
+  expect(secondsAt(20)).toBeUndefined();
+  workspace.set.setObjects([newObject("thing", { size: [SIZE.height, SIZE.width], counts: "0" })], "Keep thing", "");
+  expect([secondsAt(30), secondsAt(30.4), secondsAt(30.8)]).toEqual([30, 30, 31]);
+  clock.mockReturnValue(start + 33_800);
+  workspace.set.step(1);
+  await settle();
+  expect(state().project.images[0]?.seconds).toBe(34);
+});
+
 describe("an object that is gone is not selected", () => {
   const rle: Rle = { size: [SIZE.height, SIZE.width], counts: "0" };
   beforeEach(() => {

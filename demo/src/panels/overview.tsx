@@ -1,5 +1,5 @@
 /** What the set holds, in numbers and bars; its states choose what the strip shows. */
-import { useMemo } from "react";
+import { useEffect, useMemo } from "react";
 import { Button, ToggleButton, ToggleButtonGroup } from "react-aria-components";
 import { overviewOf, type ReviewState } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
@@ -17,6 +17,7 @@ export function Overview({ close }: { readonly close: () => void }) {
   const { shell, workspace } = usePage();
   const project = useWorkspace((state) => state.project);
   const shown = useShell((each) => each.shown);
+  useEffect(() => workspace.set.keepTime(), [workspace]);
   const overview = useMemo(() => overviewOf(project), [project]);
   const { states, objects, unchecked, classes, sizes, seconds, medianSeconds } = overview;
   return (

@@ -206,7 +206,8 @@ export class PictureSet {
 
   #enter(id: string | null, picture: Blob | null, marks: Marks): void {
     const { current } = this.#state.get();
-    this.#keepTime();
+    this.#addTime();
+    this.#worked = 0;
     this.#missed = null;
     if (id !== current) this.#history.forgetMarks();
     if (id !== null && picture) this.#near.set(id, picture);
@@ -231,15 +232,25 @@ export class PictureSet {
     this.#lastDone = now;
   }
 
-  /** Adds the time spent to the picture that is left. It is no step: undo does not bring time back. */
-  #keepTime(): void {
+  /**
+   * Adds the time spent to the open picture, once that has objects. It is no step: undo does not bring time back.
+   *
+   * @returns whether there was time to add
+   */
+  #addTime(): boolean {
     this.#passTime();
     const seconds = Math.round(this.#worked / 1000);
-    this.#worked = 0;
     const image = imageOf(this.#state.get());
     const known = image && this.#imageOf(image.id);
-    if (!known || seconds === 0 || known.objects.length === 0) return;
+    if (!known || seconds === 0 || known.objects.length === 0) return false;
+    this.#worked -= 1000 * seconds;
     void this.#store.change(withImage(this.#store.project, { ...known, seconds: (known.seconds ?? 0) + seconds }));
+    return true;
+  }
+
+  /** Keeps the time that was spent on the open picture so far. */
+  keepTime(): void {
+    if (this.#addTime()) this.#show();
   }
 
   /** Opens a picture by its place relative to the open one, or to one on that side that could not be opened. */

@@ -324,6 +324,34 @@ describe("what is asked", () => {
       expect(classesOf()).toEqual(["object", "wheel"]);
     });
 
+    test.each<[string, to: string, act: () => void]>([
+      ["renamed", "thing", () => void workspace.set.renameClass("object", "thing")],
+      [
+        "renamed after another was chosen",
+        "thing",
+        () => {
+          workspace.set.chooseClass("wheel");
+          void workspace.set.renameClass("object", "thing");
+        },
+      ],
+      [
+        "joined with another",
+        "wheel",
+        () => {
+          workspace.set.chooseClass("wheel");
+          workspace.set.chooseClass("object");
+          void workspace.set.renameClass("object", "wheel");
+          workspace.notices.answer("join");
+        },
+      ],
+    ])("its class is %s meanwhile: it is of the class %s", async (_, to, act) => {
+      act();
+      last().answer();
+      await settle();
+      expect(classesOf()).toEqual([to]);
+      expect(state().project.classes.map(({ name }) => name)).not.toContain("object");
+    });
+
     test.each<[string, () => void, number]>([
       ["other marks", () => workspace.set.mark({ points: [{ x: 9, y: 9, positive: true }], box: null }, "Draw"), 1],
       ["no marks", () => workspace.escape(), 0],

@@ -136,6 +136,22 @@ export function withClassRenamed(project: Project, from: string, to: string): Pr
   };
 }
 
+/**
+ * The name of a class after changes of the list: the same, or that of the class that has its place by another name.
+ *
+ * @returns undefined if it is gone
+ */
+export function nameAfter(
+  name: string,
+  before: readonly ObjectClass[],
+  now: readonly ObjectClass[],
+): string | undefined {
+  if (now.some((each) => each.name === name)) return name;
+  const renamed = now[before.findIndex((each) => each.name === name)];
+  const isRenamed = now.length >= before.length && before.every((each) => each.name !== renamed?.name);
+  return isRenamed ? renamed?.name : undefined;
+}
+
 /** Removes a class; no object may have it. */
 export function withoutClass(project: Project, name: string): Project {
   return { ...project, classes: project.classes.filter((each) => each.name !== name) };

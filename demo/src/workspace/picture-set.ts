@@ -4,6 +4,7 @@ import {
   type LabeledImage,
   type LabeledObject,
   type NamedImage,
+  nameAfter,
   type Overlap,
   type Project,
   placeOf,
@@ -634,12 +635,8 @@ export class PictureSet {
   /** The class of the next object; if it is gone, the one that has its place, by another name, or else the first. */
   #nextClass(): string {
     const { className, project } = this.#state.get();
-    const [before, { classes }] = [project.classes, this.#store.project];
-    const nameAt = (place: number): string => classes[place]?.name ?? "object";
-    if (classes.some(({ name }) => name === className)) return className;
-    const place = before.findIndex(({ name }) => name === className);
-    const isRenamed = classes.length === before.length && before.every(({ name }) => name !== nameAt(place));
-    return nameAt(isRenamed ? place : 0);
+    const { classes } = this.#store.project;
+    return nameAfter(className, project.classes, classes) ?? classes[0]?.name ?? "object";
   }
 
   /** Brings the state up to date after pictures were added. */

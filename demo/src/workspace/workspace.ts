@@ -1,6 +1,6 @@
 /** What a person can do: everything that a button, a key or the pointer asks for. */
 import { type Rle, rleArea } from "sam2-web";
-import { type LabeledObject, newObject } from "../labels/annotations.ts";
+import { type LabeledObject, nameAfter, newObject } from "../labels/annotations.ts";
 import type { LabelStore } from "../storage/label-store.ts";
 import { candidateCount, rleOfAnswer } from "./answer.ts";
 import { Asking, type Surroundings } from "./asking.ts";
@@ -210,10 +210,12 @@ export class Workspace {
   }
 
   #keepMask(): void {
-    const { className } = this.state.get();
+    const { className: chosen, project } = this.state.get();
     const keep = (): void => {
       const { answer } = this.state.get();
       if (!answer) return;
+      // the class may be renamed while the answer is awaited, or become one with another
+      const className = nameAfter(chosen, project.classes, this.set.project.classes) ?? this.state.get().className;
       const object = newObject(className, rleOfAnswer(answer));
       if (rleArea(object.rle) === 0) {
         this.notices.say("There is no pixel in this mask.");

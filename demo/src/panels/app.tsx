@@ -44,7 +44,8 @@ const DIALOGS: Readonly<
 /** See the file. */
 export function App({ openers }: { readonly openers: { current: Openers | null } }) {
   const { workspace, shell, commands, view } = usePage();
-  const picture = usePicture();
+  const decoded = usePicture();
+  const isDecoded = useWorkspace(({ picture }) => picture === decoded?.file);
   const dialog = useShell((state) => state.dialog);
   const isOpen = useWorkspace(({ current }) => current !== null);
   const isEmpty = useWorkspace(({ project }) => project.images.length === 0);
@@ -61,7 +62,7 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
     <div className={`app${isOpen ? "" : " is-welcome"}${isEmpty ? " is-empty" : ""}`}>
       <TopBar />
       <Rail />
-      <Stage picture={picture}>
+      <Stage decoded={decoded}>
         <Welcome />
         <div className="over">
           {isOpen && <ToolBar />}
@@ -81,7 +82,7 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
         <FileInputs openers={openers} />
       </Stage>
       <FilmStrip />
-      <Panel picture={picture} />
+      <Panel picture={isDecoded && decoded ? decoded.picture : null} />
       {Shown && <Shown close={close} />}
       <QuestionDialog />
     </div>

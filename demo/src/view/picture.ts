@@ -3,11 +3,20 @@ import { useEffect, useState } from "react";
 import { decodePicture } from "../formats/picture.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
-/** The open picture, upright; null until it is decoded. Of two pictures opened at once the later is shown. */
-export function usePicture(): ImageBitmap | null {
+/** A picture, upright, and the file that it was decoded from. */
+export interface DecodedPicture {
+  readonly file: Blob;
+  readonly picture: ImageBitmap;
+}
+
+/**
+ * The open picture; until it is decoded, the one that was open before, if there was one. Of two pictures opened at once
+ * the later is shown.
+ */
+export function usePicture(): DecodedPicture | null {
   const { workspace } = useViewed();
   const file = useWorkspace(({ picture }) => picture);
-  const [decoded, setDecoded] = useState<{ readonly file: Blob; readonly picture: ImageBitmap } | null>(null);
+  const [decoded, setDecoded] = useState<DecodedPicture | null>(null);
   useEffect(() => {
     if (!file) return setDecoded(null);
     let isWanted = true;
@@ -19,8 +28,7 @@ export function usePicture(): ImageBitmap | null {
       isWanted = false;
     };
   }, [file, workspace]);
-  const picture = decoded?.picture ?? null;
   // closed once another one is drawn
-  useEffect(() => () => picture?.close(), [picture]);
-  return picture;
+  useEffect(() => () => decoded?.picture.close(), [decoded]);
+  return decoded;
 }

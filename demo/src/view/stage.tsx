@@ -1,12 +1,14 @@
 /** The picture with what lies over it; what is pointed at becomes prompts and strokes. */
 
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { type ImageDrag, PictureView } from "sam2-canvas";
 import { shapeOf } from "../workspace/answer.ts";
+import { NO_MARKS } from "../workspace/prompt.ts";
 import { HAND_TOOLS, imageOf, objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { colorOf, listenByHand } from "./by-hand.ts";
 import { takeInDrop } from "./intake.ts";
+import type { DecodedPicture } from "./picture.ts";
 import { seenIn } from "./seen.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
@@ -15,6 +17,15 @@ const LABEL = "Picture to segment";
 /** What keeps the focus when another picture comes: what is typed, and what is open over the page. */
 const KEEPS_FOCUS =
   ":is(input:not([type=radio], [type=checkbox], [type=range], [type=file]), [role=dialog] *, [role=alertdialog] *, [role=menu] *)";
+
+/** What is drawn over a picture that is not the open one: nothing. */
+const NOTHING: Pick<State, "answer" | "preview" | "marks" | "crosshair" | "current"> = {
+  answer: null,
+  preview: null,
+  marks: NO_MARKS,
+  crosshair: null,
+  current: null,
+};
 
 /** Draws the state. */
 function draw(view: PictureView, state: State): void {
@@ -58,13 +69,22 @@ const drawn = new WeakMap<
   Pick<State, "selected" | "others" | "pointed"> & { objects: unknown; classes: unknown }
 >();
 
-/** Turns what is done on the picture into prompts and strokes. */
-function listen(view: PictureView, workspace: Workspace): void {
+/**
+ * Turns what is done on the picture into prompts and strokes.
+ *
+ * @param isShown whether the open picture is what is seen: a place that is pointed at in another one is none of its places
+ */
+function listen(view: PictureView, workspace: Workspace, isShown: () => boolean): void {
   const byHand = listenByHand(view, workspace);
   const isByHand = (): boolean => HAND_TOOLS.includes(workspace.state.get().tool);
   const boxOf = ({ from, at }: ImageDrag) => [from.x, from.y, at.x, at.y] as const;
+  const cancel = (): void => {
+    view.update({ rubberBand: null });
+    byHand.dragCancel();
+  };
 
   view.on("hover", (at) => {
+    if (!isShown()) return;
     workspace.hover(at.x, at.y);
     byHand.hover(at);
   });
@@ -73,57 +93,75 @@ function listen(view: PictureView, workspace: Workspace): void {
     byHand.hover(null);
   });
   view.on("click", (at) => {
+    if (!isShown()) return;
     if (isByHand()) byHand.click(at);
     else workspace.addPoint(at.x, at.y, at.positive && workspace.state.get().tool !== "remove");
   });
-  view.on("dragstart", (from) => isByHand() && byHand.dragStart(from));
+  view.on("dragstart", (from) => isShown() && isByHand() && byHand.dragStart(from));
   view.on("drag", (drag) => {
+    if (!isShown()) return;
     if (isByHand()) return byHand.drag(drag);
     const [x1, y1, x2, y2] = boxOf(drag);
     view.update({ rubberBand: [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)] });
   });
   view.on("dragend", (drag) => {
+    if (!isShown()) return cancel();
     if (isByHand()) byHand.dragEnd(drag);
     else workspace.drawBox(boxOf(drag));
     view.update({ rubberBand: null });
   });
-  view.on("dragcancel", () => {
-    view.update({ rubberBand: null });
-    byHand.dragCancel();
-  });
-  view.on("crosshair", (crosshair) => workspace.state.update({ crosshair }));
+  view.on("dragcancel", cancel);
+  view.on("crosshair", (crosshair) => isShown() && workspace.state.update({ crosshair }));
 }
 
 /** Fills its place with the picture; `children` lie over it. */
-export function Stage({ picture, children }: { readonly picture: ImageBitmap | null; readonly children: ReactNode }) {
+export function Stage({
+  decoded,
+  children,
+}: {
+  readonly decoded: DecodedPicture | null;
+  readonly children: ReactNode;
+}) {
   const { workspace, view } = useViewed();
   const host = useRef<HTMLDivElement>(null);
   const [isDropping, setDropping] = useState(false);
   const { state } = workspace;
+  /** The file of the picture in the view. */
+  const file = useRef<Blob | null>(null);
+
+  const show = useCallback(
+    (view: PictureView): void => {
+      const now = state.get();
+      draw(view, file.current === now.picture ? now : { ...now, ...NOTHING });
+    },
+    [state],
+  );
 
   useEffect(() => {
     const made = new PictureView(host.current as HTMLDivElement, { label: LABEL });
-    listen(made, workspace);
+    listen(made, workspace, () => file.current === state.get().picture);
     view.current = made;
-    draw(made, state.get());
-    const end = state.subscribe(() => draw(made, state.get()));
+    show(made);
+    const end = state.subscribe(() => show(made));
     return () => {
       end();
       view.current = null;
       made.dispose();
     };
-  }, [workspace, view, state]);
+  }, [workspace, view, state, show]);
 
   useEffect(() => {
     const shown = view.current;
     if (!shown) return;
+    const picture = decoded?.picture ?? null;
+    file.current = decoded?.file ?? null;
     shown.show(picture);
     workspace.editing.lookAt(seenIn(shown, picture));
     drawn.delete(shown);
-    draw(shown, state.get());
+    show(shown);
     const isFree = !document.activeElement?.matches(KEEPS_FOCUS);
     if (picture && state.get().current !== null && isFree) shown.element.focus({ preventScroll: true });
-  }, [picture, view, state, workspace]);
+  }, [decoded, view, state, workspace, show]);
 
   const name = useWorkspace((state) => imageOf(state)?.name);
   useEffect(() => {

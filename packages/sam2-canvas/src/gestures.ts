@@ -107,6 +107,13 @@ export class Gestures {
     if (this.#down.size === 0) this.#sink.leave();
   }
 
+  /** Ends what pointers that are down have begun: they do nothing more until they are pressed anew. */
+  reset(): void {
+    if (this.#state === "dragging") this.#sink.dragCancel();
+    this.#down.clear();
+    this.#state = "idle";
+  }
+
   /** The pinch of two fingers: they zoom about the middle between them, and move the picture with it. */
   #pinch(before: Pointer, now: Pointer): void {
     const other = [...this.#down.values()].find(({ pointerId }) => pointerId !== now.pointerId);

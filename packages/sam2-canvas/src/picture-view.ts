@@ -252,13 +252,17 @@ export class PictureView extends Emitter<PictureViewEvents> {
     this.element.ariaLabel = label;
   }
 
-  /** Shows a picture, fitted, with nothing over it; or none. The picture stays its owner's, who may close it after the next one is shown. */
+  /**
+   * Shows a picture, fitted, with nothing over it; or none. What a pointer has begun on the one before ends without effect.
+   * The picture stays its owner's, who may close it after the next one is shown.
+   */
   show(picture: Picture | null): void {
+    this.#gestures.reset();
+    this.#cancelDrag();
     this.#pyramid?.close();
     this.#pyramid = picture && new Pyramid(picture, () => this.#paintLater("picture"));
     const { color, opacity } = this.#scene;
     this.#scene = { ...EMPTY, color, opacity };
-    this.#pressed = null;
     this.fit();
     this.#paintLater(...LAYERS);
   }

@@ -26,7 +26,7 @@ import {
   withoutMark,
 } from "./prompts.ts";
 import { logitsOf, type MaskShape } from "./shape.ts";
-import { isOnPicture } from "./viewport.ts";
+import { isOnPicture, type Size } from "./viewport.ts";
 
 /** What the main button does: points on the object, points not on it, a box, or moving the picture. */
 export type Tool = "add" | "remove" | "box" | "pan";
@@ -212,6 +212,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     const { signal } = this.#opening;
     this.#source = null;
     this.#history = new History<Prompts>(NO_PROMPTS);
+    this.#letGo();
     this.#forgetMasks();
     this.#releaseImage();
     // a mask that was set before the first picture is of that one
@@ -440,9 +441,14 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
 
   // -- pointers -----------------------------------------------------------------------------------
 
+  /** Size of the picture that can be marked; null while another one is being opened, though the one before is still seen. */
+  get #markable(): Size | null {
+    return this.#isDisabled || this.#source === null ? null : this.view.pictureSize;
+  }
+
   #canMark(at: ImagePointer): boolean {
-    const picture = this.view.pictureSize;
-    return !this.#isDisabled && this.#tool !== "pan" && picture !== null && isOnPicture(at, picture);
+    const picture = this.#markable;
+    return this.#tool !== "pan" && picture !== null && isOnPicture(at, picture);
   }
 
   #hover(at: ImagePointer): void {
@@ -486,20 +492,20 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
 
   #take(at: ImagePointer): void {
     this.#endPreview();
-    this.#held = this.#isDisabled ? null : this.#markAt(at);
+    this.#held = this.#markable && this.#markAt(at);
   }
 
   #drag({ from, at }: ImageDrag): void {
-    const picture = this.view.pictureSize;
-    if (!picture || this.#isDisabled) return;
+    const picture = this.#markable;
+    if (!picture) return;
     if (this.#held) this.view.update({ prompts: withMarkMoved(this.prompts, this.#held, at, picture) });
     else this.view.update({ rubberBand: boxBetween(from, at, picture) });
   }
 
   #drop({ from, at }: ImageDrag): void {
-    const [held, picture] = [this.#held, this.view.pictureSize];
+    const [held, picture] = [this.#held, this.#markable];
     this.#letGo();
-    if (!picture || this.#isDisabled) return;
+    if (!picture) return;
     const box = boxBetween(from, at, picture);
     if (held) this.#change(withMarkMoved(this.prompts, held, at, picture));
     else if (box) this.#change({ points: this.prompts.points, box });

@@ -26,18 +26,39 @@ async function picture(): Promise<Blob> {
   return canvas.convertToBlob();
 }
 
-/** Answers at once with an empty mask; `asked` has the side of the mask that each question brings, 0 without one. */
-function answering(side: number): { readonly segmenter: Segmenter; readonly asked: number[] } {
+/** A drag over the view, or the steps of one. */
+const STEPS = { down: [100, 150], move: [150, 180], up: [150, 180] } as const;
+function point(...types: readonly (keyof typeof STEPS)[]): void {
+  const { left, top } = view.element.getBoundingClientRect();
+  for (const type of types) {
+    const [x, y] = STEPS[type];
+    const init = { clientX: left + x, clientY: top + y, pointerId: 1, pointerType: "mouse", button: 0, buttons: 1 };
+    view.element.dispatchEvent(new PointerEvent(`pointer${type}`, { ...init, bubbles: true }));
+  }
+}
+
+/**
+ * Answers with three empty masks; `asked` has the side of the mask that each question brings, 0 without one.
+ *
+ * @param encoding what the encoding of a picture waits for
+ */
+function answering(
+  side: number,
+  encoding?: Promise<void>,
+): { readonly segmenter: Segmenter; readonly asked: number[] } {
   const asked: number[] = [];
   const tensor = (...dims: readonly number[]): Tensor =>
     ({ data: new Float32Array(dims.reduce((product, dim) => product * dim)), dims }) as unknown as Tensor;
   const segmenter = {
     takesMaskInput: true,
-    setImage: async () => ({ release: async () => undefined }) as unknown as SegmenterImage,
+    setImage: async () => {
+      await encoding;
+      return { release: async () => undefined } as unknown as SegmenterImage;
+    },
     segment: async ({ mask_input }: SegmentPrompt) => {
       asked.push((mask_input as Tensor | undefined)?.dims[2] ?? 0);
       const maskInput = (): Tensor => tensor(1, 1, side, side);
-      return { scores: tensor(1, 1), settledLogits: tensor(1, 1, side, side), maskInput } as unknown as SegmentResult;
+      return { scores: tensor(1, 3), settledLogits: tensor(1, 3, side, side), maskInput } as unknown as SegmentResult;
     },
   };
   return { segmenter: segmenter as unknown as Segmenter, asked };
@@ -45,6 +66,9 @@ function answering(side: number): { readonly segmenter: Segmenter; readonly aske
 
 const answered = (): Promise<void> =>
   expect.poll(() => [session.state, session.answer !== null]).toEqual(["ready", true]);
+
+/** What a pointer does before another picture is opened, until it is decoded, and then. */
+type Acts = Readonly<Record<"before" | "meanwhile" | "after", readonly (keyof typeof STEPS)[]>>;
 
 const ONE: Prompts = { points: [{ x: 20, y: 20, positive: true }], box: null };
 const TWO: Prompts = { points: [...ONE.points, { x: 40, y: 20, positive: true }], box: null };
@@ -71,6 +95,25 @@ test("prompts refine the mask before them; not that of another picture, or of an
   await answered();
   session.undo();
   await expect.poll(() => second.asked).toEqual([0, 0]);
+});
+
+test.each<[string, Acts]>([
+  ["a click", { before: [], meanwhile: ["down", "up"], after: [] }],
+  ["a box", { before: [], meanwhile: ["down", "move", "up"], after: [] }],
+  ["a box that was begun before", { before: ["down", "move"], meanwhile: ["up"], after: [] }],
+  ["a box that ends on the next", { before: ["down", "move"], meanwhile: [], after: ["up"] }],
+  ["a click that ends on the next", { before: ["down"], meanwhile: [], after: ["up"] }],
+])("while another picture is decoded, %s marks nothing", async (_, { before, meanwhile, after }) => {
+  await session.open(await picture());
+  const next = await picture();
+  point(...before);
+  const opened = session.open(next);
+  point(...meanwhile);
+  await opened;
+  point(...after);
+  expect([session.prompts, view.scene.rubberBand]).toEqual([{ points: [], box: null }, null]);
+  point("down", "move", "up");
+  expect(session.prompts.box).not.toBeNull();
 });
 
 test("after dispose the view shows no picture, and goes on", async () => {

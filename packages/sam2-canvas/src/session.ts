@@ -92,6 +92,8 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   /** A change that was refused, and may yet be made. */
   #proposed: { readonly prompts: Prompts; readonly apply: () => void } | null = null;
   #answer: Answer | null = null;
+  /** What the answer is to; null for one of another segmenter. */
+  #answered: Prompts | null = null;
   #savedMask: Rle | null = null;
   /** What the mask in the view is of, but for a preview. */
   #shown: Answer | Rle | null = null;
@@ -212,6 +214,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
     const { signal } = this.#opening;
     this.#source = null;
     this.#history = new History<Prompts>(NO_PROMPTS);
+    this.#proposed = null;
     this.#letGo();
     this.#forgetMasks();
     this.#releaseImage();
@@ -261,7 +264,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   choose(index: number): void {
     const answer = this.#answer;
     if (!answer || !(index >= 0 && index < (answer.result.scores.dims[1] ?? 0))) return;
-    this.#refined.set(this.prompts, answer.result.maskInput(index));
+    if (this.#answered) this.#refined.set(this.#answered, answer.result.maskInput(index));
     this.#show({ ...answer, chosen: index });
     this.view.say(`Mask ${index + 1}, score ${scoreOf(answer.result, index)}`);
   }
@@ -328,6 +331,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
   #forgetMasks(): void {
     this.#refined = new WeakMap();
     this.#basis = new WeakMap();
+    this.#answered = null;
   }
 
   #releaseImage(): void {
@@ -415,6 +419,7 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
       (result) => {
         if (signal.aborted) return;
         this.#refined.set(prompts, result.maskInput());
+        this.#answered = prompts;
         this.#setState("ready");
         this.#show({ result, chosen: 0 });
         this.view.say(`Mask, score ${scoreOf(result, 0)}`);

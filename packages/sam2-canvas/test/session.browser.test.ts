@@ -97,6 +97,44 @@ test("prompts refine the mask before them; not that of another picture, or of an
   await expect.poll(() => second.asked).toEqual([0, 0]);
 });
 
+/** A promise, and what ends its wait. */
+function gate(): { readonly closed: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const closed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { closed, open };
+}
+
+test("a mask that is chosen while another segmenter encodes is not refined by it", async () => {
+  const first = answering(160);
+  const encoding = gate();
+  const second = answering(256, encoding.closed);
+  session.segmenter = first.segmenter;
+  await session.open(await picture());
+  session.prompts = ONE;
+  await answered();
+  session.segmenter = second.segmenter;
+  session.choose(1);
+  expect(session.answer?.chosen).toBe(1);
+  session.prompts = TWO;
+  encoding.open();
+  await expect.poll(() => second.asked).toEqual([0]);
+});
+
+test("a mask that is chosen while newer prompts are answered is not taken for theirs", async () => {
+  const { segmenter, asked } = answering(160);
+  session.segmenter = segmenter;
+  await session.open(await picture());
+  session.prompts = ONE;
+  await answered();
+  session.prompts = TWO;
+  session.choose(1);
+  session.prompts = { points: TWO.points, box: [10, 10, 60, 60] };
+  await answered();
+  expect(asked).toEqual([0, 160, 0]);
+});
+
 test.each<[string, Acts]>([
   ["a click", { before: [], meanwhile: ["down", "up"], after: [] }],
   ["a box", { before: [], meanwhile: ["down", "move", "up"], after: [] }],
@@ -114,6 +152,18 @@ test.each<[string, Acts]>([
   expect([session.prompts, view.scene.rubberBand]).toEqual([{ points: [], box: null }, null]);
   point("down", "move", "up");
   expect(session.prompts.box).not.toBeNull();
+});
+
+test("an undo that was refused is forgotten with its picture", async () => {
+  session.segmenter = answering(160).segmenter;
+  await session.open(await picture());
+  session.prompts = ONE;
+  session.prompts = TWO;
+  session.on("prompts", (change) => change.preventDefault());
+  session.undo();
+  await session.open(await picture());
+  session.prompts = ONE;
+  expect(session.prompts).toEqual(ONE);
 });
 
 test("after dispose the view shows no picture, and goes on", async () => {

@@ -352,6 +352,61 @@ describe("what is asked", () => {
       expect(state().project.classes.map(({ name }) => name)).not.toContain("object");
     });
 
+    /** The names of all pictures, with what was kept of them. */
+    const kept = (): string[] =>
+      state().project.images.map(({ name, objects }) => [name, ...objects.map((each) => each.className)].join(" "));
+    const LEAVES: readonly (readonly [string, () => void, string, string[]])[] = [
+      ["the next picture", () => workspace.step(1), "b", ["a object", "b"]],
+      ["a picture of the strip", () => workspace.open(state().project.images[1]?.id ?? ""), "b", ["a object", "b"]],
+      ["the next to look at", () => workspace.reviewing.next(), "b", ["a object", "b doubtful"]],
+      ["its deletion", () => workspace.deletePicture(), "b", ["b"]],
+    ];
+    test.each(LEAVES)("%s comes once it is kept", async (what, leave, name, expected) => {
+      const pending = last();
+      if (what === "the next to look at") await addDoubtful();
+      leave();
+      await settle();
+      expect(imageOf(state())?.name).toBe("a");
+      pending.answer();
+      await settle();
+      expect([imageOf(state())?.name, kept(), state().error]).toEqual([name, expected, null]);
+    });
+    test.each(LEAVES)("%s does not come where that fails", async (what, leave) => {
+      const pending = last();
+      if (what === "the next to look at") await addDoubtful();
+      leave();
+      pending.fail(new Error("the GPU is lost"));
+      await settle();
+      expect([imageOf(state())?.name, state().error]).toEqual([
+        "a",
+        "the GPU is lost — the picture is still there; try again.",
+      ]);
+    });
+    /** Another window adds an object to b that waits to be looked at. */
+    async function addDoubtful(): Promise<void> {
+      const other = await LabelStore.open();
+      const rle: Rle = { size: [SIZE.height, SIZE.width], counts: "0" };
+      const objects = [{ ...newObject("doubtful", rle), score: 0.5 }];
+      await other.change({
+        ...other.project,
+        images: other.project.images.map((image) => (image.name === "b" ? { ...image, objects } : image)),
+      });
+      workspace.set.catchUp();
+      await expect.poll(kept).toEqual(["a", "b doubtful"]);
+    }
+
+    test.each<[string, () => unknown]>([
+      ["pictures are added", () => workspace.set.add([picture("c")])],
+      ["the next one is opened by other means", () => workspace.set.step(1)],
+    ])("%s before it is there: that it is lost is said", async (_, act) => {
+      act();
+      await settle();
+      expect([classesOf(), state().error]).toEqual([
+        [],
+        "The mask is lost: another picture was opened before the model had answered — go back, and mark it again.",
+      ]);
+    });
+
     test.each<[string, () => void, number]>([
       ["other marks", () => workspace.set.mark({ points: [{ x: 9, y: 9, positive: true }], box: null }, "Draw"), 1],
       ["no marks", () => workspace.escape(), 0],
@@ -1427,10 +1482,11 @@ describe("boxes to masks, and their review", () => {
       [2, "needs a look"],
       [18, "needs a look"],
     ]);
-    await workspace.reviewing.next();
+    workspace.reviewing.next();
+    await settle();
     const selected = () => objectsOf(state()).find(({ id }) => id === state().selected);
     expect([imageOf(state())?.name, selected()?.score]).toEqual(["b", expect.closeTo(0.71)]);
-    await workspace.reviewing.agree();
+    workspace.reviewing.agree();
     // also once the step is kept
     await settle();
     expect([selected()?.score, state().said]).toEqual([

@@ -299,7 +299,7 @@ export function commandsOf(
       icon: ListTodo,
       keys: ["n"],
       isEnabled: hasPictures,
-      run: () => void workspace.reviewing.next(),
+      run: () => workspace.reviewing.next(),
     },
     {
       id: "agree",
@@ -310,7 +310,7 @@ export function commandsOf(
       isEnabled: isSelecting,
       run: () => {
         if (selectedOf(workspace.state.get()).length > 1) selection.agree();
-        else void workspace.reviewing.agree();
+        else workspace.reviewing.agree();
       },
     },
     {
@@ -429,7 +429,7 @@ export function commandsOf(
       icon: SkipBack,
       keys: ["pageup"],
       isEnabled: hasPictures,
-      run: () => set.step(-1),
+      run: () => workspace.step(-1),
     },
     {
       id: "next",
@@ -438,7 +438,7 @@ export function commandsOf(
       icon: SkipForward,
       keys: ["pagedown"],
       isEnabled: hasPictures,
-      run: () => set.step(1),
+      run: () => workspace.step(1),
     },
     {
       id: "delete picture",

@@ -95,7 +95,7 @@ const Frame = memo(function Frame({
       aria-current={isCurrent}
       aria-label={`${name}, ${count} ${count === 1 ? "object" : "objects"}${state === "to do" ? "" : `, ${state}`}${isEmbedded ? ", has its embedding" : ""}`}
       title={name}
-      onClick={() => void workspace.set.open(id)}
+      onClick={() => workspace.open(id)}
     >
       {address && <img src={address} alt="" draggable={false} />}
       {state !== "to do" && (

@@ -56,7 +56,7 @@ export function Overview({ close }: { readonly close: () => void }) {
             isDisabled={unchecked === 0}
             onPress={() => {
               close();
-              void workspace.reviewing.next();
+              workspace.reviewing.next();
             }}
           >
             Look at the most doubtful

@@ -161,8 +161,14 @@ export class Asking {
       this.#refined = new WeakMap();
     }
     if (model !== this.#model || picture !== this.#picture) {
+      const isLost = picture !== null && picture !== this.#picture && this.#afterAnswer !== null;
       this.#model = model;
       this.#picture = picture;
+      if (isLost) {
+        this.#forgetWaiting();
+        const what = "The mask is lost: another picture was opened before the model had answered";
+        this.#notices.fail(what, "go back, and mark it again.");
+      }
       this.#sight?.end();
       this.#sight = null;
       this.#hovered = null;

@@ -1,13 +1,28 @@
 /** Goes through what nobody has looked at, the most doubtful first, and says how far pictures are. */
 import { withImage } from "../labels/annotations.ts";
 import { isUnchecked, type ReviewState, reviewOf, reviewQueue } from "../labels/review.ts";
+import type { Notices } from "./notices.ts";
+import type { Observable } from "./observable.ts";
 import { OfTheSet } from "./of-the-set.ts";
-import { imageOf, objectsOf } from "./state.ts";
+import type { PictureSet } from "./picture-set.ts";
+import { imageOf, objectsOf, type State } from "./state.ts";
 
 /** The review of a set. */
 export class Reviewing extends OfTheSet {
+  readonly #inTurn: (act: () => void) => void;
+
+  /** @param inTurn runs what may open another picture, once nothing waits for the model's answer */
+  constructor(state: Observable<State>, notices: Notices, set: PictureSet, inTurn: (act: () => void) => void) {
+    super(state, notices, set);
+    this.#inTurn = inTurn;
+  }
+
   /** Opens and selects the next object that waits to be looked at: the one after the selected, else the most doubtful. */
-  async next(): Promise<void> {
+  next(): void {
+    this.#inTurn(() => void this.#next());
+  }
+
+  async #next(): Promise<void> {
     const { project, selected } = this.state.get();
     const queue = reviewQueue(project);
     const place = queue.findIndex(({ object }) => object === selected);
@@ -26,7 +41,11 @@ export class Reviewing extends OfTheSet {
   }
 
   /** Agrees to the selected object, and goes to the next that waits. Several are agreed to by the selection. */
-  async agree(): Promise<void> {
+  agree(): void {
+    this.#inTurn(() => void this.#agree());
+  }
+
+  async #agree(): Promise<void> {
     const { selected } = this.state.get();
     const object = objectsOf(this.state.get()).find(({ id }) => id === selected);
     if (!object || !isUnchecked(object)) return;

@@ -53,7 +53,7 @@ export class Workspace {
     this.embeddings = new StoredEmbeddings(this.state, this.notices);
     this.#asking = new Asking(this.state, this.notices, this.set, this.embeddings, surroundings);
     this.editing = new Editing(this.state, this.notices, this.set);
-    this.reviewing = new Reviewing(this.state, this.notices, this.set);
+    this.reviewing = new Reviewing(this.state, this.notices, this.set, (act) => this.#asking.inTurn(act));
     this.selection = new Selection(this.state, this.notices, this.set);
     this.models = new Models(this.state, this.notices, openModel, models);
     this.transfer = new Transfer(
@@ -289,10 +289,24 @@ export class Workspace {
     }, "the picture is still there; try other numbers.");
   }
 
-  /** Deletes the open picture with its labels. */
+  // -- pictures -----------------------------------------------------------------------------------
+
+  /** Opens a picture of the set, once what waits for the model's answer is done. */
+  open(id: string): void {
+    this.#asking.inTurn(() => void this.set.open(id));
+  }
+
+  /** Opens a picture by its place relative to the open one, likewise. */
+  step(by: number): void {
+    this.#asking.inTurn(() => this.set.step(by));
+  }
+
+  /** Deletes the open picture with its labels, likewise. */
   deletePicture(): void {
-    const image = imageOf(this.state.get());
-    if (image) void this.set.delete([image]);
+    this.#asking.inTurn(() => {
+      const image = imageOf(this.state.get());
+      if (image) void this.set.delete([image]);
+    });
   }
 
   /** Deletes all pictures, once the person has agreed. */

@@ -39,7 +39,7 @@ interface Asked {
   readonly detail: Detail | undefined;
   /**
    * @param isCloser whether the best mask was seen closer
-   * @param area pixels of the mask
+   * @param area how many pixels the mask has, the first ones of the picture: a hundred times the score
    */
   answer(score?: number, isCloser?: boolean, area?: number): void;
   fail(error: Error): void;
@@ -79,7 +79,7 @@ class FakeModel {
     { detail }: SegmentOptions = {},
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const answer = (score = 0.9, isCloser = false, area = 10): void => {
+      const answer = (score = 0.9, isCloser = false, area = Math.round(100 * score)): void => {
         const logits = { data: Float32Array.from({ length: 48 }, (_, i) => (i % 2 ? 1 : -1)), dims: [1, 3, 4, 4] };
         const mask = { ...SIZE, data: new Uint8Array(SIZE.width * SIZE.height).fill(1, 0, area) };
         resolve({
@@ -285,6 +285,69 @@ describe("what is asked", () => {
       "There is no pixel in this mask.",
       1,
     ]);
+  });
+
+  describe("between a further click and its answer", () => {
+    beforeEach(async () => {
+      workspace.editing.outline(
+        [
+          { x: 0, y: 0 },
+          { x: 2, y: 0 },
+          { x: 2, y: 30 },
+          { x: 0, y: 30 },
+        ],
+        "add",
+      );
+      await click();
+      workspace.addPoint(9, 9, true);
+    });
+    const areas = (): number[] => objectsOf(state()).map(({ rle }) => rleArea(rle));
+
+    // two pixels of the mask's 20 are the object's
+    test.each<[string, () => void, number[]]>([
+      ["add to the object", () => workspace.combine("add"), [78]],
+      ["take from the object", () => workspace.combine("subtract"), [58]],
+      ["keep", () => workspace.keep(), [60, 20]],
+    ])("%s: it is done with that answer", async (_, act, expected) => {
+      act();
+      expect(areas()).toEqual([60]);
+      last().answer(0.2);
+      await settle();
+      expect([areas(), state().error]).toEqual([expected, null]);
+    });
+
+    test("the object that was edited then is added to, whatever is selected since", async () => {
+      workspace.combine("subtract");
+      workspace.select(null);
+      last().answer(0.2);
+      await settle();
+      expect(areas()).toEqual([58]);
+    });
+
+    test("what is saved is that answer", async () => {
+      const saved: number[] = [];
+      workspace.withAnswer(({ result }) => saved.push(result.scores.data[0] as number));
+      expect(saved).toEqual([]);
+      last().answer(0.25);
+      await settle();
+      expect(saved).toEqual([0.25]);
+    });
+
+    test("no candidate of the answer before is chosen, nor refined by the next click", async () => {
+      workspace.choose(2);
+      workspace.chooseNext();
+      expect(state().answer?.chosen).toBe(0);
+      workspace.addPoint(11, 9, true);
+      expect(last().prompt.mask_input).toBeUndefined();
+    });
+
+    test("what is looked at closer is that answer", async () => {
+      workspace.lookCloser();
+      expect(last().detail).toBe("off");
+      last().answer(0.2);
+      await settle();
+      expect(last().detail).toBe("always");
+    });
   });
 
   describe("what comes after keeping, before the answer is there, waits for it", () => {

@@ -112,7 +112,7 @@ export function commandsOf(
   hasCamera: boolean,
 ): readonly Command[] {
   const { set, transfer, editing, selection } = workspace;
-  const hasAnswer = ({ answer }: State): boolean => answer !== null;
+  const hasAnswer = ({ answer, isAsking }: State): boolean => answer !== null || isAsking;
   const isOpen = (state: State): boolean => imageOf(state) !== null;
   const isSeen = ({ size }: State): boolean => size !== null;
   const isEditing = (state: State): boolean => editedOf(state) !== null;
@@ -139,10 +139,6 @@ export function commandsOf(
     isEnabled: (state: State) => boolean = isEditing,
     key?: string,
   ): Command => ({ id, name, group: "Shape", icon, isEnabled, run, ...(key !== undefined && { keys: [key] }) });
-  const withAnswer = (act: (answer: NonNullable<State["answer"]>, state: State) => void) => () => {
-    const state = workspace.state.get();
-    if (state.answer) act(state.answer, state);
-  };
   const open = (dialog: Shell["dialog"]) => () => shell.update({ dialog });
 
   const commands: readonly Command[] = [
@@ -210,7 +206,7 @@ export function commandsOf(
       group: "Mask",
       icon: SquareCheck,
       keys: ["enter", "k"],
-      isEnabled: ({ answer, isAsking, drawn }) => answer !== null || isAsking || drawn.length >= 3,
+      isEnabled: (state) => hasAnswer(state) || state.drawn.length >= 3,
       run: () => workspace.keep(),
     },
     {
@@ -219,7 +215,7 @@ export function commandsOf(
       group: "Mask",
       icon: Repeat2,
       keys: ["c"],
-      isEnabled: hasAnswer,
+      isEnabled: ({ answer, isAsking }) => answer !== null && !isAsking,
       run: () => workspace.chooseNext(),
     },
     {
@@ -247,7 +243,7 @@ export function commandsOf(
       icon: SquaresUnite,
       keys: ["u"],
       isEnabled: (state) => hasAnswer(state) && isEditing(state),
-      run: () => editing.combine("add"),
+      run: () => workspace.combine("add"),
     },
     {
       id: "take from object",
@@ -256,7 +252,7 @@ export function commandsOf(
       icon: SquaresSubtract,
       keys: ["s"],
       isEnabled: (state) => hasAnswer(state) && isEditing(state),
-      run: () => editing.combine("subtract"),
+      run: () => workspace.combine("subtract"),
     },
     {
       id: "cut out",
@@ -265,7 +261,11 @@ export function commandsOf(
       icon: Scissors,
       keys: ["x"],
       isEnabled: hasAnswer,
-      run: withAnswer((answer, { picture }) => picture && void saveCutOut(answer, picture)),
+      run: () =>
+        workspace.withAnswer((answer) => {
+          const { picture } = workspace.state.get();
+          if (picture) void saveCutOut(answer, picture);
+        }),
     },
     {
       id: "save mask",
@@ -273,7 +273,7 @@ export function commandsOf(
       group: "Mask",
       icon: Image,
       isEnabled: hasAnswer,
-      run: withAnswer((answer) => void saveMask(answer)),
+      run: () => workspace.withAnswer((answer) => void saveMask(answer)),
     },
     {
       id: "save rle",
@@ -281,7 +281,7 @@ export function commandsOf(
       group: "Mask",
       icon: Braces,
       isEnabled: hasAnswer,
-      run: withAnswer((answer) => saveJson(answer)),
+      run: () => workspace.withAnswer((answer) => saveJson(answer)),
     },
     shape("fill", "Fill holes", PaintBucket, () => editing.reshape("fill")),
     shape("smooth", "Smooth", Waves, () => editing.reshape("smooth")),

@@ -113,7 +113,7 @@ export class Asking {
     this.#later = [];
   }
 
-  /** Looks closer at what is marked, whatever its size. */
+  /** Looks closer at what is marked and answered, whatever its size. */
   lookCloser(): void {
     const { answer, marks } = this.#state.get();
     if (!answer || isEmpty(marks)) return;
@@ -125,10 +125,10 @@ export class Asking {
     this.#set.mark(closer, "Look closer");
   }
 
-  /** Shows another candidate. */
+  /** Shows another candidate; not while marks are being answered, since what is shown is none of theirs. */
   choose(index: number): void {
-    const { answer, marks } = this.#state.get();
-    if (!answer || index >= candidateCount(answer)) return;
+    const { answer, marks, isAsking } = this.#state.get();
+    if (!answer || isAsking || index >= candidateCount(answer)) return;
     this.#refined.set(marks, answer.result.maskInput(index));
     this.#state.update({ answer: { ...answer, chosen: index } });
     this.#notices.say(`Candidate ${index + 1}, score ${scoreOf(answer, index).toFixed(2)}`);

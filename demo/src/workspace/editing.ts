@@ -20,7 +20,6 @@ import {
 import { grown, resized, shrunk, smoothed, withoutHoles } from "../masks/shape.ts";
 import { brushed, type Stroke } from "../masks/touch-up.ts";
 import { areaOf, covers, difference, iouOf, rleOf, turnsOf, union } from "../masks/turns.ts";
-import { rleOfAnswer } from "./answer.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
 import type { PictureSet } from "./picture-set.ts";
@@ -170,16 +169,15 @@ export class Editing {
     );
   }
 
-  /** Adds the mask to the edited object, or subtracts it. */
-  combine(how: "add" | "subtract"): void {
-    const edited = editedOf(this.#state.get());
-    const { answer } = this.#state.get();
-    if (!answer || !edited) return;
+  /** Adds a mask to an object that is not locked, or subtracts it. */
+  combine(id: string, rle: Rle, how: "add" | "subtract"): void {
+    const edited = objectsOf(this.#state.get()).find((each) => each.id === id && !each.locked);
+    if (!edited) return;
     const [name, said] =
       how === "add"
         ? (["Add to the object", "Added to the object."] as const)
         : (["Take from the object", "Taken from the object."] as const);
-    this.#setMask(edited, combined(edited.rle, rleOfAnswer(answer), how), name, said);
+    this.#setMask(edited, combined(edited.rle, rle, how), name, said);
   }
 
   /** Sets the next corner of an outline that is drawn by hand; one at its first corner, or at its last, closes it. */

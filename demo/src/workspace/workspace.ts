@@ -2,7 +2,7 @@
 import { type Rle, rleArea } from "sam2-web";
 import { type LabeledObject, nameAfter, newObject } from "../labels/annotations.ts";
 import type { LabelStore } from "../storage/label-store.ts";
-import { candidateCount, rleOfAnswer } from "./answer.ts";
+import { type Answer, candidateCount, rleOfAnswer } from "./answer.ts";
 import { Asking, type Surroundings } from "./asking.ts";
 import { Boxes } from "./boxes.ts";
 import { Editing } from "./editing.ts";
@@ -13,7 +13,7 @@ import { type Measure, type NamedFile, PictureSet } from "./picture-set.ts";
 import { type Box, isEmpty, type Marks, NO_MARKS } from "./prompt.ts";
 import { Reviewing } from "./reviewing.ts";
 import { Selection } from "./selection.ts";
-import { FIRST_STATE, HAND_TOOLS, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
+import { editedOf, FIRST_STATE, HAND_TOOLS, imageOf, type Options, objectsOf, type State, type Tool } from "./state.ts";
 import { StoredEmbeddings } from "./stored-embeddings.ts";
 import { type Files, Transfer } from "./transfer.ts";
 
@@ -160,7 +160,16 @@ export class Workspace {
 
   /** Looks closer at what is marked. */
   lookCloser(): void {
-    this.#asking.inTurn(() => this.#asking.lookCloser());
+    this.withAnswer(() => this.#asking.lookCloser());
+  }
+
+  /** Does something with the answer to the marks as they are now, once it is there. */
+  withAnswer(act: (answer: Answer) => void): void {
+    const withIt = (): void => {
+      const { answer } = this.state.get();
+      if (answer) act(answer);
+    };
+    this.#asking.inTurn(() => this.#asking.whenAnswered(withIt));
   }
 
   /** Shows another candidate, from 0. */
@@ -211,9 +220,7 @@ export class Workspace {
 
   #keepMask(): void {
     const { className: chosen, project } = this.state.get();
-    const keep = (): void => {
-      const { answer } = this.state.get();
-      if (!answer) return;
+    this.withAnswer((answer) => {
       // the class may be renamed while the answer is awaited, or become one with another
       const className = nameAfter(chosen, project.classes, this.set.project.classes) ?? this.state.get().className;
       const object = newObject(className, rleOfAnswer(answer));
@@ -224,8 +231,13 @@ export class Workspace {
       this.set.setObjects([...objectsOf(this.state.get()), object], `Keep ${className}`, (isKept) =>
         isKept ? `Kept as ${className}.` : `${className}, in this window only.`,
       );
-    };
-    this.#asking.inTurn(() => this.#asking.whenAnswered(keep));
+    });
+  }
+
+  /** Adds the mask to the edited object, or subtracts it. A mask that is awaited is added when it comes. */
+  combine(how: "add" | "subtract"): void {
+    const edited = editedOf(this.state.get());
+    if (edited) this.withAnswer((answer) => this.editing.combine(edited.id, rleOfAnswer(answer), how));
   }
 
   /**

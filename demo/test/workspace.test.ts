@@ -243,10 +243,10 @@ describe("what is asked", () => {
     await workspace.set.add([picture("c")]);
     workspace.set.step(-1);
     await settle();
-    expect([state().isLooking, state().size]).toEqual([true, null]);
+    expect([state().isLooking, state().isEncoded]).toEqual([true, false]);
     open();
     await settle();
-    expect([state().isLooking, state().size]).toEqual([false, SIZE]);
+    expect([state().isLooking, state().isEncoded]).toEqual([false, true]);
     await click();
     const asked = model().encoded[Number(last().image.id) - 1];
     expect(await asked?.text()).toBe("b");
@@ -285,6 +285,80 @@ describe("what is asked", () => {
       "There is no pixel in this mask.",
       1,
     ]);
+  });
+
+  describe("before the picture is encoded", () => {
+    let encode: () => void;
+    beforeEach(async () => {
+      await expect.poll(() => workspace.set.isUnkept).toBe(false);
+      workspace = await create();
+      await workspace.set.resume();
+      workspace.models.choose("one");
+      await settle();
+      workspace.notices.say("Object 3 is deleted.");
+      model().gate = new Promise((resolve) => {
+        encode = resolve;
+      });
+    });
+    /** Opens a picture that the model has to encode first. */
+    async function look(): Promise<void> {
+      await workspace.set.add([picture("c")]);
+      await settle();
+      expect([state().isLooking, state().isEncoded, state().said]).toEqual([true, false, ""]);
+    }
+
+    test.each<[string, () => void, object]>([
+      ["a click", () => workspace.addPoint(5, 5, true), { point_coords: [[5, 5]] }],
+      ["a box", () => workspace.drawBox([1, 1, 9, 9]), { box: [1, 1, 9, 9] }],
+      ["a point at the crosshair", () => workspace.addAtCrosshair(true), { point_coords: [[20, 15]] }],
+    ])("%s waits for that, and is then kept if that was asked for", async (_, act, asked) => {
+      await look();
+      act();
+      workspace.keep();
+      expect([state().isAsking, classesOf()]).toEqual([true, []]);
+      encode();
+      await settle();
+      expect(last().prompt).toMatchObject(asked);
+      last().answer();
+      await settle();
+      expect([state().isAsking, classesOf()]).toEqual([false, ["object"]]);
+    });
+
+    test("a click on a sample waits, too, also for the model", async () => {
+      globalThis.indexedDB = new IDBFactory();
+      workspace = await create();
+      await workspace.showSample(picture("truck"));
+      workspace.models.choose("one");
+      workspace.addPoint(5, 5, true);
+      await settle();
+      expect([names(), last().prompt.point_coords]).toEqual([["truck"], [[5, 5]]]);
+    });
+
+    test("where that fails, nothing waits any longer", async () => {
+      const { setImage } = model();
+      model().setImage = async (given) => {
+        await setImage.call(model(), given);
+        throw new Error("the GPU is lost");
+      };
+      await look();
+      workspace.addPoint(5, 5, true);
+      workspace.keep();
+      encode();
+      await settle();
+      expect([state().isAsking, state().error]).toEqual([
+        false,
+        "the GPU is lost — choose another picture, or reload the page.",
+      ]);
+      workspace.step(-1);
+      await settle();
+      expect(imageOf(state())?.name).toBe("b");
+    });
+
+    test("by hand, it can be labeled", async () => {
+      await look();
+      workspace.editing.brush({ points: [{ x: 20, y: 20 }], radius: 3, erase: false });
+      expect(classesOf()).toEqual(["object"]);
+    });
   });
 
   describe("between a further click and its answer", () => {

@@ -177,7 +177,7 @@ export function commandsOf(
       group: "Tools",
       icon: Sparkles,
       keys: ["f"],
-      isEnabled: (state) => isOpen(state) && isSeen(state),
+      isEnabled: (state) => isOpen(state) && state.isEncoded,
       run: () => void workspace.everything(),
     },
     {

@@ -24,7 +24,7 @@ export function Welcome() {
   const [openPictures, openFolder] = [useCommand("open"), useCommand("folder")];
   const isOpen = useWorkspace(({ current }) => current !== null);
   const hasPicture = useWorkspace(({ picture }) => picture !== null);
-  const isReady = useWorkspace(({ size }) => size !== null);
+  const isReady = useWorkspace(({ isEncoded }) => isEncoded);
   const { set, notices } = workspace;
 
   useEffect(() => {

@@ -164,15 +164,17 @@ export class Asking {
       const isLost = picture !== null && picture !== this.#picture && this.#afterAnswer !== null;
       this.#model = model;
       this.#picture = picture;
+      this.#sight?.end();
+      this.#sight = null;
+      this.#hovered = null;
+      const isLooking = model !== null && picture !== null;
+      // what was said is of the picture or the model before
+      this.#state.update({ answer: null, preview: null, isEncoded: false, isLooking, said: "" });
       if (isLost) {
         this.#forgetWaiting();
         const what = "The mask is lost: another picture was opened before the model had answered";
         this.#notices.fail(what, "go back, and mark it again.");
       }
-      this.#sight?.end();
-      this.#sight = null;
-      this.#hovered = null;
-      this.#state.update({ answer: null, preview: null, isAsking: false, size: null, isLooking: false });
       if (model && picture) void this.#look(model, picture);
     }
     this.#ask();
@@ -182,13 +184,12 @@ export class Asking {
   async #look(model: Model, picture: Blob): Promise<void> {
     const isWanted = (): boolean => model === this.#model && picture === this.#picture;
     const encodings = this.#encodings as Encodings;
-    this.#state.update({ isLooking: true });
     try {
       const image = await encodings.of(picture);
       if (!isWanted()) return;
       const { width, height } = image;
       this.#sight = new Sight(model, image);
-      this.#state.update({ isLooking: false, size: { width, height } });
+      this.#state.update({ isLooking: false, isEncoded: true });
       const took = image.timings.encode + image.timings.preprocess;
       if (this.#state.get().current !== null) {
         const how = encodings.isStored(picture) ? ", from its embedding" : "";
@@ -225,7 +226,7 @@ export class Asking {
 
   /** Asks for the marks, unless that has been done. */
   #ask(): void {
-    const { marks, options } = this.#state.get();
+    const { marks, options, isLooking, opening } = this.#state.get();
     const { settle, refine } = options;
     const sight = this.#sight;
     if (isEmpty(marks)) {
@@ -237,7 +238,13 @@ export class Asking {
     }
     if (this.#afterAnswer && this.#afterAnswer.marks !== marks) this.#forgetWaiting();
     const asked = this.#asked;
-    if (!sight) return;
+    if (!sight) {
+      // they are asked for once the picture is encoded
+      const isAsking = isLooking || opening !== null;
+      if (!isAsking) this.#forgetWaiting();
+      this.#state.update({ isAsking });
+      return;
+    }
     if (asked && isSameQuestion(asked, { sight, marks, settle, refine })) return;
     this.#asked = { sight, marks, settle, refine };
     this.#hovered = null;

@@ -200,9 +200,9 @@ export class PictureSet {
 
   /** Shows a picture that is not of the set. @throws an error that says why it is refused */
   async showSample(picture: Blob): Promise<void> {
-    await this.#measure(picture);
+    const { width, height } = await this.#measure(picture);
     const { current, picture: shown } = this.#state.get();
-    if (current === null && shown === null) this.#state.update({ picture });
+    if (current === null && shown === null) this.#state.update({ picture, size: { width, height } });
   }
 
   #enter(id: string | null, picture: Blob | null, marks: Marks): void {
@@ -212,9 +212,11 @@ export class PictureSet {
     this.#missed = null;
     if (id !== current) this.#history.forgetMarks();
     if (id !== null && picture) this.#near.set(id, picture);
+    const image = id === null ? undefined : this.#imageOf(id);
     this.#state.update({
       current: id,
       picture,
+      size: image ? { width: image.width, height: image.height } : null,
       marks,
       crosshair: null,
       selected: null,

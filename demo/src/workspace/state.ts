@@ -94,13 +94,16 @@ export interface State {
   readonly arrivals: number;
   /** The file of the picture that is shown. */
   readonly picture: Blob | null;
-  /** Pixels of the picture once the model has encoded it. */
+  /** Pixels of the picture that is shown. */
   readonly size: { readonly width: number; readonly height: number } | null;
+  /** Whether the model has encoded the picture. */
+  readonly isEncoded: boolean;
 
   readonly tool: Tool;
   readonly marks: Marks;
   /** The answer to the marks. While a newer one is awaited it is that to the marks before. */
   readonly answer: Answer | null;
+  /** Whether an answer to the marks is awaited, also while the model or the picture is not ready. */
   readonly isAsking: boolean;
   /** Whether what was marked is looked at closer. */
   readonly isLookingCloser: boolean;
@@ -159,6 +162,7 @@ export const FIRST_STATE: State = {
   arrivals: 0,
   picture: null,
   size: null,
+  isEncoded: false,
   tool: "add",
   marks: NO_MARKS,
   answer: null,

@@ -1210,6 +1210,43 @@ test("a sample on the welcome becomes a picture of the set with the first mark o
   expect(state().answer).not.toBeNull();
 });
 
+describe("what is done with a sample at once", () => {
+  beforeEach(async () => {
+    globalThis.indexedDB = new IDBFactory();
+    workspace = await create();
+    workspace.models.choose("one");
+    await workspace.showSample(picture("truck"));
+    await settle();
+    workspace.addPoint(5, 5, true);
+  });
+  const points = (): number => state().marks.points.length;
+
+  test("the first click is a step: undo takes it back, redo brings it", async () => {
+    await settle();
+    expect([points(), state().undoable]).toEqual([1, "Add a point"]);
+    workspace.set.undo();
+    expect([points(), names()]).toEqual([0, ["truck"]]);
+    workspace.set.redo();
+    expect(points()).toBe(1);
+  });
+
+  test("of quick clicks none is lost, nor is what is kept then", async () => {
+    workspace.addPoint(6, 6, false);
+    workspace.keep();
+    await settle();
+    expect(last().prompt.point_labels).toEqual([1, 0]);
+    last().answer();
+    await settle();
+    expect([names(), classesOf()]).toEqual([["truck"], ["object"]]);
+  });
+
+  test("a click is none of another picture that is opened meanwhile", async () => {
+    await workspace.set.add([picture("own")]);
+    await settle();
+    expect([imageOf(state())?.name, points()]).toEqual(["own", 0]);
+  });
+});
+
 describe("a closer look", () => {
   const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
   beforeEach(() => workspace.setOptions({ rest: 40 }));

@@ -292,11 +292,16 @@ export class PictureSet {
     return image && this.#store.picture(image);
   }
 
-  /** Adds pictures to the set; the first of them is opened. What cannot be opened is named, with the reason. */
-  async add(files: readonly NamedFile[], marks: Marks = NO_MARKS): Promise<void> {
+  /**
+   * Adds pictures to the set; the first of them is opened. What cannot be opened is named, with the reason.
+   *
+   * @returns the id of the one that was opened; null if another was asked for meanwhile, or all were refused
+   */
+  async add(files: readonly NamedFile[]): Promise<string | null> {
     const isLong = files.length > MANY;
     const refused: string[] = [];
     let isOpened = false;
+    let opened: string | null = null;
     const names = files.map(({ name }) => name);
     let shown = performance.now();
     const turn = ++this.#turn;
@@ -317,7 +322,10 @@ export class PictureSet {
           });
           const image = await this.#store.addPicture(blob, { name, ...size }, names, place);
           const picture = isOpened || turn !== this.#turn ? null : await this.#asKept(image, blob);
-          if (picture && turn === this.#turn) this.#enter(image.id, picture, marks);
+          if (picture && turn === this.#turn) {
+            this.#enter(image.id, picture, NO_MARKS);
+            opened = image.id;
+          }
           isOpened = true;
           if (performance.now() - shown > PATIENCE) {
             this.#showArrivals();
@@ -332,12 +340,14 @@ export class PictureSet {
       this.#showArrivals();
       if (refused.length > 0) this.#notices.fail(notOpened(refused), "the other pictures are not affected.");
     };
-    if (!isLong) return addAll(null, () => undefined);
-    await this.#notices.run(
-      (signal, show) =>
-        addAll(signal, (done) => show(`Adding pictures: ${done} of ${files.length}`, done / files.length)),
-      "what was added is here.",
-    );
+    if (isLong) {
+      await this.#notices.run(
+        (signal, show) =>
+          addAll(signal, (done) => show(`Adding pictures: ${done} of ${files.length}`, done / files.length)),
+        "what was added is here.",
+      );
+    } else await addAll(null, () => undefined);
+    return opened;
   }
 
   /** A picture as it is kept: its file on the disk may change. A sample that is shown already is not encoded again. */

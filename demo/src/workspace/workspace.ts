@@ -44,6 +44,8 @@ export class Workspace {
   readonly #asking: Asking;
   /** The name of the sample that is shown on the welcome. */
   #sample = "";
+  /** Until the sample is of the set. */
+  #adding: Promise<void> | null = null;
 
   readonly #store: LabelStore;
 
@@ -93,6 +95,12 @@ export class Workspace {
     this.state.update({ options: { ...this.state.get().options, ...options } });
   }
 
+  /** Runs `act` once nothing waits, neither for the sample to be added, nor for an answer. */
+  #inTurn(act: () => void): void {
+    if (this.#adding) void this.#adding.then(() => this.#inTurn(act));
+    else this.#asking.inTurn(act);
+  }
+
   // -- prompts ------------------------------------------------------------------------------------
 
   /** Shows a sample on the welcome; the first mark on it adds it to the set. @throws an error that says why it is refused */
@@ -122,12 +130,24 @@ export class Workspace {
 
   /** Adds to the marks; to those of the next object, if these are to be kept once they are answered. */
   #mark(added: (marks: Marks) => Marks, name: string): void {
-    this.#asking.inTurn(() => {
-      const { marks: before, current, picture } = this.state.get();
+    const mark = (): void => {
+      const { marks: before } = this.state.get();
       const marks = added(before);
       this.#asking.refines(marks, before);
-      if (current === null && picture) void this.set.add([{ name: this.#sample, blob: picture }], marks);
-      else this.set.mark(marks, name);
+      this.set.mark(marks, name);
+    };
+    this.#inTurn(() => {
+      const { current, picture } = this.state.get();
+      if (current === null && picture) this.#addSample(picture, mark);
+      else mark();
+    });
+  }
+
+  /** Makes the sample a picture of the set, then does something with it, unless another picture is open by then. */
+  #addSample(blob: Blob, act: () => void): void {
+    this.#adding = this.set.add([{ name: this.#sample, blob }]).then((id) => {
+      this.#adding = null;
+      if (id !== null && id === this.state.get().current) act();
     });
   }
 
@@ -169,7 +189,7 @@ export class Workspace {
       const { answer } = this.state.get();
       if (answer) act(answer);
     };
-    this.#asking.inTurn(() => this.#asking.whenAnswered(withIt));
+    this.#inTurn(() => this.#asking.whenAnswered(withIt));
   }
 
   /** Shows another candidate, from 0. */

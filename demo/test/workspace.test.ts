@@ -1240,6 +1240,41 @@ describe("what is done with a sample at once", () => {
     expect([names(), classesOf()]).toEqual([["truck"], ["object"]]);
   });
 
+  const label = async (): Promise<void> => {
+    last().answer();
+    await settle();
+    workspace.keep();
+    await settle();
+  };
+  test.each<[string, () => unknown, string[]]>([
+    ["without an object", () => workspace.escape(), ["own", "two"]],
+    ["with one", label, ["truck", "own", "two"]],
+    ["with one that is undone", () => label().then(() => workspace.set.undo()), ["own", "two"]],
+  ])("%s, beside pictures of one's own, the set is then", async (_, act, expected) => {
+    await settle();
+    await act();
+    await workspace.set.add(["own", "two"].map(picture));
+    await settle();
+    expect([names(), imageOf(state())?.name, state().error]).toEqual([expected, "own", null]);
+    await expect.poll(() => workspace.set.isUnkept).toBe(false);
+    expect((await LabelStore.open()).project.images.map(({ name }) => name)).toEqual(expected);
+  });
+
+  test("one that has left the set comes back with an object that is kept again", async () => {
+    await settle();
+    await label();
+    workspace.set.undo();
+    await workspace.set.add([picture("own")]);
+    workspace.set.redo();
+    await settle();
+    expect([names().sort(), imageOf(state())?.name, await state().picture?.text(), classesOf()]).toEqual([
+      ["own", "truck"],
+      "truck",
+      "truck",
+      ["object"],
+    ]);
+  });
+
   test("a click is none of another picture that is opened meanwhile", async () => {
     await workspace.set.add([picture("own")]);
     await settle();

@@ -366,6 +366,17 @@ export class PictureSet {
     this.#showArrivals();
   }
 
+  /** Takes a picture without labels out of the set. That is no step; one that labels it brings it back. */
+  drop(id: string): void {
+    const { project } = this.#store;
+    const image = this.#imageOf(id);
+    if (!image || image.objects.length > 0) return;
+    const file = this.#near.get(id);
+    if (file) this.#deleted.set(id, file);
+    void this.#store.change({ ...project, images: project.images.filter((each) => each !== image) });
+    this.#show();
+  }
+
   /** Deletes pictures with their labels; a picture beside them is opened. */
   async delete(gone: readonly LabeledImage[]): Promise<void> {
     try {

@@ -46,6 +46,8 @@ export class Workspace {
   #sample = "";
   /** Until the sample is of the set. */
   #adding: Promise<void> | null = null;
+  /** Id of the sample, from when it is of the set until another picture is opened. */
+  #tried: string | null = null;
 
   readonly #store: LabelStore;
 
@@ -57,6 +59,7 @@ export class Workspace {
     this.editing = new Editing(this.state, this.notices, this.set);
     this.reviewing = new Reviewing(this.state, this.notices, this.set, (act) => this.#asking.inTurn(act));
     this.selection = new Selection(this.state, this.notices, this.set);
+    this.state.subscribe(() => this.#dropTried());
     this.models = new Models(this.state, this.notices, openModel, models);
     this.transfer = new Transfer(
       this.state,
@@ -99,6 +102,15 @@ export class Workspace {
   #inTurn(act: () => void): void {
     if (this.#adding) void this.#adding.then(() => this.#inTurn(act));
     else this.#asking.inTurn(act);
+  }
+
+  /** A sample that was only tried, and holds no object, leaves the set when another picture is opened. */
+  #dropTried(): void {
+    const { current } = this.state.get();
+    const tried = this.#tried;
+    if (tried === null || current === null || current === tried) return;
+    this.#tried = null;
+    this.set.drop(tried);
   }
 
   // -- prompts ------------------------------------------------------------------------------------
@@ -147,6 +159,7 @@ export class Workspace {
   #addSample(blob: Blob, act: () => void): void {
     this.#adding = this.set.add([{ name: this.#sample, blob }]).then((id) => {
       this.#adding = null;
+      this.#tried = id;
       if (id !== null && id === this.state.get().current) act();
     });
   }

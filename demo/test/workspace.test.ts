@@ -26,7 +26,7 @@ import { LabelStore } from "../src/storage/label-store.ts";
 import { isBestBeside } from "../src/workspace/models.ts";
 import type { Measure } from "../src/workspace/picture-set.ts";
 import type { Model } from "../src/workspace/sight.ts";
-import { imageOf, objectsOf } from "../src/workspace/state.ts";
+import { imageOf, objectsOf, type Tool } from "../src/workspace/state.ts";
 import { Workspace } from "../src/workspace/workspace.ts";
 
 /** Pixels of every picture. */
@@ -262,6 +262,21 @@ describe("what is asked", () => {
     const held = model().encoded.length - model().released.length;
     expect(held).toBeLessThanOrEqual(3);
     expect(await Promise.all(model().encoded.map((blob) => blob.text()))).toContain("e");
+  });
+
+  test.each<[string, Tool, Tool, () => void]>([
+    ["kept", "remove", "add", () => workspace.keep()],
+    ["added to an object", "remove", "add", () => workspace.combine("add")],
+    ["taken from an object", "remove", "add", () => workspace.combine("subtract")],
+    ["kept", "box", "box", () => workspace.keep()],
+    ["cleared", "remove", "remove", () => workspace.escape()],
+  ])("once a mask is %s with the tool %s, the tool is %s", async (_, tool, expected, act) => {
+    await keep();
+    workspace.select(objectsOf(state())[0]?.id ?? null);
+    await click();
+    workspace.chooseTool(tool);
+    act();
+    expect(state().tool).toBe(expected);
   });
 
   test("keeping before the answer is there keeps it when it comes", async () => {

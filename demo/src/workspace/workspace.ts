@@ -253,6 +253,7 @@ export class Workspace {
 
   #keepMask(): void {
     const { className: chosen, project } = this.state.get();
+    this.#turnToNext();
     this.withAnswer((answer) => {
       // the class may be renamed while the answer is awaited, or become one with another
       const className = nameAfter(chosen, project.classes, this.set.project.classes) ?? this.state.get().className;
@@ -270,7 +271,14 @@ export class Workspace {
   /** Adds the mask to the edited object, or subtracts it. A mask that is awaited is added when it comes. */
   combine(how: "add" | "subtract"): void {
     const edited = editedOf(this.state.get());
-    if (edited) this.withAnswer((answer) => this.editing.combine(edited.id, rleOfAnswer(answer), how));
+    if (!edited) return;
+    this.#turnToNext();
+    this.withAnswer((answer) => this.editing.combine(edited.id, rleOfAnswer(answer), how));
+  }
+
+  /** The next click is on another thing, of which there is nothing yet to remove from. */
+  #turnToNext(): void {
+    if (this.state.get().tool === "remove") this.chooseTool("add");
   }
 
   /**

@@ -1641,6 +1641,22 @@ describe("by hand", () => {
   });
 });
 
+test.each([
+  [2, "needs a look"],
+  [0, undefined],
+])("everything mode finds %i objects: the picture's review is %s; undo takes all back", async (count, review) => {
+  const segmentation: Rle = { size: [SIZE.height, SIZE.width], counts: "0" };
+  const found = Array.from({ length: count }, () => ({ segmentation, area: 1, predicted_iou: 0.5 }));
+  Object.assign(model(), { segmentEverything: async () => found });
+  await workspace.everything();
+  await settle();
+  const shown = () => [state().project.images[0]?.objects.length, state().project.images[0]?.review, state().said];
+  expect(shown()).toEqual([count, review, `${count} objects found.`]);
+  workspace.set.undo();
+  await settle();
+  expect(shown()).toEqual([0, undefined, "Undone: Find everything."]);
+});
+
 describe("boxes to masks, and their review", () => {
   /** What the reader of files gives. */
   let read: { project: Project; boxes: readonly DetectedImage[]; leftOut: readonly string[] };

@@ -522,13 +522,26 @@ export class PictureSet {
   /**
    * Makes `objects` those of the open picture, as far as the rules of their classes let them overlap. Classes that they
    * have and the set lacks are added.
+   *
+   * @param review how far the picture is then; as far as before by default
    */
-  setObjects(objects: readonly LabeledObject[], name: string, said: Said): void {
+  setObjects(
+    objects: readonly LabeledObject[],
+    name: string,
+    said: Said,
+    review?: NonNullable<LabeledImage["review"]>,
+  ): void {
     const image = imageOf(this.#state.get());
-    if (image) this.#setObjectsOf(image, objects, name, said);
+    if (image) this.#setObjectsOf(image, objects, name, said, review && { review });
   }
 
-  #setObjectsOf(image: LabeledImage, objects: readonly LabeledObject[], name: string, said: Said, marks?: Marks): void {
+  #setObjectsOf(
+    image: LabeledImage,
+    objects: readonly LabeledObject[],
+    name: string,
+    said: Said,
+    facts: Pick<LabeledImage, "review"> = {},
+  ): void {
     const rules = ruled(objects, image.objects, this.#store.project.classes);
     const isNothing = objects.length > 0 && isSame(rules.objects, image.objects) && rules.cut > 0;
     const words = rulesInWords(rules);
@@ -539,8 +552,8 @@ export class PictureSet {
     const all: Said = (isKept) => `${typeof said === "string" ? said : said(isKept)} ${words}`;
     // only the set knows whether its picture has come meanwhile
     const now = this.#imageOf(image.id) ?? image;
-    const project = withImage(withClassesOf(this.#store.project, objects), { ...now, objects: rules.objects });
-    this.edit(project, name, words === "" ? said : all, marks, image.id);
+    const project = withImage(withClassesOf(this.#store.project, objects), { ...now, ...facts, objects: rules.objects });
+    this.edit(project, name, words === "" ? said : all, NO_MARKS, image.id);
   }
 
   /** Adds objects to an image, and opens it. */

@@ -338,7 +338,8 @@ export class Workspace {
           return { ...newObject(className, segmentation as Rle), score };
         });
       const objects = objectsOf(this.state.get());
-      this.set.setObjects([...objects, ...made], "Find everything", `${made.length} objects found.`);
+      const review = made.length > 0 ? "needs a look" : undefined;
+      this.set.setObjects([...objects, ...made], "Find everything", `${made.length} objects found.`, review);
     }, "the picture is still there; try other numbers.");
   }
 

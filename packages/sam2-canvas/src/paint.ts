@@ -67,7 +67,7 @@ export function paintMask(surface: Surface, mask: MaskShape, style: MaskStyle): 
 }
 
 /**
- * Draws objects in their order.
+ * Draws objects in their order; the selected and highlighted ones come last, so that nothing covers them.
  *
  * @param until `performance.now()` after which no further mask is traced for the first time
  * @returns whether all were drawn
@@ -79,16 +79,18 @@ export function paintObjects(
   until: number,
 ): boolean {
   let all = true;
-  for (const { mask, color, hidden, selected, highlighted, locked } of objects) {
+  const isStrong = ({ selected, highlighted }: ShownObject): boolean => (selected || highlighted) ?? false;
+  const order = [...objects.filter((object) => !isStrong(object)), ...objects.filter(isStrong)];
+  for (const object of order) {
+    const { mask, color, hidden, selected, locked } = object;
     if (hidden) continue;
     if (!surface.paths.has(mask) && performance.now() > until) {
       all = false;
       continue;
     }
-    const isStrong = selected || highlighted;
     paintMask(surface, mask, {
       color,
-      fill: Math.min(1, (isStrong ? 1.5 : 0.8) * opacity),
+      fill: Math.min(1, (isStrong(object) ? 1.5 : 0.8) * opacity),
       edge: selected ? 3 : 1.5,
       dashed: locked ?? false,
     });

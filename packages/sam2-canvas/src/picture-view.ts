@@ -34,7 +34,7 @@ import {
 
 /** What is shown over the picture. */
 export interface Scene {
-  /** Drawn in this order, under the mask. */
+  /** Drawn in this order, the selected and highlighted ones last; all under the mask. */
   readonly objects: readonly ShownObject[];
   /** The mask that answers the prompts. */
   readonly mask: MaskShape | null;
@@ -312,7 +312,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
     return toImage(this.#viewport, placeIn(this.element, clientX, clientY));
   }
 
-  /** The id of the topmost object at a place in image pixels; hidden and locked ones are passed over. */
+  /** The id of the last object in order at a place in image pixels; hidden and locked ones are passed over. */
   objectAt({ x, y }: Place): string | null {
     const picture = this.#pyramid?.size;
     if (!picture || !isOnPicture({ x, y }, picture)) return null;

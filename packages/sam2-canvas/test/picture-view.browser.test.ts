@@ -112,6 +112,22 @@ test("objects are drawn in order, and the topmost is found", async () => {
   expect(await seen(50, 100)).toEqual([255, 0, 0]);
 });
 
+test.each<[string, Partial<ShownObject>, number[]]>([
+  ["lies under the one after it", {}, [0, 0, 255]],
+  ["lies over it while it is selected", { selected: true }, [0, 255, 0]],
+  ["lies over it while it is highlighted", { highlighted: true }, [0, 255, 0]],
+])("the first of two objects %s; a click where both are finds the later one", async (_, more, color) => {
+  view.update({
+    objects: [
+      { id: "first", mask: rectangle([10, 10, 60, 60]), color: "#00ff00", ...more },
+      { id: "later", mask: rectangle([40, 40, 90, 90]), color: "#0000ff" },
+    ],
+    opacity: 1.25,
+  });
+  expect(await seen(100, 150)).toEqual(color);
+  expect(view.objectAt({ x: 50, y: 50 })).toBe("later");
+});
+
 test.each<[string, PointerEventInit, boolean]>([
   ["main button", {}, true],
   ["secondary button", { button: 2, buttons: 2 }, false],

@@ -14,9 +14,9 @@ export interface ShownObject {
   readonly color: string;
   /** What a screen reader calls it. */
   readonly label?: string | undefined;
-  /** Drawn with a wide outline. */
+  /** Drawn over the others, with a wide outline on a white line. */
   readonly selected?: boolean | undefined;
-  /** Drawn with a stronger filling, as under the pointer. */
+  /** Drawn over the others, with a stronger filling, as under the pointer. */
   readonly highlighted?: boolean | undefined;
   /** Not drawn, and not found by `objectAt`. */
   readonly hidden?: boolean | undefined;
@@ -44,6 +44,8 @@ interface MaskStyle {
   readonly fill: number;
   /** CSS pixels. */
   readonly edge: number;
+  /** CSS pixels of a white line under the edge; none by default. */
+  readonly halo?: number | undefined;
   readonly dashed: boolean;
 }
 
@@ -61,6 +63,12 @@ export function paintMask(surface: Surface, mask: MaskShape, style: MaskStyle): 
   context.lineJoin = "round";
   const unit = ratio / viewport.scale;
   context.setLineDash(style.dashed ? [4 * unit, 3 * unit] : []);
+  if (style.halo) {
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = style.halo * unit;
+    context.stroke(path);
+    context.strokeStyle = style.color;
+  }
   context.lineWidth = style.edge * unit;
   context.stroke(path);
   context.restore();
@@ -91,7 +99,8 @@ export function paintObjects(
     paintMask(surface, mask, {
       color,
       fill: Math.min(1, (isStrong(object) ? 1.5 : 0.8) * opacity),
-      edge: selected ? 3 : 1.5,
+      edge: selected ? 2 : 1.5,
+      halo: selected ? 5 : undefined,
       dashed: locked ?? false,
     });
   }

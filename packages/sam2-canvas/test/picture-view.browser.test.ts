@@ -128,6 +128,14 @@ test.each<[string, Partial<ShownObject>, number[]]>([
   expect(view.objectAt({ x: 50, y: 50 })).toBe("later");
 });
 
+test.each<[string, Partial<ShownObject>, number[]]>([
+  ["a selected object has a white line along its edge", { selected: true }, [255, 255, 255]],
+  ["another one has none", {}, [255, 0, 0]],
+])("%s", async (_, more, color) => {
+  view.update({ objects: [{ id: "a", mask: rectangle([50, 25, 150, 75]), color: "#00ff00", ...more }] });
+  expect(await seen(98, 150)).toEqual(color);
+});
+
 test.each<[string, PointerEventInit, boolean]>([
   ["main button", {}, true],
   ["secondary button", { button: 2, buttons: 2 }, false],

@@ -12,7 +12,7 @@ import {
   SquarePlus,
   Trash2,
 } from "lucide-react";
-import { useDeferredValue, useRef, useState } from "react";
+import { useDeferredValue, useEffect, useRef, useState } from "react";
 import type { LabeledObject, ObjectClass } from "../labels/annotations.ts";
 import { ALL_OBJECTS, isUnchecked, isWanted, type ObjectFilter } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
@@ -47,6 +47,10 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
     getItemKey: (index) => shown[index]?.object.id ?? index,
     overscan: 6,
   });
+  const selectedRow = shown.findIndex(({ object }) => object.id === selected);
+  useEffect(() => {
+    if (selectedRow >= 0) rows.scrollToIndex(selectedRow, { align: "auto" });
+  }, [selectedRow, rows]);
   return (
     <section className="objects" aria-label="Objects">
       <h2>

@@ -1,0 +1,77 @@
+/** What is where on the screen: what is said is seen, what is chosen looks chosen, and nothing lies over what is needed. */
+import { expect, test } from "vitest";
+import { newContext } from "./browser.ts";
+import { addClass, canvasBox, keep as keepOn, menu, NAMED } from "./demo-page.ts";
+import { click, openSample, page, status, visit } from "./demo-visits.ts";
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
+
+interface Place {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** Where an element is in the window; it has to be seen. */
+async function placeOf(selector: string): Promise<Place> {
+  const box = await page.locator(selector).boundingBox();
+  if (!box || box.width === 0 || box.height === 0) throw new Error(`expected ${selector} to be seen, got no box`);
+  return { left: box.x, top: box.y, right: box.x + box.width, bottom: box.y + box.height };
+}
+
+/** Whether two places have pixels in common. */
+const meet = (a: Place, b: Place): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+/** Gives the sample many small squares, row by row. */
+async function importSquares(): Promise<void> {
+  const square = (i: number): number[] => {
+    const [x, y] = [100 + 180 * (i % 6), 100 + 120 * Math.floor(i / 6)];
+    return [x, y, x + 80, y, x + 80, y + 80, x, y + 80];
+  };
+  const file = {
+    images: [{ id: 1, file_name: "truck.jpg", width: 1280, height: 853 }],
+    categories: [{ id: 1, name: "square" }],
+    annotations: Array.from({ length: 30 }, (_, id) => ({
+      id,
+      image_id: 1,
+      category_id: 1,
+      segmentation: [square(id)],
+    })),
+  };
+  await page.locator(NAMED.annotations).setInputFiles({
+    name: "squares.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(JSON.stringify(file)),
+  });
+  await status(/^Imported squares.json: 30 objects/);
+}
+
+/** Clicks a place of the sample, in its pixels, while it is fitted: it then fills 0.98 of the frame. */
+async function clickPixel(x: number, y: number): Promise<void> {
+  const { x: left, y: top, width, height } = await canvasBox(page);
+  const scale = 0.98 * Math.min(width / 1280, height / 853);
+  await page.mouse.click(left + width / 2 + (x - 640) * scale, top + height / 2 + (y - 426.5) * scale);
+}
+
+test("the row of an object that is selected on the picture is scrolled into view, with all that is in it", async () => {
+  await visit(await newContext());
+  await openSample();
+  await importSquares();
+  await page.locator(NAMED.picture).press("q");
+  for (const [place, x, y] of [
+    [30, 1040, 620],
+    [1, 140, 140],
+    [15, 500, 380],
+  ] as const) {
+    await clickPixel(x, y);
+    const row = `li:has([aria-label="Edit object ${place} by hand"][aria-pressed=true])`;
+    const isInView = async (): Promise<boolean> => {
+      if ((await page.locator(row).count()) === 0) return false;
+      const [list, { top, bottom }] = await Promise.all([placeOf(".object-scroll"), placeOf(row)]);
+      return top >= list.top - 1 && bottom <= list.bottom + 1;
+    };
+    await expect.poll(isInView, { message: `object ${place}` }).toBe(true);
+  }
+});

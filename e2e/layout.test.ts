@@ -75,3 +75,45 @@ test("the row of an object that is selected on the picture is scrolled into view
     await expect.poll(isInView, { message: `object ${place}` }).toBe(true);
   }
 });
+
+test.each([
+  ["a desk", { viewport: { width: 1280, height: 800 } }],
+  ["a tablet", { viewport: { width: 820, height: 1180 } }],
+  ["a phone", PHONE],
+  ["a phone on its side", { ...PHONE, viewport: { width: 844, height: 390 } }],
+])("on %s, what is said on the welcome is seen, and covers none of its words and buttons", async (_, options) => {
+  await visit(await newContext(options));
+  await openSample();
+  await menu(page, "Delete all pictures");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete all" }).click();
+  await status(/Undo brings/);
+  const said = await placeOf(NAMED.status);
+  for (const part of await page.locator(".welcome > *").all()) {
+    const { x, y, width, height } = (await part.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+    const covered = meet(said, { left: x, top: y, right: x + width, bottom: y + height });
+    expect([await part.textContent(), covered]).toEqual([await part.textContent(), false]);
+  }
+});
+
+test("a picture that is not here has its name in the strip", async () => {
+  await visit(await newContext());
+  const file = {
+    images: [{ id: 1, file_name: "street/0001.jpg", width: 640, height: 480 }],
+    categories: [{ id: 1, name: "person" }],
+    annotations: [{ id: 1, image_id: 1, category_id: 1, segmentation: [[0, 0, 99, 0, 99, 99]] }],
+  };
+  await page.locator(NAMED.annotations).setInputFiles({
+    name: "labels.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(JSON.stringify(file)),
+  });
+  await status(/Not here yet: 1 picture/);
+  const words = (): Promise<string> =>
+    page.locator(NAMED.frames).evaluate((frame) => getComputedStyle(frame, "::before").content);
+  expect(await words()).toBe('"street/0001.jpg"');
+  await openSample();
+  // a frame with its picture needs no words
+  await page.locator(`${NAMED.frames} img`).waitFor();
+  const shown = page.locator(NAMED.frames).filter({ has: page.locator("img") });
+  expect(await shown.evaluate((frame) => getComputedStyle(frame, "::before").content)).toBe("none");
+});

@@ -117,3 +117,36 @@ test("a picture that is not here has its name in the strip", async () => {
   const shown = page.locator(NAMED.frames).filter({ has: page.locator("img") });
   expect(await shown.evaluate((frame) => getComputedStyle(frame, "::before").content)).toBe("none");
 });
+
+test.each([
+  [390, 844],
+  [360, 740],
+])(
+  "%i×%i: while the panel is open, what is said and what went wrong is between strip and panel",
+  async (width, height) => {
+    await visit(await newContext({ ...PHONE, viewport: { width, height } }));
+    await openSample();
+    await click(0.4, 0.5);
+    await keepOn(page);
+    await page.locator(NAMED.picture).press("p");
+    await page.getByRole("button", { name: /^Objects and pictures/ }).click();
+    // the panel is as high as it may be
+    for (const name of ["bag", "door", "lamp", "wheel"]) await addClass(page, name);
+    /** What is there, and lies under strip or panel. */
+    const hidden = async (...shown: readonly string[]): Promise<string[]> => {
+      // the panel slides in
+      await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+      const [strip, panel] = await Promise.all([placeOf(".strip"), placeOf(".panel")]);
+      const places = await Promise.all(shown.map(async (each) => [each, await placeOf(each)] as const));
+      return places.filter(([, at]) => at.top < strip.bottom || at.bottom > panel.top).map(([each]) => each);
+    };
+    await page.getByRole("button", { name: "Delete object 1" }).click();
+    await status(/Undo brings it back/);
+    expect(await hidden(NAMED.status)).toEqual([]);
+    expect(await page.locator('section[aria-label="The tool"]').isVisible()).toBe(false);
+    const broken = { name: "broken.json", mimeType: "application/json", buffer: Buffer.from("{}") };
+    await page.locator(NAMED.annotations).setInputFiles(broken);
+    await page.locator(NAMED.error).waitFor();
+    expect(await hidden(`${NAMED.error} p`, `${NAMED.error} button`)).toEqual([]);
+  },
+);

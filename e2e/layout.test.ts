@@ -150,3 +150,38 @@ test.each([
     expect(await hidden(`${NAMED.error} p`, `${NAMED.error} button`)).toEqual([]);
   },
 );
+
+test.each([
+  ["a tool", {}, '[aria-label="What a click does"] [role=radio][aria-label="Box"]'],
+  ["a tool by hand", {}, '[aria-label="What a click does"] [role=radio][aria-label="Erase"]'],
+  ["what an outline does", {}, '[aria-label="What an outline does"] [role=radio]:nth-child(2)'],
+  ["a class", {}, ".class-choice >> nth=1"],
+  ["a tool on a phone", PHONE, '[aria-label="What a click does"] [role=radio][aria-label="Remove"]'],
+  ["a tool by hand on a phone", PHONE, '[aria-label="Tools by hand"] [role=radio][aria-label="Erase, by hand"]'],
+])("%s looks chosen while the pointer is still on it", async (_, options, selector) => {
+  const isPhone = "isMobile" in options;
+  await visit(await newContext(options));
+  await openSample();
+  if (!isPhone) {
+    await addClass(page, "wheel");
+    await page.locator(".class-choice").first().click();
+  }
+  await page
+    .locator(NAMED.picture)
+    .press(selector.includes("outline") ? "l" : isPhone && /hand/.test(selector) ? "p" : "a");
+  const chosen = page.locator(selector);
+  if (isPhone) await chosen.tap();
+  else await chosen.click();
+  /** The color that is seen behind the button's words, and the one that says what is chosen. */
+  const colors = await chosen.evaluate((button) => {
+    const probe = document.createElement("i");
+    probe.style.background = "var(--tint)";
+    document.body.append(probe);
+    const [own, behind, tint] = [button, button.parentElement as Element, probe].map(
+      (each) => getComputedStyle(each).backgroundColor,
+    );
+    probe.remove();
+    return { seen: own === "rgba(0, 0, 0, 0)" ? behind : own, tint };
+  });
+  expect(colors.seen).toBe(colors.tint);
+});

@@ -10,6 +10,7 @@ import { colorOf, listenByHand } from "./by-hand.ts";
 import { takeInDrop } from "./intake.ts";
 import type { DecodedPicture } from "./picture.ts";
 import { seenIn } from "./seen.ts";
+import { type Shades, shadeOf, shadesOf } from "./shades.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
 const LABEL = "Picture to segment";
@@ -48,12 +49,13 @@ function draw(view: PictureView, state: State): void {
     known.pointed === pointed &&
     known.classes === project.classes;
   if (isSame) return;
-  drawn.set(view, { objects, selected, others, pointed, classes: project.classes });
+  const shades = shadesOf(objects, known?.shades ?? new Map());
+  drawn.set(view, { objects, selected, others, pointed, classes: project.classes, shades });
   view.update({
     objects: objects.map(({ id, rle, className, name, hidden, locked }) => ({
       id,
       mask: rle,
-      color: colors.get(className) ?? "#1d6ed8",
+      color: shadeOf(colors.get(className) ?? "#1d6ed8", shades.get(id) ?? 0),
       label: name || className,
       selected: id === selected || others.includes(id),
       highlighted: id === pointed,
@@ -66,7 +68,7 @@ function draw(view: PictureView, state: State): void {
 /** What the objects were drawn from last. */
 const drawn = new WeakMap<
   PictureView,
-  Pick<State, "selected" | "others" | "pointed"> & { objects: unknown; classes: unknown }
+  Pick<State, "selected" | "others" | "pointed"> & { objects: unknown; classes: unknown; shades: Shades }
 >();
 
 /**

@@ -282,6 +282,18 @@ test("every command is found by its name, and shows its key", async () => {
   });
   await expect.poll(() => objectCount(page)).toBe(2);
   await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  // what begins with the text comes first, and is what Enter runs; Escape closes the palette whatever is typed
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("ex");
+  await expect.poll(() => entries.first().textContent()).toContain("Export labels");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: "Export labels" }).waitFor();
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("ex");
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
   await page.keyboard.press("?");
   expect(await page.getByRole("dialog", { name: "Keys and help" }).textContent()).toContain("Page Down");
   await page.keyboard.press("Escape");

@@ -83,6 +83,8 @@ export interface Command {
   readonly id: string;
   readonly name: string;
   readonly group: (typeof GROUPS)[number];
+  /** What it is found by, besides its name and group. */
+  readonly words?: string;
   readonly icon: LucideIcon;
   /** Keys, as `keyOf` writes them; the first is shown. */
   readonly keys?: readonly string[];
@@ -386,6 +388,7 @@ export function commandsOf(
     {
       id: "export",
       name: "Export labels…",
+      words: "save download zip",
       group: "Objects",
       icon: Download,
       keys: ["ctrl+e"],
@@ -411,11 +414,19 @@ export function commandsOf(
     ...(hasCamera
       ? [{ id: "camera", name: "Take a picture…", group: "Pictures" as const, icon: Camera, run: open("camera") }]
       : []),
-    { id: "project", name: "Open a project…", group: "Pictures", icon: PackageOpen, run: () => openers.project() },
+    {
+      id: "project",
+      name: "Open a project…",
+      words: "zip",
+      group: "Pictures",
+      icon: PackageOpen,
+      run: () => openers.project(),
+    },
     { id: "embeddings", name: "Embeddings…", group: "Pictures", icon: Zap, run: open("embeddings") },
     {
       id: "save project",
       name: "Save the project",
+      words: "download zip",
       group: "Pictures",
       icon: Save,
       keys: ["ctrl+s"],
@@ -481,7 +492,15 @@ export function commandsOf(
       keys: ["shift+1"],
       run: () => view.current?.actualSize(),
     },
-    { id: "options", name: "Options…", group: "Page", icon: SlidersHorizontal, keys: ["o"], run: open("options") },
+    {
+      id: "options",
+      name: "Options…",
+      words: "settings opacity",
+      group: "Page",
+      icon: SlidersHorizontal,
+      keys: ["o"],
+      run: open("options"),
+    },
     {
       id: "commands",
       name: "All commands…",
@@ -490,7 +509,15 @@ export function commandsOf(
       keys: ["ctrl+k"],
       run: open("commands"),
     },
-    { id: "keys", name: "Keys and help", group: "Page", icon: CircleQuestionMark, keys: ["?"], run: open("keys") },
+    {
+      id: "keys",
+      name: "Keys and help",
+      words: "shortcuts",
+      group: "Page",
+      icon: CircleQuestionMark,
+      keys: ["?"],
+      run: open("keys"),
+    },
   ];
   return commands;
 }

@@ -185,3 +185,27 @@ test.each([
   });
   expect(colors.seen).toBe(colors.tint);
 });
+
+test("the class editor of a phone is inside of the window, and its fields show all that is in them", async () => {
+  await visit(await newContext(PHONE));
+  await openSample();
+  await page.getByRole("button", { name: /^Objects and pictures/ }).click();
+  await page.getByRole("button", { name: "Edit the class object" }).click();
+  const editor = page.getByRole("dialog", { name: "The class object" });
+  await editor.waitFor();
+  const { left, right } = await placeOf(".popover");
+  expect([left >= 8, right <= 382]).toEqual([true, true]);
+  const [name, color] = [await placeOf('[aria-label="Name of the class"]'), await placeOf("input[type=color]")];
+  expect([color.top, color.bottom]).toEqual([name.top, name.bottom]);
+  /** How wide the choice is, and how wide it would be with nothing beside it. */
+  const [width, wanted] = await editor.locator("select").evaluate((select: HTMLSelectElement) => {
+    const { width } = select.getBoundingClientRect();
+    const alone = select.cloneNode(true) as HTMLSelectElement;
+    alone.style.cssText = "position: absolute; width: max-content";
+    document.body.append(alone);
+    const wanted = alone.getBoundingClientRect().width;
+    alone.remove();
+    return [width, wanted];
+  });
+  expect(width).toBeGreaterThanOrEqual(wanted as number);
+});

@@ -209,3 +209,28 @@ test("the class editor of a phone is inside of the window, and its fields show a
   });
   expect(width).toBeGreaterThanOrEqual(wanted as number);
 });
+
+test("numbers are said as people say them: the largest size that is filtered for, and what an export is of", async () => {
+  await visit(await newContext());
+  await openSample();
+  await importSquares();
+  await page.getByRole("button", { name: "Filter the objects" }).click();
+  const size = page.getByLabel(/^Size up to/);
+  const said: unknown[] = [];
+  for (const at of ["1", "0.9", "0.5", "0.2"]) {
+    await size.fill(at);
+    said.push([
+      at,
+      await page.locator(".filter label:has-text('Size') span").textContent(),
+      await size.getAttribute("aria-valuetext"),
+    ]);
+  }
+  expect(said).toEqual([
+    ["1", "Size up to 100 %", "100 percent of the picture"],
+    ["0.9", "Size up to 66 %", "66 percent of the picture"],
+    ["0.5", "Size up to 6.3 %", "6.3 percent of the picture"],
+    ["0.2", "Size up to 0.16 %", "0.16 percent of the picture"],
+  ]);
+  await page.getByRole("button", { name: "Export", exact: true }).click();
+  expect(await page.getByRole("dialog").textContent()).toContain("All: 1 picture, 30 objects");
+});

@@ -11,6 +11,11 @@ import { Sheet } from "./sheet.tsx";
 /** What was chosen last. */
 let last: { format: Format; scope: Scope } = { format: "coco", scope: "all" };
 
+/** A number of things, in words. */
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 /** See the file. */
 export function ExportDialog({ close }: { readonly close: () => void }) {
   const { workspace } = usePage();
@@ -31,7 +36,7 @@ export function ExportDialog({ close }: { readonly close: () => void }) {
       <RadioGroup className="choices" value={scope} onChange={(value) => setScope(value as Scope)}>
         <Label>Of</Label>
         <Radio value="all">
-          All pictures ({images.length}, {count} objects)
+          All: {counted(images.length, "picture")}, {counted(count, "object")}
         </Radio>
         <Radio value="one">This picture</Radio>
       </RadioGroup>

@@ -119,6 +119,11 @@ export function ObjectList({ picture }: { readonly picture: ImageBitmap | null }
   );
 }
 
+/** A share as a percentage of two digits, without an exponent. */
+function inPercent(share: number): string {
+  return (100 * share).toLocaleString("en", { maximumSignificantDigits: 2 });
+}
+
 /** What is wanted of the objects, besides the text. */
 function FilterFields({
   classes,
@@ -163,13 +168,13 @@ function FilterFields({
         />
       </label>
       <label>
-        <span>Size up to {(100 * filter.mostShare).toPrecision(2)} %</span>
+        <span>Size up to {inPercent(filter.mostShare)} %</span>
         <input
           type="range"
           min={0}
           max={1}
           step={0.01}
-          aria-valuetext={`${(100 * filter.mostShare).toPrecision(2)} percent of the picture`}
+          aria-valuetext={`${inPercent(filter.mostShare)} percent of the picture`}
           value={filter.mostShare ** 0.25}
           onChange={({ target }) => setFilter({ ...filter, mostShare: target.valueAsNumber ** 4 })}
         />

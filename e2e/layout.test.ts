@@ -234,3 +234,14 @@ test("numbers are said as people say them: the largest size that is filtered for
   await page.getByRole("button", { name: "Export", exact: true }).click();
   expect(await page.getByRole("dialog").textContent()).toContain("All: 1 picture, 30 objects");
 });
+
+test("on a phone, the button beside a heading is in line with it", async () => {
+  await visit(await newContext(PHONE));
+  await openSample();
+  await click(0.4, 0.5);
+  await keepOn(page);
+  await page.getByRole("button", { name: /^Objects and pictures/ }).click();
+  const middle = ({ top, bottom }: Place): number => (top + bottom) / 2;
+  const [count, filter] = [await placeOf(".objects .count"), await placeOf('[aria-label="Filter the objects"] svg')];
+  expect(Math.abs(middle(count) - middle(filter))).toBeLessThan(3);
+});

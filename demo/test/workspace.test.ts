@@ -1722,6 +1722,8 @@ describe("boxes to masks, and their review", () => {
       [2, "needs a look"],
       [18, "needs a look"],
     ]);
+    // a command by its name: not everyone has keys
+    expect(state().said).toBe("20 boxes are masks now; Next to look at goes to the most doubtful.");
     workspace.reviewing.next();
     await settle();
     const selected = () => objectsOf(state()).find(({ id }) => id === state().selected);

@@ -83,7 +83,7 @@ export class Boxes extends OfTheSet {
     }, before);
     const left = missing.length > 0 ? ` Not here: ${missing.slice(0, 3).join(", ")}.` : "";
     const what = isStopped ? `Stopped after ${count} of ${total} boxes` : `${count} boxes are masks now`;
-    this.set.edit(project, "Boxes to masks", `${what}; N goes to the most doubtful.${left}`, marks);
+    this.set.edit(project, "Boxes to masks", `${what}; Next to look at goes to the most doubtful.${left}`, marks);
   }
 }
 

@@ -1,7 +1,8 @@
 /** What is where on the screen: what is said is seen, what is chosen looks chosen, and nothing lies over what is needed. */
+import { encode as encodePng } from "fast-png";
 import { expect, test } from "vitest";
 import { newContext } from "./browser.ts";
-import { addClass, canvasBox, keep as keepOn, menu, NAMED } from "./demo-page.ts";
+import { addClass, canvasBox, keep as keepOn, menu, NAMED, pixels } from "./demo-page.ts";
 import { click, openSample, page, status, visit } from "./demo-visits.ts";
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
@@ -244,4 +245,27 @@ test("on a phone, the button beside a heading is in line with it", async () => {
   const middle = ({ top, bottom }: Place): number => (top + bottom) / 2;
   const [count, filter] = [await placeOf(".objects .count"), await placeOf('[aria-label="Filter the objects"] svg')];
   expect(Math.abs(middle(count) - middle(filter))).toBeLessThan(3);
+});
+
+test("a picture as high as its frame is fitted below the bar of a tool for the hand, so that all of it can be painted", async () => {
+  await visit(await newContext());
+  const [width, height] = [300, 600];
+  const data = new Uint8Array(width * height).fill(200);
+  const portrait = Buffer.from(encodePng({ width, height, data, channels: 1, depth: 8 }));
+  await page.locator(NAMED.pictures).setInputFiles({ name: "portrait.png", mimeType: "image/png", buffer: portrait });
+  await status(/ready in/);
+  /** Where the picture begins, in CSS pixels of the window. */
+  const top = async (): Promise<number> => {
+    const [{ y }, shown] = await Promise.all([canvasBox(page), pixels(page)]);
+    const isCovered = (row: number): boolean =>
+      shown.data[4 * (row * shown.width + Math.floor(shown.width / 2)) + 3] === 255;
+    return y + Array.from({ length: shown.height }, (_, row) => row).findIndex(isCovered);
+  };
+  const before = await top();
+  await page.locator(NAMED.picture).press("p");
+  const bar = await placeOf('section[aria-label="The tool"]');
+  expect(before).toBeLessThan(bar.bottom);
+  await expect.poll(top).toBeGreaterThanOrEqual(bar.bottom);
+  await page.locator(NAMED.picture).press("a");
+  await expect.poll(top).toBe(before);
 });

@@ -1,6 +1,6 @@
 /** Over the picture while a tool for the hand is chosen: what it does, and how large. */
 import { Magnet } from "lucide-react";
-import { useMemo } from "react";
+import { useLayoutEffect, useMemo, useRef } from "react";
 import { Button, ToggleButton, ToggleButtonGroup } from "react-aria-components";
 import { useWorkspace } from "../view/viewed.ts";
 import { editedOf, HAND_TOOLS, type Options, type Tool } from "../workspace/state.ts";
@@ -11,12 +11,27 @@ import { usePage } from "./page.ts";
 
 /** Nothing while a tool for the model is chosen. */
 export function ToolBar() {
-  const { commands, workspace } = usePage();
+  const { commands, workspace, view } = usePage();
   const tool = useWorkspace((state) => state.tool);
   const isSeen = useWorkspace(({ size }) => size !== null);
-  if (!HAND_TOOLS.includes(tool) || !isSeen) return null;
+  const isShown = HAND_TOOLS.includes(tool) && isSeen;
+  const bar = useRef<HTMLElement>(null);
+  // what lies under the bar could not be painted: the picture is fitted below it
+  useLayoutEffect(() => {
+    const [element, picture] = [bar.current, view.current];
+    if (!isShown || !element || !picture) return;
+    const observer = new ResizeObserver(() => {
+      picture.roomAbove = element.offsetTop + element.offsetHeight;
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      picture.roomAbove = 0;
+    };
+  }, [isShown, view]);
+  if (!isShown) return null;
   return (
-    <section className="tool-bar" aria-label="The tool">
+    <section ref={bar} className="tool-bar" aria-label="The tool">
       <ToggleButtonGroup
         className="hand-tools"
         aria-label="Tools by hand"

@@ -155,6 +155,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
   #ratio = 1;
   /** Whether the picture is fitted, and stays so when the canvas is resized. */
   #isFitted = true;
+  #roomAbove = 0;
   readonly #stale = new Set<Layer>();
   #frame = 0;
   #rest: ReturnType<typeof setTimeout> | undefined;
@@ -247,6 +248,16 @@ export class PictureView extends Emitter<PictureViewEvents> {
     this.element.style.cursor = isPanning ? "grab" : "crosshair";
   }
 
+  /** CSS pixels at the top of the view that a fitted picture leaves free, as for a bar that lies over it; 0 at first. */
+  get roomAbove(): number {
+    return this.#roomAbove;
+  }
+
+  set roomAbove(pixels: number) {
+    this.#roomAbove = pixels;
+    if (this.#isFitted) this.fit();
+  }
+
   /** What a screen reader calls the picture. */
   set label(label: string) {
     this.element.ariaLabel = label;
@@ -281,10 +292,14 @@ export class PictureView extends Emitter<PictureViewEvents> {
     this.#paintLater("top");
   }
 
-  /** Shows the whole picture, centered; it stays fitted when the canvas is resized. */
+  /** Shows the whole picture, centered, below `roomAbove`; it stays fitted when the canvas is resized. */
   fit(): void {
     this.#isFitted = true;
-    if (this.#pyramid) this.#move(fitted(this.#pyramid.size, this.#size));
+    if (!this.#pyramid) return;
+    const { width, height } = this.#size;
+    const whole = fitted(this.#pyramid.size, this.#size);
+    const below = fitted(this.#pyramid.size, { width, height: Math.max(height - this.#roomAbove, 1) });
+    this.#move(whole.top >= this.#roomAbove ? whole : { ...below, top: below.top + this.#roomAbove });
   }
 
   /** Shows a part of the picture, as large as it fits. */

@@ -251,6 +251,22 @@ test("a resized canvas stays fitted, and sharp", async () => {
   expect(view.element.querySelector("canvas")?.width).toBe(200 * devicePixelRatio);
 });
 
+test.each([
+  ["a picture that it would lie over is fitted below", 100, 300, 60, { scale: 0.784, left: 160.8, top: 62.4 }],
+  ["a wide one moves down", 200, 100, 60, { scale: 1.96, left: 4, top: 82 }],
+  ["one that begins below it stays", 200, 100, 40, { scale: 1.96, left: 4, top: 52 }],
+])("room for a bar at the top: %s", async (_, width, height, room, fitted) => {
+  view.show(await picture(width, height));
+  view.roomAbove = room;
+  for (const [name, value] of Object.entries(fitted)) {
+    expect([name, view.viewport[name as "scale"]]).toEqual([name, expect.closeTo(value, 6)]);
+  }
+  view.zoomBy(2);
+  const { viewport } = view;
+  view.roomAbove = 0;
+  expect(view.viewport).toEqual(viewport);
+});
+
 test("objects that take long to draw are carried along by a moving picture, and drawn once it rests", async () => {
   const layer = view.element.querySelectorAll("canvas")[1] as HTMLCanvasElement;
   const context = layer.getContext("2d") ?? expect.fail("no canvas");

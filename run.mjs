@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
@@ -139,12 +139,15 @@ const PUBLISHED = [
   "models/sam2-mini",
 ];
 
-/** Makes the packages' tarballs in a folder, and nothing else there. */
+/** Names of tarballs that `pack` makes, in any version. */
+const OUR_TARBALL = new RegExp(`^(?:${PUBLISHED.map((name) => basename(name)).join("|")})-\\d+\\.\\d+\\.\\d+.*\\.tgz$`);
+
+/** Makes the packages' tarballs in a folder, in place of those of earlier versions. */
 function pack(folder) {
   const standalone = ["build", "packages/sam2-web", "--config", "packages/sam2-web/standalone.vite.config.ts"];
   quietly(tool("vite"), [...standalone, "--logLevel", "error"]);
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) if (name.endsWith(".tgz")) rmSync(join(folder, name));
+  for (const name of readdirSync(folder)) if (OUR_TARBALL.test(name)) rmSync(join(folder, name));
   for (const name of PUBLISHED) copyFileSync(join(ROOT, "LICENSE"), join(ROOT, name, "LICENSE"));
   const workspaces = PUBLISHED.flatMap((name) => ["--workspace", name]);
   quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...workspaces]);

@@ -22,10 +22,10 @@ export async function run(folder: string, command: string, ...args: string[]): P
 /** The packed packages, by name: the addresses of their files, as npm takes them. */
 export type Tarballs = Readonly<Record<string, string>>;
 
-/** Packs the packages as they would be published. */
+/** Packs the packages as they would be published; the folder may hold other files. */
 export async function packed(folder: string): Promise<Tarballs> {
   await run(ROOT, process.execPath, join(ROOT, "run.mjs"), "pack", folder);
-  const files = (await readdir(folder)).filter((file) => file.endsWith(".tgz"));
+  const files = (await readdir(folder)).filter((file) => /^sam2-.*\.tgz$/.test(file));
   return Object.fromEntries(files.map((file) => [file.replace(/-[\d.]+\.tgz$/, ""), `file:${join(folder, file)}`]));
 }
 

@@ -13,17 +13,30 @@ import { expectWholeLicenses } from "../licenses.ts";
 import { serveStatically } from "../static-server.ts";
 import { freePort, installed, packed, ROOT, run, type Served, served, type Tarballs } from "./application.ts";
 
+/** Files that lie where packages are packed, and are not ours. */
+const OTHERS = ["backup-of-my-labels.tgz", "notes.txt"];
+
 let folder: string;
 let tarballs: Tarballs;
 let browser: Browser;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sam2-web-examples-"));
-  tarballs = await packed(join(folder, "packages"));
+  const packages = join(folder, "packages");
+  await mkdir(packages);
+  for (const name of [...OTHERS, "sam2-web-0.0.1.tgz"]) await writeFile(join(packages, name), "");
+  tarballs = await packed(packages);
   browser = await launchBrowser({});
 });
 afterAll(async () => {
   await browser?.close();
   await rm(folder, { recursive: true, force: true });
+});
+
+test("packing replaces tarballs of earlier versions, and leaves all other files", async () => {
+  const { version } = JSON.parse(await readFile(join(ROOT, "packages/sam2-web/package.json"), "utf8"));
+  const files = await readdir(join(folder, "packages"));
+  expect(files).toEqual(expect.arrayContaining(OTHERS));
+  expect(files.filter((name) => /^sam2-web-\d/.test(name))).toEqual([`sam2-web-${version}.tgz`]);
 });
 
 /** What an example says of the truck that was clicked, and its mask: its share of the picture, and two places in it. */

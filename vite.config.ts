@@ -6,14 +6,14 @@ import { CONDITIONS } from "./packages/headless/src/pages.ts";
 /** How long a state is waited for: a busy machine takes its time, and a test that is right does not notice. */
 const PATIENT = { timeout: 20_000 };
 
-/** Tests in a headless Chromium, whose WebGPU is a program. */
-const CHROMIUM = {
+/** Tests in a headless Chromium, whose WebGPU is a program. Made for each project: Vitest writes the project's name into it. */
+const chromium = () => ({
   enabled: true,
   headless: true,
   screenshotFailures: false,
   provider: playwright({ launchOptions: launchOptions({ softwareWebGpu: true }) }),
   instances: [{ browser: "chromium" as const }],
-};
+});
 
 /** Large arrays are compared fast. */
 const SETUP = ["e2e/typed-arrays.ts"];
@@ -82,7 +82,7 @@ export default defineConfig({
           maxWorkers: 2,
           expect: { poll: PATIENT },
           sequence: { groupOrder: 1 },
-          browser: CHROMIUM,
+          browser: chromium(),
         },
       },
       {
@@ -124,7 +124,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 240_000,
           sequence: { groupOrder: 1 },
-          browser: CHROMIUM,
+          browser: chromium(),
         },
       },
       {

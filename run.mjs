@@ -67,6 +67,7 @@ function installPackages() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) fail(`Node 20.19 or newer is needed, this is ${process.version}`);
   if (isNewer(join(ROOT, "node_modules", ".package-lock.json"), join(ROOT, "package-lock.json"))) return;
+  process.stderr.write("installing npm packages, a minute or two\n");
   quietly("npm", ["ci", "--no-audit", "--no-fund"]);
 }
 

@@ -313,7 +313,7 @@ const COMMANDS = {
   },
   "test:e2e": {
     takes: "[FILTER…]",
-    does: "tests of the demo, the commands and the packed packages, as people use them",
+    does: "tests of the demo, and of the hosted APIs in a page, as people use them",
     run: (filters) => test(["e2e"], filters),
   },
   "test:models": {

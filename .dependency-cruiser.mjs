@@ -36,7 +36,7 @@ const PACKAGES = {
   "sam2-canvas": ["sam2-contract", "sam2-web"],
   "sam2-react": ["sam2-contract", "sam2-web", "sam2-canvas"],
   "sam2-adapters": ["sam2-contract", "sam2-web"],
-  headless: ["sam2-contract", "sam2-web", "sam2-hosted"],
+  headless: ["sam2-contract", "sam2-web", "sam2-hosted", "sam2-node"],
 };
 
 /** A room: a folder, or the worker's one file. */

@@ -69,6 +69,7 @@ test("everything in the picture", async () => {
 
 test.each<[string, string[], RegExp]>([
   ["what is not understood", [PHOTO], /give at least one --point/],
+  ["a point of one number", [PHOTO, "--point", "5,"], /expected 2 numbers with commas between/],
   ["what fails in the browser", [PHOTO, "--point", "1,1", "--model", "sam9"], /got "sam9"/],
 ])("%s: says what is wrong, and writes nothing", async (_, args, message) => {
   await expect(run(...args, "--out", "bad.png")).rejects.toMatchObject({ stderr: expect.stringMatching(message) });

@@ -2,8 +2,9 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { DTYPES } from "sam2-contract";
+import { number, numbers } from "sam2-node/internals";
 import type { SegmentJob } from "../page/main.ts";
 import { launchBrowser } from "./browser.ts";
 import { serve } from "./server.ts";
@@ -26,14 +27,6 @@ interface CliOptions {
   stabilityScoreThresh?: number;
   out: string;
   json?: string;
-}
-
-function numbers(text: string, count: number): number[] {
-  const values = text.split(",").map(Number);
-  if (values.length !== count || values.some((value) => !Number.isFinite(value))) {
-    throw new InvalidArgumentError(`expected ${count} numbers with commas between`);
-  }
-  return values;
 }
 
 function collectPoint(positive: boolean): (text: string, before: Point[]) => Point[] {
@@ -59,17 +52,9 @@ const program = new Command("segment")
     new Option("--detail <when>", "a second look at small things").choices(["off", "auto", "always"]).default("off"),
   )
   .option("--everything", "segment everything in the picture, instead of a prompt", false)
-  .option(
-    "--points-per-side <n>",
-    "everything: points along a side of the grid; default 32",
-    (text) => numbers(text, 1)[0],
-  )
-  .option("--pred-iou-thresh <t>", "everything: lowest predicted IoU; default 0.8", (text) => numbers(text, 1)[0])
-  .option(
-    "--stability-score-thresh <t>",
-    "everything: lowest stability score; default 0.95",
-    (text) => numbers(text, 1)[0],
-  )
+  .option("--points-per-side <n>", "everything: points along a side of the grid; default 32", number)
+  .option("--pred-iou-thresh <t>", "everything: lowest predicted IoU; default 0.8", number)
+  .option("--stability-score-thresh <t>", "everything: lowest stability score; default 0.95", number)
   .requiredOption("--out <file>", "file to write the overlay to, PNG")
   .option("--json <file>", "file to write masks (COCO RLE), scores and timings to");
 

@@ -4,9 +4,10 @@ import { DTYPES } from "sam2-contract";
 
 /** Numbers with commas between. */
 export function numbers(text: string, count: number): number[] {
-  const values = text.split(",").map(Number);
+  // Number() takes a blank for 0
+  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
   if (values.length !== count || values.some((value) => !Number.isFinite(value))) {
-    throw new InvalidArgumentError(`expected ${count} numbers with commas between`);
+    throw new InvalidArgumentError(count === 1 ? "expected a number" : `expected ${count} numbers with commas between`);
   }
   return values;
 }

@@ -1,0 +1,6 @@
+/**
+ * Parts of the command line, for this repository's own commands. Not a public API: any version may change it.
+ *
+ * @module
+ */
+export { number, numbers } from "./command/arguments.ts";

@@ -154,16 +154,34 @@ function pack(folder) {
   quietly("npm", ["pack", "--silent", "--pack-destination", folder, ...workspaces]);
 }
 
+/**
+ * Writes which versions the packages take each other in as peers. The built-in model stays as it is: it is checked when it is
+ * opened.
+ */
+function takePeersIn(range) {
+  for (const name of PUBLISHED) {
+    const file = join(ROOT, name, "package.json");
+    const content = JSON.parse(readFileSync(file, "utf8"));
+    for (const peer of Object.keys(content.peerDependencies ?? {}))
+      if (peer !== "sam2-mini" && PUBLISHED.includes(`packages/${peer}`)) content.peerDependencies[peer] = range;
+    writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+  }
+}
+
+/** The version that all packages have. */
+function version() {
+  return JSON.parse(readFileSync(join(ROOT, "packages/sam2-web/package.json"), "utf8")).version;
+}
+
 /** Writes the packages' version into the examples and the guides, which name it as their readers install it. */
 function nameVersionInExamples() {
-  const { version } = JSON.parse(readFileSync(join(ROOT, "packages/sam2-web/package.json"), "utf8"));
   const named = /\b(sam2-[a-z]+)(@|": ")\d+\.\d+\.\d+/g;
   for (const folder of ["examples", "docs/guides"]) {
     for (const name of readdirSync(join(ROOT, folder), { recursive: true })) {
       const file = join(ROOT, folder, name);
       if (!/\.(json|html|md)$/.test(name) || name.includes("node_modules")) continue;
       const text = readFileSync(file, "utf8");
-      const renamed = text.replace(named, `$1$2${version}`);
+      const renamed = text.replace(named, `$1$2${version()}`);
       if (renamed !== text) writeFileSync(file, renamed);
     }
   }
@@ -387,7 +405,10 @@ const COMMANDS = {
     does: "turn the noted changes into the packages' CHANGELOG.md and their new version, in the examples too",
     run() {
       installPackages();
+      // a peer that leaves its range would make the release a major one
+      takePeersIn("*");
       run(tool("changeset"), ["version"]);
+      takePeersIn(version());
       run("npm", ["install", "--package-lock-only"]);
       nameVersionInExamples();
     },

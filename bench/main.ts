@@ -1,7 +1,9 @@
 /** The benchmarks' command: `npm run bench -- [NAME…] [--json FILE] [--markdown FILE]`. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Detail } from "sam2-web";
+import { readBenchmarksFile, writtenBenchmarks } from "./benchmarks-file.ts";
 import { click, draft, edgetam, everything, int8, kept, kernels, load, memory, models } from "./browser.ts";
 import { detail } from "./detail.ts";
 import { embeddingSizes, embeddings } from "./embeddings.ts";
@@ -11,7 +13,7 @@ import { page } from "./labeling-page.ts";
 import type { Length, Row } from "./measure.ts";
 import { node } from "./node.ts";
 import { quality } from "./quality.ts";
-import { line, markdown } from "./report.ts";
+import { line } from "./report.ts";
 import { serve } from "./serve.ts";
 import { size } from "./size.ts";
 
@@ -63,7 +65,10 @@ const program = new Command("bench")
   .option("--megapixels <number>", "for detail: all photographs on one picture of that size", megapixels)
   .option("--short", "a third of the repeats, without gpu and serve: about ten minutes for all others", false)
   .option("--json <file>", "rows as JSON; for quality, detail and embeddings their report")
-  .option("--markdown <file>", "rows as a table");
+  .option(
+    "--markdown <file>",
+    "a table of rows; of one that is there, rows that are not measured stay, and so does what follows",
+  );
 
 interface Options {
   set?: string;
@@ -90,6 +95,13 @@ async function writeReport(name: string, options: Options): Promise<void> {
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
 }
 
+/** The table that a file has; null where there is no file. */
+async function tableIn(path: string | undefined): Promise<ReturnType<typeof readBenchmarksFile>> {
+  const content = path === undefined ? null : await readFile(path, "utf8").catch(() => null);
+  if (content === null) return null;
+  return readBenchmarksFile(content) ?? program.error(`error: ${path}: expected a file that --markdown wrote, or none`);
+}
+
 program.action(async (names: string[], options: Options) => {
   const [name = ""] = names;
   if (names.length === 1 && name in REPORTS && (options.set !== undefined || !(name in BENCHES)))
@@ -99,6 +111,7 @@ program.action(async (names: string[], options: Options) => {
     program.error(
       `error: no benchmark "${unknown}"; there are ${[...new Set([...Object.keys(BENCHES), ...Object.keys(REPORTS)])].join(", ")}`,
     );
+  const before = await tableIn(options.markdown);
   const rows: Row[] = [];
   const length: Length = options.short ? "short" : "full";
   const left = ["encode", "decode", ...(options.short ? ["serve", "gpu"] : [])];
@@ -108,13 +121,17 @@ program.action(async (names: string[], options: Options) => {
       : [models, ...Object.entries(BENCHES).flatMap(([name, run]) => (left.includes(name) ? [] : [run]))];
   const short = options.short ? ["--short"] : [];
   const command = ["npm run bench --", ...names, ...short, "--markdown BENCHMARKS.md"].join(" ");
-  for (const run of runs) {
-    const found = await run(length);
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}, headless Chromium`;
+  const run = `\`${command}\` on ${new Date().toISOString().slice(0, 10)}: ${machine}`;
+  for (const bench of runs) {
+    const found = await bench(length);
     for (const row of found) process.stdout.write(`${line(row)}\n`);
     rows.push(...found);
     // after each benchmark: a run that is cut keeps what it measured
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);
-    if (options.markdown !== undefined) await writeFile(options.markdown, markdown(rows, command));
+    if (options.markdown !== undefined) {
+      await writeFile(options.markdown, writtenBenchmarks({ run, isWhole: names.length === 0, rows }, before));
+    }
   }
 });
 

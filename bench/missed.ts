@@ -58,3 +58,8 @@ export function whyMissed(row: Row): string | null {
   const found = REASONS.find(({ bench, work }) => bench === row.bench && work.test(row.work));
   return found ? `missed: ${found.why}` : "missed";
 }
+
+/** The aim of a figure that stands in a note, and whether it is missed. */
+export function notedAim(came: number, aim: number, unit: string): string {
+  return `aim ${aim} ${unit}${came > aim ? ", missed" : ""}`;
+}

@@ -1,5 +1,4 @@
-/** Rows as text: a line on the terminal, and BENCHMARKS.md. */
-import { cpus } from "node:os";
+/** Rows as text: a line on the terminal, and a row of a table. */
 import type { Row } from "./measure.ts";
 import { whyMissed } from "./missed.ts";
 
@@ -32,10 +31,23 @@ export function line(row: Row): string {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** The whole file. */
-export function markdown(rows: readonly Row[], command: string): string {
-  const [processor] = cpus();
-  const cells = (row: Row): string[] => [
+/** The columns of the table. */
+export const HEAD: readonly string[] = [
+  "",
+  "work",
+  "on",
+  "ours, ms",
+  "spread",
+  "peer",
+  "theirs, ms",
+  "ratio",
+  "aim",
+  "",
+];
+
+/** A row of the table; its first cell names the benchmark. */
+export function cells(row: Row): string[] {
+  return [
     row.bench,
     row.work,
     [row.device, row.threads > 0 ? `${row.threads}×` : ""].join(" ").trim(),
@@ -47,16 +59,4 @@ export function markdown(rows: readonly Row[], command: string): string {
     aimed(row),
     noted(row),
   ];
-  const head = ["", "work", "on", "ours, ms", "spread", "peer", "theirs, ms", "ratio", "aim", ""];
-  const table = [head, head.map(() => "---"), ...rows.map(cells)].map((each) => `| ${each.join(" | ")} |`);
-  return `# Benchmarks
-
-Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${processor?.model}, Node
-${process.version}, headless Chromium. Figures are medians; the spread is half the distance between the quartiles;
-comparisons run in turns in one process, on the same weights and picture; a ratio is ours over theirs. Where an aim is
-missed, the last column says so, and why where that is known. What each one is, and how to make the peer's files:
-[bench/README.md](bench/README.md).
-
-${table.join("\n")}
-`;
 }

@@ -3,6 +3,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { CONDITIONS } from "headless/pages";
 import { build, type Plugin, type Rollup } from "vite";
 import type { Row } from "./measure.ts";
+import { notedAim } from "./missed.ts";
 
 /** A first chunk with everything that it imports. */
 export interface Load {
@@ -76,7 +77,7 @@ export async function bundle(code: string): Promise<Bundle> {
 
 function row(work: string, code: string, aim?: number): Row {
   const [gzip, brotli] = [gzipSync(code, { level: 9 }).length / 1e3, brotliCompressSync(code).length / 1e3];
-  const aimed = aim === undefined ? "" : ` (aim ${aim} kB)`;
+  const aimed = aim === undefined ? "" : ` (${notedAim(gzip, aim, "kB")})`;
   const note = `${(code.length / 1e3).toFixed(1)} kB, gzip ${gzip.toFixed(1)}${aimed}, brotli ${brotli.toFixed(1)}`;
   return { bench: "size", work, device: "", threads: 0, note };
 }

@@ -1,7 +1,8 @@
 /** What the table says of aims. */
 import { expect, test } from "vitest";
 import type { Row } from "../measure.ts";
-import { line, markdown } from "../report.ts";
+import { notedAim } from "../missed.ts";
+import { cells, line } from "../report.ts";
 
 const ROW: Row = { bench: "encode", work: "SAM 2.1 tiny", device: "wasm", threads: 2, peer: "the other", aim: 0.8 };
 
@@ -21,10 +22,17 @@ test.each<[string, Partial<Row>, string, string]>([
   ["that nothing was measured for", { note: "not run" }, "≤ 0.8 ms", "not run"],
 ])("an aim %s", (_, given, aim, said) => {
   const row = { ...ROW, ...given };
-  const table = markdown([row], "npm run bench").split("\n");
-  const cells = (table.find((text) => text.startsWith(`| ${row.bench} |`)) ?? "").split("|").map((cell) => cell.trim());
-  expect(cells.at(-3)).toBe(aim);
-  if (said === "") expect(cells.at(-2)).toBe("");
-  else expect(cells.at(-2)).toContain(said);
+  const columns = cells(row);
+  expect(columns.at(-2)).toBe(aim);
+  if (said === "") expect(columns.at(-1)).toBe("");
+  else expect(columns.at(-1)).toContain(said);
   expect(line(row).includes("missed")).toBe(said.includes("missed"));
+});
+
+test.each([
+  [7.9, "aim 8 kB"],
+  [8, "aim 8 kB"],
+  [14, "aim 8 kB, missed"],
+])("an aim in a note, for %d kB", (came, said) => {
+  expect(notedAim(came, 8, "kB")).toBe(said);
 });

@@ -22,7 +22,7 @@ declare const data: Benchmarks;
 export { data };
 
 export function readBenchmarks(text: string): Benchmarks {
-  const [, date, machine] = /on (\d{4}-\d\d-\d\d): (.*?)\. Figures/s.exec(text) ?? [];
+  const [, date, machine] = /on (\d{4}-\d\d-\d\d): (.*?)\.\sFigures/s.exec(text) ?? [];
   if (date === undefined || machine === undefined) throw new Error("BENCHMARKS.md: expected a date and a machine");
   const rows = text.split("\n").filter((line) => line.startsWith("| "));
   const measurements = rows.flatMap((row) => {

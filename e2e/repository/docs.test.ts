@@ -1,6 +1,6 @@
 /** The docs: errors lead to sections that are there, and links that lead nowhere are noticed. */
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ERROR_NAMES } from "sam2-contract";
@@ -64,6 +64,14 @@ test.each(["README.md", "packages/sam2-node/README.md"])("sam2 has the options t
     const { stdout } = await promisify(execFile)(process.execPath, [SAM2, command, "--help"]);
     for (const option of options) expect(stdout).toMatch(new RegExp(`^ +${option}\\b`, "m"));
   }
+});
+
+const PACKAGES = (await readdir(new URL("packages", ROOT))).filter((name) => name.startsWith("sam2-"));
+
+test.each(PACKAGES)("the homepage of %s is its README, which says what it is", async (name) => {
+  const { homepage } = JSON.parse(await readFile(new URL(`packages/${name}/package.json`, ROOT), "utf8"));
+  expect(homepage).toMatch(new RegExp(`/packages/${name}#readme$`));
+  expect(await readFile(new URL(`packages/${name}/README.md`, ROOT), "utf8")).toMatch(new RegExp(`^# ${name}\n\n\\S`));
 });
 
 test("each section that an error's message links to is there", async () => {

@@ -1,4 +1,4 @@
-"""Measures sam2-mini: on held-out made scenes, on held-out people, or on a folder of photographs with region labels.
+"""Measures sam2-mini: on held-out painted scenes, on held-out people, or on a folder of photographs with region labels.
 
     python evaluate.py scenes CACHE [--scenes 200] [--levels object part group]
     python evaluate.py people PICTURES
@@ -11,7 +11,7 @@ person and two of their garments or parts.
 
 Prints JSON: for 1, 3 and 5 clicks and for a box the mean IoU of the mask that is shown first and of the best of three,
 and the first one's boundary F at 2 pixels; with the standard error of the first. One click is ambiguous: shown first is
-the best-scored of the three; for more clicks and boxes it is the single-mask output, as in Meta's predictor. In made
+the best-scored of the three; for more clicks and boxes it is the single-mask output, as in Meta's predictor. In painted
 scenes a region is a whole object unless `--levels` asks for parts or groups of objects too, which no single answer to
 one click can meet. Beside it two baselines: a disc of the mean region's size around the click, and the filled box.
 Scores are compared with true IoU for the three masks of one click, and for the masks shown first for all prompts, and

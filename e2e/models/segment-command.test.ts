@@ -70,8 +70,25 @@ test("everything in the picture", async () => {
 test.each<[string, string[], RegExp]>([
   ["what is not understood", [PHOTO], /give at least one --point/],
   ["a point of one number", [PHOTO, "--point", "5,"], /expected 2 numbers with commas between/],
-  ["what fails in the browser", [PHOTO, "--point", "1,1", "--model", "sam9"], /got "sam9"/],
+  [
+    "what fails in the browser",
+    [PHOTO, "--point", "1,1", "--model", "sam9"],
+    /^UnknownModelError: expected .*got "sam9".*\n$/m,
+  ],
+  [
+    "a folder that is missing",
+    [PHOTO, "--point", "1,1", "--out", "no/bad.png"],
+    /^OutputError: no\/bad.png: could not be written: .*\n$/m,
+  ],
+  [
+    "masks that cannot be written",
+    [PHOTO, "--point", "1,1", "--json", "no/bad.json"],
+    /^OutputError: no\/bad.json: could not be written: .*\n$/m,
+  ],
 ])("%s: says what is wrong, and writes nothing", async (_, args, message) => {
-  await expect(run(...args, "--out", "bad.png")).rejects.toMatchObject({ stderr: expect.stringMatching(message) });
-  expect(await readdir(folder)).not.toContain("bad.png");
+  await expect(run("--out", "bad.png", ...args)).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(message),
+  });
+  expect((await readdir(folder)).filter((name) => name.includes("bad"))).toEqual([]);
 });

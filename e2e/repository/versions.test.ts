@@ -11,7 +11,9 @@ interface Package {
 const PACKAGES = new URL("../../packages/", import.meta.url);
 const names = (await readdir(PACKAGES)).filter((name) => name.startsWith("sam2-"));
 const packages = await Promise.all(
-  names.map(async (name): Promise<Package> => JSON.parse(await readFile(new URL(`${name}/package.json`, PACKAGES), "utf8"))),
+  names.map(
+    async (name): Promise<Package> => JSON.parse(await readFile(new URL(`${name}/package.json`, PACKAGES), "utf8")),
+  ),
 );
 
 /** A package's peers of this repository; the built-in model is none: it is checked when it is opened. */

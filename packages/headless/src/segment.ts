@@ -1,10 +1,9 @@
 /** The segment command: the library itself, in a headless browser. */
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { DTYPES } from "sam2-contract";
-import { number, numbers } from "sam2-node/internals";
+import { DTYPES, isSam2Error } from "sam2-contract";
+import { checkWritable, number, numbers, writeWhole } from "sam2-node/internals";
 import type { SegmentJob } from "../page/main.ts";
 import { launchBrowser } from "./browser.ts";
 import { serve } from "./server.ts";
@@ -58,14 +57,9 @@ const program = new Command("segment")
   .requiredOption("--out <file>", "file to write the overlay to, PNG")
   .option("--json <file>", "file to write masks (COCO RLE), scores and timings to");
 
-program.action(async (image: string, options: CliOptions) => {
-  const points = [...options.point, ...options.negative];
-  const prompted = points.length > 0 || options.box !== undefined;
-  if (!prompted && !options.everything) {
-    program.error("error: give at least one --point, --negative or --box, or --everything");
-  }
-  if (prompted && options.everything) program.error("error: --everything takes no --point, --negative or --box");
-  if (!existsSync(image)) program.error(`error: ${image}: no such file`);
+/** Segments a picture, and writes what was asked for. */
+async function segment(image: string, options: CliOptions): Promise<void> {
+  for (const path of [options.out, options.json]) if (path !== undefined) await checkWritable(path);
   const isFolder = existsSync(join(options.model, "model.json"));
   const server = await serve({
     folders: {
@@ -84,7 +78,7 @@ program.action(async (image: string, options: CliOptions) => {
       model: isFolder ? "models/local/model.json" : options.model,
       device: options.device,
       dtype: options.dtype,
-      points,
+      points: [...options.point, ...options.negative],
       box: options.box ?? null,
       multimask: options.multimask,
       detail: options.detail,
@@ -96,9 +90,15 @@ program.action(async (image: string, options: CliOptions) => {
           }
         : null,
     };
-    const { report, overlay } = await page.evaluate((request) => window.segmentJob(request), job);
-    await writeFile(options.out, Buffer.from(overlay.slice(overlay.indexOf(",") + 1), "base64"));
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    // an error that leaves the page as such brings the page's stack along
+    const answer = await page.evaluate(
+      (request) => window.segmentJob(request).catch(({ name, message }: Error) => `${name}: ${message}`),
+      job,
+    );
+    if (typeof answer === "string") throw new Error(answer);
+    const { report, overlay } = answer;
+    await writeWhole(options.out, Buffer.from(overlay.slice(overlay.indexOf(",") + 1), "base64"));
+    if (options.json !== undefined) await writeWhole(options.json, `${JSON.stringify(report, null, 2)}\n`);
     const { load, encode, decode } = report.timings_ms;
     const [best] = report.masks;
     const found = options.everything
@@ -109,12 +109,25 @@ program.action(async (image: string, options: CliOptions) => {
         `load ${load.toFixed(0)} ms, encode ${encode.toFixed(0)} ms, decode ${decode.toFixed(0)} ms; ` +
         `${found} → ${options.out}\n`,
     );
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
-    process.exitCode = 1;
   } finally {
     await browser.close();
     await server.close();
+  }
+}
+
+program.action(async (image: string, options: CliOptions) => {
+  const prompted = options.point.length > 0 || options.negative.length > 0 || options.box !== undefined;
+  if (!prompted && !options.everything) {
+    program.error("error: give at least one --point, --negative or --box, or --everything");
+  }
+  if (prompted && options.everything) program.error("error: --everything takes no --point, --negative or --box");
+  if (!existsSync(image)) program.error(`error: ${image}: no such file`);
+  try {
+    await segment(image, options);
+  } catch (error) {
+    const { name, message } = error as Error;
+    process.stderr.write(isSam2Error(error) ? `${name}: ${message}\n` : `${message}\n`);
+    process.exitCode = 1;
   }
 });
 

@@ -4,3 +4,4 @@
  * @module
  */
 export { number, numbers } from "./command/arguments.ts";
+export { checkWritable, writeWhole } from "./storage/whole-file.ts";

@@ -108,6 +108,13 @@ describe("segment", () => {
     ["an unknown model", [PHOTO, "--point", "1,1", "--model", "sam9"], 1, /^UnknownModelError: .*got "sam9"/],
     ["a file that is no picture", [MAIN, "--point", "1,1", "--model", TOY], 1, /^InvalidImageError: /],
     ["a folder that is missing", [PHOTO, "--point", "1,1", "--model", TOY, "--out", "no/bad.png"], 1, /^OutputError: /],
+    [
+      "no place for masks",
+      [PHOTO, "--point", "1,1", "--model", TOY, "--json", "no/bad.json"],
+      1,
+      /^OutputError: no.bad/,
+    ],
+    ["a folder of that name", [PHOTO, "--point", "1,1", "--model", TOY, "--json", "."], 1, /^OutputError: .* folder$/m],
   ])("%s: says what is wrong, and writes nothing", async (_, args, code, message) => {
     const came = await run("segment", "--out", "bad.png", ...args);
     expect(came).toMatchObject({ code, stderr: expect.stringMatching(message) });

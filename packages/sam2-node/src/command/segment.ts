@@ -17,7 +17,7 @@ import {
 import type { DeviceChoice } from "../runtime/device.ts";
 import type { DeviceInfo } from "../runtime/sessions.ts";
 import { createSegmenter, type Segmenter } from "../segmenter.ts";
-import { writeWhole } from "../storage/whole-file.ts";
+import { checkWritable, writeWhole } from "../storage/whole-file.ts";
 import {
   deviceOption,
   dtypeOption,
@@ -139,6 +139,7 @@ async function everything(segmenter: Segmenter, image: SegmenterImage, flags: Fl
 async function segment(path: string, flags: Flags): Promise<void> {
   const start = performance.now();
   await prepareMasks(flags);
+  for (const path of [flags.out, flags.json]) if (typeof path === "string") await checkWritable(path);
   const { model: source, device, dtype, threads, embedding } = flags;
   const lazyEncoder = embedding !== undefined;
   const segmenter = await createSegmenter({ model: source, device, dtype, threads, lazyEncoder });

@@ -40,6 +40,32 @@ async function syncFolder(path: string): Promise<void> {
   await folder?.close();
 }
 
+/** Where a file is while it is being written. */
+const asideOf = (path: string): string => `${path}.${randomUUID()}.aside`;
+
+/** The error of a file that cannot be written. */
+function notWritten(path: string, cause: Error): Sam2Error {
+  // without the end of the message, which names the file that was to be renamed
+  const reason = cause.message.replace(/, \w+ '.*$/s, "");
+  return new Sam2Error("OutputError", `${path}: could not be written: ${reason}`, { cause });
+}
+
+/**
+ * Checks whether a file can be written, before the work whose result it will hold.
+ *
+ * @throws OutputError
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const aside = asideOf(path);
+  try {
+    if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error("it is a folder");
+    closeSync(openSync(aside, "wx"));
+    rmSync(aside);
+  } catch (cause) {
+    throw notWritten(path, cause as Error);
+  }
+}
+
 /**
  * Writes a file beside its place, then renames it. If the process ends meanwhile, nothing is left; once it is written, it
  * outlasts a power failure.
@@ -49,7 +75,7 @@ async function syncFolder(path: string): Promise<void> {
  * @throws OutputError
  */
 export async function writeWhole(path: string, content: string | Uint8Array | AsyncIterable<string>): Promise<void> {
-  const aside = `${path}.${randomUUID()}.aside`;
+  const aside = asideOf(path);
   begun.add(aside);
   try {
     // made at once: a process that ends waits for what was asked for, so the file would come after it was to be deleted
@@ -66,9 +92,7 @@ export async function writeWhole(path: string, content: string | Uint8Array | As
     await syncFolder(dirname(path));
   } catch (cause) {
     rmSync(aside, { force: true });
-    // without the end of the message, which names the file that was to be renamed
-    const reason = (cause as Error).message.replace(/, \w+ '.*$/s, "");
-    throw new Sam2Error("OutputError", `${path}: could not be written: ${reason}`, { cause });
+    throw notWritten(path, cause as Error);
   } finally {
     begun.delete(aside);
   }

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import type { AddressInfo, Socket } from "node:net";
-import { createServer } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Builder, By, Capabilities, Origin, type WebDriver } from "selenium-webdriver";
+import { freePort } from "../free-port.ts";
 import { type Browser, callOf, type Engine, type Point, type Tab } from "./driver.ts";
 import { savedInto } from "./saved-files.ts";
 
@@ -35,15 +35,6 @@ async function startScreen(): Promise<{ child: ChildProcess; display: string }> 
     child.once("exit", (code) => reject(new Error(`${SCREEN} ended with ${code}`)));
   });
   return { child, display };
-}
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Waits until the driver answers. */

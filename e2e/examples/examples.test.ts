@@ -9,9 +9,10 @@ import type { Browser, Page } from "playwright-core";
 import { decodeRle, maskArea } from "sam2-web";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { freePort } from "../free-port.ts";
 import { expectWholeLicenses } from "../licenses.ts";
 import { serveStatically } from "../static-server.ts";
-import { freePort, installed, packed, ROOT, run, type Served, served, type Tarballs } from "./application.ts";
+import { installed, packed, ROOT, run, type Served, served, type Tarballs } from "./application.ts";
 
 /** Files that lie where packages are packed, and are not ours. */
 const OTHERS = ["backup-of-my-labels.tgz", "notes.txt"];

@@ -1,8 +1,9 @@
 /** A Redis of a test's own: Debian's server, or Valkey's, on a free port, with what it keeps in a folder. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePort } from "../free-port.ts";
 
 /** The server's program; null where none is installed. */
 export const REDIS: string | null = ["redis-server", "valkey-server"].find(isInstalled) ?? null;
@@ -14,15 +15,6 @@ function isInstalled(program: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 /** A running server. */

@@ -13,7 +13,7 @@ const after = (file: string | null, run: Measured): string =>
   writtenBenchmarks(run, file === null ? null : readBenchmarksFile(file));
 
 /** What a reader finds: the run that the file is of, others, figures, and what people wrote below. */
-function found(file: string): { run?: string; others: string[]; figures: string[]; below: string } {
+function found(file: string): { run: string | undefined; others: string[]; figures: string[]; below: string } {
   const lines = file.split("\n");
   return {
     run: /Written by (.*?)\.\sFigures/s.exec(file)?.[1],

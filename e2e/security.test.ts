@@ -22,6 +22,10 @@ beforeAll(async () => {
     response.writeHead(200, { "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin" });
     response.end();
   });
+  stranger.on("upgrade", (request, socket) => {
+    received.push(request.url ?? "");
+    socket.destroy();
+  });
   await new Promise<void>((resolve) => stranger.listen(0, "127.0.0.1", resolve));
 });
 afterAll(() => {
@@ -106,7 +110,31 @@ describe.each([
     // the threads of WebAssembly answer nobody
     const worker = page.workers().find((each) => /\/worker-[^/]+$/.test(each.url())) as Worker;
     expect(await worker.evaluate(send, address)).toBe("refused");
+    // nor is anything sent by other ways than fetch
+    await page.evaluate(async (to) => {
+      const { host } = new URL(to);
+      new Image().src = `${to}image`;
+      navigator.sendBeacon(`${to}beacon`, "labels");
+      try {
+        new WebSocket(`ws://${host}/socket`);
+      } catch {}
+      const form = document.createElement("form");
+      Object.assign(form, { action: `${to}form`, method: "post" });
+      document.body.append(form);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      form.submit();
+    }, address);
+    await page.waitForTimeout(1000);
     expect(received).toEqual([]);
+    expect([...new Set(await refused())].sort()).toEqual([
+      "connect-src",
+      "form-action",
+      "img-src",
+      "script-src",
+      "script-src-attr",
+      "script-src-elem",
+      "style-src-attr",
+    ]);
     await server.close();
   });
 });

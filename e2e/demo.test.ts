@@ -34,8 +34,10 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-async function open(options: BrowserContextOptions): Promise<void> {
+/** Opens a sample, in a page that `change` changed before it runs. */
+async function open(options: BrowserContextOptions, change: () => void = () => undefined): Promise<void> {
   context = await newContext(options);
+  await context.addInitScript(change);
   page = await context.newPage();
   requests = [];
   errors = [];
@@ -46,6 +48,7 @@ async function open(options: BrowserContextOptions): Promise<void> {
   await page.locator(NAMED.samples).first().click();
   await status(/ready in/);
 }
+
 /** Ends the visit: nothing went wrong in it, and nothing left the origin. */
 async function leave(): Promise<void> {
   await context.close();
@@ -193,17 +196,11 @@ describe("on a phone", () => {
     [390, 844],
     [360, 740],
   ])("%i×%i: what is said, a tool's bar and a notice are one below the other", async (width, height) => {
-    context = await newContext({ viewport: { width, height }, hasTouch: true, isMobile: true });
-    await context.addInitScript(() => {
+    await open({ viewport: { width, height }, hasTouch: true, isMobile: true }, () => {
       IDBFactory.prototype.open = () => {
         throw new DOMException("The operation is insecure.", "SecurityError");
       };
     });
-    page = await context.newPage();
-    await page.goto(server.url);
-    await isReady(page);
-    await page.locator(NAMED.samples).first().click();
-    await status(/ready in/);
     const placeOf = async (what: string): Promise<{ top: number; bottom: number }> => {
       const { y, height } = (await page.locator(what).boundingBox()) as { y: number; height: number };
       return { top: y, bottom: y + height };
@@ -219,7 +216,6 @@ describe("on a phone", () => {
     await page.locator(NAMED.picture).press("p");
     const bar = await placeOf('section[aria-label="The tool"]');
     expect((await notice()).top).toBeGreaterThanOrEqual(bar.bottom + 4);
-    await context.close();
   });
 
   test("two fingers zoom; what the first one began is no box", async () => {

@@ -1442,7 +1442,7 @@ describe("by hand", () => {
     ["shrink", () => workspace.editing.reshape("shrink")],
     ["erase", () => workspace.editing.brush({ points: [{ x: 5, y: 0 }], radius: 20, erase: true })],
     ["subtract an outline", () => draw(0, 0, 20, "subtract")],
-    ["take a mask from it", () => click().then(() => workspace.editing.combine("subtract"))],
+    ["take a mask from it", () => click().then(() => workspace.combine("subtract"))],
   ])("what would leave nothing is not done: %s", async (_, act) => {
     await keep();
     workspace.setOptions({ reach: 50 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { type CloseUp, closeUpMask } from "../../src/detail/carry.ts";
 import { maskIou, resizeMask } from "../../src/mask/mask.ts";
 import type { ModelPrompt } from "../../src/prompt/prompt.ts";
-import { CELLS, disc, looking, open, pictureOf, SIZE } from "./bright-sessions.ts";
+import { type BrightSessions, CELLS, disc, looking, open, pictureOf, SIZE } from "./bright-sessions.ts";
 
 test.each([
   ["in the middle", 400, 300, 210, 140, 17],

@@ -16,13 +16,7 @@ export function shown(value: unknown): string {
   const nested = (item: unknown): boolean => typeof item === "object" && item !== null;
   if (Array.isArray(value) && value.some(nested)) return "a nested list";
   if (nested(value) && !Array.isArray(value)) return "an object";
-  const text = Array.isArray(value) ? `[${value.map(simple)}]` : simple(value);
+  // JSON has no NaN and no infinity
+  const text = String(typeof value === "number" ? value : JSON.stringify(value));
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-}
-
-/** A value that is no object. JSON has no NaN, no infinity, no `undefined` and no bigint. */
-function simple(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "function") return "a function";
-  return String(value) + (typeof value === "bigint" ? "n" : "");
 }

@@ -1,5 +1,5 @@
 /** Folders on disk: what is opened, what is replaced and what is left alone. */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,7 +81,7 @@ describe("a checkpoint that cannot be opened", () => {
       `a pipe as ${name}`,
       async () => {
         await rm(checkpoint(name));
-        execFileSync("mkfifo", [checkpoint(name)]);
+        spawnSync("bash", ["-c", 'mkfifo "$0"', checkpoint(name)]);
       },
       name === "config.json" ? "InvalidConfigError" : "InvalidSafetensorsError",
       /: it is no regular file$/,

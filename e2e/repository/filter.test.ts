@@ -16,11 +16,11 @@ test("finds files of every kind of test", async () => {
   const { stdout } = await start("node_modules/vitest/vitest.mjs", "list", "--filesOnly", "segment", "stretch", "demo");
   const found = new Set([...stdout.matchAll(/^\[(\w+)(?: \(\w+\))?\]/gm)].map(([, project]) => project));
   expect([...found].sort()).toEqual(["browser", "browsers", "e2e", "models", "native", "node"]);
-});
+}, 180_000);
 
 test("that no file matches fails, and says so", async () => {
   await expect(start("run.mjs", "test:node", "no-such-file")).rejects.toMatchObject({
     code: 1,
     stderr: expect.stringContaining("No test files found"),
   });
-});
+}, 180_000);

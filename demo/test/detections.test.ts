@@ -192,7 +192,7 @@ describe("text files beside labels of another format", () => {
     [
       "lists",
       { "Annotations/a.xml": VOC, "ImageSets/Main/train.txt": "a\n", "labels.txt": "__ignore__\ncat\n" },
-      ["a.jpg"],
+      ["Annotations/a.jpg"],
       [`labels.txt, all 2 lines: ${why}, got __ignore__`],
     ],
     [

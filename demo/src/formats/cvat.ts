@@ -113,14 +113,14 @@ const childrenOf = (element: Pick<XmlElement, "children"> | undefined, ...names:
   );
 
 /** Reads XML: CVAT's masks, polygons and boxes, or Pascal VOC's boxes. @throws ImportError */
-export function fromXml(text: string): ReadLabels {
+export function fromXml(path: string, text: string): ReadLabels {
   let annotations: XmlElement | null;
   try {
     annotations = parseXml(text).root;
   } catch (error) {
     throw new ImportError(`expected CVAT's annotations.xml: ${(error as Error).message.split("\n")[0]}`);
   }
-  if (annotations?.name === "annotation") return fromVoc(annotations);
+  if (annotations?.name === "annotation") return fromVoc(path, annotations);
   if (annotations?.name !== "annotations") {
     throw new ImportError(
       `expected CVAT's annotations.xml, with annotations in it, got ${annotations?.name ?? "none"}`,

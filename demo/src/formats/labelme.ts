@@ -9,7 +9,7 @@ import type { Detection } from "../labels/detections.ts";
 import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { shown } from "./errors.ts";
-import { besides, boxesOf, entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { besides, boxesOf, entry, pathBeside, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 import { cropped } from "./rows.ts";
 
@@ -81,8 +81,13 @@ export function isLabelme(file: Record<string, unknown>): boolean {
   return Array.isArray(file.shapes) && "imagePath" in file;
 }
 
-/** Reads polygons and masks; rectangles are boxes, shapes of other kinds are kept as they are. @throws ImportError */
-export function fromLabelme(file: Record<string, unknown>): ReadLabels {
+/**
+ * Reads polygons and masks; rectangles are boxes, shapes of other kinds are kept as they are.
+ *
+ * @param path of the file, which the picture's is relative to
+ * @throws ImportError
+ */
+export function fromLabelme(path: string, file: Record<string, unknown>): ReadLabels {
   const size = sizeOf(file.imageWidth, file.imageHeight, "the image");
   const leftOut = new LeftOut();
   const boxes: Detection[] = [];
@@ -116,7 +121,8 @@ export function fromLabelme(file: Record<string, unknown>): ReadLabels {
   const said = isEmpty(fields.flags) ? besides(fields, "flags") : fields;
   const kept = foreignOf(LABELME, { ...said, ...(others.length > 0 && { shapes: others }) });
   const { picture } = (file[OWN] ?? {}) as { readonly picture?: unknown };
-  const image = { name: String(picture ?? file.imagePath), ...size, objects, ...kept };
+  const name = typeof picture === "string" ? picture : pathBeside(path, String(file.imagePath));
+  const image = { name, ...size, objects, ...kept };
   return { project: projectOf([], [image]), boxes: boxesOf(image, boxes), leftOut: leftOut.lines };
 }
 

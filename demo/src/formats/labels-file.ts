@@ -31,6 +31,18 @@ export interface ReadImage extends WithForeign {
   readonly objects: readonly LabeledObject[];
 }
 
+/** The path of a picture that a file names by a path relative to itself, in the file's own terms; a whole path stays as it is. */
+export function pathBeside(file: string, path: string): string {
+  const given = path.replaceAll("\\", "/");
+  if (/^(?:\/|\w:)/.test(given)) return given;
+  const parts: string[] = [];
+  for (const part of [...file.split("/").slice(0, -1), ...given.split("/")]) {
+    if (part === "..") parts.pop();
+    else if (part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+}
+
 /** An entry of one of the file's lists. @throws ImportError */
 export function entry(value: unknown, list: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;

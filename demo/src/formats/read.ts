@@ -121,13 +121,18 @@ async function readOne(file: LabelsFile, onProgress?: Progress): Promise<ReadLab
     const { fromCsv } = await import("./csv.ts");
     return fromCsv(text);
   }
-  if (!/^\s*</.test(text)) return fromJson(text, onProgress);
+  if (!/^\s*</.test(text)) return fromJson(text, onProgress, name);
   const { fromXml } = await import("./cvat.ts");
-  return fromXml(text);
+  return fromXml(name, text);
 }
 
-/** Reads JSON. @throws ImportError likewise */
-export function fromJson(text: string, onProgress?: Progress): ReadLabels {
+/**
+ * Reads JSON.
+ *
+ * @param path of the file
+ * @throws ImportError likewise
+ */
+export function fromJson(text: string, onProgress?: Progress, path: string = ""): ReadLabels {
   let file: unknown;
   try {
     file = JSON.parse(text);
@@ -139,7 +144,7 @@ export function fromJson(text: string, onProgress?: Progress): ReadLabels {
     const fields = file as Record<string, unknown>;
     if (isCoco(fields)) return fromCoco(fields, onProgress);
     if (isDatumaro(fields)) return fromDatumaro(fields);
-    if (isLabelme(fields)) return fromLabelme(fields);
+    if (isLabelme(fields)) return fromLabelme(path, fields);
     if (isGeoJson(fields)) return fromGeoJson(fields);
   }
   throw new ImportError(

@@ -2,7 +2,7 @@
 import type { XmlElement } from "@rgrove/parse-xml";
 import type { Detection } from "../labels/detections.ts";
 import { shown } from "./errors.ts";
-import { NO_LABELS, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { NO_LABELS, pathBeside, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
 const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
@@ -12,9 +12,14 @@ const childOf = (element: XmlElement | undefined, name: string): XmlElement | un
 
 const textOf = (element: XmlElement | undefined, name: string): string => childOf(element, name)?.text.trim() ?? "";
 
-/** Reads the file of a picture, whose root is `annotation`. @throws ImportError */
-export function fromVoc(annotation: XmlElement): ReadLabels {
-  const name = textOf(annotation, "filename");
+/**
+ * Reads the file of a picture, whose root is `annotation`.
+ *
+ * @param path of the file: the picture's is like it
+ * @throws ImportError
+ */
+export function fromVoc(path: string, annotation: XmlElement): ReadLabels {
+  const name = pathBeside(path, textOf(annotation, "filename"));
   const size = childOf(annotation, "size");
   const { width, height } = sizeOf(
     Number(textOf(size, "width")),

@@ -114,11 +114,12 @@ export function placed(
   const byImage = new Map<LabeledImage, Detection[]>();
   for (const { name, size, unit, detections } of found) {
     if (detections.length === 0) continue;
-    const image = size ? findImage(here, { name, ...size }, names) : imageByStem(name);
+    const byStem = imageByStem(name);
+    const isOfSize = size === null || (byStem?.width === size.width && byStem.height === size.height);
+    const image = (size && findImage(here, { name, ...size }, names)) ?? (isOfSize ? byStem : undefined);
     if (!image) {
-      const other = size && imageByStem(name);
-      const why = other
-        ? `the picture here has ${other.width}×${other.height} pixels`
+      const why = byStem
+        ? `the picture here has ${byStem.width}×${byStem.height} pixels`
         : "there is no such picture here";
       leftOut.push(`${detections.length} of ${name}: ${why}`);
       continue;

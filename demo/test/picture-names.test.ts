@@ -1,0 +1,111 @@
+/** How files of annotations name their pictures, and the pictures of the set that are found by these names. */
+import { describe, expect, test } from "vitest";
+import { readLabels } from "../src/formats/read.ts";
+import type { LabeledImage, Project } from "../src/labels/annotations.ts";
+import { placed } from "../src/labels/detections.ts";
+import { merge } from "../src/labels/importing.ts";
+
+const size = { width: 4, height: 3 };
+const opened = (name: string): LabeledImage => ({ id: name, sha256: name, name, ...size, objects: [] });
+const setOf = (...names: string[]): Project => ({ classes: [], images: names.map(opened) });
+
+/** Imports files into a set: the objects of each picture by their classes, those that it did not have too. */
+async function imported(set: Project, files: Record<string, string>): Promise<Record<string, string[]>> {
+  const read = await readLabels(Object.entries(files).map(([name, text]) => ({ name, text })));
+  expect(read.leftOut).toEqual([]);
+  const { placed: found, leftOut } = placed(set.images, read.boxes);
+  expect(leftOut).toEqual([]);
+  const { images } = merge(set, read.project).project;
+  return Object.fromEntries(
+    images.map(({ id, name, objects }) => {
+      const boxes = found.filter(({ image }) => image.id === id).flatMap(({ detections }) => detections);
+      return [name, [...objects, ...boxes].map(({ className }) => className)];
+    }),
+  );
+}
+
+const labelme = (imagePath: string, label: string, more: object = {}): string =>
+  JSON.stringify({
+    imagePath,
+    imageWidth: 4,
+    imageHeight: 3,
+    shapes: [
+      {
+        label,
+        shape_type: "polygon",
+        points: [
+          [0, 0],
+          [4, 0],
+          [4, 3],
+        ],
+      },
+    ],
+    ...more,
+  });
+const voc = (filename: string, name: string): string =>
+  `<annotation><filename>${filename}</filename><size><width>4</width><height>3</height></size><object><name>${name}</name>
+    <bndbox><xmin>0</xmin><ymin>0</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object></annotation>`;
+
+// labelme writes imagePath relative to its JSON's folder, and joins both to open it (_label_file.py); VOC has the file's name alone
+describe("a picture's path is relative to the file that names it", () => {
+  const set = setOf("train/a.jpg", "val/a.jpg");
+  test.each<[string, Project, Record<string, string>, Record<string, string[]>]>([
+    [
+      "labelme, two pictures of one name",
+      set,
+      { "train/a.json": labelme("a.jpg", "cat"), "val/a.json": labelme("a.jpg", "dog") },
+      { "train/a.jpg": ["cat"], "val/a.jpg": ["dog"] },
+    ],
+    [
+      "labelme, in a folder beside that of the pictures",
+      set,
+      { "json/a.json": labelme("../val/a.jpg", "cat"), "json/b.json": labelme("..\\train\\a.jpg", "dog") },
+      { "train/a.jpg": ["dog"], "val/a.jpg": ["cat"] },
+    ],
+    [
+      "labelme, one file alone",
+      set,
+      { "a.json": labelme("../val/a.jpg", "cat") },
+      { "train/a.jpg": [], "val/a.jpg": ["cat"] },
+    ],
+    [
+      "labelme, in a zip with a folder around all",
+      set,
+      { "set/val/a.json": labelme("./a.jpg", "cat") },
+      { "train/a.jpg": [], "val/a.jpg": ["cat"] },
+    ],
+    ["labelme, a whole path", setOf("a.jpg"), { "x/a.json": labelme("/home/me/a.jpg", "cat") }, { "a.jpg": ["cat"] }],
+    [
+      "labelme, a whole path of Windows",
+      setOf("a.jpg"),
+      { "x/a.json": labelme("C:\\me\\a.jpg", "cat") },
+      { "a.jpg": ["cat"] },
+    ],
+    [
+      "labelme, as this page writes it",
+      set,
+      { "labelme/a.json": labelme("a.jpg", "cat", { "sam2-web": { picture: "val/a.jpg" } }) },
+      { "train/a.jpg": [], "val/a.jpg": ["cat"] },
+    ],
+    [
+      "Pascal VOC, two pictures of one name",
+      set,
+      { "train/a.xml": voc("a.jpg", "cat"), "val/a.xml": voc("a.jpg", "dog") },
+      { "train/a.jpg": ["cat"], "val/a.jpg": ["dog"] },
+    ],
+    [
+      "Pascal VOC, in a folder beside that of the pictures",
+      setOf("JPEGImages/a.jpg", "JPEGImages/b.jpg"),
+      { "VOC/Annotations/a.xml": voc("a.jpg", "cat"), "VOC/Annotations/b.xml": voc("b.jpg", "dog") },
+      { "JPEGImages/a.jpg": ["cat"], "JPEGImages/b.jpg": ["dog"] },
+    ],
+    [
+      "Pascal VOC, without the picture's ending, as in ImageNet",
+      setOf("n01440764_10040.JPEG"),
+      { "n01440764_10040.xml": voc("n01440764_10040", "cat") },
+      { "n01440764_10040.JPEG": ["cat"] },
+    ],
+  ])("%s", async (_, pictures, files, expected) => {
+    expect(await imported(pictures, files)).toEqual(expected);
+  });
+});

@@ -109,3 +109,70 @@ describe("a picture's path is relative to the file that names it", () => {
     expect(await imported(pictures, files)).toEqual(expected);
   });
 });
+
+// Label Studio writes addresses quoted, and its converter unquotes them (label_studio_sdk/converter/utils.py); local files are
+// named by the parameter d (core/utils/io.py)
+describe("Label Studio: the picture in a task's data", () => {
+  const task = (data: object): string =>
+    JSON.stringify([
+      {
+        id: 1,
+        data,
+        annotations: [
+          {
+            result: [
+              {
+                type: "polygonlabels",
+                original_width: 4,
+                original_height: 3,
+                value: {
+                  points: [
+                    [0, 0],
+                    [100, 0],
+                    [100, 100],
+                  ],
+                  polygonlabels: ["cat"],
+                },
+              },
+            ],
+          },
+        ],
+      },
+    ]);
+  test.each<[string, string, object]>([
+    ["a local file", "a.jpg", { image: "/data/local-files/?d=a.jpg" }],
+    [
+      "a local file in a folder, quoted",
+      "my set/Müller.jpg",
+      { image: "/data/local-files/?d=my%20set/M%C3%BCller.jpg" },
+    ],
+    [
+      "a local file by a whole address",
+      "set/a.jpg",
+      { image: "http://localhost:8080/data/local-files/?d=set%2Fa.jpg" },
+    ],
+    ["an upload with a space", "my photo.jpg", { image: "/data/upload/1/0badcafe-my%20photo.jpg" }],
+    ["an address with a space", "my photo.jpg", { image: "https://example.org/set/my%20photo.jpg" }],
+    [
+      "a signed address",
+      "a.jpg",
+      { image: "https://bucket.s3.amazonaws.com/a.jpg?X-Amz-Signature=a/b&X-Amz-Expires=9" },
+    ],
+    ["an address that is quoted wrongly", "100%.jpg", { image: "https://example.org/100%.jpg" }],
+    ["a bucket, whose names are not quoted", "50%25 #1?.jpg", { image: "s3://bucket/set/50%25 #1?.jpg" }],
+    ["a name as this page writes it", "50%25 #1?.jpg", { image: "50%25 #1?.jpg" }],
+    ["beside other texts", "a.jpg", { caption: "a cat", image: "a.jpg" }],
+    ["under another name, beside other texts", "a.jpg", { caption: "a cat", photo: "/data/upload/1/0badcafe-a.jpg" }],
+    [
+      "an address without an ending, beside other texts",
+      "17",
+      { caption: "a cat", url: "https://example.org/photos/17" },
+    ],
+    ["the only text", "cat 17", { which: "cat 17" }],
+  ])("%s: %s", async (_, name, data) => {
+    expect(await imported(setOf(name, "other.jpg"), { "tasks.json": task(data) })).toEqual({
+      [name]: ["cat"],
+      "other.jpg": [],
+    });
+  });
+});

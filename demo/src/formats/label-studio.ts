@@ -181,7 +181,7 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
   const images = tasks.flatMap((each): ReadImage[] => {
     const task = entry(each, "tasks");
     const data = entry(task.data, `task ${shown(task.id)}: data`);
-    const [key = "image", path = ""] = Object.entries(data).find(([, value]) => typeof value === "string") ?? [];
+    const [key, path] = pathIn(data);
     const annotations = (Array.isArray(task.annotations) ? task.annotations : []).map((annotation) => {
       const { result, ...fields } = entry(annotation, "annotations");
       return { fields: besides(fields), others: [] as Fields[], result: Array.isArray(result) ? result : [] };
@@ -235,7 +235,7 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
       };
       return leftOut.list(`a result of task ${shown(task.id)}`, read);
     });
-    const name = pictureIn(String(path));
+    const name = pictureIn(path);
     const kept: TaskFields = {
       ...some("task", besides(task, "id", "data", "annotations")),
       ...some("data", besides(data, key)),
@@ -253,11 +253,36 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
   return { project: projectOf([], images), boxes, leftOut: leftOut.lines };
 }
 
+/** What a picture's path or address is like, among other texts. */
+const LIKE_A_PICTURE = /^(?:\/data\/|\w+:\/\/)|\.(?:jpe?g|png|webp|gif|bmp|avif|hei[cf]|tiff?)$/i;
+
+/** The field of a task's data that names the picture, and what it says. */
+function pathIn(data: Fields): readonly [key: string, path: string] {
+  const texts = Object.entries(data).filter((each): each is [string, string] => typeof each[1] === "string");
+  const named = texts.find(([key]) => key === "image") ?? texts.find(([, text]) => LIKE_A_PICTURE.test(text));
+  return named ?? texts[0] ?? ["image", ""];
+}
+
 /** The picture's name in the path or the address of a task: folders are part of it where they are the set's own. */
 function pictureIn(path: string): string {
+  // buckets have names that are not quoted
+  const isAddress = /^(?:https?:\/\/|\/data\/)/i.test(path);
+  const local = isAddress ? /\/data\/local-files\/\?(?:.*&)?d=([^&]*)/.exec(path)?.[1] : undefined;
+  if (local !== undefined) return unquoted(local).replace(/^\/+/, "");
+  const plain = isAddress ? path.replace(/[?#].*/, "") : path;
   // an upload's name has an id before it
-  const upload = /^(?:.*\/)?data\/upload\/(?:\d+\/)?(?:[0-9a-f]{8}-)?([^/]+)$/.exec(path)?.[1];
-  return upload ?? path.replace(/^(?:\/|\w+:).*\//, "");
+  const upload = /^(?:.*\/)?data\/upload\/(?:\d+\/)?(?:[0-9a-f]{8}-)?([^/]+)$/.exec(plain)?.[1];
+  const name = upload ?? plain.replace(/^(?:\/|\w+:).*\//, "");
+  return isAddress ? unquoted(name) : name;
+}
+
+/** Part of an address without its %xx; as it is, if that is no text. */
+function unquoted(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** A result, the annotation that it is in, and where results of other kinds are collected. */

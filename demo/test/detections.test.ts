@@ -148,6 +148,29 @@ describe("what is read", () => {
     expect(project.images.flatMap(({ objects }) => objects)).toEqual([]);
   });
 
+  // Label Studio turns about the top left corner (label_studio_sdk/converter/utils.py), CVAT about the middle (Datumaro's
+  // cvat/base.py); both clockwise, in degrees
+  test.each<[string, number, number[]]>([
+    ["Label Studio", 90, [42, 40, 50, 60]],
+    ["Label Studio", -90, [50, 20, 58, 40]],
+    ["Label Studio", 0, [50, 40, 70, 48]],
+    ["CVAT", 90, [56, 34, 64, 54]],
+    ["CVAT", 180, [50, 40, 70, 48]],
+    ["CVAT", 0, [50, 40, 70, 48]],
+  ])("%s: of a box that is turned by %d° the upright one around it", async (tool, turn, expected) => {
+    const value = { x: 50, y: 40, width: 20, height: 8, rotation: turn, rectanglelabels: ["cat"] };
+    const result = [{ type: "rectanglelabels", original_width: 100, original_height: 100, value }];
+    const text =
+      tool === "CVAT"
+        ? `<annotations><image name="a.jpg" width="100" height="100">
+            <box label="cat" xtl="50" ytl="40" xbr="70" ybr="48" rotation="${turn}"/></image></annotations>`
+        : JSON.stringify([{ id: 1, data: { image: "a.jpg" }, annotations: [{ result }] }]);
+    const [found] = (await readLabels([{ name: "labels", text }])).boxes;
+    const [detection] = found?.detections ?? [];
+    expect(detection?.shape.map((value) => Math.round(1e6 * value) / 1e6)).toEqual(expected);
+    expect(detection?.foreign).toBeUndefined();
+  });
+
   test.each<[string, Record<string, string>, RegExp]>([
     [
       "a table without boxes",

@@ -13,6 +13,7 @@ import { ImportError, shown } from "./errors.ts";
 import { besides, boxesOf, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 import { cropped, fromRowRuns, rowRuns } from "./rows.ts";
+import { aroundTurned } from "./turned.ts";
 import { fromVoc } from "./voc.ts";
 
 /** Characters that XML has no way to write, besides the five that have names. */
@@ -141,7 +142,11 @@ function fromCvat(annotations: XmlElement): ReadLabels {
     const size = sizeOf(Number(width), Number(height), what);
     const detections = childrenOf(image, "box").map((element): Detection => {
       const { attributes: box } = element;
-      const shape = ["xtl", "ytl", "xbr", "ybr"].map((side) => Number(box[side] ?? Number.NaN));
+      const sides = ["xtl", "ytl", "xbr", "ybr"].map((side) => Number(box[side] ?? Number.NaN));
+      const [left, top, right, bottom] = sides as [number, number, number, number];
+      const turn = Number(box.rotation ?? 0);
+      const middle = [(left + right) / 2, (top + bottom) / 2] as const;
+      const shape = turn === 0 ? sides : aroundTurned([left, top, right, bottom], turn, middle);
       return { className: box.label ?? "object", score: null, shape, ...saidOf(element) };
     });
     const found = childrenOf(image, "mask", "polygon").flatMap((element) => {
@@ -183,7 +188,8 @@ const UNDERSTOOD = ["mask", "polygon", "box"];
 
 /** What a shape says beyond what the page understands; what every shape says is left out. */
 function saidOf({ attributes: fields, children }: XmlElement): WithForeign {
-  const own = ["label", "rle", "points", "left", "top", "width", "height", "z_order", "xtl", "ytl", "xbr", "ybr"];
+  const place = ["left", "top", "width", "height", "z_order", "xtl", "ytl", "xbr", "ybr", "rotation"];
+  const own = ["label", "rle", "points", ...place];
   const said = Object.entries(besides(fields, ...own)).filter(
     ([name, value]) => !(name === "occluded" && value === "0") && !(name === "source" && value === "semi-auto"),
   );

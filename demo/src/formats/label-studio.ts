@@ -19,6 +19,7 @@ import { shown } from "./errors.ts";
 import { besides, boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 import { rowRuns } from "./rows.ts";
+import { aroundTurned } from "./turned.ts";
 
 /** Bits of a value, and of the four kinds of run lengths. */
 const VALUE = 8;
@@ -213,8 +214,10 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
             number,
             number,
           ];
-          const shares = [x, y, x + wide, y + high];
-          const shape = shares.map((share, i) => share * (i % 2 === 0 ? size.width : size.height));
+          const [left, top] = [x * size.width, y * size.height];
+          const box = [left, top, left + wide * size.width, top + high * size.height] as const;
+          const turn = Number(value.rotation ?? 0);
+          const shape = turn === 0 ? box : aroundTurned(box, turn, [left, top]);
           detections.push({ className, score: typeof result.score === "number" ? result.score : null, shape, ...kept });
           return null;
         }

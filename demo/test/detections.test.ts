@@ -137,6 +137,16 @@ describe("what is read", () => {
         },
       ],
     ],
+    [
+      // as CVAT and Datumaro write it
+      "YOLO 1.1, of Darknet, with obj.names",
+      {
+        "obj_train_data/a.txt": "1 0.5 0.5 1 1",
+        "obj.names": "dog\r\ncat\r\n",
+        "train.txt": "data/obj_train_data/a.jpg",
+      },
+      [{ name: "obj_train_data/a.txt", size: null, unit: "shares", detections: [box("cat", null, 0, 0, 1, 1)] }],
+    ],
   ])("%s", async (_, files, expected) => {
     const { boxes, project } = await readLabels(Object.entries(files).map(([name, text]) => ({ name, text })));
     // what else a file says of its boxes is the matter of foreign.test.ts

@@ -31,6 +31,7 @@ test.each([
   ["A.SVG", ["import A.SVG"]],
   ["A.PSD", ["import A.PSD"]],
   ["A.JSON", ["import A.JSON"]],
+  ["obj.names", ["import obj.names"]],
   ["set.zip", ["open set.zip"]],
   ["SET.ZIP", ["open SET.ZIP"]],
   ["a.doc", ["There is no picture among these files"]],

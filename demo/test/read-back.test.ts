@@ -228,6 +228,22 @@ describe("pictures of one name, and of names that become one in a file's", () =>
   );
 });
 
+test("of a zip the files of labels are read", async () => {
+  const names = [
+    "obj.names",
+    "obj.data",
+    "obj_train_data/a.txt",
+    "obj_train_data/a.jpg",
+    "__MACOSX/._obj.names",
+    "a.JSON",
+  ];
+  const blob = new Blob([
+    zipSync(Object.fromEntries(names.map((name) => [name, strToU8("0")]))) as Uint8Array<ArrayBuffer>,
+  ]);
+  const files = await unpacked([{ name: "yolo.zip", blob }]);
+  expect(files.map(({ name }) => name)).toEqual(["obj.names", "obj_train_data/a.txt", "a.JSON"]);
+});
+
 test("labels that came before their picture are found by it, whatever its ending", async () => {
   const [image] = (await readLabels([{ name: "street/4.svg", text: SVG("M0 0L2 0L2 1L0 1Z") }])).project.images;
   const found = imageOfPicture([image as LabeledImage], { name: "street/4.jpg", width: 3, height: 2, sha256: "f" }, [

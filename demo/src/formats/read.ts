@@ -44,7 +44,7 @@ export async function readLabels(files: readonly LabelsFile[], onProgress?: Prog
 
 /** Reads files of which none is a PNG. @throws ImportError likewise */
 async function readOthers(files: readonly LabelsFile[], onProgress?: Progress): Promise<ReadLabels> {
-  const isOfYolo = ({ name }: LabelsFile): boolean => /\.(?:txt|ya?ml)$/i.test(name);
+  const isOfYolo = ({ name }: LabelsFile): boolean => /\.(?:txt|names|ya?ml)$/i.test(name);
   const [yolo, others] = [files.filter(isOfYolo).filter(isText), files.filter((file) => !isOfYolo(file))];
   const [only, ...more] = others;
   if (!only) return readYolo(yolo);

@@ -29,7 +29,7 @@ export interface TextFile {
 }
 
 /**
- * Reads label files, one for each picture, and the names of their classes from data.yaml or classes.txt. A line is a
+ * Reads label files, one for each picture, and the names of their classes from data.yaml, classes.txt or obj.names. A line is a
  * class and a box (middle and sides), with a score or without, or a class and the corners of an outline, all in shares
  * of the picture's sides.
  *
@@ -75,7 +75,7 @@ function isList(name: string): boolean {
 
 /** The names of classes by their numbers. @throws ImportError */
 async function classNames(files: readonly TextFile[]): Promise<readonly string[]> {
-  const list = files.find(({ name }) => /(^|\/)classes\.txt$/i.test(name));
+  const list = files.find(({ name }) => /(^|\/)classes\.txt$|\.names$/i.test(name));
   if (list) return list.text.split(/\r?\n/).map((line) => line.trim());
   const data = files.find(({ name }) => /\.ya?ml$/i.test(name));
   if (!data) return [];

@@ -6,7 +6,7 @@ import { ImportError } from "./errors.ts";
 configure({ useWebWorkers: false });
 
 /** Files that may hold labels; hidden ones, which some systems write beside each file, do not. */
-const LABELS = /(?:^|\/)(?!\.)[^/]*\.(?:json|geojson|xml|csv|tsv|txt|ya?ml|png|svg|psd)$/i;
+const LABELS = /(?:^|\/)(?!\.)[^/]*\.(?:json|geojson|xml|csv|tsv|txt|names|ya?ml|png|svg|psd)$/i;
 
 /** Bytes that the files of labels may take, unpacked. */
 const MOST_UNPACKED = 2 ** 30;

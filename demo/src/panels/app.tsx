@@ -162,7 +162,7 @@ function FileInputs({ openers }: { readonly openers: { current: Openers | null }
         {...common}
         ref={annotations}
         aria-label="Labels to import"
-        accept=".json,.geojson,.xml,.csv,.tsv,.txt,.yaml,.yml,.png,.svg,.psd,.zip"
+        accept=".json,.geojson,.xml,.csv,.tsv,.txt,.names,.yaml,.yml,.png,.svg,.psd,.zip"
         multiple
         onChange={({ target, nativeEvent }) => {
           if (target.files?.length) takeInFrom(workspace, nativeEvent, takeInLabels);

@@ -40,7 +40,8 @@ export function takeIn(workspace: Workspace, files: readonly NamedFile[]): void 
   void openAll();
 }
 
-const isAnnotation = ({ name }: NamedFile): boolean => /\.(?:json|geojson|xml|csv|tsv|txt|ya?ml|svg|psd)$/i.test(name);
+const isAnnotation = ({ name }: NamedFile): boolean =>
+  /\.(?:json|geojson|xml|csv|tsv|txt|names|ya?ml|svg|psd)$/i.test(name);
 
 const isOfUse = (file: NamedFile): boolean =>
   isEmbedding(file.name) || isAnnotation(file) || picturesOf([file]).length > 0;

@@ -1,7 +1,7 @@
 /** How files of annotations name their pictures, and the pictures of the set that are found by these names. */
 import { describe, expect, test } from "vitest";
 import { readLabels } from "../src/formats/read.ts";
-import type { LabeledImage, Project } from "../src/labels/annotations.ts";
+import { imageOfPicture, type LabeledImage, type Project } from "../src/labels/annotations.ts";
 import { placed } from "../src/labels/detections.ts";
 import { merge } from "../src/labels/importing.ts";
 
@@ -174,5 +174,36 @@ describe("Label Studio: the picture in a task's data", () => {
       [name]: ["cat"],
       "other.jpg": [],
     });
+  });
+});
+
+// macOS keeps names as they were made, often decomposed; most tools write them composed
+describe("a name of one Unicode form finds its picture of another", () => {
+  const [composed, decomposed] = ["M\u00fcller.jpg", "Mu\u0308ller.jpg"];
+  const coco = (file_name: string): string =>
+    JSON.stringify({
+      images: [{ id: 1, file_name, ...size }],
+      categories: [{ id: 1, name: "cat" }],
+      annotations: [{ id: 1, image_id: 1, category_id: 1, segmentation: [[0, 0, 4, 0, 4, 3]] }],
+    });
+  const yolo = (name: string): Record<string, string> => ({
+    [`labels/${name.replace(/jpg$/, "txt")}`]: "0 0.5 0.5 1 1",
+    "classes.txt": "cat",
+  });
+  test.each<[string, string, Record<string, string>]>([
+    ["COCO, composed", decomposed, { "coco.json": coco(composed) }],
+    ["COCO, decomposed", composed, { "coco.json": coco(decomposed) }],
+    ["COCO, in a folder", `set/${decomposed}`, { "coco.json": coco(composed) }],
+    ["YOLO, composed", decomposed, yolo(composed)],
+    ["YOLO, decomposed", `images/${composed}`, yolo(decomposed)],
+    ["Pascal VOC, composed", decomposed, { "a.xml": voc(composed, "cat") }],
+  ])("%s", async (_, name, files) => {
+    expect(await imported(setOf(name), files)).toEqual({ [name]: ["cat"] });
+  });
+
+  test.each([composed])("a picture that is opened after its labels, %s", (name) => {
+    const waiting = { ...opened(name), sha256: null };
+    const picture = { name: decomposed, ...size, sha256: "f" };
+    expect(imageOfPicture([waiting], picture, [decomposed])).toBe(waiting);
   });
 });

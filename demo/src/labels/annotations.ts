@@ -2,7 +2,7 @@
 import type { Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import { type WithForeign, withNewer } from "./foreign.ts";
-import { stemOf } from "./names.ts";
+import { composed, stemOf } from "./names.ts";
 
 /**
  * What happens where an object overlaps one of another class. A protected one has the pixel; one that gives way has it not;
@@ -180,11 +180,13 @@ export function findImage<T extends NamedImage>(
   names: readonly string[],
 ): T | undefined {
   const fits = ({ width, height }: NamedImage): boolean => width === wanted.width && height === wanted.height;
-  const exact = images.find((image) => image.name === wanted.name && fits(image));
+  const name = composed(wanted.name);
+  const exact = images.find((image) => fits(image) && composed(image.name) === name);
   if (exact) return exact;
-  const [only, ...others] = images.filter((image) => fits(image) && endAlike(image.name, wanted.name));
-  if (!only || others.length > 0 || names.filter((name) => endAlike(name, only.name)).length > 1) return undefined;
-  return only;
+  const [only, ...others] = images.filter((image) => fits(image) && endAlike(composed(image.name), name));
+  if (!only || others.length > 0) return undefined;
+  const found = composed(only.name);
+  return names.filter((each) => endAlike(composed(each), found)).length > 1 ? undefined : only;
 }
 
 /**
@@ -205,7 +207,7 @@ export function imageOfPicture(
       { ...picture, name: stemOf(picture.name) },
       names.map((name) => stemOf(name)),
     );
-  return found?.name === picture.name ? found : (known ?? found);
+  return found && composed(found.name) === composed(picture.name) ? found : (known ?? found);
 }
 
 /** What was looked for in lists of images, which never change. */

@@ -1,7 +1,7 @@
 /** What detectors find: boxes and outlines with scores, which become masks. Here they find their pictures. */
 import { findImage, type LabeledImage } from "./annotations.ts";
 import type { WithForeign } from "./foreign.ts";
-import { distinct, distinctStems, plain } from "./names.ts";
+import { composed, distinct, distinctStems, plain } from "./names.ts";
 
 /** A box or an outline. */
 export interface Detection extends WithForeign {
@@ -29,7 +29,7 @@ export interface PlacedDetections {
   readonly detections: readonly Detection[];
 }
 
-const stem = (name: string): string => name.replaceAll("\\", "/").replace(/\.[^./]*$/, "");
+const stem = (name: string): string => composed(name.replaceAll("\\", "/").replace(/\.[^./]*$/, ""));
 
 /** How many parts two paths have in common, from their ends; more than any other where they are the same. */
 function agreement(a: string, b: string): number {
@@ -65,7 +65,7 @@ function finderByStem(
   images: readonly LabeledImage[],
   names: readonly string[],
 ): (name: string) => LabeledImage | undefined {
-  const exported = distinct(images.map(({ name }) => name));
+  const exported = distinct(images.map(({ name }) => name)).map(composed);
   const [forYolo, forOthers] = [distinctStems(exported, plain), distinctStems(exported)];
   const places = byLastPart(
     images.flatMap((image, i) => {

@@ -1,7 +1,12 @@
 /** Names of pictures. Different pictures may have the same name; exports need unique ones. */
 
+/** A name as names are compared: systems and tools write the same letters in different Unicode forms. */
+export function composed(name: string): string {
+  return name.normalize("NFC");
+}
+
 /** Names with equal keys collide in a folder on some system: case and Unicode form do not count there. */
-const key = (name: string): string => name.normalize("NFC").toLowerCase();
+const key = (name: string): string => composed(name).toLowerCase();
 
 /** A name without its ending, folders included, each part made fit for a path. */
 export function stemOf(name: string, fit: (part: string) => string = safe): string {

@@ -1,8 +1,9 @@
 /** Boxes that are read from files of detectors, and the pictures that they find. */
 import { describe, expect, test } from "vitest";
 import { readLabels } from "../src/formats/read.ts";
-import type { LabeledImage } from "../src/labels/annotations.ts";
+import { EMPTY_PROJECT, type LabeledImage, newObject, type Project } from "../src/labels/annotations.ts";
 import { type DetectedImage, placed } from "../src/labels/detections.ts";
+import { merge } from "../src/labels/importing.ts";
 
 const image = (name: string, width = 100, height = 50): LabeledImage => {
   return { id: name, sha256: name, name, width, height, objects: [] };
@@ -212,6 +213,35 @@ describe("what is read", () => {
   test("several files are one set of labels", async () => {
     const files = ["a", "b"].map((name) => ({ name: `${name}.xml`, text: VOC.replace("a.jpg", `${name}.jpg`) }));
     expect((await readLabels(files)).boxes.map(({ name }) => name)).toEqual(["a.jpg", "b.jpg"]);
+  });
+});
+
+describe("classes have the numbers that YOLO's files give them, for an export to write", () => {
+  const lines = { "a.txt": "1 0.5 0.5 1 1\n0 0.5 0.5 1 1" };
+  const names = "names: [cat, dog, bird]";
+  const object = newObject("object", { size: [1, 1], counts: "01" });
+  const used = { ...EMPTY_PROJECT, images: [{ ...image("b.jpg", 1, 1), objects: [object] }] };
+  const own = { ...EMPTY_PROJECT, classes: [{ name: "object", color: "#000000" }] };
+
+  test.each<[string, Record<string, string>, Project, string[]]>([
+    ["data.yaml", { "data.yaml": names }, EMPTY_PROJECT, ["cat", "dog", "bird"]],
+    ["data.yaml by numbers", { "data.yaml": "names: {1: dog, 0: cat}" }, EMPTY_PROJECT, ["cat", "dog"]],
+    ["classes.txt", { "classes.txt": "cat\ndog\nbird\n" }, EMPTY_PROJECT, ["cat", "dog", "bird"]],
+    ["a class called object", { "classes.txt": "cat\nobject" }, EMPTY_PROJECT, ["cat", "object"]],
+    [
+      "beside labels of another format",
+      { "data.yaml": names, "b.csv": "image,x1,y1,x2,y2" },
+      EMPTY_PROJECT,
+      ["cat", "dog", "bird"],
+    ],
+    ["no names", {}, EMPTY_PROJECT, ["object"]],
+    ["the class to start with is used", { "data.yaml": names }, used, ["object", "cat", "dog", "bird"]],
+    ["that class has another color", { "data.yaml": names }, own, ["object", "cat", "dog", "bird"]],
+  ])("%s", async (_, files, before, expected) => {
+    const given = Object.entries({ ...lines, ...files }).map(([name, text]) => ({ name, text }));
+    const { project, classes } = merge(before, (await readLabels(given)).project);
+    expect(project.classes.map(({ name }) => name)).toEqual(expected);
+    expect(classes).toEqual(expected.filter((name) => name !== "object"));
   });
 });
 

@@ -225,11 +225,11 @@ describe("comes back, in the same format", () => {
         info: COCO.info,
         licenses: COCO.licenses,
         images: COCO.images,
-        categories: [{ id: 1, name: "object" }, ...COCO.categories, { id: 2, name: "new" }],
+        categories: [...COCO.categories, { id: 1, name: "new" }],
         annotations: [
           { id: 1, image_id: 70, category_id: 18, keypoints: [1, 1, 2, 3, 3, 1], num_keypoints: 2, iscrowd: 0 },
           { id: 2, image_id: 70, category_id: 3, iscrowd: 1, score: 0.5 },
-          { id: 3, image_id: 70, category_id: 2, iscrowd: 0 },
+          { id: 3, image_id: 70, category_id: 1, iscrowd: 0 },
         ],
       },
     ],
@@ -292,14 +292,9 @@ describe("comes back, in the same format", () => {
       {
         infos: { author: "A" },
         categories: {
-          points: { items: [{ label_id: 1, labels: ["nose"], joints: [] }] },
+          points: { items: [{ label_id: 0, labels: ["nose"], joints: [] }] },
           label: {
-            labels: [
-              { name: "object" },
-              { name: "cat" },
-              { name: "dog", parent: "animal", attributes: ["fur"] },
-              { name: "new" },
-            ],
+            labels: [{ name: "cat" }, { name: "dog", parent: "animal", attributes: ["fur"] }, { name: "new" }],
             label_groups: DATUMARO.categories.label.label_groups,
             attributes: ["is_crowd"],
           },
@@ -309,9 +304,9 @@ describe("comes back, in the same format", () => {
             id: "a",
             attr: { frame: 12 },
             annotations: [
-              { type: "mask", label_id: 2, group: 9, attributes: { fur: "white", name: "Rex" } },
-              { type: "mask", label_id: 3, group: 0, attributes: {} },
-              { type: "points", label_id: 2, points: [1, 1], visibility: [2], group: 9 },
+              { type: "mask", label_id: 1, group: 9, attributes: { fur: "white", name: "Rex" } },
+              { type: "mask", label_id: 2, group: 0, attributes: {} },
+              { type: "points", label_id: 1, points: [1, 1], visibility: [2], group: 9 },
               { type: "caption", label_id: null, caption: "a dog" },
             ],
           },
@@ -346,7 +341,7 @@ describe("comes back, in the same format", () => {
     const lines = (await blob.text()).split("\n").map((line) => line.trim());
     const definition = "<name>age &#38; sex</name><mutable>False</mutable><values>old&#10;young</values>";
     expect(lines).toContain(
-      `<label><name>dog</name><color>#c2410c</color><type>any</type><attributes><attribute>${definition}</attribute></attributes></label>`,
+      `<label><name>dog</name><color>#1d6ed8</color><type>any</type><attributes><attribute>${definition}</attribute></attributes></label>`,
     );
     expect(lines).toContain('<image id="0" subset="Train" name="a.jpg" width="4" height="4">');
     expect(lines).toContainEqual(

@@ -1,6 +1,6 @@
 /** YOLO labels (docs.ultralytics.com, "Instance Segmentation Datasets"). */
 import { decodeRle, maskToPolygons } from "sam2-web";
-import type { LabeledImage, ObjectClass, Project } from "../labels/annotations.ts";
+import { type LabeledImage, type ObjectClass, type Project, withClass } from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { ImportError } from "./errors.ts";
 import { joined } from "./join.ts";
@@ -51,7 +51,7 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
         wrong.push({ at, why: `expected ${what}, got ${line.slice(0, 60)}` });
         return [];
       }
-      const className = names[number] ?? `class ${number}`;
+      const className = names[number] || `class ${number}`;
       if (isOutline) return [{ className, score: null, shape: values }];
       const [x, y, wide, high, score = null] = values as [number, number, number, number, number | undefined];
       return [{ className, score, shape: [x - wide / 2, y - high / 2, x + wide / 2, y + high / 2] }];
@@ -65,7 +65,9 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
     }
     return { name: name.replace(/(^|\/)labels\//, "$1"), size: null, unit: "shares", detections };
   });
-  return { project: NO_LABELS, boxes, leftOut: leftOut.lines };
+  // in the order of their numbers, which an export counts by
+  const project = names.reduce<Project>((all, name) => (name ? withClass(all, name) : all), NO_LABELS);
+  return { project, boxes, leftOut: leftOut.lines };
 }
 
 /** Whether a text file lists classes or pictures, not labels. */

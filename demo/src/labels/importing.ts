@@ -1,6 +1,7 @@
 /** Merges labels of a file into a project, and says beforehand what that will do. */
 import { areaOf, iouOf, type Turns, turnsOf } from "../masks/turns.ts";
 import {
+  EMPTY_PROJECT,
   findImage,
   type LabeledImage,
   type LabeledObject,
@@ -43,7 +44,7 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
   const added: LabeledImage[] = [];
   const count = { added: 0, gone: 0, alike: 0 };
   let same = 0;
-  const withClasses = found.classes.reduce(withClassOfFile, project);
+  const withClasses = found.classes.reduce(withClassOfFile, readyFor(found, project));
   const foreign = withMore(project.foreign, found.foreign);
   let merged = foreign === project.foreign ? withClasses : { ...withClasses, foreign };
   const matched = new Map<LabeledImage, LabeledImage>();
@@ -76,8 +77,17 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
     if (known.objects.length > 0) changed.push(known);
     merged = withImage(merged, { ...base, objects: how === "add" ? [...known.objects, ...fresh] : fresh });
   }
-  const classes = withClasses.classes.slice(project.classes.length).map(({ name }) => name);
+  const known = new Set(project.classes.map(({ name }) => name));
+  const classes = withClasses.classes.map(({ name }) => name).filter((name) => !known.has(name));
   return { project: merged, changed, added, same, objects: count, classes };
+}
+
+/** A project to which a file's classes are added: where those number them, an unused class to start with would shift them. */
+function readyFor(found: Project, project: Project): Project {
+  const isStart =
+    isSame(project.classes, EMPTY_PROJECT.classes) && project.images.every(({ objects }) => objects.length === 0);
+  const hasOthers = found.classes.some(({ name }) => project.classes.every((each) => each.name !== name));
+  return isStart && hasOthers ? { ...project, classes: [] } : project;
 }
 
 /** What two files, or two places of one, say of a picture: an object of both is there once. */

@@ -34,8 +34,8 @@ describe("pieces", () => {
           const read = await readPieces(inChunks(text, size), "list", (element) => taken.push(element));
           const { list: expected, ...others } = JSON.parse(text);
           expect(taken).toEqual(expected);
-          expect(read).toEqual(others);
-          expect(await readPieces(inChunks(text, size), "list", null)).toEqual(others);
+          expect(read).toEqual({ ...others, list: [] });
+          expect(await readPieces(inChunks(text, size), "list", null)).toEqual({ ...others, list: [] });
         },
       ),
       { numRuns: 200 },

@@ -99,6 +99,19 @@ test("opened beside what it was made of, it changes nothing; beside nothing, it 
   expect(withoutIds(alone.project)).toEqual(withoutIds(project));
 });
 
+test("labels of hundreds of megabytes come back: what the page saves it opens", async () => {
+  const mask = rle(1, 0, 0, 1);
+  const name = "x".repeat(1e6);
+  const images = Array.from({ length: 90 }, (_, i): LabeledImage => {
+    const objects = Array.from({ length: 3 }, () => ({ ...newObject("cat", mask), name }));
+    return { id: `${i}`, sha256: null, name: `${i}.png`, width: 2, height: 2, objects };
+  });
+  const written = await writeProjectFile({ ...project, images }, pictureOf);
+  const read = (await readProjectFile(written.blob)).project.images;
+  expect(read.map((image) => [image.name, image.objects.length])).toEqual(images.map((image) => [image.name, 3]));
+  expect(read.every(({ objects }) => objects.every((each) => each.name === name))).toBe(true);
+}, 240_000);
+
 describe("a picture that is", () => {
   test.each<[string, Uint8Array | null]>([
     ["missing", null],

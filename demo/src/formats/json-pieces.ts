@@ -13,7 +13,7 @@ const SPACE = 0x20;
  *
  * @param list the name of a field of it, whose elements are given to `take` one by one, or passed over if that is null
  * @param onProgress called with the bytes that were read so far
- * @returns its other fields; null if the file holds no object
+ * @returns its fields, of which the list is empty; null if the file holds no object
  * @throws ImportError for JSON that is damaged
  */
 export async function readPieces(
@@ -67,8 +67,10 @@ export async function readPieces(
           await reader.cancel();
           return null;
         }
-        if (depth === 1 && byte === OPEN_LIST && key === list && !begun) isList = true;
-        else if (depth > 0) begin(i);
+        if (depth === 1 && byte === OPEN_LIST && key === list && !begun) {
+          isList = true;
+          fields.push([list, []]);
+        } else if (depth > 0) begin(i);
         depth++;
       } else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) {
         if (depth === 1 || (isList && depth === 2)) endPiece(i);

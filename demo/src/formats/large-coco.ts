@@ -16,9 +16,8 @@ export const LARGE = 64e6;
 export async function fromLargeCoco(file: Blob, onProgress?: Progress): Promise<ReadLabels | null> {
   const total = 2 * file.size;
   const fields = await readPieces(file, "annotations", null, (done) => onProgress?.(done, total));
-  const content = { ...fields, annotations: [] };
-  if (!fields || !isCoco(content)) return null;
-  const reader = new CocoReader(content);
+  if (!fields || !isCoco(fields)) return null;
+  const reader = new CocoReader(fields);
   const add = (annotation: unknown): void => reader.add(annotation);
   await readPieces(file, "annotations", add, (done) => onProgress?.(file.size + done, total));
   return reader.read();

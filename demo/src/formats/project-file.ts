@@ -4,14 +4,7 @@
  * A zip: the labels in `project.json`, the unchanged pictures in the folder `pictures`, under their names. Large sets
  * are no problem: the zip is read and written piece by piece.
  */
-import {
-  BlobReader,
-  BlobWriter,
-  type FileEntry,
-  TextReader,
-  TextWriter,
-  ZipWriter,
-} from "@zip.js/zip.js/lib/zip-core-custom.js";
+import { BlobReader, BlobWriter, type FileEntry, ZipWriter } from "@zip.js/zip.js/lib/zip-core-custom.js";
 import { digest } from "sam2-core";
 import { expandRuns } from "sam2-web";
 import { v4 as randomId } from "uuid";
@@ -21,6 +14,7 @@ import { distinct } from "../labels/names.ts";
 import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import { ImportError, NoProjectError, shown } from "./errors.ts";
+import { readPieces } from "./json-pieces.ts";
 import { checkDepth } from "./labels-file.ts";
 import { withFilesOf } from "./zip.ts";
 
@@ -33,8 +27,8 @@ export const PROJECT_FILE_VERSION = 1;
 /** What such a file is, in messages. */
 const EXPECTED = "a project file, which is a zip, whole";
 
-/** The largest project.json that is read, in bytes. */
-const MOST_LABELS = 2 ** 28;
+/** The largest project.json that is read, in bytes: more than a page can hold. */
+const MOST_LABELS = 2 ** 32;
 
 /** The largest picture that is read, in bytes. */
 const LARGEST_PICTURE = 2 ** 29;
@@ -149,9 +143,28 @@ export async function writeProjectFile(
     });
     onProgress?.(i + 1, images.length);
   }
-  const labels = { format: FORMAT, version: PROJECT_FILE_VERSION, foreign, classes, images: written };
-  await zip.add("project.json", new TextReader(`${JSON.stringify(labels)}\n`));
+  const labels = { format: FORMAT, version: PROJECT_FILE_VERSION, foreign, classes };
+  await zip.add("project.json", streamOf(inPieces(labels, written)));
   return { name: "project.zip", blob: await zip.close(), missing };
+}
+
+/** The JSON of labels, image by image: all of it may be longer than a text can be. */
+function* inPieces(labels: object, images: readonly object[]): Generator<string> {
+  yield `${JSON.stringify(labels).slice(0, -1)},"images":[`;
+  for (const [i, image] of images.entries()) yield `${i === 0 ? "" : ","}${JSON.stringify(image)}`;
+  yield "]}\n";
+}
+
+/** Texts as a stream of bytes, each made when it is asked for. */
+function streamOf(texts: Iterator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    pull(controller) {
+      const { done, value } = texts.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+  });
 }
 
 /**
@@ -160,35 +173,37 @@ export async function writeProjectFile(
  * @throws NoProjectError when there are no labels of a set in it, ImportError when it is no zip, damaged, or of a newer version
  */
 export async function readProjectFile(file: Blob): Promise<ProjectFile> {
-  const content = await withFilesOf(file, EXPECTED, async (files): Promise<unknown> => {
+  const images: unknown[] = [];
+  const content = await withFilesOf(file, EXPECTED, async (files) => {
     const entry = files.get("project.json");
     if (!entry) throw new NoProjectError("expected a project file, which has a project.json in it");
     if (entry.uncompressedSize > MOST_LABELS) {
       throw new ImportError(`project.json: expected ${MOST_LABELS} bytes at most, got ${entry.uncompressedSize}`);
     }
     try {
-      return JSON.parse(await entry.getData(new TextWriter(), { checkSignature: true }));
+      const json = await entry.getData(new BlobWriter(), { checkSignature: true });
+      return await readPieces(json, "images", (image) => images.push(image));
     } catch (error) {
       throw new ImportError(`project.json is damaged: ${(error as Error).message}`);
     }
   });
-  const { format, version } = (content ?? {}) as { format?: unknown; version?: unknown };
+  const { format, version } = content ?? {};
   if (format !== FORMAT) throw new ImportError(`project.json: expected the format ${FORMAT}, got ${shown(format)}`);
   if (version !== PROJECT_FILE_VERSION) {
     throw new ImportError(
       `the project file is of version ${shown(version)}, and this page reads version ${PROJECT_FILE_VERSION}; reload the page to get its newest version`,
     );
   }
-  const labels = v.safeParse(Labels, content);
+  const labels = v.safeParse(Labels, Array.isArray(content?.images) ? { ...content, images } : content);
   if (!labels.success) {
     const [issue] = labels.issues;
     throw new ImportError(`project.json: ${v.getDotPath(issue) ?? "labels"}: ${issue.message}`);
   }
-  const { classes, images, foreign } = labels.output;
-  const pictures = images.flatMap(({ sha256, picture, ...facts }): FiledPicture[] =>
+  const { classes, images: read, foreign } = labels.output;
+  const pictures = read.flatMap(({ sha256, picture, ...facts }): FiledPicture[] =>
     sha256 !== null && picture ? [{ ...picture, ...facts, sha256 }] : [],
   );
-  return { project: { classes, images: images.map(readImage), ...(foreign && { foreign }) }, pictures };
+  return { project: { classes, images: read.map(readImage), ...(foreign && { foreign }) }, pictures };
 }
 
 /** Whether data of another tool's file is such as the readers of those let through. */

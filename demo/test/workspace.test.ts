@@ -1833,6 +1833,28 @@ describe("boxes to masks, and their review", () => {
     expect(classesOf()).toEqual([]);
   });
 
+  test.each<["replace" | "add", readonly string[]]>([
+    ["add", ["cat", "dog"]],
+    ["replace", ["dog"]],
+  ])("outlines that come again are asked about as masks are: %s", async (how, expected) => {
+    const outline = (className: string, left: number) => {
+      return { className, score: null, shape: [left, 0, left + 10, 0, left + 10, 10, left, 10] };
+    };
+    const importing = async (...detections: DetectedImage["detections"]): Promise<void> => {
+      read = { ...read, boxes: [{ ...detected("a", 0), detections }], leftOut: [] };
+      await start();
+    };
+    await importing(outline("cat", 0));
+    expect([state().question, classesOf()]).toEqual([null, ["cat"]]);
+    await importing(outline("cat", 0));
+    expect([state().question, classesOf()]).toEqual([null, ["cat"]]);
+    await importing(...(how === "add" ? [outline("cat", 0)] : []), outline("dog", 11));
+    expect(state().question).toMatchObject({ kind: "import", boxes: 0 });
+    workspace.notices.answer(how);
+    await settle();
+    expect(classesOf()).toEqual(expected);
+  });
+
   test("an outline needs no model; time spent on a picture is counted", async () => {
     const shape = [0, 0, 10, 0, 10, 10, 0, 10];
     read = { ...read, boxes: [{ ...detected("a", 0), detections: [{ className: "cat", score: 0.5, shape }] }] };

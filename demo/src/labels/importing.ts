@@ -1,14 +1,18 @@
 /** Merges labels of a file into a project, and says beforehand what that will do. */
+import { filled } from "../masks/outline.ts";
 import { areaOf, iouOf, type Turns, turnsOf } from "../masks/turns.ts";
 import {
   EMPTY_PROJECT,
   findImage,
   type LabeledImage,
   type LabeledObject,
+  newObject,
   type Project,
+  withClassesOf,
   withClassOfFile,
   withImage,
 } from "./annotations.ts";
+import type { Detection, PlacedDetections } from "./detections.ts";
 import { type Foreign, withMore, withNewer } from "./foreign.ts";
 import { distinct, distinctStems } from "./names.ts";
 import { isSame } from "./same.ts";
@@ -80,6 +84,35 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
   const known = new Set(project.classes.map(({ name }) => name));
   const classes = withClasses.classes.map(({ name }) => name).filter((name) => !known.has(name));
   return { project: merged, changed, added, same, objects: count, classes };
+}
+
+/** What a file says with its outlines among the objects, as they take no model; its boxes are left. */
+export function withOutlines(
+  found: Project,
+  placed: readonly PlacedDetections[],
+): { readonly found: Project; readonly boxes: readonly PlacedDetections[] } {
+  const isOutline = ({ shape }: Detection): boolean => shape.length > 4;
+  const images = placed.flatMap(({ image, detections }): LabeledImage[] => {
+    const { id, sha256, name, width, height } = image;
+    const objects = detections.filter(isOutline).map(({ className, score, shape, foreign }): LabeledObject => {
+      const ring = Array.from({ length: shape.length / 2 }, (_, i) => {
+        return { x: shape[2 * i] as number, y: shape[2 * i + 1] as number };
+      });
+      const object = newObject(className, filled([ring], width, height));
+      return { ...object, ...(score !== null && { score }), ...(foreign && { foreign }) };
+    });
+    return objects.length === 0 ? [] : [{ id, sha256, name, width, height, objects }];
+  });
+  const { classes } = withClassesOf(
+    found,
+    images.flatMap(({ objects }) => objects),
+  );
+  return {
+    found: { ...found, classes, images: [...found.images, ...images] },
+    boxes: placed
+      .map(({ image, detections }) => ({ image, detections: detections.filter((each) => !isOutline(each)) }))
+      .filter(({ detections }) => detections.length > 0),
+  };
 }
 
 /** A project to which a file's classes are added: where those number them, an unused class to start with would shift them. */

@@ -9,7 +9,7 @@ import type {
 } from "../formats/off-thread.ts";
 import type { LabeledImage, NamedImage, Project } from "../labels/annotations.ts";
 import { type PlacedDetections, placed } from "../labels/detections.ts";
-import { type ImportHow, type Merged, merge } from "../labels/importing.ts";
+import { type ImportHow, type Merged, merge, withOutlines } from "../labels/importing.ts";
 import type { Boxes } from "./boxes.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
@@ -81,9 +81,10 @@ export class Transfer {
       const text = `Reading ${name}`;
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
-      const { project: found, boxes, leftOut: unread } = await this.#files.readLabels(files, { signal, onProgress });
+      const { project: read, boxes, leftOut: unread } = await this.#files.readLabels(files, { signal, onProgress });
       const { project: before } = this.#state.get();
-      const { placed: detections, leftOut: unplaced } = placed(before.images, boxes);
+      const { placed: all, leftOut: unplaced } = placed(before.images, boxes);
+      const { found, boxes: detections } = withOutlines(read, all);
       const leftOut = [...unread, ...unplaced];
       if (!(await this.#takeIn(found, name, detections, leftOut))) return;
       try {

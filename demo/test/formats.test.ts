@@ -487,7 +487,7 @@ test("VOC: of 254 classes, the most that fit, each has its value and its line", 
   const project = withImage(withClasses(names), { ...IMAGE, objects: [object("class 254", SQUARE)] });
   const { blob } = await exportProject(project, "voc", noPicture);
   const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
-  const { data } = decode(files["SegmentationClass/some_photo.png"] as Uint8Array);
+  const { data } = decode(files["SegmentationClass/some photo.png"] as Uint8Array);
   const lines = new TextDecoder().decode(files["labelmap.txt"]).split("\n");
   expect(lines).toEqual(["background", ...names]);
   expect(lines[data[0] as number]).toBe("class 254");
@@ -540,7 +540,7 @@ test("SVG: one even-odd path an object, names escaped", () => {
 });
 
 test.each([
-  ["seaside/a day.jpg", "seaside/a_day", "a day.jpg"],
+  ["seaside/a day.jpg", "seaside/a day", "a day.jpg"],
   ["b.2024/photo", "b.2024/photo", "photo"],
   ["../../etc/passwd", "etc/passwd", "passwd"],
   ["/./a.png", "a", "a.png"],
@@ -548,7 +548,7 @@ test.each([
   const images = [IMAGE, { ...IMAGE, id: "b", name }];
   const { blob } = await exportProject({ ...PROJECT, images }, "labelme", noPicture);
   const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
-  expect(Object.keys(files)).toEqual(["some_photo.json", `${path}.json`]);
+  expect(Object.keys(files)).toEqual(["some photo.json", `${path}.json`]);
   expect(JSON.parse(new TextDecoder().decode(files[`${path}.json`]))).toMatchObject({ imagePath: beside });
 });
 
@@ -567,7 +567,7 @@ test("names that meet are numbered, and what is written of each picture follows"
   ]);
   const { blob } = await exportProject({ ...PROJECT, images }, "labelme", noPicture);
   const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
-  const second = JSON.parse(new TextDecoder().decode(files["some_photo-2.json"]));
+  const second = JSON.parse(new TextDecoder().decode(files["some photo-2.json"]));
   expect(second).toMatchObject({ imagePath: "some photo-2.jpg", shapes: [] });
 });
 
@@ -607,19 +607,19 @@ test("a picture's header is looked at before it is decoded: one that is too larg
 
 test("a set becomes a zip, one file stays one file; names do not collide", async () => {
   const one = await exportProject({ ...PROJECT, images: [IMAGE] }, "svg", noPicture);
-  expect(one.name).toBe("some_photo.svg");
+  expect(one.name).toBe("some photo.svg");
   const two = await exportProject({ ...PROJECT, images: [IMAGE, { ...IMAGE, id: "b" }] }, "svg", noPicture);
   expect(two.name).toBe("svg.zip");
   const files = unzipSync(new Uint8Array(await two.blob.arrayBuffer()));
-  expect(Object.keys(files)).toEqual(["some_photo.svg", "some_photo-2.svg"]);
+  expect(Object.keys(files)).toEqual(["some photo.svg", "some photo-2.svg"]);
 });
 
 describe.each([
   ["cvat", "annotations.xml"],
   ["label-studio", "tasks.json"],
   ["datumaro", "default.json"],
-  ["geojson", "some_photo.geojson"],
-  ["labelme", "some_photo.json"],
+  ["geojson", "some photo.geojson"],
+  ["labelme", "some photo.json"],
   ["coco", "annotations.json"],
 ] as const)("%s", (format, name) => {
   test("what is written is read again: classes, objects in their order, every pixel", async () => {

@@ -1,7 +1,10 @@
 /** How files of annotations name their pictures, and the pictures of the set that are found by these names. */
+import { unzipSync } from "fflate";
+import { encodeRle } from "sam2-web";
 import { describe, expect, test } from "vitest";
+import { exportProject, type Format } from "../src/formats/archive.ts";
 import { readLabels } from "../src/formats/read.ts";
-import { imageOfPicture, type LabeledImage, type Project } from "../src/labels/annotations.ts";
+import { imageOfPicture, type LabeledImage, newObject, type Project } from "../src/labels/annotations.ts";
 import { placed } from "../src/labels/detections.ts";
 import { merge } from "../src/labels/importing.ts";
 
@@ -201,9 +204,42 @@ describe("a name of one Unicode form finds its picture of another", () => {
     expect(await imported(setOf(name), files)).toEqual({ [name]: ["cat"] });
   });
 
-  test.each([composed])("a picture that is opened after its labels, %s", (name) => {
+  test.each([composed, "M\u00fcller"])("a picture that is opened after its labels, %s", (name) => {
     const waiting = { ...opened(name), sha256: null };
     const picture = { name: decomposed, ...size, sha256: "f" };
     expect(imageOfPicture([waiting], picture, [decomposed])).toBe(waiting);
+  });
+});
+
+// labelme looks for the picture's name with the ending .json (app.py), trainers for the same with .png
+describe("files of a picture are called as it is, but for what no file's name may hold", () => {
+  const rle = encodeRle({ ...size, data: new Uint8Array(12).fill(1) });
+  const labeled = (name: string): LabeledImage => ({ ...opened(name), objects: [newObject("cat", rle)] });
+  const filesOf = async (format: Format, ...names: string[]): Promise<string[]> => {
+    const set = { classes: [{ name: "cat", color: "#000000" }], images: names.map(labeled) };
+    const { name, blob } = await exportProject(set, format, () => Promise.reject(new Error("not asked for")));
+    return name.endsWith(".zip") ? Object.keys(unzipSync(new Uint8Array(await blob.arrayBuffer()))) : [name];
+  };
+  test.each<[Format, string]>([
+    ["labelme", "NAME.json"],
+    ["voc", "SegmentationClass/NAME.png"],
+    ["yolo", "labels/NAME.txt"],
+    ["svg", "NAME.svg"],
+    ["geojson", "NAME.geojson"],
+    ["masks", "NAME/1-cat.png"],
+  ])("%s: %s", async (format, path) => {
+    const names = ["IMG (1).jpg", "tr ain/Mu\u0308ller & co.jpg", "a:b?.jpg"];
+    const stems = ["IMG (1)", "tr ain/Mu\u0308ller & co", "a_b_"];
+    expect(await filesOf(format, ...names)).toEqual(
+      expect.arrayContaining(stems.map((stem) => path.replace("NAME", stem))),
+    );
+  });
+
+  test.each(["IMG_1_", "IMG (1)"])("%s, as this page wrote and writes it, finds its picture", (name) => {
+    const found: Project = { classes: [], images: [{ ...labeled(name), sha256: null }] };
+    const { project, added } = merge(setOf("IMG (1).jpg", "b.jpg"), found);
+    expect([project.images.map(({ objects }) => objects.length), added]).toEqual([[1, 0], []]);
+    const waiting = { ...opened(name), sha256: null };
+    expect(imageOfPicture([waiting], { name: "IMG (1).jpg", ...size, sha256: "f" }, [])).toBe(waiting);
   });
 });

@@ -2,7 +2,7 @@
 import { strToU8, type Zippable, zipSync } from "fflate";
 import { cutOut, decodeRle, exportCanvas } from "sam2-web";
 import type { LabeledImage, LabeledObject, Project } from "../labels/annotations.ts";
-import { distinct, distinctStems, plain, safe } from "../labels/names.ts";
+import { distinct, distinctStems, safe } from "../labels/names.ts";
 import { type Progress, toCoco } from "./coco.ts";
 import { toDatumaro } from "./datumaro.ts";
 import { ExportError } from "./errors.ts";
@@ -76,7 +76,7 @@ export async function exportProject(
   only?: string,
 ): Promise<ExportedFile> {
   const names = distinct(all.images.map(({ name }) => name));
-  const stems = distinctStems(names, format === "yolo" ? plain : safe);
+  const stems = distinctStems(names);
   const named = all.images
     .map((each, i) => ({ image: { ...each, name: names[i] as string }, name: stems[i] as string }))
     .filter(({ image }) => only === undefined || image.id === only);

@@ -2,7 +2,7 @@
 import type { Rle } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import { type WithForeign, withNewer } from "./foreign.ts";
-import { composed, stemOf } from "./names.ts";
+import { composed, plain, safe, stemOf } from "./names.ts";
 
 /**
  * What happens where an object overlaps one of another class. A protected one has the pixel; one that gives way has it not;
@@ -200,13 +200,12 @@ export function imageOfPicture(
 ): LabeledImage | undefined {
   const known = images.find(({ sha256 }) => sha256 === picture.sha256);
   const waiting = images.filter(({ sha256 }) => sha256 === null);
-  const found =
-    findImage(waiting, picture, names) ??
-    findImage(
-      waiting,
-      { ...picture, name: stemOf(picture.name) },
-      names.map((name) => stemOf(name)),
-    );
+  const byStem = (fit: (part: string) => string): LabeledImage | undefined => {
+    const stems = names.map((name) => stemOf(name, fit));
+    return findImage(waiting, { ...picture, name: stemOf(picture.name, fit) }, stems);
+  };
+  // files were once named with more replaced than now
+  const found = findImage(waiting, picture, names) ?? byStem(plain) ?? byStem(safe);
   return found && composed(found.name) === composed(picture.name) ? found : (known ?? found);
 }
 

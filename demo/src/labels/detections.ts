@@ -1,7 +1,7 @@
 /** What detectors find: boxes and outlines with scores, which become masks. Here they find their pictures. */
 import { findImage, type LabeledImage } from "./annotations.ts";
 import type { WithForeign } from "./foreign.ts";
-import { composed, distinct, distinctStems, plain } from "./names.ts";
+import { composed, distinct, distinctStems, safe } from "./names.ts";
 
 /** A box or an outline. */
 export interface Detection extends WithForeign {
@@ -66,11 +66,12 @@ function finderByStem(
   names: readonly string[],
 ): (name: string) => LabeledImage | undefined {
   const exported = distinct(images.map(({ name }) => name)).map(composed);
-  const [forYolo, forOthers] = [distinctStems(exported, plain), distinctStems(exported)];
+  // this page once replaced more in the names of files than it does now
+  const [now, once] = [distinctStems(exported), distinctStems(exported, safe)];
   const places = byLastPart(
     images.flatMap((image, i) => {
-      const numbered = forYolo[i] as string;
-      const paths = new Set([stem(image.name), numbered, forOthers[i] as string]);
+      const numbered = now[i] as string;
+      const paths = new Set([stem(image.name), numbered, once[i] as string]);
       return [...paths].map((path) => ({ path, image, numbered }));
     }),
   );

@@ -14,7 +14,7 @@ import {
 } from "./annotations.ts";
 import type { Detection, PlacedDetections } from "./detections.ts";
 import { type Foreign, withMore, withNewer } from "./foreign.ts";
-import { distinct, distinctStems } from "./names.ts";
+import { distinct, distinctStems, plain, safe } from "./names.ts";
 import { isSame } from "./same.ts";
 
 /** What becomes of a picture's objects that the file has others for: they go, or the file's are added to them. */
@@ -139,12 +139,17 @@ function finder(project: Project, found: Project): (image: LabeledImage) => Labe
   const names = found.images.map(({ name }) => name);
   const exported = distinct(project.images.map(({ name }) => name));
   const byName = project.images.map((image, i) => ({ ...image, name: exported[i] as string, image }));
-  // files that are named after their pictures
-  const stems = distinctStems(exported);
-  const byStem = byName.map((each, i) => ({ ...each, name: stems[i] as string }));
+  // files that are named after their pictures; this page once replaced more in their names than it does now
+  const byStems = [plain, safe].map((fit) => {
+    const stems = distinctStems(exported, fit);
+    return byName.map((each, i) => ({ ...each, name: stems[i] as string }));
+  });
   const bySha256 = new Map(project.images.map((image) => [image.sha256, image]));
   return (image) => {
-    if (image.sha256 === null) return (findImage(byName, image, names) ?? findImage(byStem, image, names))?.image;
+    if (image.sha256 === null) {
+      const known = [byName, ...byStems].map((images) => findImage(images, image, names));
+      return known.find((each) => each !== undefined)?.image;
+    }
     const waiting = byName.filter(({ sha256 }) => sha256 === null);
     return bySha256.get(image.sha256) ?? findImage(waiting, image, names)?.image;
   };

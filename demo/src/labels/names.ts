@@ -9,7 +9,7 @@ export function composed(name: string): string {
 const key = (name: string): string => composed(name).toLowerCase();
 
 /** A name without its ending, folders included, each part made fit for a path. */
-export function stemOf(name: string, fit: (part: string) => string = safe): string {
+export function stemOf(name: string, fit: (part: string) => string = plain): string {
   const parts = name.replace(/\.[^./]*$/, "").split("/");
   const kept = parts.map(fit).filter((part) => !/^\.*$/.test(part));
   return kept.join("/") || "image";
@@ -20,7 +20,7 @@ export function safe(name: string): string {
   return name.replace(/[^\p{L}\p{N}._-]+/gu, "_");
 }
 
-/** Like `safe`, but only what no file's name may hold is replaced: trainers find labels by the names of their pictures. */
+/** Like `safe`, but only what no file's name may hold is replaced: other tools find labels by the names of their pictures. */
 export function plain(name: string): string {
   return name.replace(/[<>:"|?*\\\p{Cc}]+/gu, "_");
 }

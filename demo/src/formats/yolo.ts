@@ -22,6 +22,9 @@ export function toYolo({ objects, width, height }: LabeledImage, classes: readon
     .join("");
 }
 
+/** Shares of a picture's sides may be a little outside of it; what is larger is something else. */
+const FAR = 1.5;
+
 /** A text file by its path. */
 export interface TextFile {
   readonly name: string;
@@ -30,8 +33,7 @@ export interface TextFile {
 
 /**
  * Reads label files, one for each picture, and the names of their classes from data.yaml, classes.txt or obj.names. A line is a
- * class and a box (middle and sides), with a score or without, or a class and the corners of an outline, all in shares
- * of the picture's sides.
+ * class and a box (middle and sides) or the corners of an outline, in shares of the picture's sides, with a score or without.
  *
  * @throws ImportError
  */
@@ -45,14 +47,28 @@ export async function fromYolo(files: readonly TextFile[]): Promise<ReadLabels> 
       if (line.trim() === "") return [];
       const [number = Number.NaN, ...values] = line.trim().split(/\s+/).map(Number);
       const isBox = values.length === 4 || values.length === 5;
-      const isOutline = values.length >= 6 && values.length % 2 === 0;
+      const isOutline = values.length >= 6;
       if (!Number.isInteger(number) || !values.every(Number.isFinite) || !(isBox || isOutline)) {
         const what = "a class with a box, or with the corners of an outline, as numbers";
         wrong.push({ at, why: `expected ${what}, got ${line.slice(0, 60)}` });
         return [];
       }
+      const far = values.find((value) => value > FAR);
+      if (far !== undefined) {
+        wrong.push({ at, why: `expected shares of the picture's sides, got ${far}` });
+        return [];
+      }
       const className = names[number] || `class ${number}`;
-      if (isOutline) return [{ className, score: null, shape: values }];
+      if (isOutline) {
+        const isScored = values.length % 2 === 1;
+        return [
+          {
+            className,
+            score: isScored ? (values.at(-1) as number) : null,
+            shape: isScored ? values.slice(0, -1) : values,
+          },
+        ];
+      }
       const [x, y, wide, high, score = null] = values as [number, number, number, number, number | undefined];
       return [{ className, score, shape: [x - wide / 2, y - high / 2, x + wide / 2, y + high / 2] }];
     });
@@ -99,5 +115,5 @@ async function classNames(files: readonly TextFile[]): Promise<readonly string[]
 /** data.yaml, beside the folders `images` and `labels`. */
 export function toYoloDataset({ classes }: Project): string {
   const names = classes.map(({ name }, i) => `  ${i}: ${JSON.stringify(name)}\n`).join("");
-  return `path: .\ntrain: images\nval: images\nnames:\n${names}`;
+  return `train: images\nval: images\nnames:\n${names}`;
 }

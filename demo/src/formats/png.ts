@@ -155,7 +155,7 @@ function valuesOf(bytes: Uint8Array): {
  */
 export function fromPngs(files: readonly BytesFile[], labelMap: string | null): ReadLabels {
   const leftOut = new LeftOut();
-  const classes = labelMap?.split(/\r?\n/) ?? [];
+  const classes = labelMap === null ? [] : classesIn(labelMap);
   const images = new Map<string, ReadImage & { objects: LabeledObject[] }>();
   for (const { name, bytes } of files) {
     const voc =
@@ -180,6 +180,16 @@ export function fromPngs(files: readonly BytesFile[], labelMap: string | null): 
     boxes: [],
     leftOut: leftOut.lines,
   };
+}
+
+/** A line of labelmap.txt as Datumaro and CVAT write it: the name, a color, parts and actions. */
+const LABEL = /^(.*?):[\d, ]*:[^:]*:[^:]*$/;
+
+/** The names of labelmap.txt by gray values: a line each, alone or in front of what else those tools say of a class. */
+function classesIn(labelMap: string): string[] {
+  const lines = labelMap.split(/\r?\n/);
+  const labels = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  return labels.every((line) => LABEL.test(line)) ? labels.map((line) => line.replace(LABEL, "$1")) : lines;
 }
 
 /** What a PNG holds: whose masks, by class. */

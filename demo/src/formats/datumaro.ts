@@ -3,13 +3,22 @@
  * and annotations of other kinds are kept, and written again.
  */
 import { expandRuns, type Rle } from "sam2-web";
-import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import type { LabeledObject, Project } from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { type Fields, type Foreign, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { besides, boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import {
+  besides,
+  boxesOf,
+  entry,
+  objectOf,
+  projectOf,
+  type ReadImage,
+  type ReadLabels,
+  sizeOf,
+} from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
 /** The name that fields are kept under. */
@@ -105,18 +114,26 @@ export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
   }
   const leftOut = new LeftOut();
   const boxes: DetectedImage[] = [];
-  const images = (file.items as unknown[]).map((each): ReadImage => {
+  const images = (file.items as unknown[]).flatMap((each): ReadImage[] => {
     const item = entry(each, "items");
-    const image = entry(item.image, `item ${shown(item.id)}: image`);
-    const [height, width] = Array.isArray(image.size) ? image.size : [];
-    const size = sizeOf(width, height, `item ${shown(item.id)}`);
-    const objects: LabeledObject[] = [];
+    const image = leftOut.try(`item ${shown(item.id)}`, () => {
+      const { path, size } = entry(item.image, "image");
+      const [height, width] = Array.isArray(size) ? size : [];
+      return { path, size: sizeOf(width, height) };
+    });
+    if (!image) return [];
+    const { path, size } = image;
+    const found: { readonly object: LabeledObject; readonly z: number }[] = [];
     const detections: Detection[] = [];
     const others: Other[] = [];
     for (const given of Array.isArray(item.annotations) ? item.annotations : []) {
       const annotation = entry(given, "annotations");
       const { id, type, label_id, attributes } = annotation;
-      const { name, ...ofObject } = (attributes ?? {}) as Fields;
+      const isMask = type === "mask" || type === "polygon";
+      const said = (attributes ?? {}) as Fields;
+      // the name of an object, where it is one
+      const title = isMask && typeof said.name === "string" ? said.name : "";
+      const ofObject = title === "" ? said : besides(said, "name");
       const fields = besides(annotation, ...OWN, ...(annotation.group === 0 ? ["group"] : []));
       const foreign = foreignOf(DATUMARO, saidOf({ ...fields, attributes: besides(ofObject) }));
       const className = classes[label_id as number];
@@ -132,21 +149,23 @@ export function fromDatumaro(file: Record<string, unknown>): ReadLabels {
         });
         continue;
       }
-      if (type !== "mask" && type !== "polygon") {
+      if (!isMask) {
         others.push({ ...besides(annotation, "id", "label_id"), ...(className !== undefined && { label: className }) });
         continue;
       }
       const object = leftOut.try(`annotation ${shown(id)}`, () => {
         if (className === undefined) throw new ImportError(`there is no label ${shown(label_id)}`);
-        return { ...newObject(className, segmentation(annotation, size)), ...foreign };
+        return { ...objectOf(className, segmentation(annotation, size)), ...foreign };
       });
-      if (object) objects.push(typeof name === "string" ? { ...object, name } : object);
+      const z = Number(annotation.z_order ?? 0);
+      if (object) found.push({ object: title === "" ? object : { ...object, name: title }, z });
     }
     const ofItem = saidOf(besides(item, "id", "annotations", "image"));
     const kept = foreignOf(DATUMARO, { ...ofItem, ...(others.length > 0 && { annotations: others }) });
-    const read = { name: String(image.path ?? item.id), ...size, objects, ...kept };
+    const objects = found.sort((a, b) => a.z - b.z).map(({ object }) => object);
+    const read = { name: String(path ?? item.id), ...size, objects, ...kept };
     boxes.push(...boxesOf(read, detections));
-    return read;
+    return [read];
   });
   const ofLabels = saidOf(besides(categories.label as Fields, "labels"));
   const ofCategories = saidOf({

@@ -2,13 +2,12 @@
  * COCO instance annotations (cocodataset.org, "Data format"), as pycocotools and labeling tools read them. Keypoints,
  * attributes, licenses and what else a file says are kept, and written again; so are the numbers of its images and categories.
  */
-import { decodeRle, expandRuns, maskArea, maskBox, maskToPolygons, type Rle } from "sam2-web";
+import { decodeRle, expandRuns, maskArea, maskBox, maskToPolygons, type Rle, rleArea } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import {
   EMPTY_PROJECT,
   type LabeledImage,
   type LabeledObject,
-  newObject,
   type Project,
   withClass,
 } from "../labels/annotations.ts";
@@ -18,7 +17,7 @@ import { distinct } from "../labels/names.ts";
 import { fillPolygons, fillRuns } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
 import { joined } from "./join.ts";
-import { besides, boxesOf, entry, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { besides, boxesOf, entry, objectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
 /** How masks are written. */
@@ -49,16 +48,18 @@ export type Progress = (done: number, total: number) => void;
 
 /**
  * Writes a project. RLE is exact. COCO's polygons cannot have holes, so each piece becomes one ring that goes to each
- * hole along a line and back along the same line; pycocotools fills that as the mask. Equal names are numbered.
+ * hole along a line and back along the same line; pycocotools fills that as the mask. Equal names are numbered. An object without
+ * pixels is left out: readers fail at it.
  */
 export function toCoco(project: Project, segmentation: CocoSegmentation, onProgress?: Progress): CocoFile {
   const { classes, images } = project;
   const names = distinct(images.map(({ name }) => name));
   const [imageIds, categoryIds] = [numbered(images), numbered(classes)];
-  const total = images.reduce((sum, { objects }) => sum + objects.length, 0);
+  const seen = images.map(({ objects }) => objects.filter(({ rle }) => rleArea(rle) > 0));
+  const total = seen.reduce((sum, objects) => sum + objects.length, 0);
   const categoryOf = new Map(classes.map(({ name }, i) => [name, categoryIds[i] as number]));
   const annotations: CocoFile["annotations"][number][] = [];
-  for (const [imageIndex, { objects }] of images.entries()) {
+  for (const [imageIndex, objects] of seen.entries()) {
     for (const object of objects) {
       const { className, rle } = object;
       const mask = decodeRle(rle);
@@ -210,8 +211,9 @@ export class CocoReader {
       found.push({ className, score: typeof score === "number" ? score : null, shape, ...foreign });
     } else {
       const { width, height } = image;
-      const rle = this.#leftOut.try(`annotation ${shown(id)}`, () => readSegmentation(given, width, height));
-      if (rle) image.objects.push({ ...newObject(className, rle), ...foreign });
+      const read = (): LabeledObject => objectOf(className, readSegmentation(given, width, height));
+      const object = this.#leftOut.try(`annotation ${shown(id)}`, read);
+      if (object) image.objects.push({ ...object, ...foreign });
     }
   }
 

@@ -4,13 +4,22 @@
  */
 import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { decodeRle, encodeRle, maskBox, type Rle } from "sam2-web";
-import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import type { LabeledObject, Project } from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { type Foreign, fieldsOf, foreignOf, type WithForeign } from "../labels/foreign.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { ImportError, shown } from "./errors.ts";
-import { besides, boxesOf, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import {
+  besides,
+  boxesOf,
+  objectOf,
+  onlyKept,
+  projectOf,
+  type ReadImage,
+  type ReadLabels,
+  sizeOf,
+} from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 import { cropped, fromRowRuns, rowRuns } from "./rows.ts";
 import { aroundTurned } from "./turned.ts";
@@ -131,6 +140,9 @@ export function fromXml(path: string, text: string): ReadLabels {
 }
 
 function fromCvat(annotations: XmlElement): ReadLabels {
+  if (childrenOf(annotations, "image").length === 0 && childrenOf(annotations, "track").length > 0) {
+    throw new ImportError("expected images, got tracks of a video; export it as CVAT for images");
+  }
   // of a task, a project or a job
   const kinds = childrenOf(annotations, "meta").flatMap((meta) => childrenOf(meta, "task", "project", "job"));
   const labels = kinds.flatMap((kind) => childrenOf(childrenOf(kind, "labels")[0], "label"));
@@ -153,13 +165,14 @@ function fromCvat(annotations: XmlElement): ReadLabels {
       const { name: kind, attributes: shape } = element;
       const readShape = () => {
         const rle = kind === "mask" ? maskOf(shape, size) : polygonOf(shape, size);
-        const object = { ...newObject(shape.label ?? "object", rle), ...saidOf(element) };
+        const object = { ...objectOf(shape.label ?? "object", rle), ...saidOf(element) };
         return { object, z: Number(shape.z_order ?? 0) };
       };
       return leftOut.list(`a ${kind} of ${what}`, readShape);
     });
     const objects = found.sort((a, b) => a.z - b.z).map(({ object }): LabeledObject => object);
     const others = childrenOf(image).filter((child) => !UNDERSTOOD.includes(child.name));
+    for (const { name: kind } of others) if (AREAS.includes(kind)) leftOut.add(`a shape of ${what}`, onlyKept(kind));
     const fields = besides(image.attributes, "id", "name", "width", "height");
     const elements = others.map((each) => otherOf(each));
     const kept = foreignOf(CVAT, { ...fields, ...(elements.length > 0 && { elements }) });
@@ -185,6 +198,9 @@ function fromCvat(annotations: XmlElement): ReadLabels {
 
 /** Elements of an image that are masks and boxes here. */
 const UNDERSTOOD = ["mask", "polygon", "box"];
+
+/** Other elements that are areas. */
+const AREAS = ["ellipse", "cuboid"];
 
 /** What a shape says beyond what the page understands; what every shape says is left out. */
 function saidOf({ attributes: fields, children }: XmlElement): WithForeign {

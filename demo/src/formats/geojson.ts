@@ -4,12 +4,12 @@
  * properties, and features that are no areas, are kept, and written again.
  */
 import { decodeRle, encodeRle, maskToPolygons, type Ring } from "sam2-web";
-import { type LabeledImage, type LabeledObject, newObject, type ObjectClass } from "../labels/annotations.ts";
+import type { LabeledImage, LabeledObject, ObjectClass } from "../labels/annotations.ts";
 import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { combined } from "../masks/touch-up.ts";
 import { ImportError } from "./errors.ts";
-import { besides, entry, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { besides, entry, objectOf, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
 /** Rings are closed: the first corner is also the last. */
@@ -94,7 +94,7 @@ export function fromGeoJson(file: Record<string, unknown>): ReadLabels {
       const said = more.objectType === "annotation" ? besides(more, "objectType") : more;
       const fields = besides(feature, "type", "geometry", "properties");
       const kept = foreignOf(GEOJSON, { ...fields, ...(Object.keys(said).length > 0 && { properties: said }) });
-      const object = { ...newObject(String(classification?.name ?? "object"), encodeRle(mask)), ...kept };
+      const object = { ...objectOf(String(classification?.name ?? "object"), encodeRle(mask)), ...kept };
       return typeof name === "string" ? { ...object, name } : object;
     };
     return leftOut.list(`feature ${index + 1}`, read);

@@ -10,13 +10,23 @@
  */
 import { decodeRle, encodeRle, type Mask } from "sam2-web";
 import { v4 as randomId } from "uuid";
-import { type LabeledObject, newObject, type Project } from "../labels/annotations.ts";
+import type { LabeledObject, Project } from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
 import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { distinct } from "../labels/names.ts";
 import { fillPolygons } from "../masks/fill.ts";
-import { shown } from "./errors.ts";
-import { besides, boxesOf, entry, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { ImportError, shown } from "./errors.ts";
+import {
+  besides,
+  boxesOf,
+  entry,
+  objectOf,
+  onlyKept,
+  projectOf,
+  type ReadImage,
+  type ReadLabels,
+  sizeOf,
+} from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 import { rowRuns } from "./rows.ts";
 import { aroundTurned } from "./turned.ts";
@@ -198,8 +208,10 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
     const detections: Detection[] = [];
     const objects = results.flatMap(({ annotation, others, ...result }): LabeledObject[] => {
       const read = (): LabeledObject | null => {
-        if (!KINDS.includes(String(result.type))) {
+        const isCancelled = annotations[annotation]?.fields.was_cancelled === true;
+        if (isCancelled || !KINDS.includes(String(result.type))) {
           others.push(besides(result));
+          if (!isCancelled && result.type === "ellipselabels") throw new ImportError(onlyKept(result.type));
           return null;
         }
         const value = entry(result.value, "value");
@@ -223,7 +235,7 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
         }
         if (result.type === "brushlabels" && Array.isArray(value.rle)) {
           const rle = encodeRle(fromBrush(value.rle, size.width, size.height));
-          return { ...newObject(className, rle), ...kept };
+          return { ...objectOf(className, rle), ...kept };
         }
         if (result.type === "polygonlabels" && Array.isArray(value.points)) {
           // in hundredths of the sides
@@ -231,7 +243,7 @@ export function fromLabelStudio(tasks: readonly unknown[]): ReadLabels {
             (x * size.width) / 100,
             (y * size.height) / 100,
           ]);
-          return { ...newObject(className, fillPolygons([ring], size.width, size.height)), ...kept };
+          return { ...objectOf(className, fillPolygons([ring], size.width, size.height)), ...kept };
         }
         others.push(besides(result));
         return null;

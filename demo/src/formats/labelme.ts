@@ -4,12 +4,22 @@
  */
 import { decode, encode } from "fast-png";
 import { decodeRle, encodeRle, type Mask, maskBox, maskToPolygons } from "sam2-web";
-import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
+import type { LabeledImage, LabeledObject } from "../labels/annotations.ts";
 import type { Detection } from "../labels/detections.ts";
 import { type Fields, fieldsOf, foreignOf } from "../labels/foreign.ts";
 import { fillPolygons } from "../masks/fill.ts";
 import { shown } from "./errors.ts";
-import { besides, boxesOf, entry, pathBeside, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import {
+  besides,
+  boxesOf,
+  entry,
+  objectOf,
+  onlyKept,
+  pathBeside,
+  projectOf,
+  type ReadLabels,
+  sizeOf,
+} from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 import { cropped } from "./rows.ts";
 
@@ -76,6 +86,9 @@ function inItsBox(mask: Mask): Pick<Shape, "points" | "mask"> {
   };
 }
 
+/** Other kinds of shapes that are areas. */
+const AREAS = ["circle", "oriented_rectangle"];
+
 /** Whether JSON is of this format. */
 export function isLabelme(file: Record<string, unknown>): boolean {
   return Array.isArray(file.shapes) && "imagePath" in file;
@@ -94,7 +107,9 @@ export function fromLabelme(path: string, file: Record<string, unknown>): ReadLa
   const others: Fields[] = [];
   const objects = (file.shapes as unknown[]).flatMap((each, index): LabeledObject[] => {
     const shape = entry(each, "shapes");
-    const { label, points, shape_type, mask } = shape;
+    // of old versions, which knew polygons alone, it is not said
+    const { label, points, shape_type = "polygon", mask } = shape;
+    const what = `shape ${index + 1} of ${shown(file.imagePath)}`;
     const foreign = foreignOf(LABELME, saidOf(shape));
     if (shape_type === "rectangle") {
       boxes.push({
@@ -105,6 +120,7 @@ export function fromLabelme(path: string, file: Record<string, unknown>): ReadLa
       });
     } else if (shape_type !== "polygon" && shape_type !== "mask") {
       others.push(besides(shape));
+      if (AREAS.includes(String(shape_type))) leftOut.add(what, onlyKept(String(shape_type)));
     }
     if (shape_type !== "polygon" && shape_type !== "mask") return [];
     const read = (): LabeledObject => {
@@ -113,9 +129,9 @@ export function fromLabelme(path: string, file: Record<string, unknown>): ReadLa
         shape_type === "polygon"
           ? fillPolygons([corners.flat()], size.width, size.height)
           : encodeRle(fromItsBox(String(mask), corners, size));
-      return { ...newObject(String(label), rle), ...foreign };
+      return { ...objectOf(String(label), rle), ...foreign };
     };
-    return leftOut.list(`shape ${index + 1} of ${shown(file.imagePath)}`, read);
+    return leftOut.list(what, read);
   });
   const fields = besides(file, "shapes", "imagePath", "imageData", "imageWidth", "imageHeight", "version", OWN);
   const said = isEmpty(fields.flags) ? besides(fields, "flags") : fields;
@@ -143,7 +159,16 @@ function fromItsBox(
   [corner]: readonly (readonly [number, number])[],
   size: { readonly width: number; readonly height: number },
 ): Mask {
-  const { width, height, data, channels } = decode(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)));
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const { width, height, data, channels, depth } = decode(bytes);
+  // values of fewer than 8 bits stand side by side in a byte, the first one highest; each row begins with a byte
+  const inByte = Math.max(1, 8 / depth);
+  const inRow = Math.ceil((width * channels) / inByte);
+  const valueAt = (x: number, y: number): number => {
+    const at = x * channels;
+    const byte = data[y * inRow + Math.floor(at / inByte)] as number;
+    return depth < 8 ? (byte >> (8 - depth * ((at % inByte) + 1))) & (2 ** depth - 1) : byte;
+  };
   const [left = 0, top = 0] = (corner ?? []).map(Math.round);
   if (left < 0 || top < 0 || left + width > size.width || top + height > size.height) {
     throw new Error(`expected a mask in ${size.width}×${size.height}, got ${width}×${height} at ${left}, ${top}`);
@@ -151,7 +176,7 @@ function fromItsBox(
   const whole = new Uint8Array(size.width * size.height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      if ((data[(y * width + x) * channels] as number) > 0) whole[(top + y) * size.width + left + x] = 1;
+      if (valueAt(x, y) > 0) whole[(top + y) * size.width + left + x] = 1;
     }
   }
   return { data: whole, ...size };

@@ -1,6 +1,14 @@
 /** What the readers of annotation files share. */
+import { type Rle, rleArea } from "sam2-web";
 import { v4 as randomId } from "uuid";
-import { EMPTY_PROJECT, type LabeledObject, MOST_PIXELS, type Project, withClass } from "../labels/annotations.ts";
+import {
+  EMPTY_PROJECT,
+  type LabeledObject,
+  MOST_PIXELS,
+  newObject,
+  type Project,
+  withClass,
+} from "../labels/annotations.ts";
 import type { DetectedImage, Detection } from "../labels/detections.ts";
 import type { Fields, Foreign, WithForeign } from "../labels/foreign.ts";
 import { ImportError, shown } from "./errors.ts";
@@ -47,6 +55,17 @@ export function pathBeside(file: string, path: string): string {
 export function entry(value: unknown, list: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new ImportError(`${list}: expected an object, got ${shown(value)}`);
+}
+
+/** A new object, as a file has it. @throws ImportError where its mask has no pixel: nobody could see it */
+export function objectOf(className: string, rle: Rle): LabeledObject {
+  if (rleArea(rle) === 0) throw new ImportError("expected a mask, got one without a pixel");
+  return newObject(className, rle);
+}
+
+/** Why an area of a kind that the page does not understand is not among the objects. */
+export function onlyKept(kind: string): string {
+  return `${kind} is kept for an export, but not shown: only polygons, masks and boxes are`;
 }
 
 /** Data nested deeper than this is refused: it could neither be kept nor written. */

@@ -213,7 +213,7 @@ describe("pictures of one name, and of names that become one in a file's", () =>
     expect(result).toEqual({ placed: [], leftOut: ["1 of a.txt: there is no such picture here"] });
   });
 
-  test.each(["masks", "coco", "labelme", "cvat", "label-studio", "datumaro", "voc"] as const)(
+  test.each(["masks", "svg", "coco", "labelme", "cvat", "label-studio", "datumaro", "voc"] as const)(
     "%s of one of them alone: that one has its masks again",
     async (format) => {
       await fc.assert(

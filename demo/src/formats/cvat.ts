@@ -24,13 +24,7 @@ import { LeftOut } from "./left-out.ts";
 import { cropped, fromRowRuns, rowRuns } from "./rows.ts";
 import { aroundTurned } from "./turned.ts";
 import { fromVoc } from "./voc.ts";
-
-/** Characters that XML has no way to write, besides the five that have names. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
-
-const escaped = (text: string): string =>
-  text.replace(UNWRITABLE, "\ufffd").replace(/[&<>"\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`);
+import { escaped } from "./xml.ts";
 
 const attributes = (values: Readonly<Record<string, string | number>>): string =>
   Object.entries(values)

@@ -8,17 +8,16 @@ import { rleOf } from "../masks/turns.ts";
 import { ImportError, shown } from "./errors.ts";
 import { projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
+import { escaped } from "./xml.ts";
 
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
-
-/** A drawing of the image's size. */
-export function toSvg({ width, height, objects }: LabeledImage, classes: readonly ObjectClass[]): string {
+/** A drawing of the image's size, which says of what picture it is. */
+export function toSvg({ name, width, height, objects }: LabeledImage, classes: readonly ObjectClass[]): string {
   const paths = objects.map(({ className, rle }) => {
     const color = classes.find(({ name }) => name === className)?.color ?? "#000000";
     const path = polygonsToPath(maskToPolygons(decodeRle(rle)));
     return `  <path fill="${color}" fill-rule="evenodd" d="${path}"><title>${escaped(className)}</title></path>\n`;
   });
-  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" data-picture="${escaped(name)}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${paths.join("")}</svg>\n`;
 }
 
@@ -36,12 +35,12 @@ function ringsOf(path: string): number[][] | null {
 }
 
 /**
- * Reads what `toSvg` writes: paths along the pixels' edges, each with its class as its title. The picture is the one that the file
- * is named after.
+ * Reads what `toSvg` writes: paths along the pixels' edges, each with its class as its title. The picture is the one that it says,
+ * or else the one that the file is named after.
  *
  * @throws ImportError
  */
-export function fromSvg(name: string, text: string): ReadLabels {
+export function fromSvg(path: string, text: string): ReadLabels {
   let root: XmlElement | null;
   try {
     root = parseXml(text).root;
@@ -64,8 +63,9 @@ export function fromSvg(name: string, text: string): ReadLabels {
     };
     return leftOut.list(`element ${index + 1} (${shown(element.name)})`, read);
   });
+  const name = root.attributes["data-picture"] ?? stemOf(path);
   return {
-    project: projectOf([], [{ name: stemOf(name), width, height, objects }]),
+    project: projectOf([], [{ name, width, height, objects }]),
     boxes: [],
     leftOut: leftOut.lines,
   };

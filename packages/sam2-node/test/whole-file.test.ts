@@ -1,13 +1,13 @@
 /** Files that are written whole: what a power failure leaves, and what is said of one that cannot be written. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { hasResult } from "../src/queue/results.ts";
-import { writeWhole } from "../src/storage/whole-file.ts";
+import { removeAside, writeWhole } from "../src/storage/whole-file.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ afterAll(() => rm(folder, { recursive: true }));
 // the path that was given is told, not the name that it had meanwhile
 test.each([
   ["in a folder that is missing", "nowhere/overlay.png", "ENOENT: no such file or directory"],
-  ["in place of a folder", "", "EISDIR: illegal operation on a directory"],
+  ["in place of a folder", "", "expected a regular file or none, found a folder"],
 ])("%s", async (_, name, reason) => {
   const path = join(folder, name);
   await expect(writeWhole(path, "pixels")).rejects.toMatchObject({
@@ -26,6 +26,40 @@ test.each([
     message: `${path}: could not be written: ${reason}`,
   });
   expect(await readdir(folder)).toEqual([]);
+});
+
+test.skipIf(process.platform === "win32")("a device is refused, and stays", async () => {
+  const device = join(folder, "null");
+  // a link to it: the device itself is left alone, whatever becomes of the link
+  await symlink("/dev/null", device);
+  await expect(writeWhole(device, "pixels")).rejects.toMatchObject({
+    name: "OutputError",
+    message: `${device}: could not be written: expected a regular file or none, found a device, a pipe or a socket`,
+  });
+  expect(await readdir(folder)).toEqual(["null"]);
+  expect(await readlink(device)).toBe("/dev/null");
+  await rm(device);
+});
+
+test.skipIf(process.platform === "win32").each([
+  ["to a file", "file"],
+  ["to nothing yet", "new"],
+  ["to a link", "link"],
+])("a link %s stays a link, and leads to what was written", async (_, name) => {
+  await mkdir(join(folder, "there"));
+  await writeFile(join(folder, "there", "file"), "before");
+  await symlink("file", join(folder, "there", "link"));
+  await symlink(join("there", name), join(folder, "out"));
+  // what a kill left of an earlier run, where files are begun
+  const left = join(folder, "there", `${name === "link" ? "file" : name}.of-a-kill.aside`);
+  await writeFile(left, "half");
+  await removeAside(join(folder, "out"));
+  await writeWhole(join(folder, "out"), "after");
+  expect(await readlink(join(folder, "out"))).toBe(join("there", name));
+  expect(await readFile(join(folder, "there", name), "utf8")).toBe("after");
+  expect((await readdir(join(folder, "there"))).sort()).toEqual([...new Set(["file", "link", name])].sort());
+  await rm(join(folder, "there"), { recursive: true });
+  await rm(join(folder, "out"));
 });
 
 test("a file is on the disk before it has its name, and its name before the call ends", async () => {
@@ -53,7 +87,7 @@ test("a process that ends before its file was opened leaves none", async () => {
   // the one thread that opens files is busy; what waits for it is still done when the process ends
   const script = `
     import { pbkdf2 } from "node:crypto";
-    import { writeWhole } from ${JSON.stringify(source)};
+    import { removeAside, writeWhole } from ${JSON.stringify(source)};
     pbkdf2("", "", 100_000, 64, "sha512", () => undefined);
     void writeWhole(${JSON.stringify(join(folder, "late.json"))}, "{}");
     process.exit(3);

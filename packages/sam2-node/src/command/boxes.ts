@@ -12,6 +12,7 @@ import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
+import { checkMasksFolder, checkOutput, checkOutputs } from "./outputs.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
@@ -99,6 +100,13 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   await prepareMasks(flags);
   const { model, device, out } = flags;
   const { coco, hash } = await readBoxes(path);
+  await checkOutputs([{ name: "--out", path: out }], [{ name: "the boxes", path }]);
+  await checkOutput(
+    out,
+    flags.images,
+    coco.images.map(({ file_name }) => file_name),
+  );
+  if (flags.masks !== undefined) await checkMasksFolder(flags.masks, flags.images);
   const byImage = grouped(coco);
   const byName = new Map([...byImage.keys()].map((image) => [String(image.id), image]));
   const asked = [...byName].filter(([, image]) => (byImage.get(image) as CocoBox[]).length > 0);

@@ -17,6 +17,7 @@ import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
 import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
+import { checkMasksFolder, checkOutput } from "./outputs.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { picturesIn } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
@@ -66,6 +67,8 @@ async function everything(folder: string, flags: Flags): Promise<void> {
     stability_score_thresh: flags.stabilityScoreThresh,
   };
   const pictures = await picturesIn(folder);
+  await checkOutput(out, folder, pictures);
+  if (flags.masks !== undefined) await checkMasksFolder(flags.masks, folder);
   await removeAside(out);
   const journal = await Journal.open<FoundThings>(
     `${out}.journal`,

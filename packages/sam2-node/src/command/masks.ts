@@ -47,6 +47,11 @@ export async function prepareMasks({ masks, labelMap }: MaskFlags): Promise<void
   else if (labelMap) throw new Sam2Error("InvalidPromptError", "--label-map: expected --masks beside it");
 }
 
+/** The one file of a picture's masks, where the options ask for one. */
+export function labelMapOf(picture: string, { masks, labelMap }: MaskFlags): string | null {
+  return masks === undefined || !labelMap ? null : join(masks, `${picture}.png`);
+}
+
 /**
  * Writes the masks of a picture where the options ask for it. Each file is written whole; those of an earlier run that are
  * no object's any more are deleted.

@@ -27,7 +27,8 @@ import {
   numbers,
   wholeNumber,
 } from "./arguments.ts";
-import { type MaskFlags, maskOptions, prepareMasks, writeMasks } from "./masks.ts";
+import { labelMapOf, type MaskFlags, maskOptions, prepareMasks, writeMasks } from "./masks.ts";
+import { checkOutputs } from "./outputs.ts";
 import { overlayPng } from "./overlay.ts";
 import { ProgressLine } from "./progress.ts";
 
@@ -139,7 +140,8 @@ async function everything(segmenter: Segmenter, image: SegmenterImage, flags: Fl
 async function segment(path: string, flags: Flags): Promise<void> {
   const start = performance.now();
   await prepareMasks(flags);
-  for (const path of [flags.out, flags.json]) if (typeof path === "string") await checkWritable(path);
+  await checkFiles(path, flags);
+  for (const file of [flags.out, flags.json]) if (typeof file === "string") await checkWritable(file);
   const { model: source, device, dtype, threads, embedding } = flags;
   const lazyEncoder = embedding !== undefined;
   const segmenter = await createSegmenter({ model: source, device, dtype, threads, lazyEncoder });
@@ -174,6 +176,17 @@ async function segment(path: string, flags: Flags): Promise<void> {
   } finally {
     await segmenter.dispose();
   }
+}
+
+/** Checks that nothing takes the place of anything else. @throws OutputError */
+async function checkFiles(picture: string, flags: Flags): Promise<void> {
+  const written = { "--out": flags.out, "--json": flags.json, "--masks": labelMapOf(nameOf(picture), flags) };
+  const read = { "the picture": picture, "--embedding": flags.embedding };
+  const files = (paths: object): { name: string; path: string }[] =>
+    Object.entries(paths).flatMap(([name, path]) =>
+      typeof path === "string" && !/^https?:/.test(path) ? [{ name, path }] : [],
+    );
+  await checkOutputs(files(written), files(read));
 }
 
 function summary({ model, device, timings_ms, masks }: Report, flags: Flags): string {

@@ -1,6 +1,7 @@
 /** Files by their paths: those that lie in a folder, and those that may be addresses, too. */
 import { openAsBlob } from "node:fs";
-import { isAbsolute, join, normalize, resolve } from "node:path";
+import { readlink, realpath } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, normalize, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Sam2Error } from "sam2-contract";
 
@@ -8,6 +9,17 @@ import { Sam2Error } from "sam2-contract";
 export function pathWithin(folder: string, path: string): string | null {
   const plain = normalize(path);
   return isAbsolute(plain) || /^[.][.](?:[/\\]|$)/.test(plain) ? null : join(folder, plain);
+}
+
+/** Where a path leads when links are followed, also where nothing is there yet. */
+export async function realPath(path: string): Promise<string> {
+  const found = await realpath(path).catch((error: NodeJS.ErrnoException) =>
+    error.code === "ENOENT" ? null : resolve(path),
+  );
+  if (found !== null) return found;
+  const folder = await realPath(dirname(resolve(path)));
+  const link = await readlink(path).catch(() => null);
+  return link === null ? join(folder, basename(path)) : realPath(resolve(folder, link));
 }
 
 /** Opens an embedding's file by its path or its `file:` address; null for other addresses. @throws DownloadError */

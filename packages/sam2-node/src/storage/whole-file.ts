@@ -4,6 +4,7 @@ import { closeSync, openSync, rmSync } from "node:fs";
 import { open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
+import { realPath } from "./paths.ts";
 
 /** Files that are being written. */
 const begun = new Set<string>();
@@ -13,10 +14,11 @@ process.on("exit", () => {
 
 /** Deletes what a run that was killed left beside a file; nobody else may be writing it. */
 export async function removeAside(path: string): Promise<void> {
-  const begins = `${basename(path)}.`;
-  const names = await readdir(dirname(path)).catch(() => []);
+  const place = await realPath(path);
+  const begins = `${basename(place)}.`;
+  const names = await readdir(dirname(place)).catch(() => []);
   const left = names.filter((name) => name.startsWith(begins) && name.endsWith(".aside"));
-  await Promise.all(left.map((name) => rm(join(dirname(path), name), { force: true })));
+  await Promise.all(left.map((name) => rm(join(dirname(place), name), { force: true })));
 }
 
 /** A file that is being written is older than this, in milliseconds, only if its process has ended: a day. */
@@ -40,8 +42,21 @@ async function syncFolder(path: string): Promise<void> {
   await folder?.close();
 }
 
+/** Where a file is written: a link stays, and leads to the new content. A device, a pipe or a folder is not replaced. */
+async function placeOf(path: string): Promise<string> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });
+  if (found && !found.isFile()) {
+    const kind = found.isDirectory() ? "a folder" : "a device, a pipe or a socket";
+    throw new Error(`expected a regular file or none, found ${kind}`);
+  }
+  return realPath(path);
+}
+
 /** Where a file is while it is being written. */
-const asideOf = (path: string): string => `${path}.${randomUUID()}.aside`;
+const asideOf = (place: string): string => `${place}.${randomUUID()}.aside`;
 
 /** The error of a file that cannot be written. */
 function notWritten(path: string, cause: Error): Sam2Error {
@@ -56,9 +71,8 @@ function notWritten(path: string, cause: Error): Sam2Error {
  * @throws OutputError
  */
 export async function checkWritable(path: string): Promise<void> {
-  const aside = asideOf(path);
   try {
-    if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error("it is a folder");
+    const aside = asideOf(await placeOf(path));
     closeSync(openSync(aside, "wx"));
     rmSync(aside);
   } catch (cause) {
@@ -66,16 +80,9 @@ export async function checkWritable(path: string): Promise<void> {
   }
 }
 
-/**
- * Writes a file beside its place, then renames it. If the process ends meanwhile, nothing is left; once it is written, it
- * outlasts a power failure.
- *
- * @param content the whole, or its pieces as they are made
- *
- * @throws OutputError
- */
-export async function writeWhole(path: string, content: string | Uint8Array | AsyncIterable<string>): Promise<void> {
-  const aside = asideOf(path);
+/** Writes a file beside its place, then renames it. */
+async function writeAt(place: string, content: string | Uint8Array | AsyncIterable<string>): Promise<void> {
+  const aside = asideOf(place);
   begun.add(aside);
   try {
     // made at once: a process that ends waits for what was asked for, so the file would come after it was to be deleted
@@ -88,12 +95,27 @@ export async function writeWhole(path: string, content: string | Uint8Array | As
     } finally {
       await file.close();
     }
-    await rename(aside, path);
-    await syncFolder(dirname(path));
-  } catch (cause) {
+    await rename(aside, place);
+    await syncFolder(dirname(place));
+  } catch (error) {
     rmSync(aside, { force: true });
-    throw notWritten(path, cause as Error);
+    throw error;
   } finally {
     begun.delete(aside);
+  }
+}
+
+/**
+ * Writes a file whole. If the process ends meanwhile, nothing is left; once it is written, it outlasts a power failure.
+ *
+ * @param content the whole, or its pieces as they are made
+ *
+ * @throws OutputError
+ */
+export async function writeWhole(path: string, content: string | Uint8Array | AsyncIterable<string>): Promise<void> {
+  try {
+    await writeAt(await placeOf(path), content);
+  } catch (cause) {
+    throw notWritten(path, cause as Error);
   }
 }

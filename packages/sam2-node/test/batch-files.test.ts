@@ -22,6 +22,10 @@ afterAll(() => rm(folder, { recursive: true }));
 /** With failures a journal stays. */
 const FAILED = [{ picture: "x", error: "why" }];
 
+/** Files that have not changed. */
+const stamped = (pictures: readonly string[]): Map<string, string> =>
+  new Map(pictures.map((picture) => [picture, "unchanged"]));
+
 /** Names of pictures, some of which look like the journal's own text. */
 const names = fc.uniqueArray(
   fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('a","result":1', "\n", "é/\u{1f4f7}.jpg", '\\","result":')),
@@ -33,12 +37,12 @@ describe("a journal", () => {
     await fc.assert(
       fc.asyncProperty(names, fc.jsonValue(), async (pictures, value) => {
         await rm(path, { force: true });
-        const first = await Journal.open<unknown>(path, "same");
+        const first = await Journal.open<unknown>(path, "same", stamped(pictures));
         // at once, as several segmenters do
         await Promise.all(pictures.map((picture, place) => first.add(picture, [place, value])));
         const written = await Promise.all(pictures.map((picture) => first.read(picture)));
         await first.end(FAILED);
-        const second = await Journal.open<unknown>(path, "same");
+        const second = await Journal.open<unknown>(path, "same", stamped(pictures));
         expect(pictures.map((picture) => second.has(picture))).toEqual(pictures.map(() => true));
         // JSON has no −0
         const expected = JSON.parse(JSON.stringify(pictures.map((_, place) => [place, value])));
@@ -52,20 +56,20 @@ describe("a journal", () => {
   });
 
   test("cut off anywhere: whole lines count, the rest is gone, and what is added after it is there", async () => {
-    const first = await Journal.open<number>(path, "same");
+    const first = await Journal.open<number>(path, "same", stamped(["a", "b", "c", "d"]));
     for (const [place, name] of ["a", "b", "c"].entries()) await first.add(name, place);
     await first.end(FAILED);
     const text = await readFile(path, "utf8");
     for (let length = 0; length <= text.length; length++) {
       await writeFile(path, text);
       await truncate(path, length);
-      const journal = await Journal.open<number>(path, "same");
+      const journal = await Journal.open<number>(path, "same", stamped(["a", "b", "c", "d"]));
       const lines = text.slice(0, length).split("\n").length - 1;
       const whole = ["a", "b", "c"].slice(0, Math.max(0, lines - 1));
       expect(["a", "b", "c"].filter((name) => journal.has(name))).toEqual(whole);
       await journal.add("d", 9);
       await journal.end(FAILED);
-      const again = await Journal.open<number>(path, "same");
+      const again = await Journal.open<number>(path, "same", stamped(["a", "b", "c", "d"]));
       expect(await again.read("d")).toBe(9);
       for (const [place, name] of whole.entries()) expect(await again.read(name)).toBe(place);
       await again.end([]);
@@ -77,11 +81,102 @@ describe("a journal", () => {
     ["that is none", "no journal\n", /not valid JSON|Unexpected token/],
   ])("%s is refused, and stays as it is", async (_, text, message) => {
     await writeFile(path, text);
-    await expect(Journal.open(path, "same")).rejects.toMatchObject({
+    await expect(Journal.open(path, "same", stamped([]))).rejects.toMatchObject({
       name: "OutputError",
       message: expect.stringMatching(message),
     });
     expect(await readFile(path, "utf8")).toBe(text);
+  });
+});
+
+describe("a journal counts a result", () => {
+  test.each<[string, object, string, boolean]>([
+    ["of the same file", { file: "as it is" }, "as it is", true],
+    ["of a file that was replaced", { file: "as it was" }, "as it is", false],
+    ["of a picture that was not on this machine", {}, "as it is", false],
+  ])("%s: %j beside %j", async (_, line, stamp, counts) => {
+    const lines = [{ settings: "same" }, { picture: "a", ...line, model: "m", result: 1 }];
+    await writeFile(path, lines.map((each) => `${JSON.stringify(each)}\n`).join(""));
+    const journal = await Journal.open<number>(path, "same", new Map([["a", stamp]]));
+    expect(journal.has("a")).toBe(counts);
+    // done again, it counts, whatever was there before
+    await journal.add("a", 2);
+    await journal.end(FAILED);
+    const again = await Journal.open<number>(path, "same", new Map([["a", stamp]]));
+    expect([again.has("a"), await again.read("a")]).toEqual([true, 2]);
+    await again.end([]);
+  });
+
+  test("of the same model; one of another is refused, unless nothing counts any more", async () => {
+    const first = await Journal.open<number>(path, "same", stamped(["a"]));
+    first.useModel("one");
+    await first.add("a", 1);
+    expect(() => first.useModel("other")).toThrow(/got one of other weights or of another precision/);
+    await first.end(FAILED);
+    const second = await Journal.open<number>(path, "same", stamped(["a"]));
+    expect(() => second.useModel("other")).toThrow(/got one of other weights or of another precision/);
+    second.useModel("one");
+    await second.end(FAILED);
+    const replaced = await Journal.open<number>(path, "same", new Map([["a", "replaced"]]));
+    replaced.useModel("other");
+    await replaced.end([]);
+  });
+});
+
+describe("only one run has a journal", () => {
+  const taken = {
+    name: "OutputError",
+    message: expect.stringMatching(/[.]journal: expected no other run of this batch at the same time, found one/),
+  };
+
+  test("another one is refused until it ends", async () => {
+    const first = await Journal.open<number>(path, "same", stamped(["a"]));
+    await first.add("a", 1);
+    await expect(Journal.open(path, "same", stamped(["a"]))).rejects.toMatchObject(taken);
+    expect(await first.read("a")).toBe(1);
+    await first.end(FAILED);
+    const second = await Journal.open<number>(path, "same", stamped(["a"]));
+    expect(await second.read("a")).toBe(1);
+    await second.end([]);
+    expect((await readdir(folder)).filter((name) => name.includes(`${count}.journal`))).toEqual([]);
+  });
+
+  test("what a killed run left does not keep others away for long", async () => {
+    await mkdir(`${path}.lock`);
+    const journal = await Journal.open<number>(path, "same", stamped([]));
+    await journal.end([]);
+  });
+
+  test("a run that lost it to another one, while it was stopped, writes no more", async () => {
+    const journal = await Journal.open<number>(path, "same", stamped(["a", "b"]));
+    await journal.add("a", 1);
+    await rm(`${path}.lock`, { recursive: true });
+    await mkdir(`${path}.lock`);
+    const text = await readFile(path, "utf8");
+    await expect
+      .poll(
+        () =>
+          journal.add("b", 2).then(
+            () => null,
+            (error: unknown) => error,
+          ),
+        { timeout: 20_000 },
+      )
+      .toMatchObject(taken);
+    expect((await readFile(path, "utf8")).startsWith(text)).toBe(true);
+    await journal.end([]);
+    await rm(`${path}.lock`, { recursive: true });
+  });
+
+  test("what was written over a result is not taken for it", async () => {
+    const journal = await Journal.open<number>(path, "same", stamped(["a", "b"]));
+    await journal.add("a", 1);
+    await writeFile(path, (await readFile(path, "utf8")).replace('"picture":"a"', '"picture":"b"'));
+    await expect(journal.read("a")).rejects.toMatchObject({
+      name: "OutputError",
+      message: expect.stringMatching(/expected the result of a, found something else/),
+    });
+    await journal.end([]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** The command line, as a person runs it: results and exit codes. */
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -245,6 +245,43 @@ describe("everything", () => {
       expect(left.filter((entry) => entry.isFile())).toEqual([]);
     },
   );
+
+  test("a picture that was replaced since is done again; the others are not", async () => {
+    await goOn("replaced.json");
+    const first = join(folder, "pictures", NAMES[0] as string);
+    const picture = await readFile(first);
+    const { atime, mtime } = await stat(first);
+    await sharp(PHOTO).extract({ left: 0, top: 0, width: 123, height: 45 }).toFile(first);
+    const { code, stdout } = await run(...args("replaced.json"));
+    await writeFile(first, picture);
+    await utimes(first, atime, mtime);
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { known: 6, failed: [] }]);
+    const { images } = await read<Coco>("replaced.json");
+    expect(images.map(({ width, height }) => [width, height])).toEqual([
+      [123, 45],
+      ...whole.images.slice(1).map(({ width, height }) => [width, height]),
+    ]);
+  });
+
+  test("a journal of other weights under the same name is refused, and so is one of another precision", async () => {
+    const bad = join(folder, "pictures", "bad.jpg");
+    await writeFile(bad, "no picture");
+    const model = (name: string, dtype: string): Promise<Ended> => run("export", TOY, "--out", name, "--dtype", dtype);
+    await model("mine", "fp32");
+    const asked = args("mine.json").map((each) => (each === TOY ? "mine" : each));
+    expect((await run(...asked)).code).toBe(3);
+    const before = await readFile(join(folder, "mine.json.journal"), "utf8");
+    await rm(join(folder, "mine"), { recursive: true });
+    await model("mine", "fp16");
+    await copyFile(PHOTO, bad);
+    const came = await run(...asked);
+    await rm(bad);
+    expect(came).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^OutputError: mine[.]json[.]journal: .*other weights or of another precision/),
+    });
+    expect(await readFile(join(folder, "mine.json.journal"), "utf8")).toBe(before);
+  });
 
   test("a journal of other options is refused", async () => {
     await goOn("other.json");

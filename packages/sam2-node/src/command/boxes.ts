@@ -1,6 +1,6 @@
 /** `sam2 boxes`: the masks of the boxes in a COCO file. */
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { Sam2Error, shown } from "sam2-contract";
 import { type BoxXYWH, digest } from "sam2-core";
@@ -14,6 +14,7 @@ import { Journal } from "./journal.ts";
 import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
 import { checkMasksFolder, checkOutput, checkOutputs } from "./outputs.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
+import { stampsOf } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
 interface Flags extends QueueFlags, MaskFlags {
@@ -110,12 +111,16 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   const byImage = grouped(coco);
   const byName = new Map([...byImage.keys()].map((image) => [String(image.id), image]));
   const asked = [...byName].filter(([, image]) => (byImage.get(image) as CocoBox[]).length > 0);
-  await removeAside(out);
   const journal = await Journal.open<BoxMasks>(
     `${out}.journal`,
     JSON.stringify({ folder: resolve(flags.images), model, boxes: hash, ...masksAsked(flags) }),
+    await stampsOf(
+      asked.map(([id]) => id),
+      (id) => join(flags.images, (byName.get(id) as CocoImage).file_name),
+    ),
   );
   try {
+    await removeAside(out);
     const waiting = asked.filter(([id]) => !journal.has(id));
     const imageOf = (id: string): CocoImage => byName.get(id) as CocoImage;
     const boxesOf = (id: string): BoxXYWH[] => (byImage.get(imageOf(id)) as CocoBox[]).map(({ bbox }) => bbox);
@@ -131,10 +136,14 @@ async function boxes(path: string, flags: Flags): Promise<void> {
       folder: flags.images,
       segmenter: { model, device },
       workers: flags.workers,
+      onModel: (used) => journal.useModel(used),
       work: async (segmenter, picture, id) => keep(id, await segmentBoxes(segmenter, picture, boxesOf(id))),
       flags,
       workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id) }),
-      keep: async (id, _, read) => keep(id, await read()),
+      keep: async (id, done, read) => {
+        journal.useModel(done.model);
+        await keep(id, await read());
+      },
     });
     let [masks, left] = [0, 0];
     const annotations = async function* (): AsyncGenerator<object> {

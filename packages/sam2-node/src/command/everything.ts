@@ -1,5 +1,5 @@
 /** `sam2 everything`: all that is in the pictures of a folder, as one COCO file. */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command } from "commander";
 import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
@@ -19,7 +19,7 @@ import { Journal } from "./journal.ts";
 import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
 import { checkMasksFolder, checkOutput } from "./outputs.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
-import { picturesIn } from "./pictures.ts";
+import { picturesIn, stampsOf } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
 interface Flags extends EverythingFlags, QueueFlags, MaskFlags {
@@ -69,12 +69,13 @@ async function everything(folder: string, flags: Flags): Promise<void> {
   const pictures = await picturesIn(folder);
   await checkOutput(out, folder, pictures);
   if (flags.masks !== undefined) await checkMasksFolder(flags.masks, folder);
-  await removeAside(out);
   const journal = await Journal.open<FoundThings>(
     `${out}.journal`,
     JSON.stringify({ folder: resolve(folder), model, dtype, ...options, ...masksAsked(flags) }),
+    await stampsOf(pictures, (picture) => join(folder, picture)),
   );
   try {
+    await removeAside(out);
     const waiting = pictures.filter((picture) => !journal.has(picture));
     const keep = async (picture: string, { masks, ...found }: FoundThings): Promise<void> => {
       await writeMasks(picture, { ...found, masks: masks.map(({ segmentation }) => segmentation) }, flags);
@@ -85,10 +86,14 @@ async function everything(folder: string, flags: Flags): Promise<void> {
       folder,
       segmenter: { model, device, dtype },
       workers: flags.workers,
+      onModel: (used) => journal.useModel(used),
       work: async (segmenter, path, picture) => keep(picture, await findEverything(segmenter, path, options)),
       flags,
       workOf: () => ({ kind: "everything", options }),
-      keep: async (picture, _, read) => keep(picture, await read()),
+      keep: async (picture, done, read) => {
+        journal.useModel(done.model);
+        await keep(picture, await read());
+      },
     });
     const done = pictures.filter((picture) => journal.has(picture));
     const masks = await writeCoco(out, done, journal, model);

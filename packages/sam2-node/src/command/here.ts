@@ -1,6 +1,7 @@
 /** Many pictures on one machine: several segmenters, each with its share of the cores. */
 import { join } from "node:path";
 import { isSam2Error } from "sam2-contract";
+import { identify } from "../queue/job.ts";
 import { createSegmenter, type Segmenter } from "../segmenter.ts";
 import type { PicturesAndModel } from "./pictures.ts";
 import { batchShares } from "./shares.ts";
@@ -10,6 +11,8 @@ import { type Failure, Tally } from "./summary.ts";
 export interface BatchHere extends PicturesAndModel {
   /** Segmenters beside each other. */
   readonly workers?: number | undefined;
+  /** Told which model was opened, as `identify` has it, before any work. It may refuse it. */
+  onModel?(model: string): void;
   /** Works on the picture at a path, and keeps what comes of it. */
   work(segmenter: Segmenter, path: string, name: string): Promise<void>;
 }
@@ -44,7 +47,9 @@ export async function runHere(batch: BatchHere): Promise<Failure[]> {
   try {
     // one after the other: the first may have to download the model
     for (let i = 0; i < Math.min(workers, pictures.length); i++) {
-      segmenters.push(await createSegmenter({ ...options, threads }));
+      const segmenter = await createSegmenter({ ...options, threads });
+      segmenters.push(segmenter);
+      if (i === 0) batch.onModel?.(identify(segmenter.fingerprint, segmenter.device.dtype));
     }
     const waiting = pictures.values();
     const abreast = segmenters.flatMap((segmenter) => Array.from({ length: AT_A_TIME }, () => segmenter));

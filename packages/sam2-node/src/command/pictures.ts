@@ -14,6 +14,30 @@ export interface PicturesAndModel {
   readonly segmenter: Pick<SegmenterOptions, "device" | "dtype"> & { readonly model: string };
 }
 
+/** Files that are looked at at a time. */
+const AT_A_TIME = 16;
+
+/**
+ * What tells each picture's file from one that takes its place: its size, and when it was last changed. It is taken before
+ * any work, so that a picture that changes meanwhile is seen to have changed. A file that cannot be read here has none:
+ * workers on other machines may have it.
+ */
+export async function stampsOf(
+  pictures: readonly string[],
+  pathOf: (picture: string) => string,
+): Promise<Map<string, string>> {
+  const stamps = new Map<string, string>();
+  const waiting = pictures.values();
+  const look = async (): Promise<void> => {
+    for (const picture of waiting) {
+      const file = await stat(pathOf(picture)).catch(() => null);
+      if (file) stamps.set(picture, `${file.size} bytes, ${file.mtimeMs}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, look));
+  return stamps;
+}
+
 const PICTURES = /[.](?:jpe?g|png|webp|gif|avif)$/i;
 
 /**

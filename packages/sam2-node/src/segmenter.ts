@@ -11,6 +11,7 @@ import {
   SegmentResult,
 } from "sam2-core";
 import { type ImageSource, type TransferableImage, toTransferable } from "./image/source.ts";
+import { checkCount } from "./runtime/cores.ts";
 import type { DeviceInfo } from "./runtime/sessions.ts";
 import { startWorker, threadsEnded } from "./threads.ts";
 
@@ -55,9 +56,10 @@ const platform: SegmenterPlatform<ImageSource, TransferableImage, SegmentResult>
  * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
  * ```
  *
- * @throws UnknownOptionError, UnknownModelError, InvalidModelError, MissingPackageError, DownloadError, IntegrityError, DeviceError
+ * @throws UnknownOptionError, InvalidPromptError, UnknownModelError, InvalidModelError, MissingPackageError, DownloadError, IntegrityError, DeviceError
  */
 export async function createSegmenter(options: SegmenterOptions = {}): Promise<Segmenter> {
   checkOptions("createSegmenter", options, OPENING);
+  if (options.threads !== undefined) checkCount("threads", options.threads);
   return new Segmenter(await openSegmenter(platform, options));
 }

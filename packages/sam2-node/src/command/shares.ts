@@ -1,5 +1,6 @@
 /** How the cores of a machine are shared. */
 import { availableParallelism } from "node:os";
+import { checkCount } from "../runtime/cores.ts";
 
 /** How many segmenters run beside each other, and the threads of each. */
 export interface Shares {
@@ -7,8 +8,9 @@ export interface Shares {
   readonly threads: number;
 }
 
-/** Shares of a server, where one picture must not wait long: half as many segmenters as cores, if nobody says otherwise. */
+/** Shares of a server, where one picture must not wait long: half as many segmenters as cores, if nobody says otherwise. @throws InvalidPromptError */
 export function shares(workers: number = Math.ceil(availableParallelism() / 2)): Shares {
+  checkCount("--workers", workers);
   return { workers, threads: Math.max(1, Math.round(availableParallelism() / workers)) };
 }
 

@@ -11,7 +11,7 @@ import { deviceOption, modelOption, workersOption } from "./arguments.ts";
 import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
-import { type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
+import { checkNames, type MaskFlags, maskOptions, masksAsked, prepareMasks, writeMasks } from "./masks.ts";
 import { checkMasksFolder, checkOutput, checkOutputs } from "./outputs.ts";
 import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { stampsOf } from "./pictures.ts";
@@ -111,6 +111,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   const byImage = grouped(coco);
   const byName = new Map([...byImage.keys()].map((image) => [String(image.id), image]));
   const asked = [...byName].filter(([, image]) => (byImage.get(image) as CocoBox[]).length > 0);
+  if (flags.masks !== undefined) checkNames(asked.map(([, { file_name }]) => file_name));
   const journal = await Journal.open<BoxMasks>(
     `${out}.journal`,
     JSON.stringify({ folder: resolve(flags.images), model, boxes: hash, ...masksAsked(flags) }),

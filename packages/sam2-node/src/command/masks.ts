@@ -1,6 +1,6 @@
 /** `--masks`: the masks of pictures as PNG files, beside whatever else a command writes. */
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, normalize, resolve } from "node:path";
 import { Option } from "commander";
 import { Sam2Error } from "sam2-contract";
 import { decodeRle, type Mask, type Rle, toLabelMap } from "sam2-core";
@@ -50,6 +50,22 @@ export async function prepareMasks({ masks, labelMap }: MaskFlags): Promise<void
 /** The one file of a picture's masks, where the options ask for one. */
 export function labelMapOf(picture: string, { masks, labelMap }: MaskFlags): string | null {
   return masks === undefined || !labelMap ? null : join(masks, `${picture}.png`);
+}
+
+/** Checks that each picture has masks of its own: two names may be one path. @throws InvalidPromptError */
+export function checkNames(pictures: Iterable<string>): void {
+  const names = new Map<string, string>();
+  for (const picture of pictures) {
+    const path = normalize(picture);
+    const other = names.get(path);
+    if (other !== undefined) {
+      throw new Sam2Error(
+        "InvalidPromptError",
+        `--masks: expected images of different files, got two of one, ${other} and ${picture}, whose masks would lie in one place`,
+      );
+    }
+    names.set(path, picture);
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Files of boxes that are refused before the model is opened. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -28,6 +28,41 @@ async function boxes(coco: string, ...args: string[]): Promise<Ended> {
     ...args,
   );
 }
+
+const ids = (image: string, box: string, more = ""): string =>
+  `{"images":[{"id":${image},"file_name":"a.jpg"}],"annotations":[{"id":${box},"image_id":${image},"bbox":[1,2,3,4]${more}}]}`;
+
+test.each([
+  ["an id over 2^53", ids("9007199254740993", "1"), "9007199254740993, which would become 9007199254740992"],
+  [
+    "an id over 2^64",
+    ids("1", "12345678901234567890"),
+    "12345678901234567890, which would become 12345678901234567000",
+  ],
+  [
+    "a negative one",
+    ids("1", "2", ',"track":-9007199254740993'),
+    "-9007199254740993, which would become -9007199254740992",
+  ],
+])("%s cannot stay as it is, and is refused", async (_, coco, got) => {
+  expect(await boxes(coco)).toMatchObject({
+    code: 1,
+    stderr: `InvalidPromptError: ${join(folder, "boxes.json")}: expected whole numbers that stay as they are, got ${got}: write it as a text\n`,
+  });
+  expect(await readdir(folder)).not.toContain("out.json.journal");
+});
+
+test("what looks like such a number is let through", async () => {
+  const more = [
+    ',"text":"12345678901234567890"',
+    ',"quoted":"\\"12345678901234567890"',
+    ',"score":0.12345678901234567890',
+    ',"large":1.5e20',
+    ',"most":9007199254740991',
+  ];
+  expect((await boxes(ids("1", "2", more.join("")))).stderr).toMatch(/^UnknownModelError: /);
+  await rm(join(folder, "out.json.journal"));
+});
 
 test.each([
   ["a.jpg", "./a.jpg"],

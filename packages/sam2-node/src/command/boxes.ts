@@ -44,6 +44,19 @@ interface CocoBoxes {
   readonly annotations: readonly CocoBox[];
 }
 
+/** A text in JSON, or a number. */
+const TEXT_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:[.]\d+)?(?:[eE][-+]?\d+)?/g;
+
+/** The first whole number in JSON that would be read as another one; undefined where there is none. */
+function inexactNumber(json: string): string | undefined {
+  // few files have any number as long as that
+  if (!/\d{16}/.test(json)) return undefined;
+  for (const [found] of json.matchAll(TEXT_OR_NUMBER)) {
+    if (/^-?\d+$/.test(found) && !Number.isSafeInteger(Number(found))) return found;
+  }
+  return undefined;
+}
+
 /** Reads a COCO file of boxes, and its hash. @throws InvalidPromptError */
 async function readBoxes(path: string): Promise<{ readonly coco: CocoBoxes; readonly hash: string }> {
   const wrong = (expected: string, got: string, cause?: unknown): Sam2Error =>
@@ -52,13 +65,21 @@ async function readBoxes(path: string): Promise<{ readonly coco: CocoBoxes; read
     throw wrong("a COCO file", cause.message, cause);
   });
   let coco: Partial<CocoBoxes> | null;
+  const text = bytes.toString();
   try {
-    coco = JSON.parse(bytes.toString());
+    coco = JSON.parse(text);
   } catch (cause) {
     throw wrong("a COCO file", "what is no JSON", cause);
   }
   if (!Array.isArray(coco?.images) || !Array.isArray(coco.annotations)) {
     throw wrong("lists named images and annotations", shown(coco));
+  }
+  const inexact = inexactNumber(text);
+  if (inexact !== undefined) {
+    throw wrong(
+      "whole numbers that stay as they are",
+      `${inexact}, which would become ${Number(inexact)}: write it as a text`,
+    );
   }
   const ids = new Set<string>();
   for (const image of coco.images) {

@@ -1,5 +1,9 @@
 /** Pictures as a browser reads them: orientation, color, transparency, and what is refused. */
 
+import { openAsBlob } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeImage } from "../src/image/source.ts";
@@ -67,7 +71,11 @@ describe("refused by name", () => {
   const png = (): Promise<Buffer> => six.clone().png().toBuffer();
 
   test.each<[string, () => Promise<Parameters<typeof decodeImage>>, RegExp]>([
-    ["text", async () => [new Blob(["hello"], { type: "text/plain" })], /JPEG.*5 bytes of "text\/plain"/],
+    [
+      "text",
+      async () => [new Blob(["hello"], { type: "text/plain" })],
+      /JPEG.*5 bytes of "text\/plain"/,
+    ],
     ["a picture that is cut off", async () => [new Blob([new Uint8Array((await png()).subarray(0, 60))])], /3×2/],
     [
       "more pixels than are allowed",
@@ -87,6 +95,18 @@ describe("refused by name", () => {
       name: "InvalidImageError",
       message: expect.stringMatching(message),
     });
+  });
+
+  test("a file that changes after it was opened", async () => {
+    const path = join(tmpdir(), `sam2-changed-${process.pid}.png`);
+    await writeFile(path, await png());
+    const opened = await openAsBlob(path);
+    await writeFile(path, "another");
+    await expect(decodeImage(opened)).rejects.toMatchObject({
+      name: "InvalidImageError",
+      message: expect.stringContaining("expected a picture, got a file that cannot be read"),
+    });
+    await rm(path);
   });
 
   test("a small file of gigapixels, before it is decoded", async () => {

@@ -1,10 +1,10 @@
 /** From any kind of picture that a caller may give to its pixels. */
-import { openAsBlob } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Sam2Error } from "sam2-contract";
 import { checkSize, fetchPicture, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
 import sharp from "sharp";
 import { interlock } from "../runtime/interlock.ts";
+import { openFile } from "../storage/paths.ts";
 
 /** A picture as a caller may give it: a file's path, address or bytes, or RGBA pixels. */
 export type ImageSource = string | URL | Blob | Uint8Array | Pixels;
@@ -41,7 +41,12 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
     return source;
   }
   const file = (await fileOf(source)) as Blob;
-  const header = await readImageHeader(file);
+  const unread = (cause: unknown): never => {
+    throw new Sam2Error("InvalidImageError", `${shown(source)}: expected a picture, got a file that cannot be read`, {
+      cause,
+    });
+  };
+  const header = await readImageHeader(file).catch(unread);
   if (!header) {
     throw new Sam2Error(
       "InvalidImageError",
@@ -50,7 +55,8 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
   }
   checkSize(header, maxPixels);
   try {
-    const bytes = await file.arrayBuffer();
+    // it may have changed since it was opened
+    const bytes = await file.arrayBuffer().catch(unread);
     const { data, info } = await interlock.inside(() =>
       sharp(bytes, { limitInputPixels: false, failOn: "error" })
         .autoOrient()
@@ -75,7 +81,7 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
 
 /** The file of a picture; null for pixels. @throws InvalidImageError if it cannot be read */
 export async function fileOf(source: TransferableImage): Promise<Blob | null> {
-  if (typeof source === "string") return openFile(source);
+  if (typeof source === "string") return openPicture(source);
   return source instanceof Blob ? source : null;
 }
 
@@ -93,12 +99,12 @@ function shown(source: string | Blob): string {
   return typeof source === "string" ? source : `"${source.type}"`;
 }
 
-/** Opens a file by its path or address. */
-async function openFile(source: string): Promise<Blob> {
+/** Opens a picture by its path or address. */
+async function openPicture(source: string): Promise<Blob> {
   if (/^(?:https?|data|blob):/.test(source)) return fetchPicture(source);
   const path = source.startsWith("file:") ? fileURLToPath(source) : source;
   try {
-    return await openAsBlob(path);
+    return await openFile(path);
   } catch (cause) {
     throw new Sam2Error("InvalidImageError", `${path}: expected a picture, got a file that cannot be read`, { cause });
   }

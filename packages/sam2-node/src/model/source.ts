@@ -1,10 +1,11 @@
 /** Where a model comes from in Node: folders and files beside what `sam2-core` loads. */
-import { openAsBlob, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FILE_NAMES, Sam2Error } from "sam2-contract";
 import { CATALOG, type CheckpointSource, type ExportSource, type ModelSource } from "sam2-core";
+import { openFile } from "../storage/paths.ts";
 
 /** Its name in the catalog, and that of its package. */
 const BUILT_IN = "sam2-mini";
@@ -23,9 +24,9 @@ function pathOf(source: string): string {
   return source.startsWith("file:") ? fileURLToPath(source) : resolve(source);
 }
 
-async function openFile(path: string): Promise<Blob> {
+async function openModelFile(path: string): Promise<Blob> {
   try {
-    return await openAsBlob(path);
+    return await openFile(path);
   } catch (cause) {
     throw new Sam2Error("InvalidModelError", `${path}: expected a file of a model, got one that cannot be read`, {
       cause,
@@ -35,13 +36,13 @@ async function openFile(path: string): Promise<Blob> {
 
 /** A file of weights with its date, by which a changed one is told from one whose hash is known. */
 async function openWeights(path: string): Promise<Blob> {
-  const blob = await openFile(path);
+  const blob = await openModelFile(path);
   return new File([blob], path, { lastModified: Math.round(statSync(path).mtimeMs) });
 }
 
 async function exportIn(folder: string): Promise<ExportSource> {
   const [manifest, encoder, decoder] = await Promise.all(
-    [FILE_NAMES.manifest, FILE_NAMES.encoder, FILE_NAMES.decoder].map((name) => openFile(join(folder, name))),
+    [FILE_NAMES.manifest, FILE_NAMES.encoder, FILE_NAMES.decoder].map((name) => openModelFile(join(folder, name))),
   );
   return { manifest, encoder, decoder } as Extract<ExportSource, { manifest: Blob }>;
 }
@@ -55,7 +56,7 @@ async function checkpointIn(
   return {
     id: resolve(folder),
     ...rest,
-    config: await openFile(join(folder, "config.json")),
+    config: await openModelFile(join(folder, "config.json")),
     weights: await Promise.all(weights.map((name) => openWeights(join(folder, name)))),
   };
 }
@@ -111,7 +112,7 @@ export async function localSource(source: ModelSource): Promise<ModelSource> {
   }
   if ("manifest" in source && typeof source.manifest === "string" && !isAddress(source.manifest)) {
     const [manifest, encoder, decoder] = await Promise.all(
-      [source.manifest, source.encoder as string, source.decoder as string].map((file) => openFile(pathOf(file))),
+      [source.manifest, source.encoder as string, source.decoder as string].map((file) => openModelFile(pathOf(file))),
     );
     return { manifest, encoder, decoder } as Extract<ExportSource, { manifest: Blob }>;
   }

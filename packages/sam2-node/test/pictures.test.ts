@@ -1,8 +1,9 @@
-/** Files that cannot be read. */
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+/** The pictures of a folder: through links, round in a circle, and where a folder cannot be read. */
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { picturesIn } from "../src/command/pictures.ts";
 import { decodeImage } from "../src/image/source.ts";
 import { openPath } from "../src/storage/paths.ts";
 
@@ -24,6 +25,44 @@ async function confined<T>(task: () => Promise<T>): Promise<T> {
     if (user === 0) process.seteuid?.(0);
   }
 }
+
+describe.skipIf(process.platform === "win32")("pictures in a folder", () => {
+  beforeEach(async () => {
+    await mkdir(at("pictures", "in"), { recursive: true });
+    await mkdir(at("elsewhere", "deep"), { recursive: true });
+    await writeFile(at("pictures", "in", "a.png"), "");
+    await writeFile(at("elsewhere", "deep", "b.jpg"), "");
+  });
+
+  test.each<[string, string, string, string[]]>([
+    ["a link to a picture", "../elsewhere/deep/b.jpg", "c.jpg", ["c.jpg", "in/a.png"]],
+    ["a link to a folder", "../elsewhere", "other", ["in/a.png", "other/deep/b.jpg"]],
+    ["a link to a folder that is named like a picture", "../elsewhere", "x.png", ["in/a.png", "x.png/deep/b.jpg"]],
+    ["a link to the folder itself", ".", "again", ["in/a.png"]],
+    ["a link to the folder above", "..", "up", ["in/a.png", "up/elsewhere/deep/b.jpg"]],
+    ["a link to itself", "round", "round", ["in/a.png"]],
+    ["a picture that leads nowhere, which will fail by its name", "nowhere.png", "d.png", ["d.png", "in/a.png"]],
+    ["a link that leads nowhere", "nowhere", "e", ["in/a.png"]],
+  ])("%s", async (_, target, name, expected) => {
+    await symlink(target, at("pictures", name));
+    expect(await picturesIn(at("pictures"))).toEqual(expected);
+  });
+
+  test("a folder of links alone", async () => {
+    await mkdir(at("links"));
+    for (const name of ["1.jpg", "2.jpg"]) await symlink("../elsewhere/deep/b.jpg", at("links", name));
+    expect(await picturesIn(at("links"))).toEqual(["1.jpg", "2.jpg"]);
+  });
+
+  test("a folder that cannot be read is named", async () => {
+    await chmod(at("pictures", "in"), 0o000);
+    await expect(confined(() => picturesIn(at("pictures")))).rejects.toMatchObject({
+      name: "InvalidImageError",
+      message: expect.stringContaining(`${at("pictures", "in")}: expected a folder that can be read: EACCES`),
+    });
+    await chmod(at("pictures", "in"), 0o755);
+  });
+});
 
 describe("is refused by name, when it is opened:", () => {
   const picture = (path: string): object => ({

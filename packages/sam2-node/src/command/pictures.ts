@@ -1,6 +1,6 @@
 /** The pictures of a batch. */
-import { readdir, stat } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { Sam2Error } from "sam2-contract";
 import type { SegmenterOptions } from "../segmenter.ts";
 
@@ -41,9 +41,31 @@ export async function stampsOf(
 const PICTURES = /[.](?:jpe?g|png|webp|gif|avif)$/i;
 
 /**
+ * Finds the pictures in a folder and those in it, by their paths; links are followed.
+ *
+ * @param above the folders that it lies in, as they are without links: a link to one of them would lead round for ever
+ * @throws InvalidImageError for a folder that cannot be read
+ */
+async function* filesIn(folder: string, path: string, above: readonly string[]): AsyncGenerator<string> {
+  const place = join(folder, path);
+  const unread = ({ message }: Error): never => {
+    throw new Sam2Error("InvalidImageError", `${place}: expected a folder that can be read: ${message}`);
+  };
+  const real = await realpath(place).catch(unread);
+  if (above.includes(real)) return;
+  for (const entry of await readdir(place, { withFileTypes: true }).catch(unread)) {
+    const inside = join(path, entry.name);
+    // a link that leads nowhere is no folder; as a picture it fails by its name
+    const found = entry.isSymbolicLink() ? await stat(join(folder, inside)).catch(() => null) : entry;
+    if (found?.isDirectory()) yield* filesIn(folder, inside, [...above, real]);
+    else if (PICTURES.test(entry.name) && found?.isFile() !== false) yield inside;
+  }
+}
+
+/**
  * The pictures in a folder and its subfolders, by their paths in it, in alphabetical order.
  *
- * @throws InvalidImageError where there is no folder, or none in it
+ * @throws InvalidImageError where there is no folder, or none in it, or one that cannot be read
  */
 export async function picturesIn(folder: string): Promise<string[]> {
   const isFolder = await stat(folder).then(
@@ -51,10 +73,8 @@ export async function picturesIn(folder: string): Promise<string[]> {
     () => false,
   );
   if (!isFolder) throw new Sam2Error("InvalidImageError", `${folder}: expected a folder of pictures, found none`);
-  const files = await readdir(folder, { recursive: true, withFileTypes: true });
-  const found = files
-    .filter((file) => file.isFile() && PICTURES.test(file.name))
-    .map((file) => relative(folder, join(file.parentPath, file.name)));
+  const found: string[] = [];
+  for await (const picture of filesIn(folder, "", [])) found.push(picture);
   if (found.length === 0) throw new Sam2Error("InvalidImageError", `${folder}: expected pictures in it, found none`);
   return found.sort();
 }

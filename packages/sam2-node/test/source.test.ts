@@ -1,7 +1,10 @@
 /** Pictures as a browser reads them: orientation, color, transparency, and what is refused. */
 
+import { once } from "node:events";
 import { openAsBlob } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -95,6 +98,20 @@ describe("refused by name", () => {
       name: "InvalidImageError",
       message: expect.stringMatching(message),
     });
+  });
+
+  test("a download that is cut off", async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "Content-Type": "image/png", "Content-Length": "1000" });
+      response.write("begun", () => response.destroy());
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
+    await expect(decodeImage(address)).rejects.toMatchObject({
+      name: "InvalidImageError",
+      message: expect.stringContaining(`${address}: expected a picture, which could not be fetched`),
+    });
+    server.close();
   });
 
   test("a file that changes after it was opened", async () => {

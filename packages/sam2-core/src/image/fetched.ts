@@ -10,13 +10,15 @@ const LONGEST = 200;
 
 /** Fetches the file of a picture. @throws InvalidImageError */
 export async function fetchPicture(address: string): Promise<Blob> {
-  const response = await fetch(address).catch((cause: unknown) => {
+  const unreached = (cause: unknown): never => {
     throw new Sam2Error("InvalidImageError", `${inShort(address)}: expected a picture, ${UNREACHED}`, { cause });
-  });
+  };
+  const response = await fetch(address).catch(unreached);
   if (!response.ok) {
     throw new Sam2Error("InvalidImageError", `${inShort(address)}: expected a picture, got status ${response.status}`);
   }
-  return response.blob();
+  // a download may be cut off
+  return response.blob().catch(unreached);
 }
 
 /** An address for a message: one that holds the picture itself is long. */

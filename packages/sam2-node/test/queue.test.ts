@@ -1,5 +1,7 @@
 /** What a batch takes of a queue. Its worker is the test's own: it gives back which picture it read. */
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Queue, Worker } from "bullmq";
@@ -108,6 +110,19 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
     await earlier.close();
   });
 
+  test("a Redis whose memory is full ends the batch, and says so", async () => {
+    await writeFile(at("pictures", "full.png"), "full");
+    const { client } = queue.getBackend();
+    const limit = async (bytes: string): Promise<unknown> => (await client).call("CONFIG", ["SET", "maxmemory", bytes]);
+    await limit("1");
+    const ended = await run(asked("full", "full.png")).catch((error: Error) => error);
+    await limit("0");
+    expect(ended).toMatchObject({
+      name: "QueueError",
+      message: expect.stringMatching(/^redis:.*: expected a Redis or Valkey that takes what it is told, got .*OOM /),
+    });
+  });
+
   test("of another picture of the same name no result is taken", async () => {
     await writeFile(at("pictures", "named.png"), "here");
     await writeFile(at("elsewhere", "named.png"), "there");
@@ -169,6 +184,27 @@ test.each<[string, () => Promise<never>]>([
   }
   server.close();
 });
+
+test("a Redis that wants a password is told by its own words", async () => {
+  const refusal = "NOAUTH Authentication required.";
+  const redis = createServer((socket) => {
+    // one answer for each command
+    socket.on("data", (data) => {
+      socket.write(`-${refusal}\r\n`.repeat(data.toString().match(/^[*]\d+\r$/gm)?.length ?? 0));
+    });
+    socket.on("error", () => undefined);
+  }).listen(0, "127.0.0.1");
+  await once(redis, "listening");
+  const url = `redis://127.0.0.1:${(redis.address() as AddressInfo).port}`;
+  const options = { model: "nowhere", segmenter: {}, workers: 1, takeOver: 1000, log: () => undefined };
+  await expect(startWorker({ url, ...options })).rejects.toMatchObject({
+    name: "QueueError",
+    message: expect.stringMatching(
+      /expected a Redis or Valkey that answers within 10 s, got NOAUTH Authentication required/,
+    ),
+  });
+  redis.close();
+}, 20_000);
 
 test("a worker where no Redis answers ends, and says so", async () => {
   const options = { model: "nowhere", segmenter: {}, workers: 1, takeOver: 1000, log: () => undefined };

@@ -6,7 +6,7 @@ import type { Job } from "bullmq";
 import { Sam2Error } from "sam2-contract";
 import { digest } from "sam2-core";
 import type { Log } from "../command/log.ts";
-import { Connectedness, connectionTo, firstAnswer } from "./connection.ts";
+import { Connectedness, connectionTo, firstAnswer, refusedBy } from "./connection.ts";
 import { jobId, type PictureDone, type PictureJob } from "./job.ts";
 import { isTaken, Queues } from "./queues.ts";
 
@@ -45,7 +45,7 @@ const TRIES = { attempts: 5, backoff: { type: "exponential", delay: 1000, jitter
 /**
  * Has workers work on pictures. It may be ended at any time: what is done is done, and another run takes it.
  *
- * @throws QueueError where no Redis answers
+ * @throws QueueError where no Redis answers, or where it refuses what it is told
  */
 export async function runOnQueue<T>(batch: QueueBatch<T>): Promise<void> {
   const { url, pictures, log, keep, onEnd } = batch;
@@ -92,7 +92,7 @@ export async function runOnQueue<T>(batch: QueueBatch<T>): Promise<void> {
     lookAgain = performance.now() + LOOK_FOR_WORKERS;
   };
   try {
-    await firstAnswer(url, queue.waitUntilReady());
+    await firstAnswer(url, queue.waitUntilReady(), state);
     for (;;) {
       const next = takeUpTo(waiting, ABREAST - asked.size);
       await Promise.all(next.map(({ job }) => forgetEnded(queues, jobId(job))));
@@ -120,6 +120,8 @@ export async function runOnQueue<T>(batch: QueueBatch<T>): Promise<void> {
       await Promise.all(Array.from({ length: AT_A_TIME }, look));
       await pause(LOOK);
     }
+  } catch (error) {
+    throw refusedBy(url, error);
   } finally {
     await queues.close();
   }

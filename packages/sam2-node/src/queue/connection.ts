@@ -17,6 +17,15 @@ export function connectionTo(url: string): object {
   };
 }
 
+/**
+ * The error of a Redis that answers a command with one, as where its memory is full; others as they are.
+ */
+export function refusedBy(url: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== "ReplyError") return error;
+  const message = `${hidden(url)}: expected a Redis or Valkey that takes what it is told, got ${error.message}`;
+  return new Sam2Error("QueueError", message, { cause: error });
+}
+
 /** The address without its password. */
 function hidden(url: string): string {
   // a password may hold a slash or an @ that is not escaped
@@ -28,11 +37,14 @@ function hidden(url: string): string {
  *
  * @throws QueueError
  */
-export async function firstAnswer(url: string, ready: Promise<unknown>): Promise<void> {
+export async function firstAnswer(url: string, ready: Promise<unknown>, state: Connectedness): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const message = `${hidden(url)}: expected a Redis or Valkey that answers within ${FIRST_ANSWER / 1000} s, got none`;
-    timer = setTimeout(() => reject(new Sam2Error("QueueError", message)), FIRST_ANSWER);
+    const expected = `${hidden(url)}: expected a Redis or Valkey that answers within ${FIRST_ANSWER / 1000} s`;
+    timer = setTimeout(
+      () => reject(new Sam2Error("QueueError", `${expected}, got ${state.refusal ?? "none"}`)),
+      FIRST_ANSWER,
+    );
   });
   try {
     await Promise.race([ready, late]);
@@ -45,12 +57,19 @@ export async function firstAnswer(url: string, ready: Promise<unknown>): Promise
 export class Connectedness {
   readonly #log: Log;
   #isLost = false;
+  #refusal: string | null = null;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  lost = ({ message }: Error): void => {
+  /** Why it takes no commands: a password that is missing or wrong; null where it says nothing. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
+  lost = ({ name, message }: Error): void => {
+    if (name === "ReplyError") this.#refusal = message;
     if (!this.#isLost) this.#log("error", "redis lost", { error: `QueueError: ${message}` });
     this.#isLost = true;
   };

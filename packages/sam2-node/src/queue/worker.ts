@@ -61,7 +61,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   let server: MetricsServer | null = null;
   let pool: SegmenterPool;
   try {
-    await firstAnswer(url, queues.own.waitUntilReady());
+    await firstAnswer(url, queues.own.waitUntilReady(), state);
     counts = new WorkerMetrics(() => queues.lengths());
     server = options.metrics ? await serveMetrics(counts, options.metrics.host, options.metrics.port) : null;
     pool = await SegmenterPool.open(options.segmenter, options.workers);

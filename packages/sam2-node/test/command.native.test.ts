@@ -1,5 +1,6 @@
 /** The command line, as a person runs it: results and exit codes. */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -313,6 +314,17 @@ describe("everything", () => {
 test("a process ends with the command's exit code", async () => {
   const came = await runProcess("segment", "nothing.jpg", "--point", "1,1", "--json");
   expect(came).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/no such file/) });
+});
+
+test.skipIf(!existsSync("/dev/full"))("standard output that cannot be written is told", async () => {
+  const line = ["-c", 'exec "$@" > /dev/full', "sh", process.execPath, MAIN, "--help"];
+  const ended = new Promise<[unknown, string]>((resolve) => {
+    execFile("sh", line, (error, _, stderr) => resolve([error?.code, stderr]));
+  });
+  expect(await ended).toEqual([
+    1,
+    expect.stringMatching(/^OutputError: standard output: could not be written: ENOSPC[^\n]*\n$/),
+  ]);
 });
 
 test("help says how commands end", async () => {

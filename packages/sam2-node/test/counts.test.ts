@@ -1,8 +1,10 @@
-/** How much of a machine may be asked for. */
+/** How much of a machine may be asked for, and options that are refused before anything is opened. */
 import { createSegmenter } from "sam2-node";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { shares } from "../dist/command/shares.js";
+import { localSource } from "../dist/model/source.js";
 import { checkCount } from "../src/runtime/cores.ts";
+import { run } from "./run-command.ts";
 
 const wrong = (name: string, got: string) => ({
   name: "InvalidPromptError",
@@ -23,4 +25,11 @@ test.each([-3, 1.5])("createSegmenter refuses %s threads by the option's name", 
 
 test("a command refuses a thousand models beside each other", () => {
   expect(() => shares(1000)).toThrow(expect.objectContaining(wrong("--workers", "1000")));
+});
+
+test.each([5, true, null])("a model that is %s is refused by name", async (model) => {
+  await expect(localSource(model as never)).rejects.toMatchObject({
+    name: "UnknownModelError",
+    message: `model: expected a model's name, folder or address, an export or a checkpoint; got ${model}`,
+  });
 });

@@ -99,6 +99,7 @@ describe("is refused, and nothing is written", () => {
 
 test.each([
   `${POINT} --out photos/new.png --json photos/new.json --masks photos`,
+  "segment http://127.0.0.1:9/%ff.jpg --point 5,5 --json --masks masks",
   `${POINT} --out o.png --json --masks masks --label-map`,
   "everything photos --out photos/c.json --masks masks",
   "everything photos --out c.json --masks .",

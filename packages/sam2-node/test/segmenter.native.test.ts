@@ -132,6 +132,13 @@ describe("a segmenter", () => {
     expect(outcomes).toEqual(["rejected", "rejected", "fulfilled"]);
   });
 
+  test.each([undefined, null, 5])("a request that is %s is refused by name", async (request) => {
+    await expect(segmenter.segment(request as never)).rejects.toMatchObject({
+      name: "UnknownOptionError",
+      message: `segment's prompt: expected an object with options, got ${request}`,
+    });
+  });
+
   test("an aborted call rejects with the signal's reason", async () => {
     const reason = new Error("changed my mind");
     await expect(segmenter.setImage(PHOTO, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

@@ -38,7 +38,9 @@ export const SAVING: OptionNames<SaveEmbeddingOptions> = { ...CALL, dtype: true 
 
 export const SEGMENTING: OptionNames<SegmentOptions> = { ...CALL, supersede: true, detail: true, onProgress: true };
 
-export const PROMPT: OptionNames<SegmentPrompt> = {
+/** Of a request: its prompt, and the image it is about. */
+export const REQUEST: OptionNames<SegmentPrompt & { image: unknown }> = {
+  image: true,
   point: true,
   point_coords: true,
   point_labels: true,

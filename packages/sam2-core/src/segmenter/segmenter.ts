@@ -13,7 +13,7 @@ import type { CachedModel } from "../storage/cache.ts";
 import { abortable } from "./connection.ts";
 import { Images, type Picked, type PictureCourier, type SegmenterImage } from "./images.ts";
 import { Latest } from "./latest.ts";
-import { CALL, checkOptions, EVERYTHING, IMAGE, PROMPT, SAVING, SEGMENTING } from "./option-names.ts";
+import { CALL, checkOptions, EVERYTHING, IMAGE, REQUEST, SAVING, SEGMENTING } from "./option-names.ts";
 import type {
   CallOptions,
   SaveEmbeddingOptions,
@@ -161,8 +161,8 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
    *   DisposedError
    */
   async segment(request: SegmentRequestOf<Source>, options: SegmentOptions = {}): Promise<R> {
+    checkOptions("segment's prompt", request, REQUEST);
     const { image: source, ...prompt } = request;
-    checkOptions("segment's prompt", prompt, PROMPT);
     checkOptions("segment", options, SEGMENTING);
     const detail = readDetail(options.detail ?? "off");
     const hover = options.supersede ? this.#hover : null;

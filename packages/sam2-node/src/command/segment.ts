@@ -200,10 +200,18 @@ function summary({ model, device, timings_ms, masks }: Report, flags: Flags): st
   );
 }
 
+/** A part of an address without its escapes; as it is where these are no text. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** A picture's own name, of its path or address. */
 function nameOf(picture: string): string {
-  const path = /^https?:/.test(picture) ? decodeURIComponent(new URL(picture).pathname) : picture;
-  return basename(path) || "picture";
+  return basename(/^https?:/.test(picture) ? decoded(new URL(picture).pathname) : picture) || "picture";
 }
 
 /** The command. */

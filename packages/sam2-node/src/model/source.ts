@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { FILE_NAMES, Sam2Error } from "sam2-contract";
+import { FILE_NAMES, Sam2Error, shown } from "sam2-contract";
 import { CATALOG, type CheckpointSource, type ExportSource, type ModelSource } from "sam2-core";
 import { openFile } from "../storage/paths.ts";
 
@@ -105,6 +105,10 @@ export async function localSource(source: ModelSource): Promise<ModelSource> {
       "UnknownModelError",
       `expected a folder with a model, the address of a model.json, ${names}; got "${name}"`,
     );
+  }
+  if (typeof source !== "object" || source === null) {
+    const expected = "expected a model's name, folder or address, an export or a checkpoint";
+    throw new Sam2Error("UnknownModelError", `model: ${expected}; got ${shown(source)}`);
   }
   if ("checkpoint" in source) {
     const { checkpoint, ...rest } = source;

@@ -180,6 +180,19 @@ describe("boxes", () => {
     expect(await read("resumed.json")).toEqual(await read("all.json"));
   });
 
+  test("images without a size get that of their picture, if it has boxes", async () => {
+    const images = COCO.images.map(({ id, file_name }) => ({ id, file_name }));
+    await writeFile(at("boxes.json"), JSON.stringify({ ...COCO, images }));
+    const { code } = await boxes("sized.json");
+    await writeFile(at("boxes.json"), JSON.stringify(COCO));
+    expect(code).toBe(0);
+    expect((await read("sized.json")).images).toEqual([
+      { ...images[0], ...SIZES[0] },
+      images[1],
+      { ...images[2], ...SIZES[2] },
+    ]);
+  });
+
   test("a picture of another size than its boxes were drawn on is told", async () => {
     await writeFile(
       at("boxes.json"),

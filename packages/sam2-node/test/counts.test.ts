@@ -33,3 +33,14 @@ test.each([5, true, null])("a model that is %s is refused by name", async (model
     message: `model: expected a model's name, folder or address, an export or a checkpoint; got ${model}`,
   });
 });
+
+describe("the address of a server", () => {
+  test.each(["notaurl", "ftp://host", "https://"])("%s is refused", async (address) => {
+    expect(await run("serve", "--public-url", address, "--model", "nowhere", "--port", "0")).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /'--public-url <url>' argument '.*' is invalid. expected an address such as https:/,
+      ),
+    });
+  });
+});

@@ -77,7 +77,7 @@ describe("refused by name", () => {
     [
       "text",
       async () => [new Blob(["hello"], { type: "text/plain" })],
-      /JPEG.*5 bytes of "text\/plain"/,
+      /JPEG, PNG, WebP, GIF or AVIF.*5 bytes of "text\/plain"/,
     ],
     ["a picture that is cut off", async () => [new Blob([new Uint8Array((await png()).subarray(0, 60))])], /3×2/],
     [
@@ -91,6 +91,11 @@ describe("refused by name", () => {
       "a broken picture in its address",
       async () => [`data:image/png;base64,${"!".repeat(9000)}`],
       /^data:image\/png;base64,!{178}…: expected a picture, which could not be fetched/,
+    ],
+    [
+      "pixels of half a column",
+      async () => [{ data: new Uint8ClampedArray(16), width: 0.5, height: 8 }],
+      /4 bytes a pixel of 0[.]5×8, got 16 bytes/,
     ],
     ["an address of nothing", async () => ["http://127.0.0.1:9/a.png"], /could not be fetched/],
   ])("%s", async (_, given, message) => {

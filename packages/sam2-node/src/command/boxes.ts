@@ -180,7 +180,19 @@ async function boxes(path: string, flags: Flags): Promise<void> {
         }
       }
     };
-    await writeWhole(out, cocoText({ ...coco, annotations: annotations() }));
+    /** The pictures' sizes are known now, which those who read the masks need. */
+    const images = async function* (): AsyncGenerator<object> {
+      for (const image of byImage.keys()) {
+        const id = String(image.id);
+        const isSized = typeof image.width === "number" && typeof image.height === "number";
+        if (isSized || !journal.has(id)) yield image;
+        else {
+          const { width, height } = await journal.read(id);
+          yield { ...image, width, height };
+        }
+      }
+    };
+    await writeWhole(out, cocoText({ ...coco, images: images(), annotations: annotations() }));
     await journal.end(failed);
     const named = failed.map(({ picture, error }) => ({
       picture: (byName.get(picture) as CocoImage).file_name,

@@ -1,5 +1,5 @@
 /** `sam2 serve`: the hosted APIs over HTTP, until it is told to end. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import type { DtypeChoice } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { deviceOption, dtypeOption, modelOption, number, wholeNumber } from "./arguments.ts";
@@ -41,6 +41,12 @@ async function serve({ model, device, dtype, waitingMb, timeLimit, ...flags }: F
   await server.close();
 }
 
+/** An address of a server. */
+function address(text: string): string {
+  if (/^https?:[/][/]/.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError("expected an address such as https://sam2.example.org");
+}
+
 const HELP = `
 Put this server's address before that of the service, and its clients run unchanged:
   http://127.0.0.1:8080/livepeer.studio/api/beta/generate/segment-anything-2
@@ -64,7 +70,7 @@ export function serveCommand(): Command {
     .addOption(dtypeOption())
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <n>", "port to listen on; 0 takes a free one", number, 8080)
-    .option("--public-url <url>", "how others reach this server, for addresses in answers")
+    .option("--public-url <url>", "how others reach this server, for addresses in answers", address)
     .option("--workers <n>", "pictures at a time; half as many as cores by default", wholeNumber)
     .option("--waiting <n>", "requests that may be inside; the others get a 429 with Retry-After", wholeNumber, 64)
     .option(

@@ -1,10 +1,13 @@
 /** From any kind of picture that a caller may give to its pixels. */
 import { fileURLToPath } from "node:url";
 import { Sam2Error } from "sam2-contract";
-import { checkSize, fetchPicture, IMAGE_FORMATS, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
+import { checkSize, fetchPicture, MAX_PIXELS, noPicture, type Pixels, readImageHeader } from "sam2-core";
 import sharp from "sharp";
 import { interlock } from "../runtime/interlock.ts";
 import { openFile } from "../storage/paths.ts";
+
+/** The formats that sharp reads: of those that browsers read, BMP and HEIC are missing. */
+const READ = "JPEG, PNG, WebP, GIF or AVIF";
 
 /** A picture as a caller may give it: a file's path, address or bytes, or RGBA pixels. */
 export type ImageSource = string | URL | Blob | Uint8Array | Pixels;
@@ -50,7 +53,7 @@ export async function decodeImage(source: TransferableImage, maxPixels: number =
   if (!header) {
     throw new Sam2Error(
       "InvalidImageError",
-      `expected a picture (${IMAGE_FORMATS}), got ${file.size} bytes of ${shown(source)}`,
+      `expected a picture (${READ}), got ${file.size} bytes of ${shown(source)}`,
     );
   }
   checkSize(header, maxPixels);
@@ -88,7 +91,7 @@ export async function fileOf(source: TransferableImage): Promise<Blob | null> {
 /** Pixels that a caller made. @throws InvalidImageError */
 function checkPixels({ data, width, height }: Pixels): void {
   const length: unknown = data?.length;
-  if (length === 4 * width * height) return;
+  if (Number.isInteger(width) && Number.isInteger(height) && length === 4 * width * height) return;
   throw new Sam2Error(
     "InvalidImageError",
     `expected a picture, or 4 bytes a pixel of ${width}×${height}, got ${length ?? "no"} bytes`,

@@ -70,18 +70,15 @@ test("the container has all that a command may need, and starts the package's bi
 test.each([
   ["container/compose.yaml", "#   "],
   ["../../docs/guides/a-million-pictures.md", ""],
-])(
-  "%s: each command has the token that the file asks for, and the folder of results is made first",
-  async (file, begin) => {
-    const text = await readFile(new URL(file, FOLDER), "utf8");
-    const commands = text.split("\n").filter((line) => line.startsWith(begin) && /docker compose |mkdir /.test(line));
-    expect(commands.map((line) => line.slice(begin.length))).toEqual([
-      "mkdir results",
-      "SAM2_TOKEN=… docker compose up --scale worker=4",
-      "SAM2_TOKEN=… docker compose run --rm everything",
-    ]);
-  },
-);
+])("%s: each command has the token that the file asks for, and the folders are made first", async (file, begin) => {
+  const text = await readFile(new URL(file, FOLDER), "utf8");
+  const commands = text.split("\n").filter((line) => line.startsWith(begin) && /docker compose |mkdir /.test(line));
+  expect(commands.map((line) => line.slice(begin.length))).toEqual([
+    "mkdir pictures results",
+    "SAM2_TOKEN=… docker compose up --scale worker=4",
+    "SAM2_TOKEN=… docker compose run --rm everything",
+  ]);
+});
 
 describe.each(Object.entries(compose.services))("service %s", (_, service) => {
   test("all that it says is of the Compose Specification", () => {

@@ -160,14 +160,14 @@ beforeEach(async () => {
 });
 
 /** Clicks, and answers. */
-async function click(x = 5, y = 5): Promise<void> {
+async function click(x = 5, y = 5, area?: number): Promise<void> {
   workspace.addPoint(x, y, true);
-  last().answer();
+  last().answer(0.9, false, area);
   await settle();
 }
 
-async function keep(x?: number): Promise<void> {
-  await click(x);
+async function keep(x?: number, area?: number): Promise<void> {
+  await click(x, 5, area);
   workspace.keep();
   await settle();
 }
@@ -1054,6 +1054,11 @@ test("time spent is counted while the picture is open, and that before its first
   const start = performance.now();
   const clock = vi.spyOn(performance, "now");
   onTestFinished(() => clock.mockRestore());
+  clock.mockReturnValue(start);
+  for (const by of [1, -1]) {
+    workspace.set.step(by);
+    await settle();
+  }
   const secondsAt = (passed: number): number | undefined => {
     clock.mockReturnValue(start + 1000 * passed);
     workspace.set.keepTime();
@@ -1444,7 +1449,7 @@ describe("by hand", () => {
     ["subtract an outline", () => draw(0, 0, 20, "subtract")],
     ["take a mask from it", () => click().then(() => workspace.combine("subtract"))],
   ])("what would leave nothing is not done: %s", async (_, act) => {
-    await keep();
+    await keep(5, 10);
     workspace.setOptions({ reach: 50 });
     workspace.select(objectsOf(state())[0]?.id as string);
     await act();

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { picturesIn } from "../src/command/pictures.ts";
+import { picturesIn } from "../dist/command/pictures.js";
 import { decodeImage } from "../src/image/source.ts";
 import { openPath } from "../src/storage/paths.ts";
 

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Queue, Worker } from "bullmq";
+import { Redis as Client } from "ioredis";
 import { CONTRACT_VERSION } from "sam2-contract";
 import { digest, writeEmbedding } from "sam2-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -112,11 +113,12 @@ describe.skipIf(!REDIS)("a batch over a queue", () => {
 
   test("a Redis whose memory is full ends the batch, and says so", async () => {
     await writeFile(at("pictures", "full.png"), "full");
-    const { client } = queue.getBackend();
-    const limit = async (bytes: string): Promise<unknown> => (await client).call("CONFIG", ["SET", "maxmemory", bytes]);
+    const client = new Client(redis.url);
+    const limit = (bytes: string): Promise<unknown> => client.config("SET", "maxmemory", bytes);
     await limit("1");
     const ended = await run(asked("full", "full.png")).catch((error: Error) => error);
     await limit("0");
+    client.disconnect();
     expect(ended).toMatchObject({
       name: "QueueError",
       message: expect.stringMatching(/^redis:.*: expected a Redis or Valkey that takes what it is told, got .*OOM /),

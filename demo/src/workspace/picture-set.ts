@@ -552,7 +552,11 @@ export class PictureSet {
     const all: Said = (isKept) => `${typeof said === "string" ? said : said(isKept)} ${words}`;
     // only the set knows whether its picture has come meanwhile
     const now = this.#imageOf(image.id) ?? image;
-    const project = withImage(withClassesOf(this.#store.project, objects), { ...now, ...facts, objects: rules.objects });
+    const project = withImage(withClassesOf(this.#store.project, objects), {
+      ...now,
+      ...facts,
+      objects: rules.objects,
+    });
     this.edit(project, name, words === "" ? said : all, NO_MARKS, image.id);
   }
 

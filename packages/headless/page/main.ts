@@ -65,7 +65,7 @@ async function prompted(segmenter: sam2.Segmenter, image: sam2.SegmenterImage, j
 async function everything(
   segmenter: sam2.Segmenter,
   image: sam2.SegmenterImage,
-  options: sam2.EverythingOptions,
+  options: sam2.SegmentEverythingOptions,
 ): Promise<Answer> {
   const start = performance.now();
   const found = await segmenter.segmentEverything(image, options);
@@ -91,7 +91,7 @@ async function segmentJob(job: SegmentJob): Promise<{ report: SegmentReport; ove
   const image = await segmenter.setImage(blob);
   const { decodeImage, preprocess, encode } = image.timings;
   const { masks, shown, decode } = job.everything
-    ? await everything(segmenter, image, job.everything)
+    ? await everything(segmenter, image, { ...job.everything, detail: job.detail })
     : await prompted(segmenter, image, job);
   const report: SegmentReport = {
     model: segmenter.model.id,

@@ -45,6 +45,19 @@ describe("boxes", () => {
     }
   });
 
+  test("with a second look, each gives the mask that it then gives alone", async () => {
+    const boxes = [
+      [100, 80, 40, 30],
+      [300, 200, 24, 40],
+    ] as const;
+    const { masks } = await segmentBoxes(segmenter, PHOTO, boxes, { detail: "always" });
+    for (const [place, [x, y, width, height]] of boxes.entries()) {
+      const prompt = { image: PHOTO, box: [x, y, x + width, y + height], multimask_output: false };
+      const alone = await segmenter.segment(prompt, { detail: "always" });
+      expect(masks[place]?.segmentation).toEqual(alone.toRle());
+    }
+  });
+
   test("none: nothing is wrong", async () => {
     expect(await segmentBoxes(segmenter, PHOTO, [])).toEqual({ width: 480, height: 320, masks: [] });
   });

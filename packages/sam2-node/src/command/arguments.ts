@@ -1,6 +1,7 @@
 /** Reads what is given on the command line. */
 import { InvalidArgumentError, Option } from "commander";
 import { DTYPES } from "sam2-contract";
+import { DETAILS, type Detail } from "sam2-core";
 
 /** Numbers with commas between. */
 export function numbers(text: string, count: number): number[] {
@@ -39,6 +40,20 @@ export const deviceOption = (): Option =>
 /** In which precision. */
 export const dtypeOption = (): Option =>
   new Option("--dtype <dtype>", "precision to run a checkpoint in").choices(["auto", ...DTYPES]).default("auto");
+
+/** The option of `detailOption`, as commander names it. */
+export interface DetailFlags {
+  readonly detail: Detail;
+}
+
+/** The same as options of a call; without one where nothing is looked at twice, as before there was a choice. */
+export function detailAsked({ detail }: DetailFlags): { detail?: Detail } {
+  return detail === "off" ? {} : { detail };
+}
+
+/** Whether small things are looked at twice. */
+export const detailOption = (): Option =>
+  new Option("--detail <when>", "a second look at small things").choices(DETAILS).default("off");
 
 /** Which queue; its address may hold a password, so the environment can name it, too. */
 export const queueOption = (): Option =>

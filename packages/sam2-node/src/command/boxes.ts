@@ -7,7 +7,7 @@ import { type BoxXYWH, digest } from "sam2-core";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { removeAside, writeWhole } from "../storage/whole-file.ts";
 import { type BoxMasks, segmentBoxes } from "../work/boxes.ts";
-import { deviceOption, modelOption, workersOption } from "./arguments.ts";
+import { type DetailFlags, detailAsked, detailOption, deviceOption, modelOption, workersOption } from "./arguments.ts";
 import { runBatch } from "./batch.ts";
 import { cocoText } from "./coco.ts";
 import { Journal } from "./journal.ts";
@@ -17,7 +17,7 @@ import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { stampsOf } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
-interface Flags extends QueueFlags, MaskFlags {
+interface Flags extends DetailFlags, QueueFlags, MaskFlags {
   readonly images: string;
   readonly model: string;
   readonly device: DeviceChoice;
@@ -121,6 +121,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   const watch = new Stopwatch();
   await prepareMasks(flags);
   const { model, device, out } = flags;
+  const detail = detailAsked(flags);
   const { coco, hash } = await readBoxes(path);
   await checkOutputs([{ name: "--out", path: out }], [{ name: "the boxes", path }]);
   await checkOutput(
@@ -135,7 +136,7 @@ async function boxes(path: string, flags: Flags): Promise<void> {
   if (flags.masks !== undefined) checkNames(asked.map(([, { file_name }]) => file_name));
   const journal = await Journal.open<BoxMasks>(
     `${out}.journal`,
-    JSON.stringify({ folder: resolve(flags.images), model, boxes: hash, ...masksAsked(flags) }),
+    JSON.stringify({ folder: resolve(flags.images), model, boxes: hash, ...detail, ...masksAsked(flags) }),
     await stampsOf(
       asked.map(([id]) => id),
       (id) => join(flags.images, (byName.get(id) as CocoImage).file_name),
@@ -159,9 +160,9 @@ async function boxes(path: string, flags: Flags): Promise<void> {
       segmenter: { model, device },
       workers: flags.workers,
       onModel: (used) => journal.useModel(used),
-      work: async (segmenter, picture, id) => keep(id, await segmentBoxes(segmenter, picture, boxesOf(id))),
+      work: async (segmenter, picture, id) => keep(id, await segmentBoxes(segmenter, picture, boxesOf(id), detail)),
       flags,
-      workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id) }),
+      workOf: (id) => ({ kind: "boxes", boxes: boxesOf(id), ...detail }),
       keep: async (id, done, read) => {
         journal.useModel(done.model);
         await keep(id, await read());
@@ -215,6 +216,7 @@ export function boxesCommand(): Command {
     .argument("<coco>", "COCO file with a bbox for each annotation")
     .requiredOption("--images <folder>", "folder of the pictures, by their file_name")
     .requiredOption("--out <file>", "COCO file to write")
+    .addOption(detailOption())
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(workersOption());

@@ -6,6 +6,9 @@ import type { DeviceChoice } from "../runtime/device.ts";
 import { removeAside, writeWhole } from "../storage/whole-file.ts";
 import { type FoundThings, findEverything } from "../work/everything.ts";
 import {
+  type DetailFlags,
+  detailAsked,
+  detailOption,
   deviceOption,
   dtypeOption,
   type EverythingFlags,
@@ -22,7 +25,7 @@ import { type QueueFlags, queueOptions } from "./over-queue.ts";
 import { picturesIn, stampsOf } from "./pictures.ts";
 import { Stopwatch, tellSummary } from "./summary.ts";
 
-interface Flags extends EverythingFlags, QueueFlags, MaskFlags {
+interface Flags extends EverythingFlags, DetailFlags, QueueFlags, MaskFlags {
   readonly model: string;
   readonly device: DeviceChoice;
   readonly dtype: DtypeChoice;
@@ -65,6 +68,7 @@ async function everything(folder: string, flags: Flags): Promise<void> {
     points_per_side: flags.pointsPerSide,
     pred_iou_thresh: flags.predIouThresh,
     stability_score_thresh: flags.stabilityScoreThresh,
+    ...detailAsked(flags),
   };
   const pictures = await picturesIn(folder);
   await checkOutput(out, folder, pictures);
@@ -114,6 +118,7 @@ export function everythingCommand(): Command {
     .argument("<folder>", "folder of pictures; those in its subfolders too");
   for (const option of [...everythingOptions(), ...queueOptions(), ...maskOptions()]) command.addOption(option);
   return command
+    .addOption(detailOption())
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(dtypeOption())

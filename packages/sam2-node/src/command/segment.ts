@@ -1,7 +1,7 @@
 /** `sam2 segment`: one picture, by points and a box, or everything in it. */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import {
   type BoxXYWH,
   type Detail,
@@ -19,6 +19,7 @@ import type { DeviceInfo } from "../runtime/sessions.ts";
 import { createSegmenter, type Segmenter } from "../segmenter.ts";
 import { checkWritable, writeWhole } from "../storage/whole-file.ts";
 import {
+  detailOption,
   deviceOption,
   dtypeOption,
   type EverythingFlags,
@@ -117,6 +118,7 @@ async function everything(segmenter: Segmenter, image: SegmenterImage, flags: Fl
     points_per_side: flags.pointsPerSide,
     pred_iou_thresh: flags.predIouThresh,
     stability_score_thresh: flags.stabilityScoreThresh,
+    detail: flags.detail,
     onProgress: ({ done, total }) => {
       line ??= new ProgressLine(total, "points");
       line.show(done);
@@ -223,9 +225,7 @@ export function segmentCommand(): Command {
     .option("--negative <x,y>", "a point not on the object; may be repeated", collectPoint(false), [])
     .option("--box <x1,y1,x2,y2>", "a box around the object", (text) => numbers(text, 4))
     .option("--multimask", "three masks instead of the single best", false)
-    .addOption(
-      new Option("--detail <when>", "a second look at small things").choices(["off", "auto", "always"]).default("off"),
-    )
+    .addOption(detailOption())
     .option("--everything", "segment everything in the picture, instead of a prompt", false);
   for (const option of everythingOptions()) command.addOption(option);
   command

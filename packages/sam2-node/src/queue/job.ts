@@ -1,12 +1,13 @@
 /** What travels through the queue: plain data, so that any machine can take it. */
 import { createHash } from "node:crypto";
 import { CONTRACT_VERSION, type Dtype } from "sam2-contract";
-import type { BoxXYWH, EmbeddingDtype, EverythingOptions } from "sam2-core";
+import type { BoxXYWH, Detail, EmbeddingDtype } from "sam2-core";
+import type { EverythingAsked } from "../work/everything.ts";
 
 /** What is done with a picture. */
 export type Work =
-  | { readonly kind: "everything"; readonly options: Omit<EverythingOptions, "output_mode"> }
-  | { readonly kind: "boxes"; readonly boxes: readonly BoxXYWH[] }
+  | { readonly kind: "everything"; readonly options: EverythingAsked }
+  | { readonly kind: "boxes"; readonly boxes: readonly BoxXYWH[]; readonly detail?: Detail }
   | { readonly kind: "embed"; readonly dtype: EmbeddingDtype };
 
 /** Where the result goes: a folder that all machines share, or an address that was signed for it. */

@@ -184,7 +184,7 @@ async function resultOf(work: Work, segmenter: Segmenter, file: Uint8Array): Pro
     case "everything":
       return JSON.stringify(await findEverything(segmenter, file, work.options));
     case "boxes":
-      return JSON.stringify(await segmentBoxes(segmenter, file, work.boxes));
+      return JSON.stringify(await segmentBoxes(segmenter, file, work.boxes, work));
     case "embed":
       return (await embedPicture(segmenter, file, work)).bytes;
     default:

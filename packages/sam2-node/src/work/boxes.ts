@@ -1,5 +1,5 @@
 /** The masks of boxes in one picture. */
-import { type BoxXYWH, type CallOptions, encodeRle, maskArea, type Rle } from "sam2-core";
+import { type BoxXYWH, type CallOptions, type Detail, encodeRle, maskArea, type Rle } from "sam2-core";
 import type { ImageSource } from "../image/source.ts";
 import type { Segmenter } from "../segmenter.ts";
 
@@ -31,7 +31,7 @@ export async function segmentBoxes(
   segmenter: Segmenter,
   picture: ImageSource,
   boxes: readonly BoxXYWH[],
-  { signal }: CallOptions = {},
+  { signal, detail }: CallOptions & { readonly detail?: Detail | undefined } = {},
 ): Promise<BoxMasks> {
   const image = await segmenter.setImage(picture, { signal });
   try {
@@ -40,7 +40,7 @@ export async function segmentBoxes(
     for (let at = 0; at < usable.length; at += BATCH) {
       const batch = usable.slice(at, at + BATCH);
       const box = batch.map(({ box: [x, y, width, height] }) => [x, y, x + width, y + height]);
-      const result = await segmenter.segment({ image, box, multimask_output: false }, { signal });
+      const result = await segmenter.segment({ image, box, multimask_output: false }, { signal, detail });
       for (const [object, { place }] of batch.entries()) {
         const mask = result.mask(0, object);
         const score = result.scores.data[object * (result.scores.dims[1] as number)] as number;

@@ -1,7 +1,10 @@
 /** Everything in one picture, as COCO has it. */
-import type { BoxXYWH, CallOptions, EverythingOptions, Rle } from "sam2-core";
+import type { BoxXYWH, CallOptions, Rle, SegmentEverythingOptions } from "sam2-core";
 import type { ImageSource } from "../image/source.ts";
 import type { Segmenter } from "../segmenter.ts";
+
+/** What is looked for, and how: plain data, which a queue can hold. */
+export type EverythingAsked = Omit<SegmentEverythingOptions, "output_mode" | "signal" | "onProgress">;
 
 /** One thing that was found. */
 export interface FoundMask {
@@ -28,7 +31,7 @@ export interface FoundThings {
 export async function findEverything(
   segmenter: Segmenter,
   picture: ImageSource,
-  options: Omit<EverythingOptions, "output_mode"> & CallOptions = {},
+  options: EverythingAsked & CallOptions = {},
 ): Promise<FoundThings> {
   const image = await segmenter.setImage(picture, { signal: options.signal });
   try {

@@ -92,7 +92,8 @@ export class Models {
     }
     this.#sources.set(name, source);
     this.#state.update({ opening: null, model, modelName: name });
-    this.#notices.say(`${model.model.id} is ready on ${placeOf(model)} (${model.device.reason}).`);
+    // the first one was not asked for, and the menu of models shows it
+    if (before) this.#notices.say(`${model.model.id} is ready on ${placeOf(model)} (${model.device.reason}).`);
     void before?.dispose();
   }
 }

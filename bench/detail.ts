@@ -99,19 +99,23 @@ function looksOf(off: Found[Step], auto: Found[Step]): Looks {
   };
 }
 
-/**
- * Measures a second look on a set; `model` is what `createSegmenter` of sam2-node takes.
- *
- * @param megapixels lays all pictures of the set out on one of that size; null takes each as it is
- */
-export async function detail(set: string, model: string, megapixels: number | null): Promise<DetailReport> {
+/** What is measured, and of it how much. */
+export interface DetailOptions {
+  /** Lays all pictures of the set out on one of that size; null takes each as it is. */
+  readonly megapixels: number | null;
+  /** Takes every Nth region of a picture. */
+  readonly every: number;
+}
+
+/** Measures a second look on a set; `model` is what `createSegmenter` of sam2-node takes. */
+export async function detail(set: string, model: string, { megapixels, every }: DetailOptions): Promise<DetailReport> {
   const segmenter = await createSegmenter({ model, device: "cpu" });
   const found = { off: nothing(), auto: nothing() };
   let regions = 0;
   try {
     for await (const photo of megapixels === null ? photosOf(set) : [await sheetOf(set, megapixels)]) {
       const image = await segmenter.setImage(photo.picture);
-      for (const region of photo.regions) {
+      for (const region of photo.regions.filter((_, i) => i % every === 0)) {
         // in turns, so that neither always comes second
         const order = regions++ % 2 === 0 ? DETAILS : [...DETAILS].reverse();
         for (const when of order) await ask(segmenter, image, region, when, found[when]);

@@ -51,6 +51,12 @@ function megapixels(text: string): number {
   throw new InvalidArgumentError("expected a number from 1 to 100");
 }
 
+function every(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError("expected a whole number from 1");
+}
+
 const program = new Command("bench")
   .description("Measures this machine; every figure is a median of repeats, comparisons are paired in one run")
   .argument(
@@ -63,6 +69,7 @@ const program = new Command("bench")
     new Option("--detail <when>", "for quality: a second look").choices(["off", "auto", "always"]).default("off"),
   )
   .option("--megapixels <number>", "for detail: all photographs on one picture of that size", megapixels)
+  .option("--every <n>", "for detail: every Nth region of a picture", every, 1)
   .option("--short", "a third of the repeats, without gpu and serve: about ten minutes for all others", false)
   .option("--json <file>", "rows as JSON; for quality, detail and embeddings their report")
   .option(
@@ -75,6 +82,7 @@ interface Options {
   model: string;
   detail: Detail;
   megapixels?: number;
+  every: number;
   short: boolean;
   json?: string;
   markdown?: string;
@@ -83,7 +91,7 @@ interface Options {
 /** Reports of their own, on a set that the caller names. */
 const REPORTS: Readonly<Record<string, (set: string, options: Options) => Promise<object>>> = {
   quality: (set, { model, detail }) => quality(set, model, detail),
-  detail: (set, { model, megapixels = null }) => detail(set, model, megapixels),
+  detail: (set, { model, megapixels = null, every }) => detail(set, model, { megapixels, every }),
   embeddings: (set, { model }) => embeddings(set, model),
 };
 

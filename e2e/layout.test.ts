@@ -96,6 +96,18 @@ test.each([
   }
 });
 
+test("on a phone, the bar of a mask stays in the window, however long the name of its class is", async () => {
+  await visit(await newContext(PHONE));
+  await openSample();
+  const toggle = page.getByRole("button", { name: /^Objects and pictures/ });
+  await toggle.click();
+  await addClass(page, "Personenkraftwagen mit Anhänger");
+  await toggle.click();
+  await click(0.4, 0.5);
+  expect((await placeOf('[aria-label="More for this mask"]')).right).toBeLessThanOrEqual(390);
+  expect((await placeOf(".mask-bar")).left).toBeGreaterThanOrEqual(0);
+});
+
 test("a picture that is not here has its name in the strip", async () => {
   await visit(await newContext());
   const file = {

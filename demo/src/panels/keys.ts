@@ -27,9 +27,14 @@ export function shownKey(key: string): string {
 
 /** A key event, written as in the table of commands. */
 export function keyOf({ key, code, ctrlKey, metaKey, shiftKey, altKey }: KeyboardEvent): string {
+  const typed = key.toLowerCase();
+  // a sign that needs AltGr or Option on this keyboard is that sign
+  if (altKey && /^[^\p{L}\d]$/u.test(typed)) return typed;
+  // digits by their place: on some keyboards they need Shift, on others Shift makes signs of them
   const digit = /^Digit(\d)$/.exec(code)?.[1];
-  // Shift changes what a digit's key writes, differently on each keyboard
-  const name = shiftKey && digit ? digit : key.toLowerCase();
+  // letters of another script by the Latin ones in their place
+  const latin = /^[^a-z]$/.test(typed) && /\p{L}/u.test(typed) ? /^Key([A-Z])$/.exec(code)?.[1] : undefined;
+  const name = digit ?? latin?.toLowerCase() ?? typed;
   const isText = name.length === 1 && !digit && !/[a-z]/.test(name);
   const held = [
     ctrlKey || metaKey ? "ctrl" : "",

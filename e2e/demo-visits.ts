@@ -1,4 +1,4 @@
-/** One visit of the demo for each test: a file that imports this has it served before its tests, and closed after them. */
+/** One visit of the demo for each test. */
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { clickCanvas, type DemoServer, isReady, NAMED, pictureCount, says, serveDemo } from "./demo-page.ts";
@@ -11,14 +11,20 @@ export let page: Page;
 /** What the visit asked of other hosts. */
 export let outside: string[] = [];
 
-beforeAll(async () => {
-  server = await serveDemo();
-});
-afterAll(() => server.close());
-afterEach(async () => {
-  await context?.close();
-  context = undefined;
-});
+/**
+ * Serves the demo to the tests of a file, which calls this first. Files may share this module, and hooks belong to the file
+ * that is being read.
+ */
+export function serveVisits(): void {
+  beforeAll(async () => {
+    server = await serveDemo();
+  });
+  afterAll(() => server.close());
+  afterEach(async () => {
+    await context?.close();
+    context = undefined;
+  });
+}
 
 /** Opens the page, at any address. */
 export async function open(given: BrowserContext, address: string = server.url): Promise<void> {

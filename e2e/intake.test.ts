@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { newContext } from "./browser.ts";
 import { canvasBox, DEMO, drawn, drop, menu, NAMED, pixels } from "./demo-page.ts";
-import { click, context, openSample, page, pictures, status, visit } from "./demo-visits.ts";
+import { click, context, openSample, page, pictures, serveVisits, status, visit } from "./demo-visits.ts";
+
+serveVisits();
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 /** A small picture. */

@@ -25,7 +25,21 @@ import {
   serveDemo,
   violations,
 } from "./demo-page.ts";
-import { click, context, open, openSample, outside, page, pictures, server, status, visit } from "./demo-visits.ts";
+import {
+  click,
+  context,
+  open,
+  openSample,
+  outside,
+  page,
+  pictures,
+  server,
+  serveVisits,
+  status,
+  visit,
+} from "./demo-visits.ts";
+
+serveVisits();
 
 const sample = (name: string): string => join(DEMO, "public", "samples", name);
 

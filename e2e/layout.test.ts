@@ -3,7 +3,9 @@ import { encode as encodePng } from "fast-png";
 import { expect, test } from "vitest";
 import { newContext } from "./browser.ts";
 import { addClass, canvasBox, keep as keepOn, menu, NAMED, pixels } from "./demo-page.ts";
-import { click, openSample, page, status, visit } from "./demo-visits.ts";
+import { click, openSample, page, serveVisits, status, visit } from "./demo-visits.ts";
+
+serveVisits();
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
 
@@ -49,11 +51,13 @@ async function importSquares(): Promise<void> {
   await status(/^Imported squares.json: 30 objects/);
 }
 
-/** Clicks a place of the sample, in its pixels, while it is fitted: it then fills 0.98 of the frame. */
+/** Clicks a place of the sample, in its pixels, while it is fitted: it fills 0.98 of the frame below the bar of a tool. */
 async function clickPixel(x: number, y: number): Promise<void> {
   const { x: left, y: top, width, height } = await canvasBox(page);
-  const scale = 0.98 * Math.min(width / 1280, height / 853);
-  await page.mouse.click(left + width / 2 + (x - 640) * scale, top + height / 2 + (y - 426.5) * scale);
+  const room = (await placeOf('section[aria-label="The tool"]')).bottom - top;
+  const scale = 0.98 * Math.min(width / 1280, (height - room) / 853);
+  const [across, down] = [left + width / 2, top + room + (height - room) / 2];
+  await page.mouse.click(across + (x - 640) * scale, down + (y - 426.5) * scale);
 }
 
 test("the row of an object that is selected on the picture is scrolled into view, with all that is in it", async () => {
@@ -254,6 +258,8 @@ test("on a phone, the button beside a heading is in line with it", async () => {
   await click(0.4, 0.5);
   await keepOn(page);
   await page.getByRole("button", { name: /^Objects and pictures/ }).click();
+  // the panel slides in
+  await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
   const middle = ({ top, bottom }: Place): number => (top + bottom) / 2;
   const [count, filter] = [await placeOf(".objects .count"), await placeOf('[aria-label="Filter the objects"] svg')];
   expect(Math.abs(middle(count) - middle(filter))).toBeLessThan(3);

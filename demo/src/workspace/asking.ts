@@ -168,8 +168,15 @@ export class Asking {
       this.#sight = null;
       this.#hovered = null;
       const isLooking = model !== null && picture !== null;
-      // what was said is of the picture or the model before
-      this.#state.update({ answer: null, preview: null, isEncoded: false, isLooking, said: "" });
+      const { current, said } = this.#state.get();
+      // with a picture open, what was said is of the picture or the model before
+      this.#state.update({
+        answer: null,
+        preview: null,
+        isEncoded: false,
+        isLooking,
+        said: current === null ? said : "",
+      });
       if (isLost) {
         this.#forgetWaiting();
         const what = "The mask is lost: another picture was opened before the model had answered";

@@ -18,7 +18,7 @@ test("the built-in model is measured, and the table can be copied; nothing is se
     await page.goto(`${server.url}measure.html`);
     await page.getByRole("button", { name: "Measure" }).click();
     const copy = page.getByRole("button", { name: "Copy as Markdown" });
-    await copy.click();
+    await copy.click({ timeout: 100_000 });
     const rows = await page.getByRole("row").allInnerTexts();
     const threads = await page.evaluate(() => Math.min(4, navigator.hardwareConcurrency));
     expect(rows).toHaveLength(threads > 1 ? 3 : 2);

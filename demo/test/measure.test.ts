@@ -1,4 +1,5 @@
 /** What is measured on a device, and the table that is copied. */
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type Abilities, type MeasuredModel, MODELS, plan } from "../src/measure/plan.ts";
 import { cells, markdown, type Row, readBenchmarks } from "../src/measure/report.ts";
@@ -85,4 +86,9 @@ test("the table is Markdown, and says what it was measured on", () => {
 8 cores; A browser. In brackets: 2 × Some Processor, Node, 2026-11-22.
 `,
   );
+});
+
+test("the file of this repository says on which machine it was measured, and when", () => {
+  const file = readFileSync(new URL("../../BENCHMARKS.md", import.meta.url), "utf8");
+  expect(readBenchmarks(file).machine).toMatch(/^\d+ × .+, \d{4}-\d\d-\d\d$/);
 });

@@ -26,7 +26,7 @@ export interface Benchmarks {
 
 /** Reads BENCHMARKS.md. */
 export function readBenchmarks(text: string): Benchmarks {
-  const [, date = "", machine = ""] = /on (\d{4}-\d\d-\d\d): (.*?)\. Figures/s.exec(text) ?? [];
+  const [, date = "", machine = ""] = /on (\d{4}-\d\d-\d\d): (.*?)\.\sFigures/s.exec(text) ?? [];
   const rows = text.split("\n").flatMap((line) => {
     const [, kind = "", work = "", on = "", ms = ""] = line.split("|").map((cell) => cell.trim());
     return ms !== "" && Number.isFinite(Number(ms)) ? [{ kind, work, on, ms: Number(ms) }] : [];

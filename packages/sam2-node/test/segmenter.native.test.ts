@@ -347,7 +347,6 @@ test.each<[string, (segmenter: Segmenter, value: never) => Promise<unknown>]>([
   ["point_coords", (segmenter, point_coords) => segmenter.segment({ image: PHOTO, ...POINT, point_coords })],
   ["points_per_side", (segmenter, points_per_side) => segmenter.segmentEverything(PHOTO, { points_per_side })],
   ["model", (_, model) => toy({ model })],
-  ["threads", (_, threads) => toy({ threads })],
 ])("a value that cannot be sent to the worker is named: %s", async (name, call) => {
   const segmenter = await toy();
   for (const value of [Promise.resolve([1, 2, 3, 4]), [() => 1], new Proxy([1, 2, 3, 4], {})]) {

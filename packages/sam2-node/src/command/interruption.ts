@@ -12,6 +12,8 @@ let isEnding = false;
 
 /** Listens to SIGINT and SIGTERM, for as long as the process lives. */
 export function listenToSignals(): void {
+  // a file over the system's limit is an error of its write; proper-lockfile would take the signal for the end
+  if (process.platform !== "win32") process.on("SIGXFSZ", () => undefined);
   for (const signal of Object.keys(EXIT) as Signal[]) {
     process.on(signal, () => {
       const first = onSignal;

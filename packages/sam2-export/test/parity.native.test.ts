@@ -1,4 +1,5 @@
 /** Exported graphs against the reference, under the CPU provider and in WASM. */
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,13 @@ import type { ExportOptions } from "../src/index.ts";
 import { exportFolder } from "../src/node.ts";
 import { checkpointFolder, readExpected } from "./fixtures.ts";
 import { maskIou, type Numbers, PROMPTS, relativeError, scaleOf, wave } from "./tensors.ts";
+
+const CPU = "/proc/cpuinfo";
+/**
+ * Whether this processor adds pairs of 8-bit products in 16 bits, as x64 does without VNNI: sums over that are cut off, and
+ * onnxruntime-node computes with them. The library tries int8 out, and then does not take it.
+ */
+const SATURATES = process.arch === "x64" && existsSync(CPU) && !/vnni/.test(readFileSync(CPU, "utf8"));
 
 wasm.env.wasm.numThreads = 1;
 
@@ -95,7 +103,7 @@ describe.each(Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[])("%s", (runtime
     });
     afterAll(() => rm(folder, { recursive: true }));
 
-    test("encoder", async () => {
+    test.skipIf(options.dtype === "int8" && runtime === "onnxruntime-node" && SATURATES)("encoder", async () => {
       const outputs = await encode({ image: wave([1, 3, size, size], 0.0137, 1.8) });
       for (const name of EMBEDDINGS) {
         expect(relativeError(outputs[name]?.data as Float32Array, wanted(name).data), name).toBeLessThanOrEqual(

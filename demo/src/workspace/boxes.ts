@@ -1,9 +1,7 @@
 /** Makes masks of what detectors found: each box is asked of the model, picture by picture. */
-import type { Rle } from "sam2-web";
-import { type LabeledImage, type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
+import { type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
 import type { Detection, PlacedDetections } from "../labels/detections.ts";
 import { ruled } from "../labels/overlap.ts";
-import { filled } from "../masks/outline.ts";
 import type { ShowProgress } from "./notices.ts";
 import { OfTheSet } from "./of-the-set.ts";
 import type { Model } from "./sight.ts";
@@ -13,18 +11,11 @@ const BATCH = 16;
 
 const NO_MODEL = "no model is ready";
 
-/** An object, and the place of its detection among those of its picture. */
-interface Made {
-  readonly at: number;
-  readonly object: LabeledObject;
-}
-
 /** Runs batches of boxes; the result is one step. */
 export class Boxes extends OfTheSet {
   /** Checks whether masks can be made of these. @throws Error if that takes a model, and none is ready */
   check(placed: readonly PlacedDetections[]): void {
-    const isNeeded = placed.some(({ detections }) => detections.some(({ shape }) => !isOutline(shape)));
-    if (isNeeded && !this.state.get().model) throw new Error(NO_MODEL);
+    if (placed.length > 0 && !this.state.get().model) throw new Error(NO_MODEL);
   }
 
   /**
@@ -35,7 +26,7 @@ export class Boxes extends OfTheSet {
     const { model } = this.state.get();
     const total = placed.reduce((sum, { detections }) => sum + detections.length, 0);
     if (total === 0) return;
-    const made = new Map<string, readonly Made[]>();
+    const made = new Map<string, readonly LabeledObject[]>();
     const missing: string[] = [];
     let done = 0;
     try {
@@ -46,7 +37,7 @@ export class Boxes extends OfTheSet {
           continue;
         }
         show(`Boxes to masks: ${done} of ${total}`, done / total);
-        for await (const more of masksOf(model, picture, image, detections, signal)) {
+        for await (const more of masksOf(model, picture, detections, signal)) {
           made.set(image.id, [...(made.get(image.id) ?? []), ...more]);
           done += more.length;
           show(`Boxes to masks: ${done} of ${total}`, done / total);
@@ -62,7 +53,7 @@ export class Boxes extends OfTheSet {
   }
 
   #keep(
-    made: ReadonlyMap<string, readonly Made[]>,
+    made: ReadonlyMap<string, readonly LabeledObject[]>,
     total: number,
     missing: readonly string[],
     isStopped: boolean,
@@ -75,9 +66,8 @@ export class Boxes extends OfTheSet {
       return;
     }
     const project = before.images.reduce((sum, image) => {
-      const masks = made.get(image.id);
-      if (!masks) return sum;
-      const objects = [...masks].sort((a, b) => a.at - b.at).map(({ object }) => object);
+      const objects = made.get(image.id);
+      if (!objects) return sum;
       const all = ruled([...image.objects, ...objects], image.objects, before.classes).objects;
       return withImage(withClassesOf(sum, objects), { ...image, objects: all, review: "needs a look" });
     }, before);
@@ -87,56 +77,27 @@ export class Boxes extends OfTheSet {
   }
 }
 
-const isOutline = (shape: Detection["shape"]): boolean => shape.length > 4;
-
-/**
- * The object of a detection.
- *
- * @param score how sure the model is of its mask: the IoU that it predicts. Outlines are as sure as the detector was
- */
-function objectOf({ className, foreign }: Detection, rle: Rle, score: number): LabeledObject {
-  return { ...newObject(className, rle), score, ...(foreign && { foreign }) };
-}
-
-/** Makes masks of a picture's detections: of all outlines, then of the boxes, batch by batch. */
+/** Makes masks of a picture's boxes, batch by batch; their score is how sure the model is, the IoU that it predicts. */
 async function* masksOf(
   model: Model | null,
   picture: Blob,
-  { width, height }: LabeledImage,
-  detections: readonly Detection[],
+  boxes: readonly Detection[],
   signal: AbortSignal,
-): AsyncGenerator<readonly Made[]> {
-  const all = detections.map((detection, at) => ({ detection, at }));
-  const outlines = all.filter(({ detection }) => isOutline(detection.shape));
-  if (outlines.length > 0) {
-    yield outlines.map(({ detection, at }) => {
-      const rle = filled([placesOf(detection.shape)], width, height);
-      return { at, object: objectOf(detection, rle, detection.score ?? 1) };
-    });
-  }
-  const boxes = all.filter(({ detection }) => !isOutline(detection.shape));
-  if (boxes.length === 0) return;
+): AsyncGenerator<readonly LabeledObject[]> {
   if (!model) throw new Error(NO_MODEL);
   const image = await model.setImage(picture, { signal });
   try {
     for (let from = 0; from < boxes.length; from += BATCH) {
       const batch = boxes.slice(from, from + BATCH);
-      const data = Float32Array.from(batch.flatMap(({ detection }) => detection.shape));
+      const data = Float32Array.from(batch.flatMap(({ shape }) => shape));
       const result = await model.segment({ image, box: { data, dims: [batch.length, 4] } }, { signal });
       const candidates = result.scores.dims[1] as number;
-      yield batch.map(({ detection, at }, object) => {
+      yield batch.map(({ className, foreign }, object) => {
         const score = result.scores.data[object * candidates] as number;
-        return { at, object: objectOf(detection, result.toRle({ object }), score) };
+        return { ...newObject(className, result.toRle({ object })), score, ...(foreign && { foreign }) };
       });
     }
   } finally {
     void image.release().catch(() => undefined);
   }
-}
-
-function placesOf(corners: readonly number[]): { x: number; y: number }[] {
-  return Array.from({ length: corners.length / 2 }, (_, i) => ({
-    x: corners[2 * i] as number,
-    y: corners[2 * i + 1] as number,
-  }));
 }

@@ -23,6 +23,11 @@ async function placeOf(selector: string): Promise<Place> {
   return { left: box.x, top: box.y, right: box.x + box.width, bottom: box.y + box.height };
 }
 
+/** Waits until nothing moves, such as the panel, which slides in. */
+async function isAtRest(): Promise<void> {
+  await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+}
+
 /** Whether two places have pixels in common. */
 const meet = (a: Place, b: Place): boolean =>
   a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
@@ -151,8 +156,7 @@ test.each([
     for (const name of ["bag", "door", "lamp", "wheel"]) await addClass(page, name);
     /** What is there, and lies under strip or panel. */
     const hidden = async (...shown: readonly string[]): Promise<string[]> => {
-      // the panel slides in
-      await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+      await isAtRest();
       const [strip, panel] = await Promise.all([placeOf(".strip"), placeOf(".panel")]);
       const places = await Promise.all(shown.map(async (each) => [each, await placeOf(each)] as const));
       return places.filter(([, at]) => at.top < strip.bottom || at.bottom > panel.top).map(([each]) => each);
@@ -258,8 +262,7 @@ test("on a phone, the button beside a heading is in line with it", async () => {
   await click(0.4, 0.5);
   await keepOn(page);
   await page.getByRole("button", { name: /^Objects and pictures/ }).click();
-  // the panel slides in
-  await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+  await isAtRest();
   const middle = ({ top, bottom }: Place): number => (top + bottom) / 2;
   const [count, filter] = [await placeOf(".objects .count"), await placeOf('[aria-label="Filter the objects"] svg')];
   expect(Math.abs(middle(count) - middle(filter))).toBeLessThan(3);

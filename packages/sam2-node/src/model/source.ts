@@ -10,8 +10,9 @@ import { openFile } from "../storage/paths.ts";
 /** Its name in the catalog, and that of its package. */
 const BUILT_IN = "sam2-mini";
 
-/** Files of weights as the hub names them, whole or in shards. */
-const WEIGHTS = /^model(?:-\d+-of-\d+)?[.]safetensors$/;
+/** Weights as the hub names them, in one file or in shards. */
+const WEIGHTS = "model.safetensors";
+const SHARD = /^model-\d+-of-\d+[.]safetensors$/;
 
 const isAddress = (text: string): boolean => /^https?:/.test(text);
 
@@ -52,7 +53,8 @@ async function checkpointIn(
   names: readonly string[],
   rest: Pick<CheckpointSource, "id" | "imageSize">,
 ): Promise<CheckpointSource> {
-  const weights = names.filter((name) => WEIGHTS.test(name)).sort();
+  // as in transformers, which may leave old shards beside a new file
+  const weights = names.includes(WEIGHTS) ? [WEIGHTS] : names.filter((name) => SHARD.test(name)).sort();
   return {
     id: resolve(folder),
     ...rest,

@@ -1652,6 +1652,8 @@ test.each([
 ])("everything mode finds %i objects: the picture's review is %s; undo takes all back", async (count, review) => {
   const segmentation: Rle = { size: [SIZE.height, SIZE.width], counts: "0" };
   const found = Array.from({ length: count }, () => ({ segmentation, area: 1, predicted_iou: 0.5 }));
+  // a mask without a pixel is no object
+  found.push({ segmentation, area: 0, predicted_iou: 0.5 });
   Object.assign(model(), { segmentEverything: async () => found });
   await workspace.everything();
   await settle();
@@ -1678,13 +1680,11 @@ describe("boxes to masks, and their review", () => {
       const count = (box as { dims: number[] }).dims[0] as number;
       const own = scores.slice(at, at + count);
       at += count;
-      const rle = {
-        size: [SIZE.height, SIZE.width],
-        counts: encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, 9) }).counts,
-      };
       return {
         scores: { data: Float32Array.from(own.flatMap((score) => [score, 0, 0])), dims: [count, 3] },
-        toRle: () => rle,
+        // a score of 0 is that of a mask without a pixel
+        toRle: ({ object }: { object: number }) =>
+          encodeRle({ ...SIZE, data: new Uint8Array(1200).fill(1, 0, own[object] === 0 ? 0 : 9) }),
       };
     };
   };
@@ -1753,6 +1753,22 @@ describe("boxes to masks, and their review", () => {
     workspace.set.redo();
     await settle();
     expect(state().project.images[1]?.review).toBe("needs a look");
+  });
+
+  test.each([
+    [
+      [0.9, 0, ...SCORES.slice(2)],
+      [1, 18],
+      "19 boxes are masks now; Next to look at goes to the most doubtful. In 1 box the model found nothing.",
+    ],
+    [SCORES.map(() => 0), [0, 0], "The model found nothing in these boxes."],
+  ])("a box in which the model finds nothing becomes no object %#", async (scores, made, said) => {
+    batchesOf(scores);
+    await start();
+    workspace.notices.answer("replace");
+    await settle();
+    expect(state().project.images.map(({ objects }) => objects.length)).toEqual(made);
+    expect(state().said).toBe(said);
   });
 
   describe.each<[batch: number, made: readonly number[]]>([

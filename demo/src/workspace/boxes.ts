@@ -2,6 +2,7 @@
 import { type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
 import type { Detection, PlacedDetections } from "../labels/detections.ts";
 import { ruled } from "../labels/overlap.ts";
+import { areaOf, turnsOf } from "../masks/turns.ts";
 import type { ShowProgress } from "./notices.ts";
 import { OfTheSet } from "./of-the-set.ts";
 import type { Model } from "./sight.ts";
@@ -9,7 +10,17 @@ import type { Model } from "./sight.ts";
 /** So many boxes are asked at once. */
 const BATCH = 16;
 
+const boxCount = (count: number): string => `${count} ${count === 1 ? "box" : "boxes"}`;
+
 const NO_MODEL = "no model is ready";
+
+/** How far a run came: boxes asked, boxes in all, and names of pictures that are not here. */
+interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly missing: readonly string[];
+  readonly isStopped: boolean;
+}
 
 /** Runs batches of boxes; the result is one step. */
 export class Boxes extends OfTheSet {
@@ -29,6 +40,7 @@ export class Boxes extends OfTheSet {
     const made = new Map<string, readonly LabeledObject[]>();
     const missing: string[] = [];
     let done = 0;
+    const keep = (isStopped: boolean): void => this.#keep(made, { done, total, missing, isStopped });
     try {
       for (const { image, detections } of placed) {
         const picture = await this.set.pictureOf(image.id);
@@ -38,31 +50,27 @@ export class Boxes extends OfTheSet {
         }
         show(`Boxes to masks: ${done} of ${total}`, done / total);
         for await (const more of masksOf(model, picture, detections, signal)) {
-          made.set(image.id, [...(made.get(image.id) ?? []), ...more]);
+          made.set(image.id, [...(made.get(image.id) ?? []), ...more.filter(({ rle }) => areaOf(turnsOf(rle)) > 0)]);
           done += more.length;
           show(`Boxes to masks: ${done} of ${total}`, done / total);
         }
       }
     } catch (error) {
       if (!signal.aborted) {
-        if (made.size > 0) this.#keep(made, total, missing, true);
+        if (made.size > 0) keep(true);
         throw error;
       }
     }
-    this.#keep(made, total, missing, signal.aborted);
+    keep(signal.aborted);
   }
 
-  #keep(
-    made: ReadonlyMap<string, readonly LabeledObject[]>,
-    total: number,
-    missing: readonly string[],
-    isStopped: boolean,
-  ): void {
+  #keep(made: ReadonlyMap<string, readonly LabeledObject[]>, { done, total, missing, isStopped }: Progress): void {
     const { project: before } = this.set;
     const { marks } = this.state.get();
     const count = [...made.values()].reduce((sum, { length }) => sum + length, 0);
     if (count === 0) {
-      this.notices.say(isStopped ? "Stopped: no mask was made." : "No picture of these boxes is here.");
+      const none = done > 0 ? "The model found nothing in these boxes." : "No picture of these boxes is here.";
+      this.notices.say(isStopped ? "Stopped: no mask was made." : none);
       return;
     }
     const project = before.images.reduce((sum, image) => {
@@ -72,8 +80,16 @@ export class Boxes extends OfTheSet {
       return withImage(withClassesOf(sum, objects), { ...image, objects: all, review: "needs a look" });
     }, before);
     const left = missing.length > 0 ? ` Not here: ${missing.slice(0, 3).join(", ")}.` : "";
-    const what = isStopped ? `Stopped after ${count} of ${total} boxes` : `${count} boxes are masks now`;
-    this.set.edit(project, "Boxes to masks", `${what}; Next to look at goes to the most doubtful.${left}`, marks);
+    const empty = done > count ? ` In ${boxCount(done - count)} the model found nothing.` : "";
+    const what = isStopped
+      ? `Stopped after ${done} of ${boxCount(total)}`
+      : `${boxCount(count)} ${count === 1 ? "is a mask" : "are masks"} now`;
+    this.set.edit(
+      project,
+      "Boxes to masks",
+      `${what}; Next to look at goes to the most doubtful.${empty}${left}`,
+      marks,
+    );
   }
 }
 

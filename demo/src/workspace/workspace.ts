@@ -333,6 +333,7 @@ export class Workspace {
       });
       const { className } = this.state.get();
       const made = found
+        .filter(({ area }) => area > 0)
         .sort((a, b) => b.area - a.area)
         .map(({ segmentation, predicted_iou: score }): LabeledObject => {
           return { ...newObject(className, segmentation as Rle), score };

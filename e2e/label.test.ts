@@ -753,3 +753,35 @@ test("with the keyboard alone, from picture to export", async () => {
   const [download] = await Promise.all([page.waitForEvent("download"), press("Enter")]);
   expect(download.suggestedFilename()).toBe("annotations.json");
 });
+
+test("keys that delete a row leave the focus on the row beside it, and after the last one on the picture", async () => {
+  await visit(await newContext());
+  await openSample();
+  const annotations = [1, 2, 3].map((id) => {
+    const [left, right] = [100 * id, 100 * id + 50];
+    return { id, image_id: 1, category_id: 1, segmentation: [[left, 10, right, 10, right, 60, left, 60]] };
+  });
+  const file = {
+    images: [{ id: 1, file_name: "truck.jpg", width: 1280, height: 853 }],
+    categories: [{ id: 1, name: "sign" }],
+    annotations,
+  };
+  await page.locator(NAMED.annotations).setInputFiles({
+    name: "signs.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(JSON.stringify(file)),
+  });
+  await expect.poll(objects).toBe(3);
+  const focused = (): Promise<string> =>
+    page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "nothing");
+  await page.getByRole("button", { name: "Edit object 2 by hand" }).focus();
+  for (const key of ["Tab", "Tab", "Tab", "Enter"]) await page.keyboard.press(key);
+  await expect.poll(objects).toBe(2);
+  expect(await focused()).toBe("Edit object 2 by hand");
+  for (const key of ["Enter", "Delete"]) await page.keyboard.press(key);
+  await expect.poll(objects).toBe(1);
+  expect(await focused()).toBe("Edit object 1 by hand");
+  for (const key of ["Enter", "Delete"]) await page.keyboard.press(key);
+  await expect.poll(objects).toBe(0);
+  expect(await page.locator(NAMED.picture).evaluate((picture) => picture === document.activeElement)).toBe(true);
+});

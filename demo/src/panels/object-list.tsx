@@ -12,7 +12,7 @@ import {
   SquarePlus,
   Trash2,
 } from "lucide-react";
-import { useDeferredValue, useEffect, useRef, useState } from "react";
+import { type RefObject, useDeferredValue, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { LabeledObject, ObjectClass } from "../labels/annotations.ts";
 import { ALL_OBJECTS, isUnchecked, isWanted, type ObjectFilter } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
@@ -183,6 +183,24 @@ function FilterFields({
   );
 }
 
+/**
+ * Hands the focus on before the row that has it goes: to the row beside it where keys are used, else to the picture, which
+ * is what the next key is for.
+ */
+function useFocusOn(row: RefObject<HTMLElement | null>): void {
+  const { view } = usePage();
+  useLayoutEffect(() => {
+    const item = row.current?.closest("li");
+    return () => {
+      const focused = document.activeElement;
+      if (!item?.contains(focused)) return;
+      const beside = item.nextElementSibling ?? item.previousElementSibling;
+      const next = focused?.matches(":focus-visible") ? beside?.querySelector("button") : null;
+      (next ?? view.current?.element)?.focus({ preventScroll: true });
+    };
+  }, [row, view]);
+}
+
 function Row({
   object,
   place,
@@ -203,6 +221,8 @@ function Row({
 }) {
   const { workspace } = usePage();
   const { set } = workspace;
+  const row = useRef<HTMLDivElement>(null);
+  useFocusOn(row);
   const { id, className, name, hidden, locked, rle } = object;
   const color = classes.find((each) => each.name === className)?.color ?? "#1d6ed8";
   const [EyeIcon, LockIcon, AlsoIcon] = [
@@ -213,6 +233,7 @@ function Row({
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: what is pointed at is drawn stronger, no more
     <div
+      ref={row}
       className={isSelected || isOther ? "object is-selected" : "object"}
       onPointerEnter={() => workspace.point(id)}
       onPointerLeave={() => workspace.point(null)}

@@ -58,7 +58,9 @@ function every(text: string): number {
 }
 
 const program = new Command("bench")
-  .description("Measures this machine; every figure is a median of repeats, comparisons are paired in one run")
+  .description(
+    "Measures this machine. Figures are medians of repeats, but load, everything and memory run once; comparisons are paired in one run",
+  )
   .argument(
     "[names...]",
     `of ${Object.keys(BENCHES).join(", ")}, all by default; or one of quality, detail, and embeddings with --set, alone`,

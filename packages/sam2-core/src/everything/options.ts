@@ -1,10 +1,16 @@
-/** Options of everything mode, their defaults and limits: those of Meta's `SAM2AutomaticMaskGenerator`. */
+/**
+ * Options of everything mode, their defaults and limits: those of Meta's `SAM2AutomaticMaskGenerator`, but for the defaults of
+ * `points_per_batch` and `output_mode`.
+ */
 import { Sam2Error, shown } from "sam2-contract";
 
 /** The form of a mask in the result. */
 export type OutputMode = "coco_rle" | "binary_mask" | "polygon";
 
-/** Options of everything mode, named as Meta's. The figure at the end of a description is the default. */
+/**
+ * Options of everything mode, their defaults and limits: those of Meta's `SAM2AutomaticMaskGenerator`, but for the defaults of
+ * `points_per_batch` and `output_mode`.
+ */
 export interface EverythingOptions {
   /** Points along one side of the grid; 32. */
   readonly points_per_side?: number | undefined;

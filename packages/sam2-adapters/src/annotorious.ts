@@ -1,6 +1,6 @@
 /** Annotorious 3: a click on the picture becomes a polygon annotation. */
 import type { ImageAnnotation, ImageAnnotator, MultiPolygonElement, Shape, ShapeType } from "@annotorious/annotorious";
-import { type Mask, maskToPolygons, type Ring, type Segmenter } from "sam2-web";
+import { type Mask, maskToPolygons, type Ring, Sam2Error, type Segmenter } from "sam2-web";
 import { Clicks } from "./clicks.ts";
 
 /** Options of `mountSam2`. */
@@ -71,6 +71,7 @@ export function toSelector(mask: Mask, tolerance = 1): Shape | null {
  * Annotorious' undo and events work as for shapes drawn by hand.
  *
  * @param annotator what `createImageAnnotator` made, with Annotorious' own data (no adapter)
+ * @throws InvalidImageError where the annotator is over neither an `<img>` nor a `<canvas>`
  *
  * @example
  * ```ts
@@ -84,7 +85,9 @@ export function toSelector(mask: Mask, tolerance = 1): Shape | null {
 export function mountSam2(annotator: ImageAnnotator, options: AnnotoriousOptions): AnnotoriousPlugin {
   const { segmenter, tolerance = 1, onError } = options;
   const picture = annotator.element.querySelector<HTMLImageElement | HTMLCanvasElement>("img, canvas");
-  if (!picture) throw new Error("expected an annotator over an <img> or a <canvas>, found neither");
+  if (!picture) {
+    throw new Sam2Error("InvalidImageError", "expected an annotator over an <img> or a <canvas>, found neither");
+  }
   const clicks = new Clicks();
   const { store, selection } = annotator.state;
   let current: Marked | null = null;

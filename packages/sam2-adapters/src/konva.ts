@@ -40,6 +40,8 @@ export function createMaskShape(mask: Mask, { tolerance = 0.5, ...config }: Mask
 /**
  * Gives a shape another mask, as after a further click.
  *
+ * @param tolerance as in `MaskShapeConfig`; it is not taken over from the shape
+ *
  * @example
  * ```ts
  * const shape = createMaskShape(result.mask());

@@ -17,8 +17,14 @@ const SVG = "http://www.w3.org/2000/svg";
 export interface RegionMask {
   /** Pixels of the whole image, at its full size. */
   readonly polygons: readonly Polygon[];
-  /** The answer, in pixels of what was in view. */
+  /** The answer, in pixels of what was in view. Its `cutout()` is to be called before the view moves. */
   readonly result: SegmentResult;
+}
+
+/** What was in view, and its encoding. */
+interface Region {
+  readonly view: ImageBitmap;
+  readonly image: SegmenterImage;
 }
 
 /** Options of `segmentRegions`. */
@@ -69,18 +75,28 @@ export function segmentRegions(viewer: OpenSeadragon.Viewer, options: RegionOpti
 
   const clicks = new Clicks();
   const ended = new AbortController();
-  let region: Promise<SegmenterImage> | null = null;
+  let region: Promise<Region> | null = null;
 
   /** Encodes what is in view, as it was drawn. */
-  const encode = async (): Promise<SegmenterImage> => {
-    const bitmap = await createImageBitmap((viewer.drawer as unknown as { readonly canvas: HTMLCanvasElement }).canvas);
-    return segmenter.setImage(bitmap, { signal: ended.signal }).finally(() => bitmap.close());
+  const encode = async (): Promise<Region> => {
+    const view = await createImageBitmap((viewer.drawer as unknown as { readonly canvas: HTMLCanvasElement }).canvas);
+    try {
+      return { view, image: await segmenter.setImage(view, { signal: ended.signal }) };
+    } catch (error) {
+      view.close();
+      throw error;
+    }
   };
   const forget = (): void => {
     const old = region;
     region = null;
     clicks.forget();
-    old?.then((image) => image.release()).catch(() => undefined);
+    old
+      ?.then(({ view, image }) => {
+        view.close();
+        return image.release();
+      })
+      .catch(() => undefined);
   };
   /** Keeps the mask where it is on the image. */
   const follow = (): void => {
@@ -92,11 +108,12 @@ export function segmentRegions(viewer: OpenSeadragon.Viewer, options: RegionOpti
     path.setAttribute("transform", `matrix(${x.x - o.x} ${x.y - o.y} ${y.x - o.x} ${y.y - o.y} ${o.x} ${o.y})`);
   };
 
-  const click = async ({ position, originalEvent }: OpenSeadragon.CanvasClickEvent): Promise<void> => {
+  const click = async (
+    asked: Promise<Region>,
+    { position, originalEvent }: OpenSeadragon.CanvasClickEvent,
+  ): Promise<void> => {
     const { clientWidth, clientHeight } = viewer.canvas;
-    region ??= encode();
-    const asked = region;
-    const image = await asked;
+    const { image } = await asked;
     if (asked !== region) return;
     const [fx, fy] = [image.width / clientWidth, image.height / clientHeight];
     const { prompt } = clicks.add(position.x * fx, position.y * fy, originalEvent as MouseEvent);
@@ -115,8 +132,11 @@ export function segmentRegions(viewer: OpenSeadragon.Viewer, options: RegionOpti
   const listener = (event: OpenSeadragon.CanvasClickEvent): void => {
     if (!event.quick) return;
     event.preventDefaultAction = true;
-    click(event).catch((error: Error) => {
-      region = null;
+    region ??= encode();
+    const asked = region;
+    click(asked, event).catch((error: Error) => {
+      // the next click begins anew
+      if (asked === region) forget();
       if (error.name !== "AbortError") onError?.(error);
     });
   };

@@ -5,8 +5,8 @@ import OpenSeadragon from "openseadragon";
 import { mountSam2, toSelector } from "sam2-adapters/annotorious";
 import { createMaskShape, setMask } from "sam2-adapters/konva";
 import { type RegionMask, segmentRegions } from "sam2-adapters/openseadragon";
-import { createSegmenter, type Mask, maskBox, type Segmenter } from "sam2-web";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { createSegmenter, type Mask, maskBox, Sam2Error, type Segmenter } from "sam2-web";
+import { afterAll, afterEach, beforeAll, expect, type Mock, test, vi } from "vitest";
 
 const FILES = import.meta.glob<string>("../../../models/reference/fixtures/{toy,photo}/*", {
   query: "?url",
@@ -162,6 +162,11 @@ test("Annotorious: each click's object is kept, also when others are clicked bef
   annotator.destroy();
 });
 
+test("Annotorious: an annotator over no picture is refused", () => {
+  const annotator = { element: document.createElement("div") } as unknown as ImageAnnotator;
+  expect(() => mountSam2(annotator, { segmenter })).toThrow(expect.objectContaining({ name: "InvalidImageError" }));
+});
+
 // -- Konva ----------------------------------------------------------------------------------------
 
 test("Konva: the mask is drawn with its hole, hit where it is, and follows another mask", () => {
@@ -191,7 +196,12 @@ test("Konva: the mask is drawn with its hole, hit where it is, and follows anoth
 
 // -- OpenSeadragon --------------------------------------------------------------------------------
 
-test("OpenSeadragon: the region in view is segmented, and the mask stays where it is on the image", async () => {
+/** A viewer on the photo's right lower quarter and a little around it, and what clicks on it, at pixels of the page. */
+async function viewed(): Promise<{
+  viewer: OpenSeadragon.Viewer;
+  item: OpenSeadragon.TiledImage;
+  click: (x: number, y: number, keys?: MouseEventInit) => void;
+}> {
   const element = document.body.appendChild(document.createElement("div"));
   Object.assign(element.style, { width: "400px", height: "300px" });
   const viewer = OpenSeadragon({
@@ -205,19 +215,10 @@ test("OpenSeadragon: the region in view is segmented, and the mask stays where i
   await new Promise((resolve) => viewer.addOnceHandler("open", resolve));
   const item = viewer.world.getItemAt(0);
   const { x: width, y: height } = item.getContentSize();
-  // the right lower quarter, and a little around it
   viewer.viewport.fitBounds(item.imageToViewportRectangle(width / 2, height / 2, width / 2, height / 2), true);
   await expect.poll(() => item.getFullyLoaded()).toBe(true);
   await new Promise((resolve) => setTimeout(resolve, 200));
-
-  const masks: RegionMask[] = [];
-  const failed: Error[] = [];
-  const overlay = segmentRegions(viewer, {
-    segmenter,
-    onMask: (mask) => masks.push(mask),
-    onError: (error) => failed.push(error),
-  });
-  const click = (x: number, y: number, keys: PointerEventInit = {}): void => {
+  const click = (x: number, y: number, keys: MouseEventInit = {}): void => {
     const { left, top } = viewer.canvas.getBoundingClientRect();
     const init = {
       clientX: left + x,
@@ -231,8 +232,25 @@ test("OpenSeadragon: the region in view is segmented, and the mask stays where i
     viewer.canvas.dispatchEvent(new PointerEvent("pointerdown", { ...init, button: 0, buttons: 1, ...keys }));
     viewer.canvas.dispatchEvent(new PointerEvent("pointerup", { ...init, button: 0, buttons: 0, ...keys }));
   };
+  return { viewer, item, click };
+}
+
+test("OpenSeadragon: the region in view is segmented, and the mask stays where it is on the image", async () => {
+  const { viewer, item, click } = await viewed();
+  const masks: RegionMask[] = [];
+  const cutouts: Blob[] = [];
+  const failed: Error[] = [];
+  const fail = (error: Error): unknown => failed.push(error);
+  const overlay = segmentRegions(viewer, {
+    segmenter,
+    onMask: (mask) => {
+      masks.push(mask);
+      mask.result.cutout().then((cutout) => cutouts.push(cutout), fail);
+    },
+    onError: fail,
+  });
   click(200, 150);
-  await expect.poll(() => [masks.length, failed]).toEqual([1, []]);
+  await expect.poll(() => [masks.length, cutouts.length, failed]).toEqual([1, 1, []]);
   const [first] = masks as [RegionMask];
   // what was encoded is the view, not the image
   const view = viewer.canvas.querySelector("canvas") ?? expect.fail("no canvas");
@@ -269,5 +287,39 @@ test("OpenSeadragon: the region in view is segmented, and the mask stays where i
   expect(path.hasAttribute("d")).toBe(false);
   overlay.destroy();
   expect(viewer.canvas.querySelector("svg")).toBeNull();
+  viewer.destroy();
+});
+
+test("OpenSeadragon: a click that fails leaves no image and no point behind", async () => {
+  const { viewer, click } = await viewed();
+  const labels: unknown[] = [];
+  const releases: Mock[] = [];
+  const failingOnce = {
+    setImage: async (...given: Parameters<Segmenter["setImage"]>) => {
+      const image = await segmenter.setImage(...given);
+      releases.push(vi.spyOn(image, "release") as Mock);
+      return image;
+    },
+    segment: (...given: Parameters<Segmenter["segment"]>) => {
+      labels.push(given[0].point_labels);
+      return labels.length === 1
+        ? Promise.reject(new Sam2Error("DeviceError", "the decoder failed"))
+        : segmenter.segment(...given);
+    },
+  } as unknown as Segmenter;
+  const told: string[] = [];
+  const overlay = segmentRegions(viewer, {
+    segmenter: failingOnce,
+    onMask: () => told.push("mask"),
+    onError: ({ name }) => told.push(name),
+  });
+  click(200, 150);
+  await expect.poll(() => told).toEqual(["DeviceError"]);
+  click(100, 100, { shiftKey: true });
+  await expect.poll(() => told).toEqual(["DeviceError", "mask"]);
+  expect(labels).toEqual([[1], [1]]);
+  expect(releases.map(({ mock }) => mock.calls.length)).toEqual([1, 0]);
+  overlay.destroy();
+  await expect.poll(() => releases.map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
   viewer.destroy();
 });

@@ -1,7 +1,7 @@
 /** Takes a request to its service, and everything else on. */
+import { abortable, checkOptions, type OptionNames } from "sam2-core";
 import { createAutoSegment } from "./fal/auto-segment.ts";
 import { type FalOptions, FalService } from "./fal/fal.ts";
-import { abortable } from "./http/abortable.ts";
 import { type ServiceName, serviceOf } from "./http/addresses.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import { asProblem, ERROR_FORMS } from "./http/error-forms.ts";
@@ -47,11 +47,23 @@ export interface HostedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const NAMES: OptionNames<HostedOptions> = {
+  livepeer: true,
+  fal: true,
+  segmind: true,
+  serving: true,
+  fallback: true,
+  download: true,
+  limits: true,
+  budget: true,
+  signal: true,
+};
+
 /**
  * A `fetch` over a segmenter, with pictures read and written by a codec. `createHostedFetch` is this with the browser's
  * canvases.
  *
- * @throws InvalidPromptError for a limit that is no number over 0
+ * @throws UnknownOptionError; InvalidPromptError for a limit, or a number of requests, that is none
  * @example
  * ```ts
  * import { type PictureCodec, hostedFetchWith } from "sam2-hosted/node";
@@ -64,6 +76,7 @@ export function hostedFetchWith(
   segmenter: HostedSegmenter,
   options: HostedOptions = {},
 ): typeof fetch {
+  checkOptions("HostedOptions", options, NAMES);
   const inBrowser = globalThis.location !== undefined;
   const { serving = inBrowser ? "self" : "others", budget = new ByteBudget(HELD), signal } = options;
   const platform = serving === "self" ? fetch.bind(globalThis) : null;

@@ -32,6 +32,8 @@ export function startWorker(): StartedWorker {
       worker.on("exit", () => {
         if (!signal.aborted) onEnd(new Sam2Error("DeviceError", ended));
       });
+      // no model is opened beside one that cannot be stopped: memory may not hold both
+      await threadsEnded();
     },
     terminate() {
       const ended = interlock.hold().then(() => worker.terminate());

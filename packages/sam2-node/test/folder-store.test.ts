@@ -1,4 +1,7 @@
-/** A cache folder: what was left in it by processes that were killed; one that cannot be locked runs the task all the same. */
+/**
+ * A cache folder: keys of any length; what was left in it by processes that were killed; one that cannot be locked runs the task
+ * all the same.
+ */
 import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,6 +53,36 @@ test("with a lock: one after the other, each once", async () => {
   for (let at = 0; at < 6; at += 2) {
     expect(events[at + 1]).toBe(events[at]?.replace("begins", "ends"));
   }
+});
+
+test.each([
+  ["short", "note/toy"],
+  ["as long as a name may be while it is written", `note/${"x".repeat(205)}`],
+  ["longer by one", `note/${"x".repeat(206)}`],
+  [
+    "of a path in Cyrillic",
+    `model/${encodeURIComponent("/home/иван/Документы/модели/sam2.1")}/converted/whole/encoder.onnx`,
+  ],
+  [
+    "of a download that is begun, at an address in Chinese",
+    `part/${encodeURIComponent(`model/${encodeURIComponent(`https://models.test/${encodeURIComponent("分割模型".repeat(20))}`)}/`)}/0`,
+  ],
+])("a key %s is written, listed and removed; one that begins with it is another", async (_, key) => {
+  const store = new FolderStore(join(folder, "keys"));
+  const longer = `${key}/more`;
+  await store.write(key, new Uint8Array([1]));
+  await store.write(longer, new Uint8Array([2, 3]));
+  expect(await store.read(key)).toEqual(Buffer.from([1]));
+  expect(await store.list()).toEqual(
+    expect.arrayContaining([
+      { key, bytes: 1 },
+      { key: longer, bytes: 2 },
+    ]),
+  );
+  await store.remove(key);
+  expect([await store.read(key), await store.read(longer)]).toEqual([null, Buffer.from([2, 3])]);
+  await store.remove(longer);
+  expect(await store.list()).toEqual([]);
 });
 
 test("a write deletes what was begun a day ago, and not what another process is writing", async () => {

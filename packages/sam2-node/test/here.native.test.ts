@@ -3,7 +3,7 @@ import { Sam2Error } from "sam2-contract";
 import type { Segmenter } from "sam2-node";
 import { expect, test } from "vitest";
 import { runHere } from "../dist/command/here.js";
-import { FIXTURES } from "./reference.ts";
+import { FIXTURES, PHOTO } from "./reference.ts";
 
 const TOY = { model: `${FIXTURES}toy`, device: "cpu" } as const;
 const run = (pictures: string[], work: (segmenter: Segmenter, path: string, name: string) => Promise<void>) =>
@@ -30,4 +30,15 @@ test("a picture that ends its thread is told; the one beside it is done again, a
   });
   expect(failed).toEqual([{ picture: "bad", error: "DeviceError: the worker ended" }]);
   expect(tries).toEqual(["bad", "beside", "after", "bad", "beside"]);
+});
+
+test("a picture whose run fails is told; the one beside it, which the restart interrupts, is done again, alone", async () => {
+  const tries: string[] = [];
+  const failed = await run(["bad", "beside", "after"], async (segmenter, _, name) => {
+    tries.push(name);
+    if (name === "bad") throw new Sam2Error("DeviceError", "the encoder failed while it ran");
+    await (await segmenter.setImage(PHOTO)).release();
+  });
+  expect(failed).toEqual([{ picture: "bad", error: "DeviceError: the encoder failed while it ran" }]);
+  expect(tries.toSorted()).toEqual(["after", "bad", "bad", "beside", "beside"]);
 });

@@ -3,8 +3,9 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Interlock } from "../dist/runtime/interlock.js";
+import { startWorker, threadsEnded } from "../dist/threads.js";
 import { FIXTURES, PHOTO } from "./reference.ts";
 
 const dist = (file: string): string => new URL(`../dist/${file}`, import.meta.url).href;
@@ -70,6 +71,22 @@ test("a thread that is in no call is held at once", async () => {
   await interlock.inside(async () => undefined);
   await expect(interlock.inside(() => Promise.reject(new Error("of the call")))).rejects.toThrow("of the call");
   await interlock.hold();
+});
+
+test("a model is opened when the threads that were told to end have ended", async () => {
+  const order: string[] = [];
+  let end: () => void = () => undefined;
+  vi.spyOn(Interlock.prototype, "hold").mockReturnValueOnce(new Promise((resolve) => (end = resolve)));
+  startWorker().terminate();
+  const thread = startWorker();
+  const watched = thread.watch(null, () => undefined, AbortSignal.abort()).then(() => order.push("watched"));
+  await new Promise(setImmediate);
+  order.push("ended");
+  end();
+  await watched;
+  expect(order).toEqual(["ended", "watched"]);
+  thread.terminate();
+  await threadsEnded();
 });
 
 test("dispose() in the middle of an encoding, then the process's end: it ends as it was told", async () => {

@@ -3,7 +3,8 @@ import { cp, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Sam2Error } from "sam2-contract";
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import type { Segmenter } from "sam2-node";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { SegmenterPool } from "../dist/serve/pool.js";
 import { FIXTURES, PHOTO } from "./reference.ts";
 
@@ -64,6 +65,34 @@ test("whoever gives up while waiting is not worked for", async () => {
   const ends = await Promise.allSettled(calls);
   expect(ends.map(({ status }) => status)).toEqual(ends.map((_, i) => (i === 4 ? "rejected" : "fulfilled")));
   expect(begun).toEqual([0, 1, 2, 3, 5]);
+});
+
+describe("beside a call whose run fails, so that the segmenter is restarted", () => {
+  const failing = (): Promise<never> => pool.borrow(() => Promise.reject(new Sam2Error("DeviceError", "a run failed")));
+
+  test("a call with its picture is made again", async () => {
+    const beside = pool.setImage(photo);
+    await expect(failing()).rejects.toMatchObject({ name: "DeviceError" });
+    const image = await beside;
+    await pool.segment({ image, ...POINT });
+    await image.release();
+  });
+
+  test("a call that was given up is not", async () => {
+    const stop = new AbortController();
+    let tries = 0;
+    const work = async (segmenter: Segmenter): Promise<void> => {
+      tries++;
+      await segmenter.setImage(photo, { signal: stop.signal });
+    };
+    const beside = pool.borrow(work, { signal: stop.signal });
+    await Promise.all([
+      expect(beside).rejects.toMatchObject({ name: "AbortError" }),
+      expect(failing()).rejects.toMatchObject({ name: "DeviceError" }),
+      stop.abort(),
+    ]);
+    expect(tries).toBe(1);
+  });
 });
 
 test("after its thread has ended it is opened again, and whoever comes next is answered", async () => {

@@ -30,11 +30,14 @@ test("everything: masks that are what they say", async () => {
 });
 
 describe("boxes", () => {
+  /** Of boxes without an area, or none in float32, in which the decoder takes them. */
+  const WIDTHS: Readonly<Record<number, number>> = { 3: -20, 7: 0, 11: 1e-6, 15: 1e39 };
+
   test("each gives the mask that it gives alone, and one without an area none", async () => {
     // more than are decoded at a time
-    const boxes = Array.from({ length: 20 }, (_, i) => [10 * i, 5 * i, i === 7 ? 0 : 100 + i, 80] as const);
+    const boxes = Array.from({ length: 20 }, (_, i) => [10 * i, 5 * i, WIDTHS[i] ?? 100 + i, 80] as const);
     const { masks } = await segmentBoxes(segmenter, PHOTO, boxes);
-    expect(masks.map((mask) => mask !== null)).toEqual(boxes.map((_, i) => i !== 7));
+    expect(masks.map((mask) => mask !== null)).toEqual(boxes.map((_, i) => !(i in WIDTHS)));
     for (const place of [0, 8, 19]) {
       const [x, y, width, height] = boxes[place] as (typeof boxes)[number];
       const box = [x, y, x + width, y + height];

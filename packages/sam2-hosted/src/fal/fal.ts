@@ -3,6 +3,7 @@
  * storage that its client uploads files to (`rest.fal.ai`, `v3.fal.media`).
  */
 import { isSam2Error } from "sam2-contract";
+import { checkOptions, type OptionNames } from "sam2-core";
 import { FAL_APPLICATION, type FalRequestAddress, falRequest } from "../http/addresses.ts";
 import { jsonBody, type RequestReading, requestBody } from "../http/body.ts";
 import type { HeldBytes } from "../http/byte-budget.ts";
@@ -24,6 +25,8 @@ export interface FalOptions {
    */
   readonly origin?: string | undefined;
 }
+
+const NAMES: OptionNames<FalOptions> = { key: true, origin: true };
 
 /** How fal names what is wrong with a picture. */
 const PICTURE_ERRORS: Readonly<Record<UnreadablePicture["reason"], string>> = {
@@ -48,6 +51,7 @@ export class FalService implements HostedService {
   readonly #queue: Queue<AutoSegmentOutput>;
 
   constructor(autoSegment: AutoSegment, options: FalOptions, access: PictureAccess) {
+    checkOptions("HostedOptions.fal", options, NAMES);
     const { limits } = access;
     this.#autoSegment = autoSegment;
     this.#options = options;

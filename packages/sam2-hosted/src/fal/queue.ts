@@ -1,6 +1,6 @@
 /** The queue: requests in the order of their turns, their states, canceling, and when they are forgotten. */
+import { abortable } from "sam2-core";
 import { v4 as randomId } from "uuid";
-import { abortable } from "../http/abortable.ts";
 import type { HostedLimits } from "../http/limits.ts";
 
 /** A line of a request's log. */

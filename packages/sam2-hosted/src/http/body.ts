@@ -1,9 +1,9 @@
 /** Reads bodies up to a limit, so that no sender decides how much memory is taken. */
-import { within } from "./abortable.ts";
 import type { HeldBytes } from "./byte-budget.ts";
 import type { ErrorForm } from "./error-forms.ts";
 import type { HostedLimits } from "./limits.ts";
 import type { Problem } from "./problem.ts";
+import { within } from "./within.ts";
 
 /** A body went over its limit. */
 export class BodyTooLarge extends Error {

@@ -1,5 +1,6 @@
 /** What a request may cost. */
 import { Sam2Error } from "sam2-contract";
+import { checkOptions } from "sam2-core";
 
 /** Limits of requests and answers; a request that is over one is refused in the service's own form. */
 export interface HostedLimits {
@@ -38,16 +39,19 @@ const DEFAULTS: HostedLimits = {
   keptBytes: 256e6,
 };
 
+const NAMES = Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, true as const]));
+
 /**
  * The limits that are given, and the defaults for the others.
  *
- * @throws InvalidPromptError for what is no number over 0
+ * @throws UnknownOptionError; InvalidPromptError for what is no number over 0
  */
 export function completeLimits(given: Partial<HostedLimits> = {}): HostedLimits {
+  checkOptions("HostedOptions.limits", given, NAMES);
   const limits: Record<string, unknown> = { ...DEFAULTS, ...given };
   for (const [name, value] of Object.entries(limits)) {
     // a limit of NaN would limit nothing: every comparison with it is false
-    if (!(name in DEFAULTS) || typeof value !== "number" || !(value > 0)) {
+    if (typeof value !== "number" || !(value > 0)) {
       throw new Sam2Error("InvalidPromptError", `limits.${name}: expected a number over 0, got ${String(value)}`);
     }
   }

@@ -1,7 +1,6 @@
 /** Livepeer's `POST /segment-anything-2` (livepeer/ai-runner, `routes/segment_anything_2.py`, and its OpenAPI description). */
 import { isSam2Error } from "sam2-contract";
-import { DETAILS, livepeerLength } from "sam2-core";
-import { within } from "../http/abortable.ts";
+import { checkOptions, DETAILS, livepeerLength, type OptionNames } from "sam2-core";
 import { formBody } from "../http/body.ts";
 import type { ByteBudget, HeldBytes } from "../http/byte-budget.ts";
 import { livepeerError } from "../http/error-forms.ts";
@@ -9,6 +8,7 @@ import { Fields } from "../http/fields.ts";
 import type { HostedLimits } from "../http/limits.ts";
 import { Problem } from "../http/problem.ts";
 import type { HostedService } from "../http/service.ts";
+import { within } from "../http/within.ts";
 import { checkPicture, type PictureAccess, UnreadablePicture } from "../picture/picture.ts";
 import type { HostedSegmenter } from "../segmenter.ts";
 import { streamAnswer } from "./answer-stream.ts";
@@ -17,9 +17,11 @@ import { streamAnswer } from "./answer-stream.ts";
 export interface LivepeerOptions {
   /** Token that must come as `Authorization: Bearer …`; none is asked for by default. */
   readonly bearerToken?: string | undefined;
-  /** Names that `model_id` may have; Meta's published ones and the segmenter's own by default. */
+  /** Names that `model_id` may have beside the segmenter's own; Meta's published ones by default. */
   readonly modelIds?: readonly string[] | undefined;
 }
+
+const NAMES: OptionNames<LivepeerOptions> = { bearerToken: true, modelIds: true };
 
 /** Names that software written for the service asks for. */
 const PUBLISHED = /^facebook\/sam2(\.1)?-hiera-(tiny|small|base-plus|large)$/;
@@ -39,6 +41,7 @@ export class LivepeerService implements HostedService {
     options: LivepeerOptions,
     { limits, budget }: Pick<PictureAccess, "limits" | "budget">,
   ) {
+    checkOptions("HostedOptions.livepeer", options, NAMES);
     this.#segmenter = segmenter;
     this.#options = options;
     this.#limits = limits;

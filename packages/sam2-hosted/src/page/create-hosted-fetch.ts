@@ -11,7 +11,7 @@ import { canvasCodec } from "./canvas-codec.ts";
  * What is wrong with a request is answered in the service's own form and never thrown. It rejects only as `fetch`
  * does: with the reason of an aborted signal, or with what `fallback` rejects with.
  *
- * @throws InvalidPromptError for a limit that is no number over 0
+ * @throws UnknownOptionError; InvalidPromptError for a limit, or a number of requests, that is none
  * @example
  * ```ts
  * const hostedFetch = createHostedFetch(segmenter);

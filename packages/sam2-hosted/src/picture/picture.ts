@@ -1,9 +1,9 @@
 /** Pictures as the services take them: an address, a data URI, or plain base64. */
 import { readImageHeader } from "sam2-core";
-import { within } from "../http/abortable.ts";
 import { BodyTooLarge, readBody } from "../http/body.ts";
 import { type ByteBudget, type HeldBytes, NoRoomError } from "../http/byte-budget.ts";
 import type { HostedLimits } from "../http/limits.ts";
+import { within } from "../http/within.ts";
 
 /** A picture that was not taken. */
 export class UnreadablePicture extends Error {

@@ -1,12 +1,21 @@
 /** Segmind's `POST /v1/sam-v2-image` (segmind.com/models/sam-v2-image/api). */
-import { isSam2Error } from "sam2-contract";
-import { type BoxXYWH, DETAILS, type Detail, type Mask, type Pixels, type SegmenterImage } from "sam2-core";
-import { within } from "../http/abortable.ts";
+import { isSam2Error, Sam2Error, shown } from "sam2-contract";
+import {
+  type BoxXYWH,
+  checkOptions,
+  DETAILS,
+  type Detail,
+  type Mask,
+  type OptionNames,
+  type Pixels,
+  type SegmenterImage,
+} from "sam2-core";
 import { jsonBody } from "../http/body.ts";
 import type { HeldBytes } from "../http/byte-budget.ts";
 import { segmindError } from "../http/error-forms.ts";
 import { json, Problem } from "../http/problem.ts";
 import type { HostedService } from "../http/service.ts";
+import { within } from "../http/within.ts";
 import { maskPicture, overlayMask, type PictureCodec, toBase64 } from "../picture/codec.ts";
 import { type PictureAccess, readPicture, UnreadablePicture } from "../picture/picture.ts";
 import type { HostedSegmenter } from "../segmenter.ts";
@@ -23,6 +32,8 @@ export interface SegmindOptions {
   /** Requests that are answered in any minute; the rest get a 429. No limit by default. */
   readonly requestsPerMinute?: number | undefined;
 }
+
+const NAMES: OptionNames<SegmindOptions> = { apiKey: true, textDetector: true, credits: true, requestsPerMinute: true };
 
 /** How the segmenter is asked. */
 interface Asking {
@@ -48,11 +59,6 @@ function readPoints(name: string, value: unknown): [number, number][] {
     Array.isArray(row) && row.length === 2 && row.every((item) => typeof item === "number" && Number.isFinite(item));
   if (!rows.every(isPoint)) throw wrong();
   return rows as [number, number][];
-}
-
-/** The start of a value, for a message. */
-function shown(value: unknown): string {
-  return JSON.stringify(value).slice(0, 80);
 }
 
 /** The fields of a request. @throws Problem 400 */
@@ -92,6 +98,13 @@ export class SegmindService implements HostedService {
   #used = 0;
 
   constructor(segmenter: HostedSegmenter, codec: PictureCodec, options: SegmindOptions, access: PictureAccess) {
+    checkOptions("HostedOptions.segmind", options, NAMES);
+    for (const name of ["credits", "requestsPerMinute"] as const) {
+      const most = options[name];
+      // every comparison with NaN is false: it would limit nothing
+      if (most === undefined || (typeof most === "number" && most >= 0)) continue;
+      throw new Sam2Error("InvalidPromptError", `segmind.${name}: expected a number of at least 0, got ${shown(most)}`);
+    }
     this.#segmenter = segmenter;
     this.#codec = codec;
     this.#options = options;

@@ -13,7 +13,6 @@ test.each<[string, object]>([
   ["NaN", { bodyBytes: Number.NaN }],
   ["nothing", { answerTime: undefined }],
   ["zero", { waiting: 0 }],
-  ["a name that is no limit", { pixel: 5 }],
 ])("refused by name: %s", (_, limits) => {
   const [name] = Object.keys(limits);
   const attempt = () => completeLimits(limits as Partial<HostedLimits>);

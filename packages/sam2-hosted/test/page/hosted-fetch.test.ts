@@ -133,6 +133,38 @@ describe("an end", () => {
   });
 });
 
-test("a limit that is none is refused by name", () => {
-  expect(() => createHostedFetch(fakeSegmenter(1, 1), { limits: { pixels: Number.NaN } })).toThrow("limits.pixels");
+describe("refused by name", () => {
+  test.each<[HostedOptions, string]>([
+    [{ limits: { pixels: Number.NaN } }, "limits.pixels: expected a number over 0, got NaN"],
+    [{ segmind: { credits: Number.NaN } }, "segmind.credits: expected a number of at least 0, got NaN"],
+    [{ segmind: { credits: -1 } }, "segmind.credits: expected a number of at least 0, got -1"],
+    [
+      { segmind: { requestsPerMinute: "5" as unknown as number } },
+      'segmind.requestsPerMinute: expected a number of at least 0, got "5"',
+    ],
+  ])("a value that is none: %j", (options, message) => {
+    const attempt = () => createHostedFetch(fakeSegmenter(1, 1), options);
+    expect(attempt).toThrow(expect.objectContaining({ name: "InvalidPromptError", message }));
+  });
+
+  test.each<[object, string]>([
+    [{ limit: {} }, 'HostedOptions: there is no option "limit"; did you mean limits?'],
+    [
+      { limits: { maxPixels: 1e7 } },
+      'HostedOptions.limits: there is no option "maxPixels"; expected bodyBytes, pixels, ',
+    ],
+    [{ limits: { toString: 5 } }, 'HostedOptions.limits: there is no option "toString"'],
+    [
+      { livepeer: { token: "x" } },
+      'HostedOptions.livepeer: there is no option "token"; expected bearerToken, modelIds',
+    ],
+    [{ fal: { keys: "x" } }, 'HostedOptions.fal: there is no option "keys"; did you mean key?'],
+    [{ segmind: { apikey: "x" } }, 'HostedOptions.segmind: there is no option "apikey"; did you mean apiKey?'],
+    [{ segmind: "x" }, 'HostedOptions.segmind: expected an object with options, got "x"'],
+  ])("an option that there is not: %j", (options, message) => {
+    const attempt = () => createHostedFetch(fakeSegmenter(1, 1), options);
+    expect(attempt).toThrow(
+      expect.objectContaining({ name: "UnknownOptionError", message: expect.stringContaining(message) }),
+    );
+  });
 });

@@ -46,7 +46,10 @@ export interface DetailFlags {
   readonly detail: Detail;
 }
 
-/** The same as options of a call; without one where nothing is looked at twice, as before there was a choice. */
+/**
+ * The same as options of a call. Left out when it is `off`: journals and jobs of earlier releases, which had no such option, then
+ * still match.
+ */
 export function detailAsked({ detail }: DetailFlags): { detail?: Detail } {
   return detail === "off" ? {} : { detail };
 }

@@ -37,7 +37,9 @@ export async function runHere(batch: BatchHere): Promise<Failure[]> {
         tally.ended(name, null);
       } catch (error) {
         const isLost = isSam2Error(error, "DeviceError");
-        if (isLost && !isLast) again.push(name);
+        // the picture beside this one was lost, and the segmenter restarted
+        const isInterrupted = (error as Error).name === "AbortError";
+        if ((isLost || isInterrupted) && !isLast) again.push(name);
         else tally.ended(name, `${(error as Error).name}: ${(error as Error).message}`);
         if (isLost) await segmenter.restart();
       }
@@ -54,7 +56,7 @@ export async function runHere(batch: BatchHere): Promise<Failure[]> {
     const waiting = pictures.values();
     const abreast = segmenters.flatMap((segmenter) => Array.from({ length: AT_A_TIME }, () => segmenter));
     await Promise.all(abreast.map((segmenter) => goThrough(waiting, segmenter, false)));
-    // a picture that ends its thread takes the one beside it along: each alone shows which it is
+    // a picture that is lost takes the one beside it along: each alone shows which it is
     const lost = again.values();
     await Promise.all(segmenters.map((segmenter) => goThrough(lost, segmenter, true)));
     return tally.failed;

@@ -42,8 +42,8 @@ const HELP = `
 Any number of workers, on any machines, share a queue. Each takes pictures for its own --model; all must see the folders of
 pictures and results: where these lie elsewhere on this machine, say where.
 
-SIGTERM and SIGINT end it when the pictures that it has are done; a second one ends it at once. What it had is then taken
-over by others, after --take-over seconds.`;
+SIGTERM and SIGINT end it when the pictures that it has are done; a second one once the model's run has ended, a third at once.
+What it had is then taken over by others, after --take-over seconds.`;
 
 /** The command. */
 export function workerCommand(): Command {

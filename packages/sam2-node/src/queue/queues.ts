@@ -11,7 +11,7 @@ type PictureQueue = Queue<PictureJob, PictureDone>;
 /** The one queue that releases up to 0.2 have for all models: what they left there waits for their workers. */
 const EARLIER = "sam2";
 
-/** Where Redis has the names of all queues: beside what BullMQ keeps, which is all that a user of Redis may be let to. */
+/** Where Redis has the names of all queues: under BullMQ's prefix, since a Redis user may be allowed no other keys. */
 const NAMES = "bull:sam2-queues";
 
 /** A model's queue, and the others beside it. */

@@ -131,7 +131,11 @@ export class SegmenterPool implements HostedSegmenter {
       const call = async (): Promise<T> => {
         // the model's files may be there again
         if (member.isLost) await reopen(member);
-        return work(member);
+        return work(member).catch((error: Error) => {
+          // the call beside this one failed, and the segmenter was restarted
+          if (error.name !== "AbortError" || signal?.aborted) throw error;
+          return work(member);
+        });
       };
       return await member.calls.add(call, { priority, ...(signal && { signal }) });
     } catch (error) {

@@ -1,6 +1,6 @@
 /** What is kept between runs, in a folder: one file a key. */
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import envPaths from "env-paths";
 import lockfile from "proper-lockfile";
@@ -14,6 +14,15 @@ export function cacheFolder(): string {
 
 /** Ends of the names of files that are being written, and of locks: they hold nothing that is kept. */
 const PASSING = /[.](?:aside|lock)$/;
+
+/**
+ * Bytes of a name: file systems refuse more than 255, of which a file that is being written has 43 for itself. The parts of a
+ * longer name are folders in one another.
+ */
+const PARTS = /.{1,212}/g;
+
+/** End of the names of such folders; no name that is URI-encoded has it. */
+const GOES_ON = "+";
 
 /** Null in place of the error of a file that is missing. */
 function missing(error: NodeJS.ErrnoException): null {
@@ -30,7 +39,8 @@ export class FolderStore implements Store {
   }
 
   #path(key: string): string {
-    return join(this.#folder, encodeURIComponent(key));
+    const parts = encodeURIComponent(key).match(PARTS) ?? [];
+    return join(this.#folder, parts.join(GOES_ON + sep));
   }
 
   async read(key: string): Promise<Uint8Array | null> {
@@ -38,9 +48,10 @@ export class FolderStore implements Store {
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
+    const path = this.#path(key);
+    await mkdir(dirname(path), { recursive: true });
     await removeForsaken(this.#folder);
-    await writeWhole(this.#path(key), bytes);
+    await writeWhole(path, bytes);
   }
 
   async remove(key: string): Promise<void> {
@@ -48,14 +59,21 @@ export class FolderStore implements Store {
   }
 
   async list(): Promise<StoredFile[]> {
-    const names = (await readdir(this.#folder).catch(missing)) ?? [];
-    const files = names
-      .filter((name) => !PASSING.test(name))
-      .map(async (name) => {
-        const file = await stat(join(this.#folder, name)).catch(missing);
-        return file?.isFile() ? [{ key: decodeURIComponent(name), bytes: file.size }] : [];
-      });
+    const files = (await this.#paths()).map(async (path) => {
+      const file = await stat(join(this.#folder, path)).catch(missing);
+      const name = path.replaceAll(GOES_ON + sep, "");
+      return file?.isFile() ? [{ key: decodeURIComponent(name), bytes: file.size }] : [];
+    });
     return (await Promise.all(files)).flat();
+  }
+
+  /** Where files are in the folder, those of long names, too. */
+  async #paths(inside = ""): Promise<string[]> {
+    const names = (await readdir(join(this.#folder, inside)).catch(missing)) ?? [];
+    const paths = names
+      .filter((name) => !PASSING.test(name))
+      .map(async (name) => (name.endsWith(GOES_ON) ? this.#paths(join(inside, name)) : [join(inside, name)]));
+    return (await Promise.all(paths)).flat();
   }
 
   async alone<T>(name: string, task: () => Promise<T>): Promise<T> {

@@ -85,7 +85,7 @@ async function writeAt(place: string, content: string | Uint8Array | AsyncIterab
   const aside = asideOf(place);
   begun.add(aside);
   try {
-    // made at once: a process that ends waits for what was asked for, so the file would come after it was to be deleted
+    // created synchronously: an open that is pending at `process.exit` would make the file after the handler above has run
     closeSync(openSync(aside, "w"));
     const file = await open(aside, "r+");
     try {

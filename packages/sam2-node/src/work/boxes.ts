@@ -36,10 +36,10 @@ export async function segmentBoxes(
   const image = await segmenter.setImage(picture, { signal });
   try {
     const masks: (BoxMask | null)[] = boxes.map(() => null);
-    const usable = boxes.flatMap((box, place) => (hasArea(box) ? [{ box, place }] : []));
+    const usable = boxes.map((box, place) => ({ box: cornersOf(box), place })).filter(({ box }) => hasArea(box));
     for (let at = 0; at < usable.length; at += BATCH) {
       const batch = usable.slice(at, at + BATCH);
-      const box = batch.map(({ box: [x, y, width, height] }) => [x, y, x + width, y + height]);
+      const box = batch.map((each) => each.box);
       const result = await segmenter.segment({ image, box, multimask_output: false }, { signal, detail });
       for (const [object, { place }] of batch.entries()) {
         const mask = result.mask(0, object);
@@ -53,6 +53,12 @@ export async function segmentBoxes(
   }
 }
 
-function hasArea([x, y, width, height]: BoxXYWH): boolean {
-  return [x, y, width, height].every(Number.isFinite) && width > 0 && height > 0;
+/** A box's corners in float32, as the decoder takes them: one that is very narrow has no area then. */
+function cornersOf([x, y, width, height]: BoxXYWH): number[] {
+  return [x, y, x + width, y + height].map(Math.fround);
+}
+
+function hasArea(corners: readonly number[]): boolean {
+  const [x1, y1, x2, y2] = corners as [number, number, number, number];
+  return corners.every(Number.isFinite) && x1 < x2 && y1 < y2;
 }

@@ -1,14 +1,5 @@
-/** Work that is given up: with a signal, or after a time. */
-
-/** Rejects with the signal's reason as soon as it is aborted, whatever `task` does. */
-export function abortable<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    task.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
-}
+/** Work that is given up after a time. */
+import { abortable } from "sam2-core";
 
 /**
  * Does a task under a signal that is also aborted after a time, with a TimeoutError; rejects then, whatever the task

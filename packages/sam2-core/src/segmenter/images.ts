@@ -1,11 +1,10 @@
 /** The images of a segmenter: each is encoded once (by the draft first, if there is one) and found again by its source. */
-import * as Comlink from "comlink";
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import { sentEmbedding } from "../embedding/source.ts";
 import { noPicture } from "../image/refusal.ts";
 import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
-import { abortable, type Connection } from "./connection.ts";
+import { abortable, type Connection, listening } from "./connection.ts";
 import type { SetImageOptions } from "./options.ts";
 import { imageProgress } from "./progress.ts";
 import type { Quality } from "./result.ts";
@@ -130,18 +129,16 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       const restarted = this.#restarted.signal;
       const image = await this.#prepared(source, signal);
       const id = String(this.#nextId++);
-      const stop = (): void => {
-        for (const connection of [pair.main, pair.draft]) if (connection) void drop(connection, id);
-      };
-      signal?.addEventListener("abort", stop, { once: true });
       try {
         const released = new AbortController();
         const ended = AbortSignal.any([released.signal, restarted]);
         const handle = await this.#encode(id, image, pair, { signal, onProgress, embedding, isDisposable, released });
         this.#lives.set(handle, { source, ended });
         return handle;
-      } finally {
-        signal?.removeEventListener("abort", stop);
+      } catch (error) {
+        // a worker may be encoding it: that ends, and nothing is kept
+        for (const connection of [pair.main, pair.draft]) if (connection) void drop(connection, id);
+        throw error;
       }
     });
   }
@@ -156,8 +153,10 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     // with its embedding an image is there at once, without a draft
     const draft = this.#workers.isQuick || embedding !== undefined ? null : pair.draft;
     const encodeIn = (connection: Connection<Sent, D>, as: Quality, given: Sent): Promise<EncodedImage> => {
-      const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(imageProgress(phase, as)));
-      return connection.call((remote) => remote.setImage(id, this.#courier.moved(given), isDisposable, listener));
+      const listener = (phase: EncodePhase): void => onProgress?.(imageProgress(phase, as));
+      return listening(listener, (told) =>
+        connection.call((remote) => remote.setImage(id, this.#courier.moved(given), isDisposable, told)),
+      );
     };
     const encodeFully = async (): Promise<EncodedImage> => {
       if (embedding !== undefined)
@@ -171,9 +170,9 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     let encoded: EncodedImage;
     if (draft) {
       quality = "draft";
-      const copy = await this.#courier.copy(image);
       // the full encoding starts only after the draft, so that the draft has the device to itself
       try {
+        const copy = await this.#courier.copy(image);
         encoded = await abortable(encodeIn(draft, "draft", copy), signal);
       } catch (error) {
         this.#courier.discard(image);

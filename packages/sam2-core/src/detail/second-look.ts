@@ -9,7 +9,7 @@ import { isSam2Error, Sam2Error } from "sam2-contract";
 import type { Picture } from "../image/picture.ts";
 import { clampLogits, maskIou, resizeMask } from "../mask/mask.ts";
 import { type RegionLimits, settleSmallRegions, toRegionLimits } from "../mask/regions.ts";
-import type { Prediction, Predictor } from "../predictor/predictor.ts";
+import { MOST_ENCODINGS, type Prediction, type Predictor } from "../predictor/predictor.ts";
 import { type SegmentPrompt, toModelPrompt } from "../prompt/prompt.ts";
 import { type CloseUp, logitsInside, promptInside, putLogits } from "./carry.ts";
 import { contentOf, type Region, regionAround, serves, shareOf } from "./region.ts";
@@ -140,7 +140,10 @@ export class SecondLooks {
     for (const region of kept) await this.#predictor.releaseImage(region.id);
   }
 
-  /** Runs a task with a region that is encoded: `kept`, if there is one and it was not dropped for other images. */
+  /**
+   * Runs a task with a region that is encoded: `kept`, if there is one. It is encoded anew where it was dropped for other
+   * images.
+   */
   async #inRegion<T>(
     id: string,
     region: Region,
@@ -148,24 +151,27 @@ export class SecondLooks {
     openPicture: () => Promise<Picture>,
     task: (crop: string) => Promise<T>,
   ): Promise<T> {
-    if (kept) {
-      try {
-        return await task(kept.id);
-      } catch (error) {
-        if (!isSam2Error(error, "ImageReleasedError")) throw error;
-      }
-    }
     const [left, top, right, bottom] = region;
-    const crop = `${id}/detail/${this.#made++}`;
     const cut = async (): Promise<Picture> => (await openPicture()).crop(left, top, right - left, bottom - top);
-    await this.#predictor.setImage(crop, cut, () => undefined, { isDisposable: true, partOf: id });
-    await this.#keep(id, { id: crop, region }, kept);
-    return task(crop);
+    let current = kept;
+    for (let encodings = 0; ; encodings++) {
+      try {
+        if (current) return await task(current.id);
+      } catch (error) {
+        if (!isSam2Error(error, "ImageReleasedError") || encodings === MOST_ENCODINGS) throw error;
+        // throws where the image itself is gone
+        this.#predictor.sizeOf(id);
+      }
+      const made: Kept = { id: `${id}/detail/${this.#made++}`, region };
+      await this.#predictor.setImage(made.id, cut, () => undefined, { isDisposable: true, partOf: id });
+      await this.#keep(id, made, current);
+      current = made;
+    }
   }
 
   async #keep(id: string, made: Kept, instead: Kept | undefined): Promise<void> {
     try {
-      this.#predictor.spaceOf(id);
+      this.#predictor.sizeOf(id);
     } catch (error) {
       // the image was released meanwhile
       await this.#predictor.releaseImage(made.id);

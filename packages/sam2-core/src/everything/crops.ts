@@ -55,6 +55,7 @@ export async function segmentImage(
       crop,
       () => picture.crop(x0, y0, width, height),
       () => undefined,
+      { partOf: id },
     );
     return pointDecoder(predictor, crop, () => predictor.releaseImage(crop));
   };

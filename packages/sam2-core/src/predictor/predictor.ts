@@ -17,6 +17,9 @@ import {
 import type { Embedding, Sessions } from "../runtime/sessions.ts";
 import { selectMasks } from "./select.ts";
 
+/** How often a picture is encoded for one call, where others take its place before each answer. */
+export const MOST_ENCODINGS = 10;
+
 /** Milliseconds that encoding took, by part. */
 export interface EncodeTimings {
   /** From the file to pixels. */

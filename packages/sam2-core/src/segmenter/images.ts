@@ -2,7 +2,7 @@
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import { sentEmbedding } from "../embedding/source.ts";
 import { noPicture } from "../image/refusal.ts";
-import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
+import { type EncodedImage, type EncodePhase, type EncodeTimings, MOST_ENCODINGS } from "../predictor/predictor.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
 import { abortable, type Connection, listening } from "./connection.ts";
 import type { SetImageOptions } from "./options.ts";
@@ -27,9 +27,6 @@ export interface SegmenterImage {
   /** Frees the memory of the image. Calls in flight for it reject with an AbortError, later ones with an ImageReleasedError. */
   release(): Promise<void>;
 }
-
-/** How often a picture is encoded for one call, where others take its place before each answer. */
-const MOST_ENCODINGS = 10;
 
 /** A picture that was passed to `segment` directly: its encoding, and how many calls wait for it. */
 interface Seen {

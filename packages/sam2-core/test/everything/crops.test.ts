@@ -57,6 +57,24 @@ test("a second look that is doubtful, or finds something else, changes nothing",
   }
 });
 
+test.each([
+  ["crops", { crop_n_layers: 1 }, "off"],
+  ["second looks", {}, "always"],
+] as const)(
+  "an image that may be dropped outlives its %s, also where one embedding is all there is room for",
+  async (_, options, detail) => {
+    const { pixels } = disc(400, 300, 210, 140, 12);
+    const { predictor, looks, sessions } = await looking(pixels, { budget: 10, isDisposable: true });
+    const picture = pictureOf(pixels);
+    await segmentImage({ predictor, looks }, "a", picture, { ...OPTIONS, ...options }, detail, async () => undefined);
+    picture.close();
+    expect(predictor.sizeOf("a")).toMatchObject({ width: 400, height: 300 });
+    await looks.release("a");
+    await predictor.releaseImage("a");
+    expect([sessions.held, open]).toEqual([0, 0]);
+  },
+);
+
 test("stops between two looks", async () => {
   const { pixels } = disc(400, 300, 210, 140, 12);
   const { predictor, looks, sessions } = await looking(pixels);

@@ -5,7 +5,7 @@
  * An object that takes a twentieth of a picture's width has a twentieth of the encoder's cells across, whatever the
  * picture's resolution. Close up it has most of them.
  */
-import { isSam2Error, Sam2Error } from "sam2-contract";
+import { isSam2Error, Sam2Error, shown } from "sam2-contract";
 import type { Picture } from "../image/picture.ts";
 import { clampLogits, maskIou, resizeMask } from "../mask/mask.ts";
 import { type RegionLimits, settleSmallRegions, toRegionLimits } from "../mask/regions.ts";
@@ -47,8 +47,7 @@ interface Kept {
 export function readDetail(value: unknown): Detail {
   const known = DETAILS.find((detail) => detail === value);
   if (known === undefined) {
-    const came = typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : typeof value;
-    throw new Sam2Error("InvalidPromptError", `detail: expected ${DETAILS.join(", ")}, got ${came}`);
+    throw new Sam2Error("InvalidPromptError", `detail: expected ${DETAILS.join(", ")}, got ${shown(value)}`);
   }
   return known;
 }
@@ -119,10 +118,10 @@ export class SecondLooks {
         const score = second.scores.data[0] as number;
         const scoreOfFirst = first.scores.data[object * count] as number;
         if (!isTaken(score, scoreOfFirst, agreement(logits, mask.data))) continue;
-        if (limits)
+        putLogits(plane(first.logits.data), logits, space, region);
+        if (limits) {
           settleSmallRegions(logits, space.maskSize, atScale(limits, shareOf(region, space.width, space.height)));
-        for (const data of new Set([first.logits.data, first.settled.data])) {
-          putLogits(plane(data), logits, space, region);
+          putLogits(plane(first.settled.data), logits, space, region);
         }
         first.scores.data[object * count] = score;
         closeUps[object] = { region, logits };

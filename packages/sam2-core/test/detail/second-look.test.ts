@@ -109,6 +109,18 @@ test("`logits` and the score are the second look's, so that the next prompt goes
   expect(cell(region[0] - 30, 150)).toBeLessThan(0);
 });
 
+test("where holes are to be filled, `logits` still have them, as the next prompt's `mask_input`; `settled` have not", async () => {
+  const { pixels } = disc(400, 300, 200, 150, 100);
+  const hole = disc(400, 300, 200, 150, 30).truth;
+  for (const [at, isHole] of hole.data.entries()) if (isHole) pixels.data.fill(0, 4 * at, 4 * at + 3);
+  const { click } = await looking(pixels);
+  const { logits, settled, closeUps } = await click(140, 150, "always", { max_hole_area: 200 });
+  expect(closeUps).not.toContain(null);
+  const middle = (CELLS / 2) * CELLS + CELLS / 2;
+  expect(logits.data[middle]).toBeLessThan(0);
+  expect(settled.data[middle]).toBeGreaterThan(0);
+});
+
 test.each([
   ["says that it is worse", { score: (look: number) => (look === 2 ? 0.4 : 0.8) }],
   ["finds something else", { flip: (look: number) => (look === 2 ? -1 : 1) }],

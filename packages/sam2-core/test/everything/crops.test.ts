@@ -75,6 +75,23 @@ test.each([
   },
 );
 
+test.each<[string, object, number, boolean]>([
+  ["a score that is over its threshold", { pred_iou_thresh: 0.7 }, 0.75, true],
+  ["a score that is not", { pred_iou_thresh: 0.78 }, 0.75, false],
+  ["too little stability", { stability_score_thresh: 0.1 }, 0.8, false],
+])("a second look with %s is held to the thresholds", async (_, options, score, isCloser) => {
+  const { pixels } = disc(400, 300, 210, 140, 12);
+  const { predictor, looks, sessions } = await looking(pixels);
+  const picture = pictureOf(pixels);
+  // one batch of points, the first look and the second
+  sessions.score = (look) => (look === 3 ? score : 0.8);
+  sessions.flip = (look) => (look === 3 ? 0.05 : 1);
+  const asked = { ...OPTIONS, ...options };
+  const [mask] = await segmentImage({ predictor, looks }, "a", picture, asked, "auto", async () => undefined);
+  picture.close();
+  expect((mask as EverythingMask).crop_box[2] < 400).toBe(isCloser);
+});
+
 test("stops between two looks", async () => {
   const { pixels } = disc(400, 300, 210, 140, 12);
   const { predictor, looks, sessions } = await looking(pixels);

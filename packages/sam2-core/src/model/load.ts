@@ -97,7 +97,7 @@ async function downloadExport(
   return singleForm({ spec: manifest, bytes }, manifest, manifest.files.encoder.sha256, options.dtype);
 }
 
-/** Fetches model.json; without a network, the last valid one that was kept. */
+/** Fetches model.json; where no valid one comes, for whatever reason, it is the last valid one that was kept. */
 async function fetchManifest(address: string, cache: ModelCache): Promise<ModelManifest> {
   const key = `manifest/${address}`;
   try {

@@ -23,7 +23,7 @@ export const ERROR_NAMES = [
   "UnknownModelError",
   /** model.json or an ONNX file is not as documented. */
   "InvalidModelError",
-  /** The network failed, or answered with an error. */
+  /** The network failed, or answered with an error; or a file could not be read from its place. */
   "DownloadError",
   /** A file's size or hash is not the expected one. */
   "IntegrityError",
@@ -45,11 +45,11 @@ export const ERROR_NAMES = [
   "MissingTensorError",
   /** A tensor of the checkpoint has an unexpected shape. */
   "TensorShapeError",
-  /** A tensor of the checkpoint holds a value that cannot be stored. */
+  /** A tensor of a checkpoint or of an embedding holds a value that cannot be stored. */
   "TensorValueError",
-  /** The converted model cannot be written to its folder. */
+  /** A file or a result cannot be written to its place, or a server cannot listen at its address. */
   "OutputError",
-  /** The queue cannot be reached, or a job in it is not for this worker. */
+  /** The queue cannot be reached, or refuses what it is told. */
   "QueueError",
   /** An optional package that the call needs is not installed. */
   "MissingPackageError",

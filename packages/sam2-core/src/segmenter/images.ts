@@ -256,7 +256,7 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     signal?.throwIfAborted();
     const known = this.#seen.get(source);
     const isKnown = known !== undefined && known.shown === this.#courier.shown?.(source);
-    const seen = isKnown ? known : this.#see(source, source, options.onProgress);
+    const seen = isKnown ? known : this.#see(source as Source & object, options.onProgress);
     seen.waiting++;
     try {
       return await abortable(seen.image, signal);
@@ -264,13 +264,13 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       seen.waiting--;
       // when every waiting call was aborted, cancel the encoding
       if (signal?.aborted && seen.waiting === 0 && !seen.done) {
-        this.#seen.delete(source);
+        if (this.#seen.get(source) === seen) this.#seen.delete(source);
         seen.unwanted.abort(signal.reason);
       }
     }
   }
 
-  #see(key: object, source: Source, onProgress: SetImageOptions["onProgress"]): Seen {
+  #see(source: Source & object, onProgress: SetImageOptions["onProgress"]): Seen {
     const unwanted = new AbortController();
     const seen: Seen = {
       image: this.#set(source, { signal: unwanted.signal, onProgress }, true),
@@ -279,13 +279,13 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       waiting: 0,
       done: false,
     };
-    this.#seen.set(key, seen);
+    this.#seen.set(source, seen);
     seen.image.then(
       () => {
         seen.done = true;
       },
       () => {
-        if (this.#seen.get(key) === seen) this.#seen.delete(key);
+        if (this.#seen.get(source) === seen) this.#seen.delete(source);
       },
     );
     return seen;
@@ -298,19 +298,17 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
   }
 
   /** The picture that an image was made from. */
-  sourceOf(image: SegmenterImage): Source | undefined {
-    return this.#lives.get(image)?.source;
+  sourceOf(image: SegmenterImage): Source {
+    return (this.#lives.get(image) as Life<Source>).source;
   }
 
   /** The picture of an image, ready to send to a worker; null if it came as pixels. */
   async fileOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<Sent | null> {
-    const { source } = this.#lives.get(image) as Life<Source>;
-    return this.#courier.isFile(source) ? this.pictureOf(image, signal) : null;
+    return this.#courier.isFile(this.sourceOf(image)) ? this.pictureOf(image, signal) : null;
   }
 
   /** The picture of an image, ready to send to a worker. */
   async pictureOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<Sent> {
-    const { source } = this.#lives.get(image) as Life<Source>;
-    return this.#courier.moved(await this.#prepared(source, signal));
+    return this.#courier.moved(await this.#prepared(this.sourceOf(image), signal));
   }
 }

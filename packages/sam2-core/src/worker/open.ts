@@ -225,7 +225,7 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
   };
   const encodeTime = await cache.readNote<number>(timeKey());
   const predictor = new Predictor(spec, sessions, reopen, request);
-  const embeddings = new Embeddings({ predictor, fingerprint, platform, base, decode });
+  const embeddings = new Embeddings({ predictor, fingerprint, platform, base, decode, maxPixels: request.maxPixels });
   const opened = { spec, fingerprint, device, takesMaskInput, encodeTime };
   return new OpenModel({ predictor, opened, decode, embeddings, device: () => sessions.device, cache, timeKey });
 }

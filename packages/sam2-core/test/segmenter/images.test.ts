@@ -248,6 +248,44 @@ test.each(["after", "before"])(
   },
 );
 
+test("a request that is aborted already does not take the place of the one before", async () => {
+  const image = await segmenter.setImage(new Blob());
+  const running = segmenter.segment({ image, ...POINT }, LATEST);
+  await turn();
+  const aborted = segmenter.segment({ image, ...POINT }, { ...LATEST, signal: AbortSignal.abort() });
+  const calls = outcomes([running, aborted]);
+  await turn();
+  for (const answered of worker().answers) answered();
+  expect(await calls).toEqual([8, "AbortError"]);
+});
+
+test("a call that is given up does not have forgotten what a picture shows since", async () => {
+  let shown = "A";
+  Object.assign(platform.courier, { shown: () => shown });
+  let finish: () => void = () => undefined;
+  worker().encoding = new Promise((resolve) => {
+    finish = resolve;
+  });
+  const image = new Blob();
+  const stop = new AbortController();
+  const ask = (signal?: AbortSignal): Promise<{ width: number }> => segmenter.segment({ image, ...POINT }, { signal });
+  const ofA = outcomes([ask(stop.signal)]);
+  await turn();
+  shown = "B";
+  const before = outcomes([ask()]);
+  await turn();
+  stop.abort();
+  await turn();
+  const after = outcomes([ask()]);
+  await turn();
+  finish();
+  await turn();
+  for (const answered of worker().answers) answered();
+  expect(await Promise.all([ofA, before, after])).toEqual([["AbortError"], [8], [8]]);
+  expect(worker().encodings).toBe(2);
+  Reflect.deleteProperty(platform.courier, "shown");
+});
+
 test("what a listener throws rejects the call, and no worker keeps the image; what it returns goes nowhere", async () => {
   const listening = (onProgress: () => void) => segmenter.setImage(new Blob(), { onProgress });
   const failing = (): never => {

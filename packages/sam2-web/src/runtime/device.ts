@@ -10,6 +10,7 @@ import {
   type CanaryFault,
   type DeviceOptions as CoreDeviceOptions,
   checkCanary,
+  checkCount,
   cpuForm,
   DECODER_ALONE,
   decoderOf,
@@ -107,10 +108,16 @@ interface Verdicts {
   readonly losses?: readonly string[];
 }
 
+/** @throws InvalidPromptError */
+function checkThreads({ threads }: CoreDeviceOptions<DeviceInfo>): void {
+  if (threads !== undefined) checkCount("threads", threads, navigator.hardwareConcurrency ?? 1);
+}
+
 /**
  * Opens a model on the device asked for.
  *
- * @throws InvalidModelError, or DeviceError when the GPU was asked for and cannot be used, or no device of a browser was
+ * @throws InvalidModelError; DeviceError when the GPU was asked for and cannot be used, or no device of a browser was;
+ *   InvalidPromptError for a number of threads that is none
  */
 export async function openSessions(
   model: ModelForms,
@@ -120,6 +127,7 @@ export async function openSessions(
   if (!CHOICES.includes(options.device)) {
     throw new Sam2Error("DeviceError", `device: expected ${CHOICES.join(", ")}, got ${shown(options.device)}`);
   }
+  checkThreads(options);
   const because = (isHalf: boolean, ...reasons: (string | null | undefined)[]): string =>
     [...reasons, isHalf ? null : model.dtypeReason, options.threadsReason].filter(Boolean).join("; ");
   const onWasm = async (why: string): Promise<OpenedSessions<OrtSessions>> => {
@@ -189,13 +197,14 @@ export async function openSessions(
 /**
  * Opens the decoder alone, on WASM.
  *
- * @throws InvalidModelError
+ * @throws InvalidModelError, InvalidPromptError
  */
 export async function openDecoder(
   { forms }: ModelForms,
   options: CoreDeviceOptions<DeviceInfo>,
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions>> {
+  checkThreads(options);
   onPhase("compile");
   const reason = [DECODER_ALONE, options.threadsReason].filter(Boolean).join("; ");
   return openOnWasm(decoderOf(forms.at(-1) as ModelForm), options, reason);

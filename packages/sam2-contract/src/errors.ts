@@ -19,7 +19,7 @@ export const ERROR_NAMES = [
   "InvalidMaskError",
   /** The image was released, or lost by a restart, before the call. */
   "ImageReleasedError",
-  /** No model has this name. */
+  /** No model has this name, or what was given is none. */
   "UnknownModelError",
   /** model.json or an ONNX file is not as documented. */
   "InvalidModelError",

@@ -81,7 +81,8 @@ export {
   type Tensor,
   toModelPrompt,
 } from "./prompt/prompt.ts";
-export { arithmeticOf, askCanary, type CanaryFault, compareCanary } from "./runtime/canary.ts";
+export { type CanaryFault, checkCanary, REMEMBERED, rightAnswer } from "./runtime/canary.ts";
+export { checkCount } from "./runtime/count.ts";
 export { cpuForm, isForCpus } from "./runtime/cpu-form.ts";
 export { type Graph, type GraphPair, GraphSessions, type GraphTensor, reasonOf } from "./runtime/graph-sessions.ts";
 export type { GraphInput } from "./runtime/layouts/layout.ts";

@@ -34,7 +34,7 @@ export class FakeSessions implements Sessions {
     if (this.slow) await new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.lost !== null) throw new Error("the device was lost");
     this.held++;
-    return { tensors: {}, bytes: 10, isFreed: false };
+    return { tensors: {}, bytes: 10, encodeTime: 7, isFreed: false };
   }
 
   async decode({ isFreed }: FakeEmbedding): Promise<Decoded> {
@@ -64,7 +64,7 @@ export class FakeSessions implements Sessions {
   async load(): Promise<FakeEmbedding> {
     this.loaded++;
     this.held++;
-    return { tensors: {}, bytes: 10, isFreed: false };
+    return { tensors: {}, bytes: 10, encodeTime: 0, isFreed: false };
   }
 
   async dispose(): Promise<void> {

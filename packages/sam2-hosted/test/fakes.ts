@@ -41,13 +41,8 @@ export function fakeSegmenter(
       decode: 1,
       closeUps: [null],
     };
-    return new SegmentResult({
-      prediction,
-      width,
-      height,
-      returnLogits: request.return_logits ?? false,
-      quality: "full",
-    });
+    const returnLogits = request.return_logits ?? false;
+    return new SegmentResult({ prediction, width, height, returnLogits, quality: "full" }, new Blob());
   };
   const setImage = () => Promise.reject(new Sam2Error("InvalidImageError", "the stand-in decodes nothing"));
   return { model: { id: "sam2-mini", maskSize: side }, segment, setImage } as unknown as Segmenter;

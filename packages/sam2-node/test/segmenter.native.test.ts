@@ -181,6 +181,36 @@ describe("a segmenter", () => {
   });
 });
 
+describe("a listener for progress", () => {
+  const stuck = { onProgress: () => setTimeout(() => undefined) as never };
+  const failing = {
+    onProgress: (): never => {
+      throw new Error("mine");
+    },
+  };
+
+  test("may return what cannot be sent to the worker", async () => {
+    const segmenter = await toy(stuck);
+    const image = await segmenter.setImage(PHOTO, stuck);
+    const result = await segmenter.segment({ image: PHOTO, ...POINT }, stuck);
+    expect([image.width, result.width]).toEqual([480, 480]);
+    await segmenter.dispose();
+  });
+
+  test("that throws rejects its call, and nothing else", async () => {
+    await expect(toy(failing)).rejects.toThrow(/^mine$/);
+    const segmenter = await toy();
+    const image = await segmenter.setImage(PHOTO);
+    await expect(segmenter.setImage(PHOTO, failing)).rejects.toThrow(/^mine$/);
+    await expect(segmenter.segment({ image: new Blob([await readFile(PHOTO)]), ...POINT }, failing)).rejects.toThrow(
+      /^mine$/,
+    );
+    await expect(segmenter.segmentEverything(image, { ...failing, points_per_side: 1 })).rejects.toThrow(/^mine$/);
+    expect((await segmenter.segment({ image, ...POINT })).width).toBe(480);
+    await segmenter.dispose();
+  });
+});
+
 test("after a restart images must be set again; after its end every call says so", async () => {
   const segmenter = await toy();
   const image = await segmenter.setImage(PHOTO);

@@ -5,11 +5,11 @@
  * An object that takes a twentieth of a picture's width has a twentieth of the encoder's cells across, whatever the
  * picture's resolution. Close up it has most of them.
  */
-import { isSam2Error, Sam2Error } from "sam2-contract";
+import { isSam2Error, Sam2Error, shown } from "sam2-contract";
 import type { Picture } from "../image/picture.ts";
 import { clampLogits, maskIou, resizeMask } from "../mask/mask.ts";
 import { type RegionLimits, settleSmallRegions, toRegionLimits } from "../mask/regions.ts";
-import type { Prediction, Predictor } from "../predictor/predictor.ts";
+import { MOST_ENCODINGS, type Prediction, type Predictor } from "../predictor/predictor.ts";
 import { type SegmentPrompt, toModelPrompt } from "../prompt/prompt.ts";
 import { type CloseUp, logitsInside, promptInside, putLogits } from "./carry.ts";
 import { contentOf, type Region, regionAround, serves, shareOf } from "./region.ts";
@@ -47,8 +47,7 @@ interface Kept {
 export function readDetail(value: unknown): Detail {
   const known = DETAILS.find((detail) => detail === value);
   if (known === undefined) {
-    const came = typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : typeof value;
-    throw new Sam2Error("InvalidPromptError", `detail: expected ${DETAILS.join(", ")}, got ${came}`);
+    throw new Sam2Error("InvalidPromptError", `detail: expected ${DETAILS.join(", ")}, got ${shown(value)}`);
   }
   return known;
 }
@@ -119,10 +118,10 @@ export class SecondLooks {
         const score = second.scores.data[0] as number;
         const scoreOfFirst = first.scores.data[object * count] as number;
         if (!isTaken(score, scoreOfFirst, agreement(logits, mask.data))) continue;
-        if (limits)
+        putLogits(plane(first.logits.data), logits, space, region);
+        if (limits) {
           settleSmallRegions(logits, space.maskSize, atScale(limits, shareOf(region, space.width, space.height)));
-        for (const data of new Set([first.logits.data, first.settled.data])) {
-          putLogits(plane(data), logits, space, region);
+          putLogits(plane(first.settled.data), logits, space, region);
         }
         first.scores.data[object * count] = score;
         closeUps[object] = { region, logits };
@@ -140,7 +139,10 @@ export class SecondLooks {
     for (const region of kept) await this.#predictor.releaseImage(region.id);
   }
 
-  /** Runs a task with a region that is encoded: `kept`, if there is one and it was not dropped for other images. */
+  /**
+   * Runs a task with a region that is encoded: `kept`, if there is one. It is encoded anew where it was dropped for other
+   * images.
+   */
   async #inRegion<T>(
     id: string,
     region: Region,
@@ -148,24 +150,27 @@ export class SecondLooks {
     openPicture: () => Promise<Picture>,
     task: (crop: string) => Promise<T>,
   ): Promise<T> {
-    if (kept) {
-      try {
-        return await task(kept.id);
-      } catch (error) {
-        if (!isSam2Error(error, "ImageReleasedError")) throw error;
-      }
-    }
     const [left, top, right, bottom] = region;
-    const crop = `${id}/detail/${this.#made++}`;
     const cut = async (): Promise<Picture> => (await openPicture()).crop(left, top, right - left, bottom - top);
-    await this.#predictor.setImage(crop, cut, () => undefined, { isDisposable: true, partOf: id });
-    await this.#keep(id, { id: crop, region }, kept);
-    return task(crop);
+    let current = kept;
+    for (let encodings = 0; ; encodings++) {
+      try {
+        if (current) return await task(current.id);
+      } catch (error) {
+        if (!isSam2Error(error, "ImageReleasedError") || encodings === MOST_ENCODINGS) throw error;
+        // throws where the image itself is gone
+        this.#predictor.sizeOf(id);
+      }
+      const made: Kept = { id: `${id}/detail/${this.#made++}`, region };
+      await this.#predictor.setImage(made.id, cut, () => undefined, { isDisposable: true, partOf: id });
+      await this.#keep(id, made, current);
+      current = made;
+    }
   }
 
   async #keep(id: string, made: Kept, instead: Kept | undefined): Promise<void> {
     try {
-      this.#predictor.spaceOf(id);
+      this.#predictor.sizeOf(id);
     } catch (error) {
       // the image was released meanwhile
       await this.#predictor.releaseImage(made.id);

@@ -9,6 +9,8 @@ import type { Predictor } from "../predictor/predictor.ts";
 import {
   type EverythingMask,
   type EverythingProgress,
+  isStable,
+  isSure,
   type LookCloser,
   type PointDecoder,
   segmentEverything,
@@ -55,6 +57,7 @@ export async function segmentImage(
       crop,
       () => picture.crop(x0, y0, width, height),
       () => undefined,
+      { partOf: id },
     );
     return pointDecoder(predictor, crop, () => predictor.releaseImage(crop));
   };
@@ -88,7 +91,10 @@ function lookingCloser(looks: SecondLooks, id: string, picture: Picture, detail:
     const score = scores.data[0] as number;
     if (!isTaken(score, scoreOfFirst, maskIou(mask, decodeRle(rle)))) return null;
     const over = (bound: number): number => logits.filter((logit) => logit > bound).length;
-    return { rle: encodeRle(mask), score, stability: over(offset) / over(-offset), crop: closeUp.region };
+    const stability = over(offset) / over(-offset);
+    // a mask that would have been dropped does not take the place of one that was not
+    if (!isSure(score, settings) || !isStable(stability, settings)) return null;
+    return { rle: encodeRle(mask), score, stability, crop: closeUp.region };
   };
 }
 

@@ -161,11 +161,20 @@ async function lookedCloser(
   const all = [...candidates];
   for (const [i, candidate] of candidates.entries()) {
     const closer = await look(candidate);
-    if (!closer) continue;
-    all[i] = { ...candidate, ...closer, ...measured(expandRuns(closer.rle), closer.rle.size) };
+    if (closer) all[i] = { ...candidate, ...closer, ...measured(expandRuns(closer.rle), closer.rle.size) };
     await onLook(all);
   }
   return all;
+}
+
+/** Whether a mask's predicted IoU is high enough; a threshold of 0 lets all pass. */
+export function isSure(score: number, { pred_iou_thresh }: Settings): boolean {
+  return pred_iou_thresh <= 0 || score > pred_iou_thresh;
+}
+
+/** Whether a mask is stable enough; a threshold of 0 lets all pass. */
+export function isStable(stability: number, { stability_score_thresh }: Settings): boolean {
+  return stability_score_thresh <= 0 || stability >= stability_score_thresh;
 }
 
 function suppressed(candidates: Candidate[], score: (of: Candidate) => number, threshold: number): Candidate[] {
@@ -226,7 +235,7 @@ async function decodeBatch(
   const perPoint = scores.data.length / grid.length;
   const found: Candidate[] = [];
   for (const [i, score] of scores.data.entries()) {
-    if (settings.pred_iou_thresh > 0 && !(score > settings.pred_iou_thresh)) continue;
+    if (!isSure(score, settings)) continue;
     const plane = logits.data.subarray(i * side * side, (i + 1) * side * side);
     const over = (threshold: number): number => {
       let count = 0;
@@ -237,7 +246,7 @@ async function decodeBatch(
     };
     const { mask_threshold: threshold, stability_score_offset: offset } = settings;
     const stability = over(threshold + offset) / over(threshold - offset);
-    if (settings.stability_score_thresh > 0 && !(stability >= settings.stability_score_thresh)) continue;
+    if (!isStable(stability, settings)) continue;
     const writer = new RunWriter();
     // RLE runs down the columns, so the mask is transposed, and moved to the crop's place in the image
     forEachRun(transposed(plane, side), side, height, width, threshold, (x, from, to) => {

@@ -90,7 +90,7 @@ export async function checkpointForms(checkpoint: Checkpoint, options: Checkpoin
       } catch (error) {
         if (!isSam2Error(error, "DownloadError")) throw error;
         if (fault !== undefined) throw new Sam2Error("IntegrityError", `${fault}: ${error.message}`, { cause: error });
-        // int8 is for CPUs: a GPU may have asked
+        // int8 is for CPUs, and it may be a GPU that this is opened for
         if (!found || found.manifest.dtype === "int8") throw error;
         const { manifest } = found;
         const instead = `without a network, what is kept is used: ${manifest.dtype}, ${manifest.attention} attention`;

@@ -1,5 +1,5 @@
 /** Loads a model: from its source to the ONNX bytes that sessions are opened with. */
-import { isSam2Error, type ModelManifest, readManifest, Sam2Error, seeGuide } from "sam2-contract";
+import { isSam2Error, type ModelManifest, readManifest, Sam2Error, seeGuide, shown } from "sam2-contract";
 import { type ModelCache, modelKey } from "../storage/cache.ts";
 import { digest } from "../storage/digest.ts";
 import { type FetchOptions, fetchCached, refused, unreachable } from "../storage/download.ts";
@@ -25,9 +25,20 @@ export interface LoadOptions extends FetchOptions, Omit<CheckpointOptions, "imag
  */
 export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelForms> {
   if (typeof source === "string" || source instanceof URL) return loadNamed(String(source), options);
+  if (!isSource(source)) {
+    const expected = "expected a model's name or address, an export or a checkpoint";
+    throw new Sam2Error("UnknownModelError", `model: ${expected}; got ${shown(source)}`);
+  }
   if ("checkpoint" in source || "config" in source)
     return checkpointForms(checkpointOf(source, options), { ...options, imageSize: source.imageSize });
   return loadExport(source, options);
+}
+
+/** Whether an object that a caller passed has the parts of an export or of a checkpoint. */
+function isSource(source: unknown): boolean {
+  if (typeof source !== "object" || source === null) return false;
+  const has = (...parts: string[]): boolean => parts.every((part) => part in source);
+  return has("checkpoint") || has("config", "weights") || has("encoder", "decoder");
 }
 
 /** A name of the catalog, or the address of a model.json. */
@@ -97,7 +108,7 @@ async function downloadExport(
   return singleForm({ spec: manifest, bytes }, manifest, manifest.files.encoder.sha256, options.dtype);
 }
 
-/** Fetches model.json; without a network, the last valid one that was kept. */
+/** Fetches model.json; where no valid one comes, for whatever reason, it is the last valid one that was kept. */
 async function fetchManifest(address: string, cache: ModelCache): Promise<ModelManifest> {
   const key = `manifest/${address}`;
   try {

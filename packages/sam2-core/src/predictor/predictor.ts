@@ -17,13 +17,16 @@ import {
 import type { Embedding, Sessions } from "../runtime/sessions.ts";
 import { selectMasks } from "./select.ts";
 
+/** How often a picture is encoded for one call, where others take its place before each answer. */
+export const MOST_ENCODINGS = 10;
+
 /** Milliseconds that encoding took, by part. */
 export interface EncodeTimings {
   /** From the file to pixels. */
   readonly decodeImage: number;
   /** From pixels to the model's input. */
   readonly preprocess: number;
-  /** In the image encoder. */
+  /** In the image encoder, its turn not waited for. */
   readonly encode: number;
 }
 
@@ -47,7 +50,7 @@ export interface Prediction {
   readonly scores: Tensor;
   /** Whether there is an object at all, as logits [B,1]. */
   readonly objectScores: Tensor;
-  /** Milliseconds in the decoder. */
+  /** Milliseconds that the answer took, with waiting for other calls; with a second look, its encoding too. */
   readonly decode: number;
 }
 
@@ -158,10 +161,9 @@ export class Predictor {
       signal.throwIfAborted();
       const prepared = performance.now();
       await this.#complete();
-      const opened = performance.now();
       onPhase("encode");
       const encode = await this.#keep(id, { width, height, isDisposable, partOf, origin: { rgb } }, signal);
-      const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode: encode - opened };
+      const timings = { decodeImage: decoded - start, preprocess: prepared - decoded, encode };
       return { width, height, timings };
     } finally {
       if (this.#encoding.get(id) === unwanted) this.#encoding.delete(id);
@@ -195,14 +197,13 @@ export class Predictor {
     }
   }
 
-  /** Makes an image's embedding, and keeps both; returns when the embedding was made. */
+  /** Makes an image's embedding, and keeps both; returns the encoder's time. */
   async #keep(
     id: string,
     image: Pick<Kept, "width" | "height" | "isDisposable" | "partOf" | "origin">,
     signal: AbortSignal,
   ): Promise<number> {
     const encoding = await this.#encode(image.origin, signal);
-    const made = performance.now();
     if (signal.aborted) {
       await release(encoding);
       throw signal.reason;
@@ -211,7 +212,7 @@ export class Predictor {
     this.#images.set(id, { ...image, encoding, encodingAgain: null });
     await freed;
     await this.#makeRoom(id);
-    return made;
+    return encoding.embedding.encodeTime;
   }
 
   /** Reads an image's embedding. @throws ImageReleasedError */

@@ -1,8 +1,16 @@
 /** Puts the canary's question to a device, and compares its answer with the right one. */
 
 import { type CanaryAnswer, canaryQuestion, type Dtype, sampleCanary } from "sam2-contract";
+import type { ModelForm, ModelForms } from "../model/forms.ts";
 import type { ModelSpec } from "../model/spec.ts";
+import type { ModelCache } from "../storage/cache.ts";
 import type { Sessions } from "./sessions.ts";
+
+/** How long it is remembered that a device failed, in milliseconds: a week. */
+export const REMEMBERED: number = 7 * 24 * 3600 * 1000;
+
+/** If the check takes longer than this, even when repeated, a GPU is too slow to use; in milliseconds. */
+const SLOW = 10_000;
 
 /**
  * A difference over this share of an output's largest value is an error, not rounding. In int8, rounding makes up to
@@ -12,7 +20,7 @@ import type { Sessions } from "./sessions.ts";
 const TOLERANCE = { float: 0.02, half: 0.05, int8: 0.1 } as const;
 
 /** In what a form's products are computed. */
-export function arithmeticOf(dtype: Dtype | null): keyof typeof TOLERANCE {
+function arithmeticOf(dtype: Dtype | null): keyof typeof TOLERANCE {
   return dtype === "int8" ? "int8" : dtype === "fp16-compute" ? "half" : "float";
 }
 
@@ -65,4 +73,49 @@ export function compareCanary(
     }
   }
   return null;
+}
+
+/** Compares the device's answer with the right one. With `timed`, a GPU that is far too slow fails too. */
+export async function checkCanary(
+  sessions: Sessions,
+  spec: ModelSpec,
+  expected: CanaryAnswer,
+  { dtype, timed }: { readonly dtype: Dtype | null; readonly timed: boolean },
+): Promise<CanaryFault | null> {
+  const ask = async (): Promise<{ answer: CanaryAnswer; taken: number }> => {
+    const start = performance.now();
+    const answer = await askCanary(sessions, spec);
+    return { answer, taken: performance.now() - start };
+  };
+  const { answer, taken } = await ask();
+  const fault = compareCanary(answer, expected, arithmeticOf(dtype));
+  if (fault !== null || !timed || taken < SLOW) return fault;
+  // the first run includes compiling the shaders
+  const again = await ask();
+  if (again.taken < SLOW) return null;
+  return { part: "encoder", problem: `a picture takes ${(again.taken / 1000).toFixed(0)} s` };
+}
+
+/**
+ * The right answer, for a model that brings none: kept from an earlier session, or else computed on the CPU. That takes as
+ * long as encoding a picture there, and may need the checkpoint again, so the answer is kept.
+ *
+ * @param open opens a form on the CPU
+ */
+export async function rightAnswer(
+  { forms, fingerprint }: ModelForms,
+  cache: ModelCache,
+  open: (form: ModelForm) => Promise<{ readonly spec: ModelSpec; readonly sessions: Sessions }>,
+): Promise<CanaryAnswer> {
+  const key = `canary/${fingerprint}`;
+  const kept = await cache.readNote<CanaryAnswer>(key);
+  if (kept) return kept;
+  const { spec, sessions } = await open(forms.at(-1) as ModelForm);
+  try {
+    const answer = await askCanary(sessions, spec);
+    await cache.keepNote(key, answer);
+    return answer;
+  } finally {
+    await sessions.dispose();
+  }
 }

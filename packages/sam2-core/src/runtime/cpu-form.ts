@@ -9,7 +9,7 @@ import { type CanaryAnswer, isSam2Error } from "sam2-contract";
 import type { ModelForm, ModelForms } from "../model/forms.ts";
 import type { ModelSpec } from "../model/spec.ts";
 import type { ModelCache } from "../storage/cache.ts";
-import { askCanary, compareCanary } from "./canary.ts";
+import { askCanary, compareCanary, REMEMBERED } from "./canary.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** The form for a CPU, and why; null where there was no choice. */
@@ -31,9 +31,6 @@ interface Verdict {
    */
   readonly unfinished?: number;
 }
-
-/** How long a failure is remembered, in milliseconds: a week. */
-const REMEMBERED = 7 * 24 * 3600 * 1000;
 
 function holds({ share, at = 0 }: Verdict): boolean {
   return share !== undefined || Date.now() - at < REMEMBERED;

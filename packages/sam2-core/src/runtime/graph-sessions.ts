@@ -83,10 +83,11 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
     return this.enqueue(async () => {
       signal?.throwIfAborted();
       if (!encoder) throw new Error("the encoder is not open");
+      const start = performance.now();
       const dims = [1, 3, spec.imageSize, spec.imageSize];
       const feeds = { [this.#layout.imageInput]: tensor({ type: "float32", data: pixels, dims }) };
       const tensors = await this.#run("encoder", encoder, feeds);
-      return this.#embedding(tensors);
+      return this.#embedding(tensors, performance.now() - start);
     });
   }
 
@@ -103,8 +104,9 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
     }
   }
 
-  #embedding(tensors: Readonly<Record<string, T>>): GraphEmbedding<T> {
-    return { tensors, bytes: Object.values(tensors).reduce((total, { size }) => total + 4 * size, 0) };
+  #embedding(tensors: Readonly<Record<string, T>>, encodeTime: number): GraphEmbedding<T> {
+    const bytes = Object.values(tensors).reduce((total, { size }) => total + 4 * size, 0);
+    return { tensors, bytes, encodeTime };
   }
 
   async load(tensors: Readonly<Record<string, Tensor>>): Promise<GraphEmbedding<T>> {
@@ -114,7 +116,7 @@ export class GraphSessions<T extends GraphTensor> implements Sessions {
       name,
       tensor({ type: "float32", data, dims }),
     ]);
-    return this.#embedding(Object.fromEntries(loaded));
+    return this.#embedding(Object.fromEntries(loaded), 0);
   }
 
   decode(embedding: GraphEmbedding<T>, prompt: ModelPrompt): Promise<Decoded> {

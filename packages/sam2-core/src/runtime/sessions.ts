@@ -11,6 +11,8 @@ export interface DeviceTensor {
 export interface Embedding {
   readonly tensors: Readonly<Record<string, DeviceTensor>>;
   readonly bytes: number;
+  /** Milliseconds that the encoder took, its turn not waited for; 0 where the embedding was made before. */
+  readonly encodeTime: number;
 }
 
 /** The decoder's output for B objects: K masks each; if K is 4, the first is the single-mask token. */

@@ -38,6 +38,26 @@ export function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
+/**
+ * Makes a call that the worker tells news of. Nothing of the listener goes back to the worker, where it may be what cannot be
+ * sent, and nobody waits for it: what the listener returns is dropped, and what it throws rejects the call.
+ */
+export function listening<News, T>(
+  listener: (news: News) => void,
+  call: (told: (news: News) => void) => Promise<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const told = (news: News): void => {
+      try {
+        listener(news);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    call(Comlink.proxy(told)).then(resolve, reject);
+  });
+}
+
 /** A connection to one worker. */
 export class Connection<Sent, D extends DeviceInfoOf> {
   readonly #worker: StartedWorker;
@@ -65,15 +85,16 @@ export class Connection<Sent, D extends DeviceInfoOf> {
   static async open<Sent, D extends DeviceInfoOf>(
     start: () => StartedWorker,
     request: OpenRequest<D>,
-    onProgress: ((progress: OpenProgress) => void) | undefined,
+    onProgress: (progress: OpenProgress) => void,
     signal: AbortSignal | undefined,
   ): Promise<Connection<Sent, D>> {
     signal?.throwIfAborted();
     const connection = new Connection<Sent, D>(start());
-    const listener = Comlink.proxy((progress: OpenProgress) => onProgress?.(progress));
     try {
       await connection.call((remote) => connection.#watchOver(remote), signal);
-      connection.#opened = await connection.call((remote) => remote.open(request, listener), signal);
+      connection.#opened = await listening(onProgress, (told) =>
+        connection.call((remote) => remote.open(request, told), signal),
+      );
       return connection;
     } catch (error) {
       connection.close(error as Error);

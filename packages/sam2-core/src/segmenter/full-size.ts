@@ -19,7 +19,8 @@ export interface LowResolution {
 /** One mask's logits of [B,K,side,side], and their side. @throws InvalidMaskError */
 export function planeOf({ data, dims }: Tensor, object: number, index: number): [Float32Array, number] {
   const [batch = 0, count = 0, side = 0] = dims;
-  if (!(object >= 0 && object < batch && index >= 0 && index < count)) {
+  const isIn = (place: number, places: number): boolean => Number.isInteger(place) && place >= 0 && place < places;
+  if (!isIn(object, batch) || !isIn(index, count)) {
     throw new Sam2Error(
       "InvalidMaskError",
       `mask ${index} of object ${object}: there are ${count} masks of ${batch} objects`,

@@ -1,11 +1,10 @@
 /** The images of a segmenter: each is encoded once (by the draft first, if there is one) and found again by its source. */
-import * as Comlink from "comlink";
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import { sentEmbedding } from "../embedding/source.ts";
 import { noPicture } from "../image/refusal.ts";
-import type { EncodedImage, EncodePhase, EncodeTimings } from "../predictor/predictor.ts";
+import { type EncodedImage, type EncodePhase, type EncodeTimings, MOST_ENCODINGS } from "../predictor/predictor.ts";
 import type { DeviceInfoOf } from "../runtime/sessions.ts";
-import { abortable, type Connection } from "./connection.ts";
+import { abortable, type Connection, listening } from "./connection.ts";
 import type { SetImageOptions } from "./options.ts";
 import { imageProgress } from "./progress.ts";
 import type { Quality } from "./result.ts";
@@ -28,9 +27,6 @@ export interface SegmenterImage {
   /** Frees the memory of the image. Calls in flight for it reject with an AbortError, later ones with an ImageReleasedError. */
   release(): Promise<void>;
 }
-
-/** How often a picture is encoded for one call, where others take its place before each answer. */
-const MOST_ENCODINGS = 10;
 
 /** A picture that was passed to `segment` directly: its encoding, and how many calls wait for it. */
 interface Seen {
@@ -130,18 +126,16 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       const restarted = this.#restarted.signal;
       const image = await this.#prepared(source, signal);
       const id = String(this.#nextId++);
-      const stop = (): void => {
-        for (const connection of [pair.main, pair.draft]) if (connection) void drop(connection, id);
-      };
-      signal?.addEventListener("abort", stop, { once: true });
       try {
         const released = new AbortController();
         const ended = AbortSignal.any([released.signal, restarted]);
         const handle = await this.#encode(id, image, pair, { signal, onProgress, embedding, isDisposable, released });
         this.#lives.set(handle, { source, ended });
         return handle;
-      } finally {
-        signal?.removeEventListener("abort", stop);
+      } catch (error) {
+        // a worker may be encoding it: that ends, and nothing is kept
+        for (const connection of [pair.main, pair.draft]) if (connection) void drop(connection, id);
+        throw error;
       }
     });
   }
@@ -156,8 +150,10 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     // with its embedding an image is there at once, without a draft
     const draft = this.#workers.isQuick || embedding !== undefined ? null : pair.draft;
     const encodeIn = (connection: Connection<Sent, D>, as: Quality, given: Sent): Promise<EncodedImage> => {
-      const listener = Comlink.proxy((phase: EncodePhase) => onProgress?.(imageProgress(phase, as)));
-      return connection.call((remote) => remote.setImage(id, this.#courier.moved(given), isDisposable, listener));
+      const listener = (phase: EncodePhase): void => onProgress?.(imageProgress(phase, as));
+      return listening(listener, (told) =>
+        connection.call((remote) => remote.setImage(id, this.#courier.moved(given), isDisposable, told)),
+      );
     };
     const encodeFully = async (): Promise<EncodedImage> => {
       if (embedding !== undefined)
@@ -171,9 +167,9 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     let encoded: EncodedImage;
     if (draft) {
       quality = "draft";
-      const copy = await this.#courier.copy(image);
       // the full encoding starts only after the draft, so that the draft has the device to itself
       try {
+        const copy = await this.#courier.copy(image);
         encoded = await abortable(encodeIn(draft, "draft", copy), signal);
       } catch (error) {
         this.#courier.discard(image);
@@ -260,7 +256,7 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
     signal?.throwIfAborted();
     const known = this.#seen.get(source);
     const isKnown = known !== undefined && known.shown === this.#courier.shown?.(source);
-    const seen = isKnown ? known : this.#see(source, source, options.onProgress);
+    const seen = isKnown ? known : this.#see(source as Source & object, options.onProgress);
     seen.waiting++;
     try {
       return await abortable(seen.image, signal);
@@ -268,13 +264,13 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       seen.waiting--;
       // when every waiting call was aborted, cancel the encoding
       if (signal?.aborted && seen.waiting === 0 && !seen.done) {
-        this.#seen.delete(source);
+        if (this.#seen.get(source) === seen) this.#seen.delete(source);
         seen.unwanted.abort(signal.reason);
       }
     }
   }
 
-  #see(key: object, source: Source, onProgress: SetImageOptions["onProgress"]): Seen {
+  #see(source: Source & object, onProgress: SetImageOptions["onProgress"]): Seen {
     const unwanted = new AbortController();
     const seen: Seen = {
       image: this.#set(source, { signal: unwanted.signal, onProgress }, true),
@@ -283,13 +279,13 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
       waiting: 0,
       done: false,
     };
-    this.#seen.set(key, seen);
+    this.#seen.set(source, seen);
     seen.image.then(
       () => {
         seen.done = true;
       },
       () => {
-        if (this.#seen.get(key) === seen) this.#seen.delete(key);
+        if (this.#seen.get(source) === seen) this.#seen.delete(source);
       },
     );
     return seen;
@@ -302,19 +298,17 @@ export class Images<Source extends Picked, Sent, D extends DeviceInfoOf> {
   }
 
   /** The picture that an image was made from. */
-  sourceOf(image: SegmenterImage): Source | undefined {
-    return this.#lives.get(image)?.source;
+  sourceOf(image: SegmenterImage): Source {
+    return (this.#lives.get(image) as Life<Source>).source;
   }
 
   /** The picture of an image, ready to send to a worker; null if it came as pixels. */
   async fileOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<Sent | null> {
-    const { source } = this.#lives.get(image) as Life<Source>;
-    return this.#courier.isFile(source) ? this.pictureOf(image, signal) : null;
+    return this.#courier.isFile(this.sourceOf(image)) ? this.pictureOf(image, signal) : null;
   }
 
   /** The picture of an image, ready to send to a worker. */
   async pictureOf(image: SegmenterImage, signal: AbortSignal | undefined): Promise<Sent> {
-    const { source } = this.#lives.get(image) as Life<Source>;
-    return this.#courier.moved(await this.#prepared(source, signal));
+    return this.#courier.moved(await this.#prepared(this.sourceOf(image), signal));
   }
 }

@@ -118,7 +118,8 @@ export interface SegmentOptions extends CallOptions {
 export interface SegmentEverythingOptions extends EverythingOptions, CallOptions {
   /**
    * A second look at small masks, one by one, after all points are decoded: `SegmentOptions.detail`. Each costs an encoding,
-   * unless one that was made before shows it. The `crop_box` of a mask that was drawn again is what was looked at. `off` by default.
+   * unless one that was made before shows it. The `crop_box` of a mask that was drawn again is what was looked at; one that would
+   * miss a threshold stays as it was. `off` by default.
    */
   readonly detail?: Detail | undefined;
   /** Called after each batch of points, and after each mask that was looked at twice, with the masks kept so far. */

@@ -5,7 +5,7 @@ import type { OpenPhase, OpenProgress } from "../worker/open.ts";
 import type { Quality } from "./result.ts";
 
 /**
- * How far a call is, for a progress bar: `done / total`.
+ * How far a call is, for a progress bar: `done / total`. What a listener throws rejects its call; what it returns is dropped.
  *
  * ```ts
  * const image = await segmenter.setImage(file, {

@@ -28,7 +28,7 @@ export interface MaskChoice {
 }
 
 /**
- * The answer to a prompt: K masks for each of B objects, best first.
+ * The answer to a prompt: K masks for each of B objects, best first (as the first look scored them, where there was a second).
  *
  * Only low-resolution logits are sent from the worker. Full-size masks, and what is made from them, are made when they
  * are asked for.
@@ -56,7 +56,7 @@ export class SegmentResult {
   readonly width: number;
   /** Pixels of the image and of full-size masks. */
   readonly height: number;
-  /** Milliseconds in the decoder. */
+  /** Milliseconds that the worker took for the prompt, with waiting for other calls; with a second look, its encoding too. */
   readonly decodeTime: number;
   /** Which encoding of the image it came from; see `SegmenterOptionsOf.draft`. */
   readonly quality: Quality;

@@ -31,7 +31,7 @@ import { type WorkerStart, Workers, whenReady } from "./workers.ts";
 export interface SegmenterPlatform<Source extends Picked, Sent, R extends SegmentResult> extends WorkerStart {
   readonly courier: PictureCourier<Source, Sent>;
   /** Makes the answer to a prompt about a picture. */
-  result(parts: ResultParts, picture: Source | undefined): R;
+  result(parts: ResultParts, picture: Source): R;
 }
 
 /** A request: a prompt, and the image it is about. */
@@ -165,9 +165,10 @@ export class SegmenterOf<Source extends Picked, D extends DeviceInfoOf, R extend
     const { image: source, ...prompt } = request;
     checkOptions("segment", options, SEGMENTING);
     const detail = readDetail(options.detail ?? "off");
+    // before it takes the place of an earlier request
+    options.signal?.throwIfAborted();
     const hover = options.supersede ? this.#hover : null;
     const signal = hover ? hover.begin(options.signal) : options.signal;
-    signal?.throwIfAborted();
     return this.#images.with(source, { signal, onProgress: options.onProgress }, async (image, wanted) => {
       const predict = async (): Promise<R> => {
         const { main, draft } = await this.#workers.ready();

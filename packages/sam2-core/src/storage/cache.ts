@@ -88,11 +88,14 @@ export class ModelCache {
   }
 
   /**
-   * Deletes the files of a model; without an id, the files of all models and the notes about them. The hashes of
-   * downloaded files are kept, so that a changed file is noticed when it is downloaded again.
+   * Deletes the files of a model, and what arrived of unfinished downloads; without an id, those of all models and the notes
+   * about them. The hashes of downloaded files are kept, so that a changed file is noticed when it is downloaded again.
    */
   async deleteModels(id?: string): Promise<void> {
-    const prefixes = id === undefined ? ["model/", "part/", "manifest/", "note/"] : [modelKey(id)];
+    const prefixes =
+      id === undefined
+        ? ["model/", "part/", "manifest/", "note/"]
+        : [modelKey(id), `part/${encodeURIComponent(modelKey(id))}`];
     for (const prefix of prefixes) await this.forgetAll(prefix);
   }
 

@@ -4,6 +4,7 @@ import { checkEmbedding, type EmbeddedPicture } from "../embedding/check.ts";
 import { type EmbeddingDtype, readEmbedding, writeEmbedding } from "../embedding/codec.ts";
 import { fetchEmbedding } from "../embedding/source.ts";
 import { IMAGE_FORMATS, readImageHeader } from "../image/header.ts";
+import { checkSize, MAX_PIXELS } from "../image/limits.ts";
 import type { Picture } from "../image/picture.ts";
 import type { EncodedImage, KeepOptions, KnownEmbedding, Predictor } from "../predictor/predictor.ts";
 import { digest } from "../storage/digest.ts";
@@ -23,6 +24,7 @@ export class Embeddings<Sent> {
   readonly #files: Files<Sent>;
   readonly #base: string;
   readonly #decode: (source: Sent) => Promise<Picture>;
+  readonly #maxPixels: number;
 
   constructor(parts: {
     predictor: Predictor;
@@ -30,12 +32,14 @@ export class Embeddings<Sent> {
     platform: Files<Sent>;
     base: string;
     decode: (source: Sent) => Promise<Picture>;
+    maxPixels: number | undefined;
   }) {
     this.#predictor = parts.predictor;
     this.#fingerprint = parts.fingerprint;
     this.#files = parts.platform;
     this.#base = parts.base;
     this.#decode = parts.decode;
+    this.#maxPixels = parts.maxPixels ?? MAX_PIXELS;
   }
 
   /**
@@ -85,6 +89,7 @@ export class Embeddings<Sent> {
     const header = await readImageHeader(file);
     if (!header)
       throw new Sam2Error("InvalidImageError", `expected a picture (${IMAGE_FORMATS}), got ${file.size} bytes`);
+    checkSize(header, this.#maxPixels);
     return { width: header.width, height: header.height, sha256: await hashOf(file) };
   }
 

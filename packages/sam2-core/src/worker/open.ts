@@ -1,5 +1,6 @@
 /** Opening a model: from its source to a predictor on a device whose results were checked. */
 
+import { Sam2Error, shown } from "sam2-contract";
 import { SecondLooks } from "../detail/second-look.ts";
 import type { Picture } from "../image/picture.ts";
 import type { DtypeChoice, ModelForm, ModelForms } from "../model/forms.ts";
@@ -171,16 +172,24 @@ export class OpenModel<Sent, D extends DeviceInfoOf> {
   }
 }
 
+/** @throws InvalidPromptError */
+function checkLimit(name: string, limit: number): void {
+  if (typeof limit === "number" && limit > 0) return;
+  throw new Sam2Error("InvalidPromptError", `${name}: expected a number over 0, got ${shown(limit)}`);
+}
+
 /**
  * Opens a model.
  *
- * @throws what `loadModel` and the platform throw
+ * @throws InvalidPromptError, and what `loadModel` and the platform throw
  */
 export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSessions<D>>(
   platform: WorkerPlatform<Sent, D, S>,
   request: OpenRequest<D>,
   onProgress: (progress: OpenProgress) => void,
 ): Promise<OpenModel<Sent, D>> {
+  checkLimit("embeddingBudget", request.embeddingBudget);
+  if (request.maxPixels !== undefined) checkLimit("maxPixels", request.maxPixels);
   const cache = await platform.openCache();
   const source = await platform.localSource(request.model);
   const { base, draft, dtype, keepsWeights, acceptChanges, lazyEncoder } = request;
@@ -225,7 +234,7 @@ export async function openModel<Sent, D extends DeviceInfoOf, S extends DeviceSe
   };
   const encodeTime = await cache.readNote<number>(timeKey());
   const predictor = new Predictor(spec, sessions, reopen, request);
-  const embeddings = new Embeddings({ predictor, fingerprint, platform, base, decode });
+  const embeddings = new Embeddings({ predictor, fingerprint, platform, base, decode, maxPixels: request.maxPixels });
   const opened = { spec, fingerprint, device, takesMaskInput, encodeTime };
   return new OpenModel({ predictor, opened, decode, embeddings, device: () => sessions.device, cache, timeKey });
 }

@@ -44,7 +44,7 @@ export class BrightSessions implements Sessions {
         bright[cell] = (bright[cell] as number) + (pixels[y * SIZE + x] as number);
       }
     }
-    return { tensors: {}, bytes: 10, bright };
+    return { tensors: {}, bytes: 10, encodeTime: 0, bright };
   }
 
   async decode(embedding: Embedding, prompt: ModelPrompt): Promise<Decoded> {

@@ -1,6 +1,8 @@
 /** A second look, with a model that finds what is bright: what it sees, keeps, drops and frees. */
+import { Sam2Error } from "sam2-contract";
 import { expect, test } from "vitest";
 import { type CloseUp, closeUpMask } from "../../src/detail/carry.ts";
+import type { Picture } from "../../src/image/picture.ts";
 import { maskIou, resizeMask } from "../../src/mask/mask.ts";
 import type { ModelPrompt } from "../../src/prompt/prompt.ts";
 import { type BrightSessions, CELLS, disc, looking, open, pictureOf, SIZE } from "./bright-sessions.ts";
@@ -107,6 +109,18 @@ test("`logits` and the score are the second look's, so that the next prompt goes
   expect(cell(region[0] - 30, 150)).toBeLessThan(0);
 });
 
+test("where holes are to be filled, `logits` still have them, as the next prompt's `mask_input`; `settled` have not", async () => {
+  const { pixels } = disc(400, 300, 200, 150, 100);
+  const hole = disc(400, 300, 200, 150, 30).truth;
+  for (const [at, isHole] of hole.data.entries()) if (isHole) pixels.data.fill(0, 4 * at, 4 * at + 3);
+  const { click } = await looking(pixels);
+  const { logits, settled, closeUps } = await click(140, 150, "always", { max_hole_area: 200 });
+  expect(closeUps).not.toContain(null);
+  const middle = (CELLS / 2) * CELLS + CELLS / 2;
+  expect(logits.data[middle]).toBeLessThan(0);
+  expect(settled.data[middle]).toBeGreaterThan(0);
+});
+
 test.each([
   ["says that it is worse", { score: (look: number) => (look === 2 ? 0.4 : 0.8) }],
   ["finds something else", { flip: (look: number) => (look === 2 ? -1 : 1) }],
@@ -154,6 +168,46 @@ test("an image that may be dropped outlives its second looks, also where one emb
   await predictor.releaseImage("a");
   await looks.release("a");
   expect(sessions.held).toBe(0);
+});
+
+test.each([0, 2, 4, 6])(
+  "second looks at two images, one begun %i turns after the other, where there is room for one embedding: both are answered",
+  async (later) => {
+    const { pixels } = disc(400, 300, 200, 150, 15);
+    const { sessions, predictor, looks } = await looking(pixels, { budget: 10 });
+    const picture = async (): Promise<Picture> => pictureOf(pixels);
+    await predictor.setImage("b", picture, () => undefined);
+    // as the runtimes do: one run after the other, and each takes its time
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+    let queue: Promise<unknown> = Promise.resolve();
+    for (const name of ["encode", "decode", "release"] as const) {
+      const run = sessions[name].bind(sessions) as (...given: unknown[]) => Promise<unknown>;
+      Object.assign(sessions, {
+        [name]: (...given: unknown[]) => {
+          const ran = queue.then(turn).then(() => run(...given));
+          queue = ran.catch(() => undefined);
+          return ran;
+        },
+      });
+    }
+    const prompt = { point_coords: [[200, 150]], point_labels: [1] };
+    const look = (id: string) => looks.predict(id, prompt, "always", picture);
+    const first = look("a");
+    for (let passed = 0; passed < later; passed++) await turn();
+    const found = await Promise.all([first, look("b")]);
+    for (const answer of found) expect(answer.closeUps).toEqual([expect.anything()]);
+    expect([sessions.held, open]).toEqual([1, 0]);
+  },
+);
+
+test("a region that is dropped before each answer is not encoded for ever", async () => {
+  const { sessions, predictor, click } = await looking(disc(400, 300, 200, 150, 15).pixels);
+  const answer = predictor.answer.bind(predictor);
+  const dropped = new Sam2Error("ImageReleasedError", "the image is no longer kept");
+  predictor.answer = (id, prompt) => (id === "a" ? answer(id, prompt) : Promise.reject(dropped));
+  await expect(click(200, 150, "always")).rejects.toBe(dropped);
+  // the image, and ten times its region
+  expect(sessions.encoded).toBe(11);
 });
 
 test("several objects: each is looked at by itself, from one opening of the picture", async () => {

@@ -57,6 +57,41 @@ test("a second look that is doubtful, or finds something else, changes nothing",
   }
 });
 
+test.each([
+  ["crops", { crop_n_layers: 1 }, "off"],
+  ["second looks", {}, "always"],
+] as const)(
+  "an image that may be dropped outlives its %s, also where one embedding is all there is room for",
+  async (_, options, detail) => {
+    const { pixels } = disc(400, 300, 210, 140, 12);
+    const { predictor, looks, sessions } = await looking(pixels, { budget: 10, isDisposable: true });
+    const picture = pictureOf(pixels);
+    await segmentImage({ predictor, looks }, "a", picture, { ...OPTIONS, ...options }, detail, async () => undefined);
+    picture.close();
+    expect(predictor.sizeOf("a")).toMatchObject({ width: 400, height: 300 });
+    await looks.release("a");
+    await predictor.releaseImage("a");
+    expect([sessions.held, open]).toEqual([0, 0]);
+  },
+);
+
+test.each<[string, object, number, boolean]>([
+  ["a score that is over its threshold", { pred_iou_thresh: 0.7 }, 0.75, true],
+  ["a score that is not", { pred_iou_thresh: 0.78 }, 0.75, false],
+  ["too little stability", { stability_score_thresh: 0.1 }, 0.8, false],
+])("a second look with %s is held to the thresholds", async (_, options, score, isCloser) => {
+  const { pixels } = disc(400, 300, 210, 140, 12);
+  const { predictor, looks, sessions } = await looking(pixels);
+  const picture = pictureOf(pixels);
+  // one batch of points, the first look and the second
+  sessions.score = (look) => (look === 3 ? score : 0.8);
+  sessions.flip = (look) => (look === 3 ? 0.05 : 1);
+  const asked = { ...OPTIONS, ...options };
+  const [mask] = await segmentImage({ predictor, looks }, "a", picture, asked, "auto", async () => undefined);
+  picture.close();
+  expect((mask as EverythingMask).crop_box[2] < 400).toBe(isCloser);
+});
+
 test("stops between two looks", async () => {
   const { pixels } = disc(400, 300, 210, 140, 12);
   const { predictor, looks, sessions } = await looking(pixels);

@@ -147,6 +147,28 @@ test("crops: their masks are in the image's pixels; a mask that a crop cuts off 
   expect(masks.some(({ crop_box }) => crop_box[2] < WIDTH)).toBe(true);
 });
 
+test("second looks that change nothing are told of too, one by one, and can be stopped", async () => {
+  const told = async (stopAfter: number): Promise<number> => {
+    const discs = new Discs();
+    let looks = 0;
+    const look = async (): Promise<null> => {
+      looks++;
+      return null;
+    };
+    const listen = async (): Promise<void> => {
+      if (looks === stopAfter) throw new Error("enough");
+    };
+    const options = { ...ALL, points_per_side: 2, points_per_batch: 4 };
+    const size = { width: WIDTH, height: HEIGHT };
+    const found = segmentEverything(size, options, discs.decoder, listen, look);
+    if (stopAfter === Number.POSITIVE_INFINITY) expect((await found).length).toBe(looks);
+    else await expect(found).rejects.toThrow("enough");
+    return looks;
+  };
+  expect(await told(Number.POSITIVE_INFINITY)).toBeGreaterThan(3);
+  for (const looks of [1, 2]) expect(await told(looks)).toBe(looks);
+});
+
 test("what the listener throws ends it, and nothing stays open", async () => {
   const discs = new Discs();
   const stopped = segmentEverything(

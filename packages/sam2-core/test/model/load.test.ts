@@ -40,6 +40,22 @@ const load = (source: typeof MODEL, decoderAlone = false) =>
     onProgress: () => undefined,
   });
 
+test.each<[unknown, string]>([
+  [42, "42"],
+  [null, "null"],
+  [undefined, "undefined"],
+  [[], "[]"],
+  [{}, "an object"],
+  [{ encoder: MODEL.encoder }, "an object"],
+  [{ config: MODEL.manifest }, "an object"],
+])("%j is no model", async (source, got) => {
+  const expected = "model: expected a model's name or address, an export or a checkpoint";
+  await expect(load(source as typeof MODEL)).rejects.toMatchObject({
+    name: "UnknownModelError",
+    message: `${expected}; got ${got}`,
+  });
+});
+
 test.each<[string, Partial<typeof MODEL>, boolean, RegExp | null]>([
   ["the files of one export", {}, false, null],
   ["its decoder alone", { encoder: OTHER.encoder }, true, null],

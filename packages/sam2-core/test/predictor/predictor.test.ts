@@ -57,6 +57,11 @@ test("released while the encoder runs: its answer is freed", async () => {
   expect([sessions.encoded, sessions.held]).toEqual([1, 0]);
 });
 
+test("an encoding's time is that of the encoder", async () => {
+  const { timings } = await make().predictor.setImage("a", picture, ignore);
+  expect(timings.encode).toBe(7);
+});
+
 test("an encoding that was given up does not drive out an image that is kept", async () => {
   const { predictor } = make(10);
   await predictor.setImage("kept", picture, ignore);

@@ -1,5 +1,5 @@
 /** What the decoder is fed: its prompt, and for a mask that was not given, zeros that stay where it runs. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type GraphInput, GraphSessions, type ModelPrompt, type ModelSpec } from "../../src/index.ts";
 
 /** A tensor on a device; `made` says how. */
@@ -48,7 +48,7 @@ function open() {
     tensor: ({ dims, data }: GraphInput) => new FakeTensor(dims, "sent", data),
     zeros: (dims) => new FakeTensor(dims, "zeros"),
   });
-  return { sessions, runs };
+  return { sessions, runs, decoder };
 }
 
 function prompt(objects: number, mask = false): ModelPrompt {
@@ -66,7 +66,7 @@ function prompt(objects: number, mask = false): ModelPrompt {
 
 test("clicks send nothing but themselves", async () => {
   const { sessions, runs } = open();
-  const embedding = { tensors: {}, bytes: 0 };
+  const embedding = { tensors: {}, bytes: 0, encodeTime: 0 };
   for (const each of [prompt(1), prompt(1), prompt(1, true), prompt(1), prompt(3)])
     await sessions.decode(embedding, each);
   const masks = runs.map(({ mask_input }) => mask_input as FakeTensor);
@@ -85,7 +85,7 @@ test.each<[string, unknown, string]>([
   ["a number, as WebAssembly throws", 33_145_872, "33145872"],
 ])("a run that fails by %s: a named error, and the next prompt is answered", async (_, thrown, reason) => {
   const { sessions, runs } = open();
-  const embedding = { tensors: {}, bytes: 0 };
+  const embedding = { tensors: {}, bytes: 0, encodeTime: 0 };
   runs.push = () => {
     throw thrown;
   };
@@ -96,4 +96,25 @@ test.each<[string, unknown, string]>([
   });
   runs.push = () => 1;
   expect((await sessions.decode(embedding, prompt(1))).masks.dims).toEqual([1, 4, 8, 8]);
+});
+
+test("an encoding's time is its own: it begins when the one before has ended", async () => {
+  let clock = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => clock);
+  const graph = {
+    inputNames: ["image"],
+    run: async () => {
+      await new Promise((resolve) => setTimeout(resolve));
+      clock += 10;
+      return {};
+    },
+    release: async () => undefined,
+  };
+  const { decoder } = open();
+  const tensor = ({ dims }: GraphInput): FakeTensor => new FakeTensor(dims, "sent");
+  const zeros = (dims: readonly number[]): FakeTensor => new FakeTensor(dims, "zeros");
+  const sessions = new GraphSessions<FakeTensor>({ spec: SPEC, encoder: graph, decoder, tensor, zeros });
+  const encodings = await Promise.all([1, 2, 3].map(() => sessions.encode(new Float32Array(3 * 32 ** 2))));
+  expect(encodings.map(({ encodeTime }) => encodeTime)).toEqual([10, 10, 10]);
+  vi.restoreAllMocks();
 });

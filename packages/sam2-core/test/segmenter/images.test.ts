@@ -52,18 +52,26 @@ class FakeWorker {
 
   /** What an encoding waits for. */
   encoding: Promise<void> = Promise.resolve();
-  readonly #released = new Set<string>();
+  /** What is being encoded, and was not released meanwhile. */
+  readonly #wanted = new Set<string>();
 
   readonly remote = {
-    setImage: async (id: string, _: unknown, isDisposable: boolean): Promise<unknown> => {
+    setImage: async (
+      id: string,
+      _: unknown,
+      isDisposable: boolean,
+      onPhase: (phase: string) => unknown,
+    ): Promise<unknown> => {
       this.encodings++;
+      expect(onPhase("encode")).toBe(undefined);
+      this.#wanted.add(id);
       await this.encoding;
-      if (this.#released.has(id)) throw new Sam2Error("ImageReleasedError", "the image is no longer kept");
+      if (!this.#wanted.delete(id)) throw new Sam2Error("ImageReleasedError", "the image is no longer kept");
       this.held.set(id, { isDisposable });
       return { width: 8, height: 8, timings: { encode: 1 } };
     },
     releaseImage: async (id: string): Promise<void> => {
-      this.#released.add(id);
+      this.#wanted.delete(id);
       this.held.delete(id);
     },
     predict: async (id: string): Promise<unknown> => {
@@ -239,6 +247,82 @@ test.each(["after", "before"])(
     expect([main.held.size, draft.held.size]).toEqual([0, 0]);
   },
 );
+
+test("a request that is aborted already does not take the place of the one before", async () => {
+  const image = await segmenter.setImage(new Blob());
+  const running = segmenter.segment({ image, ...POINT }, LATEST);
+  await turn();
+  const aborted = segmenter.segment({ image, ...POINT }, { ...LATEST, signal: AbortSignal.abort() });
+  const calls = outcomes([running, aborted]);
+  await turn();
+  for (const answered of worker().answers) answered();
+  expect(await calls).toEqual([8, "AbortError"]);
+});
+
+test("a call that is given up does not have forgotten what a picture shows since", async () => {
+  let shown = "A";
+  Object.assign(platform.courier, { shown: () => shown });
+  let finish: () => void = () => undefined;
+  worker().encoding = new Promise((resolve) => {
+    finish = resolve;
+  });
+  const image = new Blob();
+  const stop = new AbortController();
+  const ask = (signal?: AbortSignal): Promise<{ width: number }> => segmenter.segment({ image, ...POINT }, { signal });
+  const ofA = outcomes([ask(stop.signal)]);
+  await turn();
+  shown = "B";
+  const before = outcomes([ask()]);
+  await turn();
+  stop.abort();
+  await turn();
+  const after = outcomes([ask()]);
+  await turn();
+  finish();
+  await turn();
+  for (const answered of worker().answers) answered();
+  expect(await Promise.all([ofA, before, after])).toEqual([["AbortError"], [8], [8]]);
+  expect(worker().encodings).toBe(2);
+  Reflect.deleteProperty(platform.courier, "shown");
+});
+
+test("what a listener throws rejects the call, and no worker keeps the image; what it returns goes nowhere", async () => {
+  const listening = (onProgress: () => void) => segmenter.setImage(new Blob(), { onProgress });
+  const failing = (): never => {
+    throw new Error("mine");
+  };
+  await expect(listening(failing)).rejects.toThrow("mine");
+  expect(worker().held.size).toBe(0);
+  await listening(() => "a value");
+  expect(worker().held.size).toBe(1);
+});
+
+test("a draft that is given up while its picture is copied stays in neither worker", async () => {
+  let copied: () => void = () => undefined;
+  vi.spyOn(platform.courier, "copy").mockImplementation(
+    (image) =>
+      new Promise((resolve) => {
+        copied = () => resolve(image);
+      }),
+  );
+  const drafted = await createSegmenter({ draft: true });
+  const stop = new AbortController();
+  const call = drafted.setImage(new Blob(), { signal: stop.signal });
+  await turn();
+  stop.abort();
+  copied();
+  await expect(call).rejects.toMatchObject({ name: "AbortError" });
+  await turn();
+  expect(started.slice(-2).map(({ held }) => held.size)).toEqual([0, 0]);
+});
+
+test("a picture that cannot be copied for the draft is freed", async () => {
+  vi.spyOn(platform.courier, "copy").mockRejectedValue(new Error("no room"));
+  const discard = vi.spyOn(platform.courier, "discard");
+  const drafted = await createSegmenter({ draft: true });
+  await expect(drafted.setImage(new Blob())).rejects.toThrow("no room");
+  expect(discard).toHaveBeenCalledOnce();
+});
 
 test("a picture that two calls wait for: one gives up and the other is answered; both give up and it is not kept", async () => {
   let finish: () => void = () => undefined;

@@ -32,6 +32,21 @@ class FakeDevice extends FakeSessions {
   readonly takesMaskInput = true;
 }
 
+test.each<[Partial<OpenRequest>, string]>([
+  [{ maxPixels: Number.NaN }, "maxPixels: expected a number over 0, got NaN"],
+  [{ maxPixels: 0 }, "maxPixels: expected a number over 0, got 0"],
+  [{ maxPixels: "40e6" as never }, 'maxPixels: expected a number over 0, got "40e6"'],
+  [{ embeddingBudget: Number.NaN }, "embeddingBudget: expected a number over 0, got NaN"],
+  [{ embeddingBudget: null as never }, "embeddingBudget: expected a number over 0, got null"],
+])("a limit that is none is refused before anything is opened: %j", async (limits, message) => {
+  const platform = {} as WorkerPlatform<Blob, FakeDevice["device"], FakeDevice>;
+  const request = { ...REQUEST, ...limits } as OpenRequest<FakeDevice["device"]>;
+  await expect(openModel(platform, request, () => undefined)).rejects.toMatchObject({
+    name: "InvalidPromptError",
+    message,
+  });
+});
+
 test("a checkpoint whose decoder alone was opened is kept as it was converted", async () => {
   const files = new Map<string, Uint8Array>();
   const store: Store = {

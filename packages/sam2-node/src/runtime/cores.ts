@@ -1,9 +1,6 @@
-/** How much of a machine may be asked for. */
+/** How much of this machine may be asked for. */
 import { availableParallelism } from "node:os";
-import { Sam2Error, shown } from "sam2-contract";
-
-/** The most threads, or models beside each other: more than cores make nothing faster, and very many stop the machine. */
-const MOST: number = Math.max(64, 4 * availableParallelism());
+import { checkCount as checkFor } from "sam2-core";
 
 /**
  * Checks a number of threads, or of models beside each other.
@@ -12,6 +9,5 @@ const MOST: number = Math.max(64, 4 * availableParallelism());
  * @throws InvalidPromptError
  */
 export function checkCount(name: string, count: number): void {
-  if (Number.isInteger(count) && count >= 1 && count <= MOST) return;
-  throw new Sam2Error("InvalidPromptError", `${name}: expected a whole number from 1 to ${MOST}, got ${shown(count)}`);
+  checkFor(name, count, availableParallelism());
 }

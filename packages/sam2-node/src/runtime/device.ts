@@ -7,11 +7,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isSam2Error, Sam2Error } from "sam2-contract";
 import {
-  arithmeticOf,
-  askCanary,
   type CanaryFault,
   type DeviceOptions as CoreDeviceOptions,
-  compareCanary,
+  checkCanary,
   cpuForm,
   DECODER_ALONE,
   type DeviceChoiceOf,
@@ -22,6 +20,8 @@ import {
   type ModelForms,
   type OpenedSessions,
   type OpenPhase,
+  REMEMBERED,
+  rightAnswer,
 } from "sam2-core";
 import { type Backend, type DeviceInfo, gpuProviders, OrtSessions } from "./sessions.ts";
 
@@ -32,11 +32,6 @@ export type DeviceChoice = DeviceChoiceOf<DeviceInfo>;
 interface DeviceOptions extends CoreDeviceOptions<DeviceInfo> {
   readonly cache: ModelCache;
 }
-
-/** If the check takes longer than this, even when repeated, the GPU is too slow to use; in milliseconds. */
-const SLOW = 10_000;
-/** How long a failure is remembered, in milliseconds: a week. */
-const REMEMBERED = 7 * 24 * 3600 * 1000;
 
 /** One way to use a GPU. */
 interface Attempt {
@@ -107,13 +102,22 @@ export async function openSessions(
   const kept = key ? await cache.readNote<Verdicts>(key) : null;
   const faults = kept && Date.now() - kept.at < REMEMBERED ? { ...kept.faults } : {};
   let brokenEncoder: ModelForm | undefined;
+  let offline: string | undefined;
   const attempts = (device === "auto" ? providers : [device]).flatMap((gpu) => attemptsOf(model, gpu));
   for (const attempt of attempts) {
     let fault: CanaryFault | undefined = faults[attempt.name];
     if (!fault) {
       // when this form's encoder is wrong, moving only the decoder to the CPU does not help
       if (attempt.decoder === "cpu" && brokenEncoder === attempt.form) continue;
-      const outcome = await open(attempt, model, options, onPhase);
+      const outcome = await open(attempt, model, options, onPhase).catch((error: unknown) => {
+        // what is kept may be enough for the CPU
+        if (device !== "auto" || !isSam2Error(error, "DownloadError")) throw error;
+        return error;
+      });
+      if (outcome instanceof Error) {
+        offline = `${outcome.name}: ${outcome.message}`;
+        break;
+      }
       if ("sessions" in outcome) return outcome;
       fault = outcome;
       faults[attempt.name] = fault;
@@ -122,6 +126,7 @@ export async function openSessions(
     brokenEncoder = fault.part === "encoder" ? attempt.form : undefined;
   }
   const problem = Object.entries(faults).map(([name, fault]) => `${name}: ${fault.problem}`);
+  if (offline !== undefined) problem.push(offline);
   if (device !== "auto") throw new Sam2Error("DeviceError", problem.join("; "));
   return onCpu(problem.length === 0 ? "this onnxruntime-node has no GPU provider" : problem.join("; "));
 }
@@ -151,11 +156,11 @@ async function openOnCpu(
   return { spec, sessions: await OrtSessions.create(spec, bytes, placement), form };
 }
 
-/** Opens a model in one way, and checks its answer. */
+/** Opens a model in one way, and checks its answer. @throws InvalidModelError, DownloadError, which say nothing about a GPU */
 async function open(
   { form, encoder, decoder }: Attempt,
   model: ModelForms,
-  { device, threads }: DeviceOptions,
+  { device, cache, threads }: DeviceOptions,
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions> | CanaryFault> {
   onPhase("compile");
@@ -172,29 +177,15 @@ async function open(
         .join("; "),
     });
     onPhase("check");
-    const expected = spec.canary ?? (await rightAnswer(model, threads));
-    const start = performance.now();
-    const fault = compareCanary(await askCanary(sessions, spec), expected, arithmeticOf(dtype));
-    if (fault === null && (device !== "auto" || performance.now() - start < SLOW)) return { spec, sessions, form };
-    // the first run includes compiling the shaders
-    const again = performance.now();
-    if (fault === null) await askCanary(sessions, spec);
-    const taken = performance.now() - again;
-    if (fault === null && taken < SLOW) return { spec, sessions, form };
+    const onCpu = (right: ModelForm): ReturnType<typeof openOnCpu> => openOnCpu(right, threads, "for the check");
+    const expected = spec.canary ?? (await rightAnswer(model, cache, onCpu));
+    const fault = await checkCanary(sessions, spec, expected, { dtype, timed: device === "auto" });
+    if (fault === null) return { spec, sessions, form };
     await sessions.dispose();
-    return fault ?? { part: "encoder", problem: `a picture takes ${(taken / 1000).toFixed(0)} s` };
+    return fault;
   } catch (error) {
-    // files that do not fit the contract are wrong on every device
-    if (isSam2Error(error, "InvalidModelError")) throw error;
     await sessions?.dispose().catch(() => undefined);
+    if (isSam2Error(error, "InvalidModelError") || isSam2Error(error, "DownloadError")) throw error;
     return { part: "decoder", problem: (error as Error).message };
   }
-}
-
-/** The correct answer to the canary, computed on the CPU, for a model that brings none. */
-async function rightAnswer({ forms }: ModelForms, threads: number | undefined): ReturnType<typeof askCanary> {
-  const { spec, sessions } = await openOnCpu(forms.at(-1) as ModelForm, threads, "for the check");
-  const answer = await askCanary(sessions, spec);
-  await sessions.dispose();
-  return answer;
 }

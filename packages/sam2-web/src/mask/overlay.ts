@@ -21,6 +21,11 @@ export interface Overlay {
   readonly edge?: number | undefined;
 }
 
+/** Pixels of a picture: an `<img>` is often shown smaller or larger than it is. */
+function sizeOf(picture: DrawablePicture): { readonly width: number; readonly height: number } {
+  return "naturalWidth" in picture ? { width: picture.naturalWidth, height: picture.naturalHeight } : picture;
+}
+
 /** A canvas that can be drawn on. @throws InvalidImageError where the browser has none of this size */
 function canvasOf(width: number, height: number): [OffscreenCanvas, OffscreenCanvasRenderingContext2D] {
   const canvas = new OffscreenCanvas(width, height);
@@ -57,8 +62,9 @@ function isBlankForEver(context: OffscreenCanvasRenderingContext2D, width: numbe
  * ```
  */
 export function drawOverlay(picture: DrawablePicture, overlay: Overlay): OffscreenCanvas {
-  const { width, height } = picture;
-  for (const mask of overlay.masks) checkSameSize(mask, picture);
+  const size = sizeOf(picture);
+  const { width, height } = size;
+  for (const mask of overlay.masks) checkSameSize(mask, size);
   const [canvas, context] = canvasOf(width, height);
   context.drawImage(picture, 0, 0, width, height);
   const unit = Math.max(1, Math.round(Math.max(width, height) / 600));
@@ -106,7 +112,7 @@ export function drawOverlay(picture: DrawablePicture, overlay: Overlay): Offscre
  * ```
  */
 export function cutOut(picture: DrawablePicture, mask: Mask, crop = true): OffscreenCanvas {
-  checkSameSize(mask, picture);
+  checkSameSize(mask, sizeOf(picture));
   const [left, top, width, height] = crop ? maskBox(mask) : [0, 0, mask.width, mask.height];
   if (width === 0 || height === 0)
     throw new Sam2Error("InvalidMaskError", "expected a mask to cut out, got an empty one");

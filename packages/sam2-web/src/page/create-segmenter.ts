@@ -56,8 +56,8 @@ async function located(model: ModelSource): Promise<ModelSource> {
  * const segmenter = await createSegmenter({ model: "sam2.1-tiny", onProgress: console.log });
  * ```
  *
- * @throws UnsupportedBrowserError, UnknownOptionError, MissingPackageError, WorkerStartError, UnknownModelError, InvalidModelError,
- *   DownloadError, IntegrityError, DeviceError
+ * @throws UnsupportedBrowserError, UnknownOptionError, InvalidPromptError, MissingPackageError, WorkerStartError, RuntimeStartError,
+ *   UnknownModelError, InvalidModelError, DownloadError, IntegrityError, DeviceError
  */
 export async function createSegmenter(options: SegmenterOptions = {}): Promise<Segmenter> {
   checkBrowser();

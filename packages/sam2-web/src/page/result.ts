@@ -1,5 +1,4 @@
 /** The answer to a prompt, on a page: with what takes a canvas. */
-import { Sam2Error } from "sam2-contract";
 import { type Color, type MaskChoice, SegmentResult as Result, type ResultParts } from "sam2-core";
 import { decodeImage, type ImageSource, toTransferable } from "../image/source.ts";
 import { type CanvasFormat, cutOut, drawMask, exportCanvas, maskPixels } from "../mask/overlay.ts";
@@ -27,10 +26,10 @@ export interface CutoutOptions extends MaskChoice, CanvasFormat {
  * ```
  */
 export class SegmentResult extends Result {
-  readonly #picture: ImageSource | undefined;
+  readonly #picture: ImageSource;
 
   /** @internal */
-  constructor(parts: ResultParts, picture?: ImageSource) {
+  constructor(parts: ResultParts, picture: ImageSource) {
     super(parts);
     this.#picture = picture;
   }
@@ -56,11 +55,6 @@ export class SegmentResult extends Result {
    * @throws InvalidMaskError for an empty mask; InvalidImageError where the picture can no longer be read
    */
   async cutout({ crop, index, object, ...format }: CutoutOptions = {}): Promise<Blob> {
-    if (this.#picture === undefined)
-      throw new Sam2Error(
-        "InvalidImageError",
-        "expected a result whose image is still held, got one whose image was released",
-      );
     const mask = this.mask(index, object);
     const picture = await decodeImage(await toTransferable(this.#picture), this.width * this.height);
     try {

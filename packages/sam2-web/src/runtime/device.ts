@@ -5,13 +5,12 @@
  * precision before float32, where the GPU can), the encoder on the GPU with the decoder on WASM, and everything on WASM. A failure is remembered for this model, adapter
  * and browser, and that option is skipped for a week.
  */
-import { type CanaryAnswer, type Dtype, isSam2Error, Sam2Error, shown } from "sam2-contract";
+import { isSam2Error, Sam2Error, shown } from "sam2-contract";
 import {
-  arithmeticOf,
-  askCanary,
   type CanaryFault,
   type DeviceOptions as CoreDeviceOptions,
-  compareCanary,
+  checkCanary,
+  checkCount,
   cpuForm,
   DECODER_ALONE,
   decoderOf,
@@ -19,10 +18,11 @@ import {
   type ModelCache,
   type ModelForm,
   type ModelForms,
-  type ModelSpec,
   type OpenedSessions,
   type OpenPhase,
+  REMEMBERED,
   reasonOf,
+  rightAnswer,
 } from "sam2-core";
 import { type Backend, type DeviceInfo, type Gpu, isLost, OrtSessions } from "./sessions.ts";
 
@@ -36,10 +36,6 @@ interface DeviceOptions extends CoreDeviceOptions<DeviceInfo> {
   readonly cache: ModelCache;
 }
 
-/** If the check takes longer than this, even when repeated, the GPU is too slow to use; in milliseconds. */
-const SLOW = 10_000;
-/** How long a failure is remembered, in milliseconds: a week. */
-const REMEMBERED = 7 * 24 * 3600 * 1000;
 /** If the GPU has not answered after this time, it is considered hung; in milliseconds. */
 const HUNG = 120_000;
 
@@ -112,10 +108,16 @@ interface Verdicts {
   readonly losses?: readonly string[];
 }
 
+/** @throws InvalidPromptError */
+function checkThreads({ threads }: CoreDeviceOptions<DeviceInfo>): void {
+  if (threads !== undefined) checkCount("threads", threads, navigator.hardwareConcurrency ?? 1);
+}
+
 /**
  * Opens a model on the device asked for.
  *
- * @throws InvalidModelError, or DeviceError when the GPU was asked for and cannot be used, or no device of a browser was
+ * @throws InvalidModelError; DeviceError when the GPU was asked for and cannot be used, or no device of a browser was;
+ *   InvalidPromptError for a number of threads that is none
  */
 export async function openSessions(
   model: ModelForms,
@@ -125,6 +127,7 @@ export async function openSessions(
   if (!CHOICES.includes(options.device)) {
     throw new Sam2Error("DeviceError", `device: expected ${CHOICES.join(", ")}, got ${shown(options.device)}`);
   }
+  checkThreads(options);
   const because = (isHalf: boolean, ...reasons: (string | null | undefined)[]): string =>
     [...reasons, isHalf ? null : model.dtypeReason, options.threadsReason].filter(Boolean).join("; ");
   const onWasm = async (why: string): Promise<OpenedSessions<OrtSessions>> => {
@@ -194,13 +197,14 @@ export async function openSessions(
 /**
  * Opens the decoder alone, on WASM.
  *
- * @throws InvalidModelError
+ * @throws InvalidModelError, InvalidPromptError
  */
 export async function openDecoder(
   { forms }: ModelForms,
   options: CoreDeviceOptions<DeviceInfo>,
   onPhase: (phase: OpenPhase) => void,
 ): Promise<OpenedSessions<OrtSessions>> {
+  checkThreads(options);
   onPhase("compile");
   const reason = [DECODER_ALONE, options.threadsReason].filter(Boolean).join("; ");
   return openOnWasm(decoderOf(forms.at(-1) as ModelForm), options, reason);
@@ -251,8 +255,9 @@ async function openOnGpu(
     const reason = withFault(options.reason, keptFault);
     sessions = await alive(OrtSessions.create(spec, bytes, { gpu, decoder, dtype, threads, reason }));
     onPhase("check");
-    const expected = spec.canary ?? (await rightAnswer(model, options));
-    const fault = await alive(check(sessions, spec, expected, { dtype, timed: options.device === "auto" }));
+    const onWasm = (right: ModelForm): ReturnType<typeof openOnWasm> => openOnWasm(right, options, "for the check");
+    const expected = spec.canary ?? (await rightAnswer(model, options.cache, onWasm));
+    const fault = await alive(checkCanary(sessions, spec, expected, { dtype, timed: options.device === "auto" }));
     if (fault === null) return { spec, sessions, form };
     // a GPU that is lost may answer with zeros before it says so
     if (await isLost(gpu.device)) throw new Error("the GPU was lost");
@@ -274,47 +279,10 @@ function described(faults: Readonly<Record<string, CanaryFault>>): string[] {
   return Object.entries(faults).map(([name, { problem }]) => `with ${name}, ${problem}`);
 }
 
-/** Compares the device's answer with the known one. With `timed`, a GPU that is far too slow fails too. */
-async function check(
-  sessions: OrtSessions,
-  spec: ModelSpec,
-  expected: CanaryAnswer,
-  { dtype, timed }: { readonly dtype: Dtype | null; readonly timed: boolean },
-): Promise<CanaryFault | null> {
-  const ask = async (): Promise<{ answer: CanaryAnswer; taken: number }> => {
-    const start = performance.now();
-    const answer = await askCanary(sessions, spec);
-    return { answer, taken: performance.now() - start };
-  };
-  const { answer, taken } = await ask();
-  const fault = compareCanary(answer, expected, arithmeticOf(dtype));
-  if (fault !== null || !timed || taken < SLOW) return fault;
-  // the first run includes compiling the shaders
-  const again = await ask();
-  if (again.taken < SLOW) return null;
-  return { part: "encoder", problem: `a picture takes ${(again.taken / 1000).toFixed(0)} s` };
-}
-
 function within<T>(limit: number, task: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it did not answer in ${limit / 1000} s`)), limit);
   });
   return Promise.race([task, late]).finally(() => clearTimeout(timer));
-}
-
-/**
- * The correct answer to the canary, for a model that brings none: kept from an earlier session, or else computed
- * on WASM. That takes as long as encoding a picture there, so the answer is kept.
- */
-async function rightAnswer({ forms, fingerprint }: ModelForms, options: DeviceOptions): Promise<CanaryAnswer> {
-  const { cache } = options;
-  const key = fingerprint && `canary/${fingerprint}`;
-  const kept = key && (await cache.readNote<CanaryAnswer>(key));
-  if (kept) return kept;
-  const { spec, sessions } = await openOnWasm(forms.at(-1) as ModelForm, options, "for the check");
-  const answer = await askCanary(sessions, spec);
-  await sessions.dispose();
-  if (key) await cache.keepNote(key, answer);
-  return answer;
 }

@@ -12,6 +12,12 @@ function alone<T>(name: string, task: () => Promise<T>): Promise<T> {
   return navigator.locks.request(`${FOLDER}/${name}`, task) as Promise<T>;
 }
 
+/** Null for a file that is not there; other errors are thrown again. */
+function missing(error: unknown): null {
+  if ((error as Error).name === "NotFoundError") return null;
+  throw error;
+}
+
 class FileSystemStore implements Store {
   readonly alone = alone;
   readonly #folder: FileSystemDirectoryHandle;
@@ -34,8 +40,7 @@ class FileSystemStore implements Store {
       // an empty file is left behind when the page closes during `write`, which fills the file only at its end
       return file.size === 0 ? null : new Uint8Array(await file.arrayBuffer());
     } catch (error) {
-      if ((error as Error).name === "NotFoundError") return null;
-      throw error;
+      return missing(error);
     }
   }
 
@@ -48,17 +53,16 @@ class FileSystemStore implements Store {
   }
 
   async remove(key: string): Promise<void> {
-    await this.#folder.removeEntry(encodeURIComponent(key)).catch((error: Error) => {
-      if (error.name !== "NotFoundError") throw error;
-    });
+    await this.#folder.removeEntry(encodeURIComponent(key)).catch(missing);
   }
 
   async list(): Promise<StoredFile[]> {
     const files: StoredFile[] = [];
     for await (const [name, handle] of this.#folder.entries()) {
       if (handle.kind !== "file") continue;
-      const { size } = await (handle as FileSystemFileHandle).getFile();
-      if (size > 0) files.push({ key: decodeURIComponent(name), bytes: size });
+      // another page may have deleted it meanwhile
+      const file = await (handle as FileSystemFileHandle).getFile().catch(missing);
+      if (file && file.size > 0) files.push({ key: decodeURIComponent(name), bytes: file.size });
     }
     return files;
   }

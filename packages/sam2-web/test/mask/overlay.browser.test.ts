@@ -72,6 +72,19 @@ describe("cut-out", () => {
   });
 });
 
+test("an `<img>` counts by its own pixels, however large the page shows it", async () => {
+  const image = new Image(4, 3);
+  image.src = await exportCanvas(gray(), "data-url");
+  await image.decode();
+  document.body.append(image);
+  expect([image.width, image.naturalWidth]).toEqual([4, 8]);
+  const whole = drawOverlay(image, { masks: [mask(1, 1, 5, 4)], colors: [[200, 0, 0]], edge: 1 });
+  expect([whole.width, whole.height, pixel(whole, 1, 1)]).toEqual([8, 6, [200, 0, 0, 255]]);
+  const cut = cutOut(image, mask(2, 1, 3, 2));
+  expect([cut.width, cut.height, pixel(cut, 2, 1)]).toEqual([3, 2, [100, 100, 100, 255]]);
+  image.remove();
+});
+
 test("a mask as a picture", () => {
   const canvas = drawMask(mask(2, 1, 3, 2));
   expect([pixel(canvas, 0, 0), pixel(canvas, 2, 1)]).toEqual([

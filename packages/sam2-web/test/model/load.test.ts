@@ -77,7 +77,7 @@ interface OpenOptions extends Partial<LoadOptions> {
 async function visit(): Promise<{
   open(source: ModelSource, options?: OpenOptions): Promise<void>;
   cached(): Promise<string[]>;
-  forgetAll(): Promise<void>;
+  forget(id?: string): Promise<void>;
 }> {
   vi.resetModules();
   const { loadModel } = await import("sam2-core");
@@ -108,7 +108,7 @@ async function visit(): Promise<{
       expect(Buffer.from(bytes.decoder).equals(published.get("toy/decoder.onnx") as Buffer)).toBe(true);
     },
     cached: async () => (await cache.listModels()).map(({ id }) => id),
-    forgetAll: () => cache.deleteModels(),
+    forget: (id) => cache.deleteModels(id),
   };
 }
 
@@ -303,6 +303,20 @@ describe.each<[Kind, boolean]>([
     );
   });
 
+  test("what arrived of a model is deleted with it, and nothing of another", async () => {
+    await open(EXPORT);
+    const weights = published.get("checkpoint/model.safetensors") as Buffer;
+    const broken = { ...CHECKPOINT, id: "broken" };
+    spoil("model.safetensors", (_, response) => breakOff(response, weights, 100_000, { ETag: '"one"' }));
+    await expect(open(broken)).rejects.toEqual(named("DownloadError"));
+    const left = (): string[] =>
+      [...storage.files.keys()].filter((name) => /part|broken/.test(decodeURIComponent(name)) && !name.includes("pin"));
+    expect(left().length > 0).toBe(keeps);
+    await (await visit()).forget("broken");
+    expect(left()).toEqual([]);
+    expect(await (await visit()).cached()).toEqual(keeps ? ["toy"] : []);
+  });
+
   test("bytes that have decayed on the disk are fetched again", async () => {
     await open(EXPORT);
     for (const [name, bytes] of storage.files) if (name.includes("encoder")) bytes.fill(7, 1000, 1100);
@@ -328,7 +342,7 @@ describe.each<[Kind, boolean]>([
 
   test("a checkpoint that changes at its address is refused, until that is accepted", async () => {
     await open(CHECKPOINT);
-    await (await visit()).forgetAll();
+    await (await visit()).forget();
     const changed = Buffer.from(published.get("checkpoint/model.safetensors") as Buffer);
     changed.writeUInt8(changed.readUInt8(changed.length - 8) ^ 1, changed.length - 8);
     spoil(
@@ -444,6 +458,18 @@ describe.each<[Kind, boolean]>([
     const ranges = asked.filter(({ path }) => path.endsWith("model.safetensors")).map(({ range }) => range);
     expect(ranges).toEqual([undefined, keeps ? expect.stringMatching(/^bytes=\d{7}-$/) : undefined]);
   });
+});
+
+test("a file that another page deletes meanwhile does not keep the others from being listed and deleted", async () => {
+  storage = new FakeStorage("private files");
+  await open(EXPORT);
+  const gone = [...storage.files.keys()].find((name) => name.includes("encoder")) as string;
+  storage.beforeRead = (name) => {
+    if (name === gone) storage.files.delete(name);
+  };
+  expect(await (await visit()).cached()).toEqual(["toy"]);
+  await (await visit()).forget();
+  expect([...storage.files.keys()].filter((name) => name.startsWith("model"))).toEqual([]);
 });
 
 test("where no file can be read, the model is fetched", async () => {

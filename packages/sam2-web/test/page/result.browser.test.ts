@@ -19,7 +19,7 @@ function picture(width = 8): OffscreenCanvas {
 }
 
 /** Two objects of two masks each. */
-function result(source?: OffscreenCanvas): SegmentResult {
+function result(source = picture()): SegmentResult {
   const data = Float32Array.from([columns(0, 2), columns(2, 4), columns(0, 4), columns(4, 4)].flat());
   const logits = { data, dims: [2, 2, 4, 4] };
   const scores = { data: Float32Array.of(0.9, 0.8, 0.7, 0.6), dims: [2, 2] };
@@ -90,23 +90,22 @@ describe("pictures", () => {
   });
 
   test("the object alone: cropped to its box, or as large as the picture", async () => {
-    const cropped = await pixelsOf(await result(picture()).cutout({ index: 1 }));
+    const cropped = await pixelsOf(await result().cutout({ index: 1 }));
     expect([cropped.width, cropped.height, cropped.at(0, 0)]).toEqual([4, 4, [0, 200, 0, 255]]);
-    const whole = await pixelsOf(await result(picture()).cutout({ index: 1, crop: false }));
+    const whole = await pixelsOf(await result().cutout({ index: 1, crop: false }));
     expect([whole.width, whole.height, whole.at(0, 0), whole.at(7, 3)]).toEqual([8, 4, [0, 0, 0, 0], [0, 200, 0, 255]]);
   });
 
   test.each<[string, () => Promise<unknown>, string, string]>([
-    ["an empty mask", () => result(picture()).cutout({ object: 1, index: 1 }), "InvalidMaskError", "got an empty one"],
-    ["no picture", () => result().cutout(), "InvalidImageError", "whose image is still held"],
+    ["an empty mask", () => result().cutout({ object: 1, index: 1 }), "InvalidMaskError", "got an empty one"],
     ["a picture of another size", () => result(picture(4)).cutout(), "InvalidMaskError", "of 4×4, got 8×4"],
   ])("cutting out of %s is refused", async (_, cut, name, message) => {
     await expect(cut()).rejects.toMatchObject({ name, message: expect.stringContaining(message) });
   });
 });
 
-test("a mask that is not there is refused by all of them", async () => {
-  const choice = { index: 2 };
+test.each([2, 0.5, -1, Number.NaN])("a mask that is not there, %s, is refused by all of them", async (index) => {
+  const choice = { index };
   for (const make of [
     () => result().toRle(choice),
     () => result().toPolygons(choice),
@@ -114,5 +113,5 @@ test("a mask that is not there is refused by all of them", async () => {
     () => result().toImageData(choice),
     () => result().toBlob(choice),
   ])
-    await expect(async () => make()).rejects.toThrow("mask 2 of object 0: there are 2 masks of 2 objects");
+    await expect(async () => make()).rejects.toThrow(`mask ${index} of object 0: there are 2 masks of 2 objects`);
 });

@@ -161,7 +161,7 @@ const form = (attention: "fused" | "decomposed", dtype: "fp32" | "fp16-compute" 
 
 async function open(
   given: Behavior,
-  options: { device?: "webgpu"; softwareGpu?: true } = {},
+  options: { device?: "webgpu"; softwareGpu?: true; threads?: number } = {},
   precision: Partial<ModelForms> = {},
 ) {
   behavior = given;
@@ -321,6 +321,24 @@ test("a device that no browser has: a named error, and nothing is opened", async
   });
   expect([tried, devices]).toEqual([[], 0]);
 });
+
+test.each([0, 2.5, -1, Number.NaN, 1000, "4" as unknown as number])(
+  "%j threads: a named error, and nothing is opened",
+  async (threads) => {
+    const message = expect.stringMatching(/^threads: expected a whole number from 1 to 64, got /);
+    await expect(open({}, { threads })).rejects.toMatchObject({ name: "InvalidPromptError", message });
+    const given = {
+      forms: [form("fused")],
+      half: [],
+      int8: null,
+      fingerprint: "x",
+      dtypeReason: null,
+    } as unknown as ModelForms;
+    const decoder = openDecoder(given, { device: "auto", threads }, () => undefined);
+    await expect(decoder).rejects.toMatchObject({ name: "InvalidPromptError", message });
+    expect([tried, devices]).toEqual([[], 0]);
+  },
+);
 
 describe("a model in int8", () => {
   const int8 = form("decomposed", "int8");

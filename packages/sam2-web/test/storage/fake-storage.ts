@@ -11,6 +11,8 @@ export class FakeStorage {
   /** Called before each write with its number; throws where there is no room, and never resolves where the page ends. */
   beforeWrite: (count: number) => Promise<void> | void = () => undefined;
   writes = 0;
+  /** Called before a file is read. */
+  beforeRead: (name: string) => void = () => undefined;
   readonly #queues = new Map<string, Promise<unknown>>();
 
   /** Puts this storage in the place of the browser's. */
@@ -55,9 +57,15 @@ export class FakeStorage {
 
   #folder(): object {
     const { files } = this;
+    const missing = (): never => {
+      throw new DOMException("no such file", "NotFoundError");
+    };
     const handle = (name: string) => ({
       kind: "file",
-      getFile: async () => new Blob([files.get(name) as Uint8Array<ArrayBuffer>]),
+      getFile: async () => {
+        this.beforeRead(name);
+        return new Blob([(files.get(name) ?? missing()) as Uint8Array<ArrayBuffer>]);
+      },
       createWritable: async () => {
         const chunks: Uint8Array[] = [];
         return {
@@ -66,9 +74,6 @@ export class FakeStorage {
         };
       },
     });
-    const missing = (): never => {
-      throw new DOMException("no such file", "NotFoundError");
-    };
     return {
       async getFileHandle(name: string, { create = false } = {}) {
         if (!files.has(name)) create ? files.set(name, new Uint8Array()) : missing();

@@ -1331,6 +1331,33 @@ describe("a closer look", () => {
     expect([state().answer?.result.scores.data[0], model().asked.length]).toEqual([expect.closeTo(0.95), length]);
   });
 
+  test("none that nobody asked for while a step can be redone, which it would take away", async () => {
+    workspace.setOptions({ rest: null });
+    await click();
+    workspace.setOptions({ rest: 40 });
+    await click(6);
+    workspace.set.undo();
+    last().answer();
+    await settle();
+    await rest();
+    expect(last().detail).toBe("off");
+    workspace.set.redo();
+    await settle();
+    expect(points()).toBe(2);
+  });
+
+  test("one that is under way when a step is undone, though the marks are the same, is dropped", async () => {
+    workspace.set.ruleClass("object", "protected");
+    await click();
+    workspace.set.ruleClass("object", undefined);
+    await rest();
+    expect(last().detail).toBe("auto");
+    workspace.set.undo();
+    last().answer(0.95, true);
+    await settle();
+    expect([state().marks.closer, state().redoable]).toEqual([undefined, "Rule for object"]);
+  });
+
   test("one that finds nothing better changes nothing", async () => {
     await click();
     const { answer, undoable } = state();

@@ -64,15 +64,19 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
     merged = withImage(merged, image);
   }
   for (const [known, image] of matched) {
-    const sha256 = known.sha256 ?? image.sha256;
-    const foreign = (how === "add" ? withMore : withNewer)(known.foreign, image.foreign);
-    const base = foreign === known.foreign ? { ...known, sha256 } : { ...known, sha256, foreign };
+    const base: LabeledImage = {
+      ...known,
+      sha256: known.sha256 ?? image.sha256,
+      review: known.review ?? image.review,
+      seconds: known.seconds ?? image.seconds,
+      foreign: (how === "add" ? withMore : withNewer)(known.foreign, image.foreign),
+    };
     const fresh = how === "add" ? unlike(image.objects, known.objects) : image.objects;
     const isKept = fresh.length === 0 || areSame(image.objects, known.objects);
     if (isKept) {
       same++;
       if (how === "add") count.alike += image.objects.length;
-      if (sha256 !== known.sha256 || foreign !== known.foreign) merged = withImage(merged, base);
+      if (!isSame(base, known)) merged = withImage(merged, base);
       continue;
     }
     count.added += fresh.length;

@@ -111,10 +111,10 @@ export class PictureSet {
     this.#missed = null;
     const closedFolders = await this.#store.closedFolders();
     this.#state.update({ closedFolders });
-    if (closedFolders.length > 0)
-      this.#notices.say("The folder is still closed: the browser was not allowed to read it.");
     const { current } = this.#state.get();
     if (current === null) await this.resume();
+    if (closedFolders.length > 0)
+      this.#notices.say("The folder is still closed: the browser was not allowed to read it.");
   }
 
   /** Keeps a folder. @returns its id, for the places of its files; null when it cannot be kept */

@@ -169,6 +169,21 @@ test("a folder that the browser may not ask for keeps no other one closed, and i
   ]);
 });
 
+test("with no picture open, the open one is not exported: it is not all of them", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one" });
+  await label(folder);
+  folder.permission = "prompt";
+  const { workspace } = await visit(shelf, 10_000, {
+    writeProject: async () => ({ name: "all.json", blob: new Blob() }),
+    save: () => undefined,
+  });
+  await workspace.transfer.export("coco", "one");
+  expect([workspace.state.get().error, workspace.state.get().said]).toEqual([
+    "No picture is open — open one, or export all.",
+    "",
+  ]);
+});
+
 test("a folder of embeddings that is gone does not keep the set closed", async () => {
   await label(new FakeFolder("street", { "1.png": "one" }));
   const gone = new FakeFolder("embeddings", {});

@@ -21,7 +21,9 @@ export function ExportDialog({ close }: { readonly close: () => void }) {
   const { workspace } = usePage();
   const images = useWorkspace(({ project }) => project.images);
   const [format, setFormat] = useState(last.format);
-  const [scope, setScope] = useState(last.scope);
+  const isOpen = useWorkspace(({ current }) => current !== null);
+  const [chosen, setScope] = useState(last.scope);
+  const scope = isOpen ? chosen : "all";
   const count = images.reduce((sum, { objects }) => sum + objects.length, 0);
   return (
     <Sheet title="Export labels" close={close}>
@@ -38,7 +40,9 @@ export function ExportDialog({ close }: { readonly close: () => void }) {
         <Radio value="all">
           All: {counted(images.length, "picture")}, {counted(count, "object")}
         </Radio>
-        <Radio value="one">This picture</Radio>
+        <Radio value="one" isDisabled={!isOpen}>
+          This picture
+        </Radio>
       </RadioGroup>
       <footer>
         <Button

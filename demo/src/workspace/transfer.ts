@@ -50,6 +50,7 @@ export class Transfer {
   async export(format: Format, scope: Scope): Promise<void> {
     const { project } = this.#state.get();
     const image = imageOf(this.#state.get());
+    if (scope === "one" && !image) return this.#notices.fail("No picture is open", "open one, or export all.");
     const only = scope === "one" ? image?.id : undefined;
     // the others are there for their names: of a picture that is written alone, the file is called as among all
     const without = (each: LabeledImage): LabeledImage => (each.id === only ? each : { ...each, objects: [] });

@@ -138,6 +138,37 @@ export function takeInDrop(workspace: Workspace, event: DragEvent): void {
   }
 }
 
+/**
+ * Listens to files that are dropped anywhere on the page; the browser would open them in its place.
+ *
+ * @param hover told whether files are over the page
+ * @returns a function that ends that
+ */
+export function listenToDrops(workspace: Workspace, hover: (isOver: boolean) => void): () => void {
+  const ending = new AbortController();
+  const { signal } = ending;
+  // text that is dragged is none of the page's
+  const hasFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes("Files") ?? false;
+  const over = (event: DragEvent): void => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    hover(true);
+  };
+  const leave = ({ relatedTarget }: DragEvent): void => {
+    if (relatedTarget === null) hover(false);
+  };
+  const drop = (event: DragEvent): void => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    hover(false);
+    takeInDrop(workspace, event);
+  };
+  addEventListener("dragover", over, { signal });
+  addEventListener("dragleave", leave, { signal });
+  addEventListener("drop", drop, { signal });
+  return () => ending.abort();
+}
+
 /** Takes in the files of a folder. Its pictures are read where they are, on later visits too. */
 async function takeInFolder(workspace: Workspace, handle: FolderHandle): Promise<void> {
   const files: NamedFile[] = [];

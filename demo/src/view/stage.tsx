@@ -1,13 +1,12 @@
 /** The picture with what lies over it; what is pointed at becomes prompts and strokes. */
 
-import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef } from "react";
 import { type ImageDrag, PictureView } from "sam2-canvas";
 import { shapeOf } from "../workspace/answer.ts";
 import { NO_MARKS } from "../workspace/prompt.ts";
 import { HAND_TOOLS, imageOf, objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { colorOf, listenByHand } from "./by-hand.ts";
-import { takeInDrop } from "./intake.ts";
 import type { DecodedPicture } from "./picture.ts";
 import { seenIn } from "./seen.ts";
 import { type Shades, shadeOf, shadesOf } from "./shades.ts";
@@ -126,7 +125,6 @@ export function Stage({
 }) {
   const { workspace, view } = useViewed();
   const host = useRef<HTMLDivElement>(null);
-  const [isDropping, setDropping] = useState(false);
   const { state } = workspace;
   /** The file of the picture in the view. */
   const file = useRef<Blob | null>(null);
@@ -171,20 +169,7 @@ export function Stage({
   }, [name, view]);
 
   return (
-    <main
-      className={isDropping ? "stage is-dropping" : "stage"}
-      aria-label="Picture"
-      onDragOver={(event) => {
-        event.preventDefault();
-        setDropping(true);
-      }}
-      onDragLeave={() => setDropping(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setDropping(false);
-        takeInDrop(workspace, event.nativeEvent);
-      }}
-    >
+    <main className="stage" aria-label="Picture">
       <div ref={host} className="picture" />
       {children}
     </main>

@@ -297,7 +297,7 @@ describe("the pictures of detections", () => {
     [
       "of two pictures of a name none, without a folder",
       found("c.jpg", 0, 0, 9, 9),
-      /1 of c.jpg: there is no such picture here/,
+      /1 of c.jpg: no picture here, or more than one, has this name/,
     ],
     [
       "another size",

@@ -210,7 +210,7 @@ describe("pictures of one name, and of names that become one in a file's", () =>
     });
     const detections = [{ className: "cat", score: null, shape: [0, 0, 1, 1] }];
     const result = placed(images, [{ name: "a.txt", size: null, unit: "shares", detections }]);
-    expect(result).toEqual({ placed: [], leftOut: ["1 of a.txt: there is no such picture here"] });
+    expect(result).toEqual({ placed: [], leftOut: ["1 of a.txt: no picture here, or more than one, has this name"] });
   });
 
   test.each(["masks", "svg", "coco", "labelme", "cvat", "label-studio", "datumaro", "voc"] as const)(

@@ -1738,7 +1738,7 @@ describe("boxes to masks, and their review", () => {
     expect(state().question).toMatchObject({
       kind: "import",
       boxes: 20,
-      leftOut: ["line 7: expected four numbers", "1 of c: there is no such picture here"],
+      leftOut: ["line 7: expected four numbers", "1 of c: no picture here, or more than one, has this name"],
     });
     workspace.notices.answer(null);
     await settle();

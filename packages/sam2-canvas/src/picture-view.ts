@@ -388,9 +388,14 @@ export class PictureView extends Emitter<PictureViewEvents> {
       zoomBy: (factor: number) => this.zoomBy(factor, this.#crosshairInView()),
       fit: () => this.fit(),
       escape: () => {
-        if (this.#pressed) this.#cancelDrag();
+        const { prompts, mask, isPreview } = this.#scene;
+        const isMarked = !isEmptyPrompt(prompts) || (mask !== null && !isPreview);
+        const isDragging = this.#pressed !== null;
+        if (isDragging) this.#cancelDrag();
         else this.emit("escape", undefined);
+        return isDragging || isMarked;
       },
+      canZoom: () => this.#pyramid !== null,
     };
     return listen(this.element, sink, commands, this.#ended.signal);
   }

@@ -14,6 +14,10 @@ import { useViewed, useWorkspace } from "./viewed.ts";
 
 const LABEL = "Picture to segment";
 
+/** The keys, for screen readers. */
+const KEYS =
+  "Arrow keys move the crosshair. A period marks what belongs to the object, a comma what does not. Enter keeps the mask; without one, it marks. B begins and ends a box at the crosshair, plus and minus zoom, 0 fits the picture, Escape clears.";
+
 /** What keeps the focus when another picture comes: what is typed, and what is open over the page. */
 const KEEPS_FOCUS =
   ":is(input:not([type=radio], [type=checkbox], [type=range], [type=file]), [role=dialog] *, [role=alertdialog] *, [role=menu] *)";
@@ -138,7 +142,7 @@ export function Stage({
   );
 
   useEffect(() => {
-    const made = new PictureView(host.current as HTMLDivElement, { label: LABEL });
+    const made = new PictureView(host.current as HTMLDivElement, { label: LABEL, description: KEYS });
     listen(made, workspace, () => file.current === state.get().picture);
     view.current = made;
     show(made);

@@ -245,6 +245,15 @@ test("without a picture, the wheel scrolls the page", () => {
   expect(turn()).toBe(true);
 });
 
+test.each([
+  [{}, /^Arrow keys move the crosshair, Enter marks/],
+  [{ description: "K keeps the mask." }, /^K keeps the mask\.$/],
+])("the keys are described to screen readers, as %o has it", (options, expected) => {
+  const other = new PictureView(document.createElement("div"), options);
+  expect(other.element.ariaDescription).toMatch(expected);
+  other.dispose();
+});
+
 test("the keyboard: crosshair, points, and a box", async () => {
   const [clicks, ends, crosshairs] = [heard("click"), heard("dragend"), heard("crosshair")];
   view.update({ mask: rectangle([100, 40, 120, 60]) });

@@ -1755,7 +1755,7 @@ describe("boxes to masks, and their review", () => {
       [18, "needs a look"],
     ]);
     // a command by its name: not everyone has keys
-    expect(state().said).toBe("20 boxes are masks now; Next to look at goes to the most doubtful.");
+    expect(state().said).toBe("20 boxes are masks now. “Next to look at” opens the most doubtful one.");
     workspace.reviewing.next();
     await settle();
     const selected = () => objectsOf(state()).find(({ id }) => id === state().selected);
@@ -1786,7 +1786,7 @@ describe("boxes to masks, and their review", () => {
     [
       [0.9, 0, ...SCORES.slice(2)],
       [1, 18],
-      "19 boxes are masks now; Next to look at goes to the most doubtful. In 1 box the model found nothing.",
+      "19 boxes are masks now. “Next to look at” opens the most doubtful one. In 1 box the model found nothing.",
     ],
     [SCORES.map(() => 0), [0, 0], "The model found nothing in these boxes."],
   ])("a box in which the model finds nothing becomes no object %#", async (scores, made, said) => {
@@ -1796,6 +1796,25 @@ describe("boxes to masks, and their review", () => {
     await settle();
     expect(state().project.images.map(({ objects }) => objects.length)).toEqual(made);
     expect(state().said).toBe(said);
+  });
+
+  test("a box that the rules of classes leave nothing of becomes no object, and is said", async () => {
+    workspace.set.chooseClass("cat");
+    workspace.set.ruleClass("cat", "protected");
+    const said: string[] = [];
+    // all masks are the same place of their picture
+    for (const _ of ["first", "again"]) {
+      batchesOf(SCORES);
+      await start();
+      workspace.notices.answer("add");
+      await settle();
+      said.push(state().said);
+    }
+    expect(said).toEqual([
+      "2 boxes are masks now. “Next to look at” opens the most doubtful one. 162 pixels stayed with other classes. 18 left out: nothing of them is free.",
+      "Nothing is changed: 180 pixels stayed with other classes. 20 left out: nothing of them is free.",
+    ]);
+    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([1, 1]);
   });
 
   describe.each<[batch: number, made: readonly number[]]>([
@@ -1854,7 +1873,10 @@ describe("boxes to masks, and their review", () => {
       await start();
       workspace.notices.answer("replace");
       await settle();
-      expect([classesOf(), state().error]).toEqual([[], "no model is ready — what was there is as it was."]);
+      expect([classesOf(), state().error]).toEqual([
+        [],
+        "These boxes need a model, and none is ready yet: import them again once it is — what was there is as it was.",
+      ]);
     });
 
     test("outlines become masks", async () => {

@@ -81,14 +81,17 @@ export function ruled(
   return { objects: kept, cut, taken, gone: lost.length - refused, refused };
 }
 
-/** What is said of the rules after a change; empty where they did nothing. */
-export function rulesInWords({ cut, taken, gone, refused }: Ruled): string {
+/** What is said of the rules after a change, of one picture or several; empty where they did nothing. */
+export function rulesInWords(...all: readonly Ruled[]): string {
+  const sum = (what: "cut" | "taken" | "gone" | "refused"): number =>
+    all.reduce((before, each) => before + each[what], 0);
+  const [cut, taken, gone, refused] = [sum("cut"), sum("taken"), sum("gone"), sum("refused")];
   const pixels = (count: number): string => `${count} ${count === 1 ? "pixel" : "pixels"}`;
-  const all = [
+  const lines = [
     cut > 0 && `${pixels(cut)} stayed with other classes.`,
     taken > 0 && `${pixels(taken)} taken from classes that give way.`,
     gone > 0 && `${gone} of their objects ${gone === 1 ? "is" : "are"} gone.`,
     refused > 0 && `${refused} left out: nothing of ${refused === 1 ? "it" : "them"} is free.`,
   ];
-  return all.filter(Boolean).join(" ");
+  return lines.filter(Boolean).join(" ");
 }

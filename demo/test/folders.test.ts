@@ -307,7 +307,10 @@ test("a project is saved without pictures that may not be read now: which, is sa
   const granted = await visit(shelf, 10_000, files);
   const before = saved;
   await granted.workspace.transfer.saveProject();
-  expect(granted.workspace.state.get().error).toBeNull();
+  expect([granted.workspace.state.get().error, granted.workspace.state.get().said]).toEqual([
+    null,
+    "Saved project.zip.",
+  ]);
   expect(saved).not.toBe(before);
 
   globalThis.indexedDB = new IDBFactory();

@@ -747,6 +747,15 @@ describe("objects and classes", () => {
     expect(state().project.classes.map(({ name }) => name)).toEqual(["object", "wheel"]);
   });
 
+  test("adding many pictures can be canceled: what was added by then is here, and that is said", async () => {
+    workspace = await create({} as never, async (blob) => {
+      if ((await blob.text()) === "3") workspace.notices.cancel();
+      return SIZE;
+    });
+    await workspace.set.add(Array.from({ length: 25 }, (_, i) => picture(`${i}`)));
+    expect([names(), state().said]).toEqual([["a", "b", "0", "1", "2"], "Stopped: what was added by then is here."]);
+  });
+
   test("joining classes waits for the person", async () => {
     await keep();
     workspace.set.chooseClass("wheel");

@@ -338,6 +338,7 @@ export class PictureSet {
       }
       void this.#store.change(this.#store.project);
       this.#showArrivals();
+      if (signal?.aborted) this.#notices.say("Stopped: what was added by then is here.");
       if (refused.length > 0) this.#notices.fail(notOpened(refused), "the other pictures are not affected.");
     };
     if (isLong) {

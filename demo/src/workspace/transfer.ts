@@ -143,6 +143,7 @@ export class Transfer {
       const { project } = this.#set;
       const { missing, ...file } = await this.#files.writeProjectFile(project, pictureOf, { signal, onProgress });
       this.#files.save(file);
+      this.#notices.say(`Saved ${file.name}.`);
       if (missing.length === 0) return;
       const what = `${file.name} is saved without pictures that are not here: ${few(missing)}`;
       const advice = "their labels are in it; open their folder, or the pictures themselves, and save again.";

@@ -747,15 +747,6 @@ describe("objects and classes", () => {
     expect(state().project.classes.map(({ name }) => name)).toEqual(["object", "wheel"]);
   });
 
-  test("adding many pictures can be canceled: what was added by then is here, and that is said", async () => {
-    workspace = await create({} as never, async (blob) => {
-      if ((await blob.text()) === "3") workspace.notices.cancel();
-      return SIZE;
-    });
-    await workspace.set.add(Array.from({ length: 25 }, (_, i) => picture(`${i}`)));
-    expect([names(), state().said]).toEqual([["a", "b", "0", "1", "2"], "Stopped: what was added by then is here."]);
-  });
-
   test("joining classes waits for the person", async () => {
     await keep();
     workspace.set.chooseClass("wheel");
@@ -803,6 +794,15 @@ describe("while pictures are added", () => {
     const kept = await Promise.all(store.project.images.map((image) => store.picture(image)));
     expect(await Promise.all(kept.map((blob) => blob?.text()))).toEqual(["a", "b", "c"]);
   };
+
+  test("adding many pictures can be canceled: what was added by then is here, and that is said", async () => {
+    workspace = await create({} as never, async (blob) => {
+      if ((await blob.text()) === "3") workspace.notices.cancel();
+      return SIZE;
+    });
+    await workspace.set.add(Array.from({ length: 25 }, (_, i) => picture(`${i}`)));
+    expect([names(), state().said]).toEqual([["0", "1", "2"], "Stopped: what was added by then is here."]);
+  });
 
   test("a picture is marked: all are there", async () => {
     await addDuring({}, () => workspace.reviewing.mark("done"));
@@ -1309,6 +1309,14 @@ describe("what is done with a sample at once", () => {
     await settle();
     expect([imageOf(state())?.name, points()]).toEqual(["own", 0]);
   });
+});
+
+test("what is said twice is news twice", () => {
+  const said: string[] = [];
+  workspace.state.subscribe(() => said.at(-1) !== state().said && said.push(state().said));
+  for (const _ of "abc") workspace.notices.say("Nothing would be left of the object.");
+  expect(said).toHaveLength(3);
+  expect(new Set(said.map((each) => each.trim()))).toEqual(new Set(["Nothing would be left of the object."]));
 });
 
 describe("a closer look", () => {

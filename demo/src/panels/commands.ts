@@ -133,6 +133,8 @@ export function commandsOf(
     workspace.setOptions({ brush });
     workspace.notices.say(`Brush of ${brush} pixels.`);
   };
+  const tellUnsaved = (error: unknown): void =>
+    workspace.notices.fail(error, "nothing was saved; the mask is still here.");
   const shape = (
     id: string,
     name: string,
@@ -266,7 +268,7 @@ export function commandsOf(
       run: () =>
         workspace.withAnswer((answer) => {
           const { picture } = workspace.state.get();
-          if (picture) void saveCutOut(answer, picture);
+          if (picture) saveCutOut(answer, picture).catch(tellUnsaved);
         }),
     },
     {
@@ -275,7 +277,7 @@ export function commandsOf(
       group: "Mask",
       icon: Image,
       isEnabled: hasAnswer,
-      run: () => workspace.withAnswer((answer) => void saveMask(answer)),
+      run: () => workspace.withAnswer((answer) => void saveMask(answer).catch(tellUnsaved)),
     },
     {
       id: "save rle",

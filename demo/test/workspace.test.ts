@@ -1680,6 +1680,21 @@ describe("by hand", () => {
       workspace.selection.delete();
       expect(shown()).toHaveLength(1);
     });
+
+    test("hidden ones are shown again, though a locked one beside them is shown", () => {
+      const [first] = objectsOf(state());
+      workspace.set.changeObject(first?.id as string, { locked: true }, "Lock", "locked");
+      workspace.selection.all();
+      const seen: unknown[] = [];
+      for (const _ of ["hide", "show"]) {
+        workspace.selection.hide();
+        seen.push(shown().map(([, hidden]) => hidden));
+      }
+      expect(seen).toEqual([
+        [false, true, true],
+        [false, false, false],
+      ]);
+    });
   });
 
   test("a locked object is left alone, and why is said", () => {

@@ -71,9 +71,9 @@ export class Selection extends OfTheSet {
     this.#change(agreed, "Agree to #", "Agreed to #.");
   }
 
-  /** Hides them; shows them again if all are hidden. */
+  /** Hides them; shows them again if all that can be changed are hidden. */
   hide(): void {
-    const hidden = selectedOf(this.state.get()).some((each) => !each.hidden);
+    const hidden = selectedOf(this.state.get()).some((each) => !each.hidden && !each.locked);
     const name = hidden ? "Hide" : "Show";
     this.#change((each) => ({ ...each, hidden }), `${name} #`, hidden ? "# hidden." : "# shown.");
   }

@@ -296,6 +296,12 @@ test("every command is found by its name, and shows its key", async () => {
   await page.keyboard.type("ex");
   await page.keyboard.press("Escape");
   await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  // a class is chosen as by its key
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("class: ob");
+  await expect.poll(() => entries.allTextContents()).toEqual(["Class: object"]);
+  await page.keyboard.press("Enter");
+  await status(/^The next object is object\.$/);
   await page.keyboard.press("?");
   expect(await page.getByRole("dialog", { name: "Keys and help" }).textContent()).toContain("Page Down");
   await page.keyboard.press("Escape");

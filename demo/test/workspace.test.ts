@@ -1251,8 +1251,7 @@ describe("what is done with a sample at once", () => {
   const points = (): number => state().marks.points.length;
 
   test("the first click is a step: undo takes it back, redo brings it", async () => {
-    await settle();
-    expect([points(), state().undoable]).toEqual([1, "Add a point"]);
+    await expect.poll(() => [points(), state().undoable]).toEqual([1, "Add a point"]);
     workspace.set.undo();
     expect([points(), names()]).toEqual([0, ["truck"]]);
     workspace.set.redo();
@@ -1547,6 +1546,27 @@ describe("by hand", () => {
     await settle();
     expect([state().current === current, areas()]).toEqual([true, [100]]);
     expect(state().project.images.map(({ objects }) => objects.length)).toEqual([1, 0]);
+  });
+
+  test("what nothing would be left of at the next picture's size is not copied there, and is said", async () => {
+    globalThis.indexedDB = new IDBFactory();
+    workspace = await create({} as never, async (blob) =>
+      (await blob.text()) === "small" ? { width: 4, height: 3 } : SIZE,
+    );
+    await workspace.set.add([picture("a"), picture("small")]);
+    const speck = fresh(2, 2, 1);
+    workspace.editing.copyToNext();
+    await settle();
+    expect([imageOf(state())?.name, state().said]).toEqual([
+      "a",
+      "Nothing is copied to small. 1 left out: nothing would be left at its size.",
+    ]);
+    fresh(2, 2, 20);
+    workspace.selectAlso(speck);
+    workspace.editing.copyToNext();
+    await settle();
+    expect([imageOf(state())?.name, areas()]).toEqual(["small", [4]]);
+    expect(state().said).toBe("Copied to small. 1 left out: nothing would be left at its size.");
   });
 
   test("the rule of a class holds for what is drawn next, in one step with it", async () => {

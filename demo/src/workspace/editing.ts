@@ -344,11 +344,17 @@ export class Editing {
     const { images } = state.project;
     const next = image && images[images.indexOf(image) + 1];
     if (!edited || !next) return;
-    const copies = [edited, ...othersOf(state)].map(({ className, name, rle }) => ({
-      ...newObject(className, resized(rle, next.width, next.height)),
-      name,
-    }));
+    const selected = [edited, ...othersOf(state)];
+    const copies = selected
+      .map(({ className, name, rle }) => ({ ...newObject(className, resized(rle, next.width, next.height)), name }))
+      .filter(({ rle }) => areaOf(turnsOf(rle)) > 0);
+    const lost = selected.length - copies.length;
+    const left = lost > 0 ? ` ${lost} left out: nothing would be left at its size.` : "";
+    if (copies.length === 0) {
+      this.#notices.say(`Nothing is copied to ${next.name}.${left}`);
+      return;
+    }
     const name = copies.length === 1 ? `Copy ${edited.className}` : `Copy ${copies.length} objects`;
-    this.#set.addTo(next, copies, name, `Copied to ${next.name}.`);
+    this.#set.addTo(next, copies, name, `Copied to ${next.name}.${left}`);
   }
 }

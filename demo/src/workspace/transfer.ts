@@ -85,8 +85,8 @@ export class Transfer {
       const { project: read, boxes, leftOut: unread } = await this.#files.readLabels(files, { signal, onProgress });
       const { project: before } = this.#state.get();
       const { placed: all, leftOut: unplaced } = placed(before.images, boxes);
-      const { found, boxes: detections } = withOutlines(read, all);
-      const leftOut = [...unread, ...unplaced];
+      const { found, boxes: detections, leftOut: empty } = withOutlines(read, all);
+      const leftOut = [...unread, ...unplaced, ...empty];
       if (!(await this.#takeIn(found, name, detections, leftOut))) return;
       try {
         await this.#boxes.toMasks(detections, signal, show);

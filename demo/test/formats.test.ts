@@ -655,8 +655,8 @@ describe.each([
 });
 
 test.each<[string, string, RegExp]>([
-  ["XML that is cut off", "<annotations><image", /expected CVAT's annotations.xml/],
-  ["other XML", "<svg/>", /with annotations in it/],
+  ["XML that is cut off", "<annotations><image", /expected the XML of CVAT or of Pascal VOC/],
+  ["other XML", "<svg/>", /expected the XML of CVAT \(annotations\) or of Pascal VOC \(annotation\), got/],
   [
     "a CVAT mask whose runs are too few",
     '<annotations><image name="a" width="4" height="4"><mask label="x" rle="1, 1" left="0" top="0" width="2" height="2"/></image></annotations>',

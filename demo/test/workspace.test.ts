@@ -1726,9 +1726,10 @@ describe("by hand", () => {
 });
 
 test.each([
-  [2, "needs a look"],
-  [0, undefined],
-])("everything mode finds %i objects: the picture's review is %s; undo takes all back", async (count, review) => {
+  [2, "needs a look", "2 objects found."],
+  [1, "needs a look", "1 object found."],
+  [0, undefined, "0 objects found."],
+])("everything mode finds %i objects: the picture's review is %s; undo takes all back", async (count, review, said) => {
   const segmentation: Rle = { size: [SIZE.height, SIZE.width], counts: "0" };
   const found = Array.from({ length: count }, () => ({ segmentation, area: 1, predicted_iou: 0.5 }));
   // a mask without a pixel is no object
@@ -1737,7 +1738,7 @@ test.each([
   await workspace.everything();
   await settle();
   const shown = () => [state().project.images[0]?.objects.length, state().project.images[0]?.review, state().said];
-  expect(shown()).toEqual([count, review, `${count} objects found.`]);
+  expect(shown()).toEqual([count, review, said]);
   workspace.set.undo();
   await settle();
   expect(shown()).toEqual([0, undefined, "Undone: Find everything."]);

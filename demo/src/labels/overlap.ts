@@ -1,6 +1,7 @@
 /** Rules by class for objects that would overlap. */
 import { areaOf, difference, intersection, rleOf, turnsOf } from "../masks/turns.ts";
 import type { LabeledObject, ObjectClass, Overlap } from "./annotations.ts";
+import { counted } from "./counted.ts";
 
 /** What the rules do to objects. */
 export interface Ruled {
@@ -86,10 +87,9 @@ export function rulesInWords(...all: readonly Ruled[]): string {
   const sum = (what: "cut" | "taken" | "gone" | "refused"): number =>
     all.reduce((before, each) => before + each[what], 0);
   const [cut, taken, gone, refused] = [sum("cut"), sum("taken"), sum("gone"), sum("refused")];
-  const pixels = (count: number): string => `${count} ${count === 1 ? "pixel" : "pixels"}`;
   const lines = [
-    cut > 0 && `${pixels(cut)} stayed with other classes.`,
-    taken > 0 && `${pixels(taken)} taken from classes that give way.`,
+    cut > 0 && `${counted(cut, "pixel")} stayed with other classes.`,
+    taken > 0 && `${counted(taken, "pixel")} taken from classes that give way.`,
     gone > 0 && `${gone} of their objects ${gone === 1 ? "is" : "are"} gone.`,
     refused > 0 && `${refused} left out: nothing of ${refused === 1 ? "it" : "them"} is free.`,
   ];

@@ -3,6 +3,7 @@ import { Download } from "lucide-react";
 import { useState } from "react";
 import { Button, Label, Radio, RadioGroup } from "react-aria-components";
 import { FORMATS, type Format } from "../formats/archive.ts";
+import { counted } from "../labels/counted.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import type { Scope } from "../workspace/transfer.ts";
 import { usePage } from "./page.ts";
@@ -10,11 +11,6 @@ import { Sheet } from "./sheet.tsx";
 
 /** What was chosen last. */
 let last: { format: Format; scope: Scope } = { format: "coco", scope: "all" };
-
-/** A number of things, in words. */
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
-}
 
 /** See the file. */
 export function ExportDialog({ close }: { readonly close: () => void }) {

@@ -1,5 +1,6 @@
 /** Where pictures and checkpoints come from: files, folders, the clipboard, samples, what is dropped. */
 import { type FileWithPath, fromEvent } from "file-selector";
+import { counted } from "../labels/counted.ts";
 import { type FolderHandle, filesIn, isEmbedding } from "../storage/folders.ts";
 import type { NamedFile } from "../workspace/picture-set.ts";
 import type { Workspace } from "../workspace/workspace.ts";
@@ -180,7 +181,7 @@ async function takeInFolder(workspace: Workspace, handle: FolderHandle): Promise
       files.push(file);
       if (performance.now() - shown < PATIENCE) continue;
       shown = performance.now();
-      show(`Reading the folder ${handle.name}: ${files.length} files`);
+      show(`Reading the folder ${handle.name}: ${counted(files.length, "file")}`);
     }
     isRead = true;
   }, "choose the pictures one by one.");

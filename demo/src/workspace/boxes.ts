@@ -1,5 +1,6 @@
 /** Makes masks of what detectors found: each box is asked of the model, picture by picture. */
 import { type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import type { Detection, PlacedDetections } from "../labels/detections.ts";
 import { ruled, rulesInWords } from "../labels/overlap.ts";
 import { areaOf, turnsOf } from "../masks/turns.ts";
@@ -9,8 +10,6 @@ import type { Model } from "./sight.ts";
 
 /** So many boxes are asked at once. */
 const BATCH = 16;
-
-const boxCount = (count: number): string => `${count} ${count === 1 ? "box" : "boxes"}`;
 
 const NO_MODEL = "These boxes need a model, and none is ready yet: import them again once it is";
 
@@ -87,10 +86,10 @@ export class Boxes extends OfTheSet {
     }, before);
     const kept = all.reduce((sum, { objects, rules }) => sum + objects.length - rules.refused, 0);
     const left = missing.length > 0 ? ` Not here: ${missing.slice(0, 3).join(", ")}.` : "";
-    const empty = done > count ? ` In ${boxCount(done - count)} the model found nothing.` : "";
+    const empty = done > count ? ` In ${counted(done - count, "box", "boxes")} the model found nothing.` : "";
     const what = isStopped
-      ? `Stopped after ${done} of ${boxCount(total)}`
-      : `${boxCount(kept)} ${kept === 1 ? "is a mask" : "are masks"} now`;
+      ? `Stopped after ${done} of ${counted(total, "box", "boxes")}`
+      : `${counted(kept, "box is a mask", "boxes are masks")} now`;
     const rules = words === "" ? "" : ` ${words}`;
     const said = `${what}. “Next to look at” opens the most doubtful one.${empty}${rules}${left}`;
     this.set.edit(project, "Boxes to masks", said, marks);

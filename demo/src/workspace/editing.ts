@@ -1,6 +1,7 @@
 /** Changes the shape of objects by hand: strokes, outlines, corners, and what is done to a mask as a whole. */
 import { decodeRle, encodeRle, type Mask, maskParts, type Rle } from "sam2-web";
 import { type LabeledObject, newObject } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import { feathered, type Pixels, seenBy } from "../masks/feather.ts";
 import { joined } from "../masks/magnet.ts";
 import {
@@ -295,7 +296,7 @@ export class Editing {
       this.#notices.say(`${name}: there is nothing to change.`);
       return;
     }
-    this.#setMask(edited, rle, name, `${name}: ${changed} ${changed === 1 ? "pixel" : "pixels"} changed.`);
+    this.#setMask(edited, rle, name, `${name}: ${counted(changed, "pixel")} changed.`);
   }
 
   /** Makes each connected part of the edited object an object; the largest stays what it was. */

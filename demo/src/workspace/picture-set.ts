@@ -16,6 +16,7 @@ import {
   withOverlap,
   withoutClass,
 } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import { ruled, rulesInWords } from "../labels/overlap.ts";
 import { isSame } from "../labels/same.ts";
 import type { FolderHandle, Place } from "../storage/folders.ts";
@@ -641,7 +642,7 @@ export class PictureSet {
     const objects = project.images.flatMap((image) => image.objects);
     const count = objects.filter(({ className }) => className === name).length;
     if (count > 0) {
-      const what = `${count} ${count === 1 ? "object is" : "objects are"} of the class ${name}`;
+      const what = `${counted(count, "object is", "objects are")} of the class ${name}`;
       this.#notices.fail(what, "rename it to the class that they are to have, or delete them first.");
       return;
     }

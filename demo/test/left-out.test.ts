@@ -7,8 +7,9 @@ import { describe, expect, test } from "vitest";
 import { toCoco } from "../src/formats/coco.ts";
 import { toDatumaro } from "../src/formats/datumaro.ts";
 import { toLabelStudio } from "../src/formats/label-studio.ts";
+import type { BytesFile } from "../src/formats/png.ts";
 import { readLabels } from "../src/formats/read.ts";
-import type { LabelsFile } from "../src/formats/zip.ts";
+import type { TextFile } from "../src/formats/yolo.ts";
 import { EMPTY_PROJECT, newObject, withImage } from "../src/labels/annotations.ts";
 
 const size = { width: 6, height: 6 };
@@ -83,7 +84,7 @@ describe("a mask without a pixel is left out, and said", () => {
     expect(await read(text)).toEqual([[], [`${what}: ${why}`]]);
   });
 
-  test.each<[string, LabelsFile, string]>([
+  test.each<[string, TextFile | BytesFile, string]>([
     [
       "SVG",
       { name: "a.svg", text: '<svg xmlns="http://www.w3.org/2000/svg" width="6" height="6"><path d=""/></svg>' },

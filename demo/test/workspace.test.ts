@@ -552,11 +552,13 @@ describe("what is asked", () => {
       ["the next one is opened by other means", () => workspace.set.step(1)],
     ])("%s before it is there: that it is lost is said", async (_, act) => {
       act();
-      await settle();
-      expect([classesOf(), state().error]).toEqual([
-        [],
-        "The mask is lost: another picture was opened before the model had answered — go back, and mark it again.",
-      ]);
+      const seen = (): unknown => [classesOf(), state().error];
+      await expect
+        .poll(seen)
+        .toEqual([
+          [],
+          "The mask is lost: another picture was opened before the model had answered — go back, and mark it again.",
+        ]);
     });
 
     test.each<[string, () => void, number]>([

@@ -106,7 +106,13 @@ describe("with a mouse", () => {
     expect(one).toBeGreaterThan(before);
     await page.locator(NAMED.candidates).nth(2).click();
     await status(/Candidate 3/);
-    expect(await page.locator(NAMED.candidates).nth(2).getAttribute("aria-checked")).toBe("true");
+    // by keys too, which walk them as they do the tools
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Space");
+    await status(/Candidate 2/);
+    const isChecked = (): Promise<string | null>[] =>
+      [0, 1, 2].map((index) => page.locator(NAMED.candidates).nth(index).getAttribute("aria-checked"));
+    expect(await Promise.all(isChecked())).toEqual(["false", "true", "false"]);
     await page.mouse.click(...(await place(0.6, 0.7)), { button: "right" });
     await status(/Mask with score/);
     await page.keyboard.press("Control+z");
@@ -290,6 +296,12 @@ test("every command is found by its name, and shows its key", async () => {
   await page.keyboard.type("ex");
   await page.keyboard.press("Escape");
   await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  // a class is chosen as by its key
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("class: ob");
+  await expect.poll(() => entries.allTextContents()).toEqual(["Class: object"]);
+  await page.keyboard.press("Enter");
+  await status(/^The next object is object\.$/);
   await page.keyboard.press("?");
   expect(await page.getByRole("dialog", { name: "Keys and help" }).textContent()).toContain("Page Down");
   await page.keyboard.press("Escape");

@@ -102,6 +102,19 @@ test("a picture from the camera", async () => {
 /** A folder as people have them: folders in it, companions that a system wrote, and a file that is no picture. */
 const FOLDER = ["10.png", "2.png", "seaside/1.png", "seaside/._1.png", ".thumbnails/1.png", "notes.txt"];
 
+interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Drops a file or a folder of the disk near the corner of a place, as the browser does it. */
+async function dropAt({ x, y }: Place, path: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await session.send("Input.dispatchDragEvent", { type, x: x + 20, y: y + 20, data });
+}
+
 test.each<[string, (folder: string) => Promise<void>]>([
   [
     "picked",
@@ -129,15 +142,10 @@ test.each<[string, (folder: string) => Promise<void>]>([
     },
   ],
   ["chosen, where there is no picker", (folder) => page.locator(NAMED.folder).setInputFiles(folder)],
+  ["dropped on the picture", async (folder) => dropAt(await canvasBox(page), folder)],
   [
-    "dropped",
-    async (folder) => {
-      const { x, y } = await canvasBox(page);
-      const session = await page.context().newCDPSession(page);
-      const data = { items: [], files: [folder], dragOperationsMask: 1 };
-      for (const type of ["dragEnter", "dragOver", "drop"] as const)
-        await session.send("Input.dispatchDragEvent", { type, x: x + 50, y: y + 50, data });
-    },
+    "dropped beside it",
+    async (folder) => dropAt((await page.getByRole("navigation", { name: "Tools" }).boundingBox()) as Place, folder),
   ],
 ])("a folder that is %s gives the pictures of all folders in it, in order", async (_, give) => {
   const folder = await mkdtemp(join(tmpdir(), "photos-"));

@@ -453,7 +453,9 @@ test("boxes of a detector become masks, which are looked at one by one; the over
   });
   const dialog = page.getByRole("alertdialog");
   await expect.poll(() => dialog.textContent()).toContain("2 boxes become masks");
-  expect(await dialog.textContent()).toContain("Left out: 1 of bus.jpg: there is no such picture here.");
+  expect(await dialog.textContent()).toContain(
+    "Left out: 1 of bus.jpg: no picture here, or more than one, has this name.",
+  );
   await dialog.getByRole("button", { name: "Import" }).click();
   await expect.poll(objects, { timeout: 60_000 }).toBe(3);
   const { annotations } = JSON.parse((await exported()).bytes.toString());

@@ -122,6 +122,16 @@ describe("merging", () => {
     expect(changed).toEqual(there.length > 0 ? before.images : []);
   });
 
+  test.each<[string, Partial<LabeledImage>, Partial<LabeledImage>, Partial<LabeledImage>]>([
+    ["comes", {}, { review: "done", seconds: 7 }, { review: "done", seconds: 7 }],
+    ["does not replace what is there", { review: "done", seconds: 1 }, { review: "needs a look", seconds: 7 }, {}],
+  ])("how far the review of a picture is in a file %s, with objects and without", (_, there, found, changed) => {
+    const images = [image("1.jpg", [one]), { ...image("2.jpg"), id: "two" }];
+    const before = { ...EMPTY_PROJECT, images: images.map((each) => ({ ...each, ...there })) };
+    const { project, same } = merge(before, { classes: [], images: images.map((each) => ({ ...each, ...found })) });
+    expect([project.images, same]).toEqual([before.images.map((each) => ({ ...each, ...changed })), 2]);
+  });
+
   test("pictures that are not there wait at the end", () => {
     const result = merge(
       { ...EMPTY_PROJECT, images: [image("1.jpg")] },

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { readLabels } from "../src/formats/read.ts";
 import { EMPTY_PROJECT, type LabeledImage, newObject, type Project } from "../src/labels/annotations.ts";
 import { type DetectedImage, placed } from "../src/labels/detections.ts";
-import { merge } from "../src/labels/importing.ts";
+import { merge, withOutlines } from "../src/labels/importing.ts";
 
 const image = (name: string, width = 100, height = 50): LabeledImage => {
   return { id: name, sha256: name, name, width, height, objects: [] };
@@ -297,7 +297,7 @@ describe("the pictures of detections", () => {
     [
       "of two pictures of a name none, without a folder",
       found("c.jpg", 0, 0, 9, 9),
-      /1 of c.jpg: there is no such picture here/,
+      /1 of c.jpg: no picture here, or more than one, has this name/,
     ],
     [
       "another size",
@@ -351,6 +351,17 @@ describe("the pictures of detections", () => {
     const came = result.placed.map(({ image: { name }, detections }) => [name, detections[0]?.className]);
     expect(Object.fromEntries(came)).toEqual(expected);
     expect(result.leftOut).toHaveLength(left);
+  });
+
+  test("an outline becomes an object; one without a pixel inside is left out, and said", () => {
+    const slanted = box("cat", 0.5, 0, 0, 3, 3, 6, 6);
+    const whole = box("cat", 0.5, 0, 0, 6, 0, 6, 6);
+    const { found: all, leftOut } = withOutlines({ classes: [], images: [] }, [
+      { image: image("a.jpg"), detections: [whole, slanted] },
+      { image: image("b.jpg"), detections: [slanted] },
+    ]);
+    expect(all.images.map(({ name, objects }) => [name, objects.length])).toEqual([["a.jpg", 1]]);
+    expect(leftOut).toEqual(["a.jpg", "b.jpg"].map((name) => `1 of ${name}: there is no pixel inside`));
   });
 
   test("two files of one name and size are of one picture", () => {

@@ -21,6 +21,9 @@ class FakeFolder {
   asked = 0;
   /** What the person says when the browser asks. */
   says: PermissionState = "granted";
+  /** Whether the browser may ask. */
+  mayAsk = true;
+  isGone = false;
 
   constructor(name: string, files: Readonly<Record<string, string>>) {
     this.name = name;
@@ -46,11 +49,13 @@ class FakeFolder {
 
   async requestPermission(): Promise<PermissionState> {
     this.asked++;
+    if (!this.mayAsk) throw new DOMException("no recent press", "SecurityError");
     this.permission = this.says;
     return this.says;
   }
 
   async *values(): AsyncGenerator<unknown> {
+    if (this.isGone) throw new DOMException(this.name, "NotFoundError");
     for (const [name, file] of this.files) yield { kind: "file", name, getFile: async () => file };
   }
 
@@ -146,6 +151,45 @@ test("files are not copied; the next visit asks for the folder by one button, an
   // the first without labels
   expect([workspace.state.get().closedFolders, await shown(workspace)]).toEqual([[], "two"]);
   expect(folder.asked).toBe(2);
+});
+
+test("a folder that the browser may not ask for keeps no other one closed, and is said", async () => {
+  const [street, field] = [new FakeFolder("street", { "1.png": "one" }), new FakeFolder("field", { "2.png": "two" })];
+  await label(street);
+  await label(field);
+  for (const folder of [street, field]) folder.permission = "prompt";
+  street.mayAsk = false;
+  const { workspace } = await visit();
+  await workspace.openFolders();
+  const { closedFolders, said } = workspace.state.get();
+  expect([closedFolders, said, await shown(workspace)]).toEqual([
+    ["street"],
+    "The folder is still closed: the browser was not allowed to read it.",
+    "two",
+  ]);
+});
+
+test("with no picture open, the open one is not exported: it is not all of them", async () => {
+  const folder = new FakeFolder("street", { "1.png": "one" });
+  await label(folder);
+  folder.permission = "prompt";
+  const { workspace } = await visit(shelf, 10_000, {
+    writeProject: async () => ({ name: "all.json", blob: new Blob() }),
+    save: () => undefined,
+  });
+  await workspace.transfer.export("coco", "one");
+  expect([workspace.state.get().error, workspace.state.get().said]).toEqual([
+    "No picture is open — open one, or export all.",
+    "",
+  ]);
+});
+
+test("a folder of embeddings that is gone does not keep the set closed", async () => {
+  await label(new FakeFolder("street", { "1.png": "one" }));
+  const gone = new FakeFolder("embeddings", {});
+  gone.isGone = true;
+  kept = [...kept, { id: "gone", handle: gone.as(), hasEmbeddings: true }];
+  expect(await shown((await visit()).workspace)).toBe("one");
 });
 
 test("a folder that is dropped is read where it is, too", async () => {
@@ -263,7 +307,10 @@ test("a project is saved without pictures that may not be read now: which, is sa
   const granted = await visit(shelf, 10_000, files);
   const before = saved;
   await granted.workspace.transfer.saveProject();
-  expect(granted.workspace.state.get().error).toBeNull();
+  expect([granted.workspace.state.get().error, granted.workspace.state.get().said]).toEqual([
+    null,
+    "Saved project.zip.",
+  ]);
   expect(saved).not.toBe(before);
 
   globalThis.indexedDB = new IDBFactory();

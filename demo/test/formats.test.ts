@@ -6,9 +6,9 @@ import { unzipSync } from "fflate";
 import { decodeRle, encodeRle, type Mask, maskArea, maskToPolygons, type Rle, rleArea } from "sam2-web";
 import { describe, expect, test, vi } from "vitest";
 import { exportProject } from "../src/formats/archive.ts";
+import { fromBrush } from "../src/formats/brush-runs.ts";
 import { toCoco } from "../src/formats/coco.ts";
 import { joined } from "../src/formats/join.ts";
-import { fromBrush } from "../src/formats/label-studio.ts";
 import { toLabelme } from "../src/formats/labelme.ts";
 import { checkHeader, decodePicture } from "../src/formats/picture.ts";
 import { toVocClasses } from "../src/formats/png.ts";
@@ -655,8 +655,8 @@ describe.each([
 });
 
 test.each<[string, string, RegExp]>([
-  ["XML that is cut off", "<annotations><image", /expected CVAT's annotations.xml/],
-  ["other XML", "<svg/>", /with annotations in it/],
+  ["XML that is cut off", "<annotations><image", /expected the XML of CVAT or of Pascal VOC/],
+  ["other XML", "<svg/>", /expected the XML of CVAT \(annotations\) or of Pascal VOC \(annotation\), got/],
   [
     "a CVAT mask whose runs are too few",
     '<annotations><image name="a" width="4" height="4"><mask label="x" rle="1, 1" left="0" top="0" width="2" height="2"/></image></annotations>',

@@ -1,7 +1,7 @@
 /** Labels are kept, whatever happens to the storage under them: two windows, older pages, full disks, none. */
 import "fake-indexeddb/auto";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
-import { openDB } from "idb";
+import { deleteDB, openDB } from "idb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   EMPTY_PROJECT,
@@ -292,6 +292,14 @@ describe("databases of other versions of the page", () => {
     expect(await store.change(withImage(store.project, { ...image, objects: [] }))).toBe(false);
     expect([store.isUnkept, idsIn(store.project)]).toEqual([true, []]);
   });
+});
+
+test("what is deleted while the page is open is said to be that, and goes on in memory", async () => {
+  const store = await open();
+  await labeled(store);
+  await deleteDB(LABELS);
+  await expect.poll(() => store.trouble?.kind).toBe("closed");
+  expect(idsIn(store.project)).toEqual(["a"]);
 });
 
 describe("where the browser keeps nothing", () => {

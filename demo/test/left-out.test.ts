@@ -1,12 +1,15 @@
 /** What files of other tools say that the page does not read, or that others would not read: it is said, or left out. */
 import { crc32 } from "node:zlib";
+import { type Layer, writePsdUint8Array } from "ag-psd";
 import { encode } from "fast-png";
 import { decodeRle, encodeRle, rleArea } from "sam2-web";
 import { describe, expect, test } from "vitest";
 import { toCoco } from "../src/formats/coco.ts";
 import { toDatumaro } from "../src/formats/datumaro.ts";
 import { toLabelStudio } from "../src/formats/label-studio.ts";
+import type { BytesFile } from "../src/formats/png.ts";
 import { readLabels } from "../src/formats/read.ts";
+import type { TextFile } from "../src/formats/yolo.ts";
 import { EMPTY_PROJECT, newObject, withImage } from "../src/labels/annotations.ts";
 
 const size = { width: 6, height: 6 };
@@ -27,6 +30,11 @@ const result = (type: string, value: object) => ({
   value: { [type]: ["cat"], ...value },
 });
 const task = (...annotations: object[]): string => JSON.stringify([{ id: 1, data: { image: "a.jpg" }, annotations }]);
+/** A layer of a PSD, as opaque as that. */
+const pixels = (alpha: number): Layer => {
+  const data = Uint8ClampedArray.from({ length: 4 * 36 }, (_, i) => (i % 4 === 3 ? alpha : 9));
+  return { name: "cat", imageData: { ...size, data } };
+};
 const speck = [
   [2, 2],
   [2.1, 2],
@@ -74,6 +82,23 @@ describe("a mask without a pixel is left out, and said", () => {
     ],
   ])("%s", async (_, text, what) => {
     expect(await read(text)).toEqual([[], [`${what}: ${why}`]]);
+  });
+
+  test.each<[string, TextFile | BytesFile, string]>([
+    [
+      "SVG",
+      { name: "a.svg", text: '<svg xmlns="http://www.w3.org/2000/svg" width="6" height="6"><path d=""/></svg>' },
+      "element 1 (path)",
+    ],
+    [
+      "a PNG",
+      { name: "a/1-cat.png", bytes: encode({ ...size, data: new Uint8Array(36), channels: 1, depth: 8 }) },
+      "a/1-cat.png",
+    ],
+    ["PSD", { name: "a.psd", bytes: writePsdUint8Array({ ...size, children: [pixels(255), pixels(0)] }) }, "layer 2"],
+  ])("%s", async (_, file, what) => {
+    const { project, leftOut } = await readLabels([file]);
+    expect([project.images.flatMap(({ objects }) => objects), leftOut]).toEqual([[], [`${what}: ${why}`]]);
   });
 
   // pycocotools' annToMask takes an empty list for polygons, and fails at the first of them

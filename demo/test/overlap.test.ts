@@ -49,6 +49,26 @@ test("an object whose class becomes another follows that class's rule", () => {
   expect(objects.map(shown)).toEqual(["####..", "....##"]);
 });
 
+describe("a change that leaves nothing of an object", () => {
+  const [wall, free] = [newObject("wall", row("####..")), newObject("free", row(".##..."))];
+  test.each<[string, readonly LabeledObject[], readonly LabeledObject[], readonly string[], number, number]>([
+    ["another class", [wall, free], [wall, { ...free, className: "floor" }], ["wall ####..", "free .##..."], 2, 1],
+    ["another mask", [wall, free], [wall, { ...free, rle: row("#.....") }], ["wall ####..", "free .##..."], 1, 1],
+    [
+      "and others that are ruled beside it",
+      [wall, free, { ...free, id: "2", rle: row("..###.") }],
+      [wall, { ...free, className: "floor" }, { ...free, id: "2", rle: row("..###."), className: "floor" }],
+      ["wall ####..", "free .##...", "floor ....#."],
+      4,
+      1,
+    ],
+  ])("%s: it stays what it was", (_, before, after, expected, cut, refused) => {
+    const result = ruled(after, before, classes(RULES));
+    expect(result.objects.map((each) => `${each.className} ${shown(each)}`)).toEqual(expected);
+    expect([result.cut, result.taken, result.refused]).toEqual([cut, 0, refused]);
+  });
+});
+
 test("several new ones: each against those before it", () => {
   const made = ["###...", ".###..", "######"].map((text) => newObject("wall", row(text)));
   expect(ruled(made, [], classes(RULES)).objects.map(shown)).toEqual(["###...", "...#..", "....##"]);
@@ -63,6 +83,12 @@ test("what nothing is left of is left out, or gone, and said", () => {
   const under = ruled([wall, newObject("floor", row("..#..."))], [wall], classes(RULES));
   expect([under.objects.map(shown), under.gone, under.refused]).toEqual([["####.."], 0, 1]);
   expect(rulesInWords(under)).toBe("1 pixel stayed with other classes. 1 left out: nothing of it is free.");
+});
+
+test("what nothing is left of takes nothing from others", () => {
+  const there = [newObject("floor", row("...###")), newObject("wall", row("######"))];
+  const { objects, taken, refused } = ruled([...there, newObject("free", row("..##.."))], there, classes(RULES));
+  expect([objects.map(shown), taken, refused]).toEqual([["...###", "######"], 0, 1]);
 });
 
 test("without rules the list is the same", () => {

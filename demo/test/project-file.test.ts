@@ -99,6 +99,13 @@ test("opened beside what it was made of, it changes nothing; beside nothing, it 
   expect(withoutIds(alone.project)).toEqual(withoutIds(project));
 });
 
+test("a class that objects have and the list lacks is added to it", async () => {
+  const read = await readProjectFile(await relabeled((labels) => ({ ...labels, classes: [] })));
+  expect(read.project.classes.map(({ name }) => name)).toEqual([
+    ...new Set(project.images.flatMap(({ objects }) => objects.map(({ className }) => className))),
+  ]);
+});
+
 test("labels of hundreds of megabytes come back: what the page saves it opens", async () => {
   const mask = rle(1, 0, 0, 1);
   const name = "x".repeat(1e6);

@@ -210,7 +210,7 @@ describe("pictures of one name, and of names that become one in a file's", () =>
     });
     const detections = [{ className: "cat", score: null, shape: [0, 0, 1, 1] }];
     const result = placed(images, [{ name: "a.txt", size: null, unit: "shares", detections }]);
-    expect(result).toEqual({ placed: [], leftOut: ["1 of a.txt: there is no such picture here"] });
+    expect(result).toEqual({ placed: [], leftOut: ["1 of a.txt: no picture here, or more than one, has this name"] });
   });
 
   test.each(["masks", "svg", "coco", "labelme", "cvat", "label-studio", "datumaro", "voc"] as const)(
@@ -405,8 +405,8 @@ function noise(): Uint8Array {
   return encode({ width, height, data, channels: 1, depth: 8 });
 }
 
-/** A path of 2²⁰ crossings. */
-const WIDE = `<path d="${"M0 0L8192 0L8192 1L0 1Z".repeat(64)}"/>`;
+/** A path of almost 2²⁰ crossings: the same row, filled an odd number of times. */
+const WIDE = `<path d="${"M0 0L8192 0L8192 1L0 1Z".repeat(63)}"/>`;
 
 /** A PSD of two layers that say they have other sides than their pixels. */
 function swollen(side = 1): Uint8Array {
@@ -460,7 +460,7 @@ test.each([
 ])("a PSD's layer at %i, %i: what of it is in the picture", (left, top, data) => {
   const { project } = fromPsd("a.psd", psdOf([{ side: 2, left, top }], 3, 2));
   const expected = encodeRle({ width: 3, height: 2, data: Uint8Array.from(data) });
-  expect(project.images[0]?.objects.map(({ rle }) => rle)).toEqual([expected]);
+  expect(project.images[0]?.objects.map(({ rle }) => rle)).toEqual(data.includes(1) ? [expected] : []);
 });
 
 describe("left out or refused, with the reason", () => {

@@ -563,11 +563,13 @@ describe("what is asked", () => {
       ["the next one is opened by other means", () => workspace.set.step(1)],
     ])("%s before it is there: that it is lost is said", async (_, act) => {
       act();
-      await settle();
-      expect([classesOf(), state().error]).toEqual([
-        [],
-        "The mask is lost: another picture was opened before the model had answered — go back, and mark it again.",
-      ]);
+      const seen = (): unknown => [classesOf(), state().error];
+      await expect
+        .poll(seen)
+        .toEqual([
+          [],
+          "The mask is lost: another picture was opened before the model had answered — go back, and mark it again.",
+        ]);
     });
 
     test.each<[string, () => void, number]>([
@@ -805,6 +807,15 @@ describe("while pictures are added", () => {
     const kept = await Promise.all(store.project.images.map((image) => store.picture(image)));
     expect(await Promise.all(kept.map((blob) => blob?.text()))).toEqual(["a", "b", "c"]);
   };
+
+  test("adding many pictures can be canceled: what was added by then is here, and that is said", async () => {
+    workspace = await create({} as never, async (blob) => {
+      if ((await blob.text()) === "3") workspace.notices.cancel();
+      return SIZE;
+    });
+    await workspace.set.add(Array.from({ length: 25 }, (_, i) => picture(`${i}`)));
+    expect([names(), state().said]).toEqual([["0", "1", "2"], "Stopped: what was added by then is here."]);
+  });
 
   test("a picture is marked: all are there", async () => {
     await addDuring({}, () => workspace.reviewing.mark("done"));
@@ -1253,8 +1264,7 @@ describe("what is done with a sample at once", () => {
   const points = (): number => state().marks.points.length;
 
   test("the first click is a step: undo takes it back, redo brings it", async () => {
-    await settle();
-    expect([points(), state().undoable]).toEqual([1, "Add a point"]);
+    await expect.poll(() => [points(), state().undoable]).toEqual([1, "Add a point"]);
     workspace.set.undo();
     expect([points(), names()]).toEqual([0, ["truck"]]);
     workspace.set.redo();
@@ -1313,6 +1323,14 @@ describe("what is done with a sample at once", () => {
   });
 });
 
+test("what is said twice is news twice", () => {
+  const said: string[] = [];
+  workspace.state.subscribe(() => said.at(-1) !== state().said && said.push(state().said));
+  for (const _ of "abc") workspace.notices.say("Nothing would be left of the object.");
+  expect(said).toHaveLength(3);
+  expect(new Set(said.map((each) => each.trim()))).toEqual(new Set(["Nothing would be left of the object."]));
+});
+
 describe("a closer look", () => {
   const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
   beforeEach(() => workspace.setOptions({ rest: 40 }));
@@ -1340,6 +1358,33 @@ describe("a closer look", () => {
     workspace.set.redo();
     await settle();
     expect([state().answer?.result.scores.data[0], model().asked.length]).toEqual([expect.closeTo(0.95), length]);
+  });
+
+  test("none that nobody asked for while a step can be redone, which it would take away", async () => {
+    workspace.setOptions({ rest: null });
+    await click();
+    workspace.setOptions({ rest: 40 });
+    await click(6);
+    workspace.set.undo();
+    last().answer();
+    await settle();
+    await rest();
+    expect(last().detail).toBe("off");
+    workspace.set.redo();
+    await settle();
+    expect(points()).toBe(2);
+  });
+
+  test("one that is under way when a step is undone, though the marks are the same, is dropped", async () => {
+    workspace.set.ruleClass("object", "protected");
+    await click();
+    workspace.set.ruleClass("object", undefined);
+    await rest();
+    expect(last().detail).toBe("auto");
+    workspace.set.undo();
+    last().answer(0.95, true);
+    await settle();
+    expect([state().marks.closer, state().redoable]).toEqual([undefined, "Rule for object"]);
   });
 
   test("one that finds nothing better changes nothing", async () => {
@@ -1516,6 +1561,27 @@ describe("by hand", () => {
     expect(state().project.images.map(({ objects }) => objects.length)).toEqual([1, 0]);
   });
 
+  test("what nothing would be left of at the next picture's size is not copied there, and is said", async () => {
+    globalThis.indexedDB = new IDBFactory();
+    workspace = await create({} as never, async (blob) =>
+      (await blob.text()) === "small" ? { width: 4, height: 3 } : SIZE,
+    );
+    await workspace.set.add([picture("a"), picture("small")]);
+    const speck = fresh(2, 2, 1);
+    workspace.editing.copyToNext();
+    await settle();
+    expect([imageOf(state())?.name, state().said]).toEqual([
+      "a",
+      "Nothing is copied to small. 1 left out: nothing would be left at its size.",
+    ]);
+    fresh(2, 2, 20);
+    workspace.selectAlso(speck);
+    workspace.editing.copyToNext();
+    await settle();
+    expect([imageOf(state())?.name, areas()]).toEqual(["small", [4]]);
+    expect(state().said).toBe("Copied to small. 1 left out: nothing would be left at its size.");
+  });
+
   test("the rule of a class holds for what is drawn next, in one step with it", async () => {
     workspace.set.ruleClass("object", "protected");
     fresh(2, 2, 10);
@@ -1647,6 +1713,21 @@ describe("by hand", () => {
       workspace.selection.delete();
       expect(shown()).toHaveLength(1);
     });
+
+    test("hidden ones are shown again, though a locked one beside them is shown", () => {
+      const [first] = objectsOf(state());
+      workspace.set.changeObject(first?.id as string, { locked: true }, "Lock", "locked");
+      workspace.selection.all();
+      const seen: unknown[] = [];
+      for (const _ of ["hide", "show"]) {
+        workspace.selection.hide();
+        seen.push(shown().map(([, hidden]) => hidden));
+      }
+      expect(seen).toEqual([
+        [false, true, true],
+        [false, false, false],
+      ]);
+    });
   });
 
   test("a locked object is left alone, and why is said", () => {
@@ -1658,9 +1739,10 @@ describe("by hand", () => {
 });
 
 test.each([
-  [2, "needs a look"],
-  [0, undefined],
-])("everything mode finds %i objects: the picture's review is %s; undo takes all back", async (count, review) => {
+  [2, "needs a look", "2 objects found."],
+  [1, "needs a look", "1 object found."],
+  [0, undefined, "0 objects found."],
+])("everything mode finds %i objects: the picture's review is %s; undo takes all back", async (count, review, said) => {
   const segmentation: Rle = { size: [SIZE.height, SIZE.width], counts: "0" };
   const found = Array.from({ length: count }, () => ({ segmentation, area: 1, predicted_iou: 0.5 }));
   // a mask without a pixel is no object
@@ -1669,7 +1751,7 @@ test.each([
   await workspace.everything();
   await settle();
   const shown = () => [state().project.images[0]?.objects.length, state().project.images[0]?.review, state().said];
-  expect(shown()).toEqual([count, review, `${count} objects found.`]);
+  expect(shown()).toEqual([count, review, said]);
   workspace.set.undo();
   await settle();
   expect(shown()).toEqual([0, undefined, "Undone: Find everything."]);
@@ -1722,7 +1804,7 @@ describe("boxes to masks, and their review", () => {
     expect(state().question).toMatchObject({
       kind: "import",
       boxes: 20,
-      leftOut: ["line 7: expected four numbers", "1 of c: there is no such picture here"],
+      leftOut: ["line 7: expected four numbers", "1 of c: no picture here, or more than one, has this name"],
     });
     workspace.notices.answer(null);
     await settle();
@@ -1739,7 +1821,7 @@ describe("boxes to masks, and their review", () => {
       [18, "needs a look"],
     ]);
     // a command by its name: not everyone has keys
-    expect(state().said).toBe("20 boxes are masks now; Next to look at goes to the most doubtful.");
+    expect(state().said).toBe("20 boxes are masks now. “Next to look at” opens the most doubtful one.");
     workspace.reviewing.next();
     await settle();
     const selected = () => objectsOf(state()).find(({ id }) => id === state().selected);
@@ -1770,7 +1852,7 @@ describe("boxes to masks, and their review", () => {
     [
       [0.9, 0, ...SCORES.slice(2)],
       [1, 18],
-      "19 boxes are masks now; Next to look at goes to the most doubtful. In 1 box the model found nothing.",
+      "19 boxes are masks now. “Next to look at” opens the most doubtful one. In 1 box the model found nothing.",
     ],
     [SCORES.map(() => 0), [0, 0], "The model found nothing in these boxes."],
   ])("a box in which the model finds nothing becomes no object %#", async (scores, made, said) => {
@@ -1780,6 +1862,25 @@ describe("boxes to masks, and their review", () => {
     await settle();
     expect(state().project.images.map(({ objects }) => objects.length)).toEqual(made);
     expect(state().said).toBe(said);
+  });
+
+  test("a box that the rules of classes leave nothing of becomes no object, and is said", async () => {
+    workspace.set.chooseClass("cat");
+    workspace.set.ruleClass("cat", "protected");
+    const said: string[] = [];
+    // all masks are the same place of their picture
+    for (const _ of ["first", "again"]) {
+      batchesOf(SCORES);
+      await start();
+      workspace.notices.answer("add");
+      await settle();
+      said.push(state().said);
+    }
+    expect(said).toEqual([
+      "2 boxes are masks now. “Next to look at” opens the most doubtful one. 162 pixels stayed with other classes. 18 left out: nothing of them is free.",
+      "Nothing is changed: 180 pixels stayed with other classes. 20 left out: nothing of them is free.",
+    ]);
+    expect(state().project.images.map(({ objects }) => objects.length)).toEqual([1, 1]);
   });
 
   describe.each<[batch: number, made: readonly number[]]>([
@@ -1838,7 +1939,10 @@ describe("boxes to masks, and their review", () => {
       await start();
       workspace.notices.answer("replace");
       await settle();
-      expect([classesOf(), state().error]).toEqual([[], "no model is ready — what was there is as it was."]);
+      expect([classesOf(), state().error]).toEqual([
+        [],
+        "These boxes need a model, and none is ready yet: import them again once it is — what was there is as it was.",
+      ]);
     });
 
     test("outlines become masks", async () => {

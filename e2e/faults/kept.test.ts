@@ -240,7 +240,7 @@ test.each<[string, () => void]>([
   const page = await visit();
   await openPicture(page, "a.png", 1);
   await label(page);
-  await says(page, /^object, in this window only/);
+  await says(page, /^Kept as object, in this window only/);
   expect(await storage(page)).toContain("This browser keeps nothing here");
   await openPicture(page, "b.png", 2);
   await openFrame(page);
@@ -265,7 +265,7 @@ test("storage that keeps no Blob, as in private windows of Safari: pictures and 
   const page = await visit();
   await openPicture(page, "a.png", 1);
   await label(page);
-  await says(page, /^object, in this window only/);
+  await says(page, /^Kept as object, in this window only/);
   expect(await storage(page)).toContain("This browser keeps nothing here");
   await page.reload();
   await expect.poll(() => names(page)).toEqual(["a.png, 1 object"]);

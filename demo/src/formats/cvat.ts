@@ -122,12 +122,12 @@ export function fromXml(path: string, text: string): ReadLabels {
   try {
     annotations = parseXml(text).root;
   } catch (error) {
-    throw new ImportError(`expected CVAT's annotations.xml: ${(error as Error).message.split("\n")[0]}`);
+    throw new ImportError(`expected the XML of CVAT or of Pascal VOC: ${(error as Error).message.split("\n")[0]}`);
   }
   if (annotations?.name === "annotation") return fromVoc(path, annotations);
   if (annotations?.name !== "annotations") {
     throw new ImportError(
-      `expected CVAT's annotations.xml, with annotations in it, got ${annotations?.name ?? "none"}`,
+      `expected the XML of CVAT (annotations) or of Pascal VOC (annotation), got ${annotations?.name ?? "none"}`,
     );
   }
   return fromCvat(annotations);

@@ -1,11 +1,11 @@
 /** Gray PNGs: one value for each class, numbered as in Pascal VOC's SegmentationClass; or a single mask. */
 import { decode, encode } from "fast-png";
 import { decodeRle, maskArea } from "sam2-web";
-import { type LabeledImage, type LabeledObject, newObject, type ObjectClass } from "../labels/annotations.ts";
+import type { LabeledImage, LabeledObject, ObjectClass } from "../labels/annotations.ts";
 import { MOST_TURNS, rleOf, type Turns, turnsOfValues } from "../masks/turns.ts";
 import { ExportError, ImportError } from "./errors.ts";
 import { inflatedSize } from "./inflated.ts";
-import { projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { objectOf, projectOf, type ReadImage, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
 /** Gray values available for classes: 0 is the background, and VOC ignores pixels with 255. */
@@ -164,12 +164,13 @@ export function fromPngs(files: readonly BytesFile[], labelMap: string | null): 
     leftOut.try(name, () => {
       const { size, masks, text } = valuesOf(bytes);
       const found = voc === undefined ? maskOf(name, masks, text[TEXT]) : classesOf(voc, masks, classes);
+      const objects = found.masks.map(([className, turns]) =>
+        objectOf(className, rleOf(turns, size.width, size.height)),
+      );
       const key = JSON.stringify([found.picture, size]);
       const image = images.get(key) ?? { name: found.picture, ...size, objects: [] };
       images.set(key, image);
-      image.objects.push(
-        ...found.masks.map(([className, turns]) => newObject(className, rleOf(turns, size.width, size.height))),
-      );
+      image.objects.push(...objects);
     });
   }
   return {

@@ -9,7 +9,14 @@ import { digest } from "sam2-core";
 import { expandRuns } from "sam2-web";
 import { v4 as randomId } from "uuid";
 import * as v from "valibot";
-import { type LabeledImage, type LabeledObject, MOST_PIXELS, newObject, type Project } from "../labels/annotations.ts";
+import {
+  type LabeledImage,
+  type LabeledObject,
+  MOST_PIXELS,
+  newObject,
+  type Project,
+  withClassesOf,
+} from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
 import type { ExportedFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
@@ -203,7 +210,10 @@ export async function readProjectFile(file: Blob): Promise<ProjectFile> {
   const pictures = read.flatMap(({ sha256, picture, ...facts }): FiledPicture[] =>
     sha256 !== null && picture ? [{ ...picture, ...facts, sha256 }] : [],
   );
-  return { project: { classes, images: read.map(readImage), ...(foreign && { foreign }) }, pictures };
+  const project = { classes, images: read.map(readImage), ...(foreign && { foreign }) };
+  // a file that was made by hand may lack classes in its list
+  const objects = project.images.flatMap((image) => image.objects);
+  return { project: withClassesOf(project, objects), pictures };
 }
 
 /** Whether data of another tool's file is such as the readers of those let through. */

@@ -9,12 +9,12 @@ import {
   writePsdUint8Array,
 } from "ag-psd";
 import { decodeRle, maskBox } from "sam2-web";
-import { type LabeledImage, type LabeledObject, newObject } from "../labels/annotations.ts";
+import type { LabeledImage, LabeledObject } from "../labels/annotations.ts";
 import { stemOf } from "../labels/names.ts";
 import { MOST_TURNS, rleOf, type Turns } from "../masks/turns.ts";
 import { ExportError, ImportError } from "./errors.ts";
 import { inflatedSize } from "./inflated.ts";
-import { projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { objectOf, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 
 /** Pixels of a side; larger pictures would be of another format, PSB, which few tools read. */
@@ -86,7 +86,7 @@ export function fromPsd(name: string, bytes: Uint8Array): ReadLabels {
       const turns = turnsOfLayer(layer, size);
       if (!turns) throw new ImportError(`expected masks of at most ${MOST_TURNS} edges`);
       const [, className = "", own = ""] = /^(.*?)(?:: (.*))?$/s.exec(title) ?? [];
-      return { ...newObject(className || "object", rleOf(turns, size.width, size.height)), name: own, hidden };
+      return { ...objectOf(className || "object", rleOf(turns, size.width, size.height)), name: own, hidden };
     };
     return leftOut.list(`layer ${index + 2}`, read);
   });

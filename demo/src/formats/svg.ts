@@ -1,12 +1,12 @@
 /** SVG: one path for each object, filled by the even-odd rule. */
 import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { decodeRle, maskToPolygons, polygonsToPath } from "sam2-web";
-import { type LabeledImage, type LabeledObject, newObject, type ObjectClass } from "../labels/annotations.ts";
+import type { LabeledImage, LabeledObject, ObjectClass } from "../labels/annotations.ts";
 import { stemOf } from "../labels/names.ts";
 import { fillerAlongPixels } from "../masks/fill.ts";
 import { rleOf } from "../masks/turns.ts";
 import { ImportError, shown } from "./errors.ts";
-import { projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
+import { objectOf, projectOf, type ReadLabels, sizeOf } from "./labels-file.ts";
 import { LeftOut } from "./left-out.ts";
 import { escaped } from "./xml.ts";
 
@@ -59,7 +59,7 @@ export function fromSvg(path: string, text: string): ReadLabels {
       const turns = rings && fill(rings);
       if (!turns) throw new ImportError("expected a path along the edges of pixels, as this page writes it");
       const title = elements(element).find((child) => child.name === "title");
-      return newObject(title?.text || "object", rleOf(turns, width, height));
+      return objectOf(title?.text || "object", rleOf(turns, width, height));
     };
     return leftOut.list(`element ${index + 1} (${shown(element.name)})`, read);
   });

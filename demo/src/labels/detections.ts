@@ -121,7 +121,7 @@ export function placed(
     if (!image) {
       const why = byStem
         ? `the picture here has ${byStem.width}×${byStem.height} pixels`
-        : "there is no such picture here";
+        : "no picture here, or more than one, has this name";
       leftOut.push(`${detections.length} of ${name}: ${why}`);
       continue;
     }

@@ -64,15 +64,19 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
     merged = withImage(merged, image);
   }
   for (const [known, image] of matched) {
-    const sha256 = known.sha256 ?? image.sha256;
-    const foreign = (how === "add" ? withMore : withNewer)(known.foreign, image.foreign);
-    const base = foreign === known.foreign ? { ...known, sha256 } : { ...known, sha256, foreign };
+    const base: LabeledImage = {
+      ...known,
+      sha256: known.sha256 ?? image.sha256,
+      review: known.review ?? image.review,
+      seconds: known.seconds ?? image.seconds,
+      foreign: (how === "add" ? withMore : withNewer)(known.foreign, image.foreign),
+    };
     const fresh = how === "add" ? unlike(image.objects, known.objects) : image.objects;
     const isKept = fresh.length === 0 || areSame(image.objects, known.objects);
     if (isKept) {
       same++;
       if (how === "add") count.alike += image.objects.length;
-      if (sha256 !== known.sha256 || foreign !== known.foreign) merged = withImage(merged, base);
+      if (!isSame(base, known)) merged = withImage(merged, base);
       continue;
     }
     count.added += fresh.length;
@@ -86,21 +90,25 @@ export function merge(project: Project, found: Project, how: ImportHow = "replac
   return { project: merged, changed, added, same, objects: count, classes };
 }
 
-/** What a file says with its outlines among the objects, as they take no model; its boxes are left. */
+/** What a file says with its outlines among the objects, as they take no model; its boxes are left. Empty ones are left out, with the reason. */
 export function withOutlines(
   found: Project,
   placed: readonly PlacedDetections[],
-): { readonly found: Project; readonly boxes: readonly PlacedDetections[] } {
+): { readonly found: Project; readonly boxes: readonly PlacedDetections[]; readonly leftOut: readonly string[] } {
   const isOutline = ({ shape }: Detection): boolean => shape.length > 4;
+  const leftOut: string[] = [];
   const images = placed.flatMap(({ image, detections }): LabeledImage[] => {
     const { id, sha256, name, width, height } = image;
-    const objects = detections.filter(isOutline).map(({ className, score, shape, foreign }): LabeledObject => {
+    const outlines = detections.filter(isOutline).map(({ className, score, shape, foreign }): LabeledObject => {
       const ring = Array.from({ length: shape.length / 2 }, (_, i) => {
         return { x: shape[2 * i] as number, y: shape[2 * i + 1] as number };
       });
       const object = newObject(className, filled([ring], width, height));
       return { ...object, ...(score !== null && { score }), ...(foreign && { foreign }) };
     });
+    const objects = outlines.filter(({ rle }) => areaOf(turnsOf(rle)) > 0);
+    const empty = outlines.length - objects.length;
+    if (empty > 0) leftOut.push(`${empty} of ${name}: there is no pixel inside`);
     return objects.length === 0 ? [] : [{ id, sha256, name, width, height, objects }];
   });
   const { classes } = withClassesOf(
@@ -112,6 +120,7 @@ export function withOutlines(
     boxes: placed
       .map(({ image, detections }) => ({ image, detections: detections.filter((each) => !isOutline(each)) }))
       .filter(({ detections }) => detections.length > 0),
+    leftOut,
   };
 }
 

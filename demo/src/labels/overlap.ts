@@ -1,6 +1,7 @@
 /** Rules by class for objects that would overlap. */
 import { areaOf, difference, intersection, rleOf, turnsOf } from "../masks/turns.ts";
 import type { LabeledObject, ObjectClass, Overlap } from "./annotations.ts";
+import { counted } from "./counted.ts";
 
 /** What the rules do to objects. */
 export interface Ruled {
@@ -10,7 +11,7 @@ export interface Ruled {
   /** Pixels that other objects lose to them, and how many of these objects are gone, since nothing is left of them. */
   readonly taken: number;
   readonly gone: number;
-  /** Objects that are left out, since nothing is left of them; they were not there before. */
+  /** New objects that are left out, and changed ones that stay as they were, since nothing would be left of them. */
   readonly refused: number;
 }
 
@@ -45,20 +46,23 @@ export function ruled(
     const rank = rankOf.get(object.className) ?? FREE;
     let turns = turnsOf(object.rle);
     const [height, width] = object.rle.size;
-    const others = [...left.values()].filter((each) => each.id !== id && !waiting.has(each.id));
-    for (const other of others) {
-      const otherRank = rankOf.get(other.className) ?? FREE;
-      if (rank === FREE && otherRank === FREE) continue;
+    const others = [...left.values()].filter((each) => {
+      const isFree = rank === FREE && (rankOf.get(each.className) ?? FREE) === FREE;
+      return each.id !== id && !waiting.has(each.id) && !isFree;
+    });
+    const losesTo = (other: LabeledObject): boolean => rank > (rankOf.get(other.className) ?? FREE) && !other.locked;
+    // what it has not in the end, it takes from nobody
+    for (const other of others.filter((each) => !losesTo(each))) {
+      const theirs = turnsOf(other.rle);
+      cut += areaOf(intersection(turns, theirs));
+      turns = difference(turns, theirs);
+    }
+    for (const other of others.filter(losesTo)) {
       const theirs = turnsOf(other.rle);
       const both = areaOf(intersection(turns, theirs));
       if (both === 0) continue;
-      if (rank > otherRank && !other.locked) {
-        left.set(other.id, { ...other, rle: rleOf(difference(theirs, turns), width, height) });
-        taken += both;
-      } else {
-        turns = difference(turns, theirs);
-        cut += both;
-      }
+      left.set(other.id, { ...other, rle: rleOf(difference(theirs, turns), width, height) });
+      taken += both;
     }
     const rle = rleOf(turns, width, height);
     if (rle.counts !== object.rle.counts) left.set(id, { ...object, rle });
@@ -66,19 +70,28 @@ export function ruled(
   if (cut + taken === 0) return nothing;
   const isEmpty = ({ rle }: LabeledObject): boolean => areaOf(turnsOf(rle)) === 0;
   const lost = objects.filter((each) => !isEmpty(each) && isEmpty(left.get(each.id) as LabeledObject));
-  const refused = lost.filter((each) => isChanged(each)).length;
+  const staying = lost.filter((each) => isChanged(each) && were.has(each.id));
+  if (staying.length > 0) {
+    const asTheyWere = objects.map((each) => (staying.includes(each) ? (were.get(each.id) as LabeledObject) : each));
+    const beside = ruled(asTheyWere, before, classes);
+    const more = staying.reduce((sum, { rle }) => sum + areaOf(turnsOf(rle)), 0);
+    return { ...beside, cut: beside.cut + more, refused: beside.refused + staying.length };
+  }
+  const refused = lost.filter(isChanged).length;
   const kept = objects.filter((each) => !lost.includes(each)).map(({ id }) => left.get(id) as LabeledObject);
   return { objects: kept, cut, taken, gone: lost.length - refused, refused };
 }
 
-/** What is said of the rules after a change; empty where they did nothing. */
-export function rulesInWords({ cut, taken, gone, refused }: Ruled): string {
-  const pixels = (count: number): string => `${count} ${count === 1 ? "pixel" : "pixels"}`;
-  const all = [
-    cut > 0 && `${pixels(cut)} stayed with other classes.`,
-    taken > 0 && `${pixels(taken)} taken from classes that give way.`,
+/** What is said of the rules after a change, of one picture or several; empty where they did nothing. */
+export function rulesInWords(...all: readonly Ruled[]): string {
+  const sum = (what: "cut" | "taken" | "gone" | "refused"): number =>
+    all.reduce((before, each) => before + each[what], 0);
+  const [cut, taken, gone, refused] = [sum("cut"), sum("taken"), sum("gone"), sum("refused")];
+  const lines = [
+    cut > 0 && `${counted(cut, "pixel")} stayed with other classes.`,
+    taken > 0 && `${counted(taken, "pixel")} taken from classes that give way.`,
     gone > 0 && `${gone} of their objects ${gone === 1 ? "is" : "are"} gone.`,
     refused > 0 && `${refused} left out: nothing of ${refused === 1 ? "it" : "them"} is free.`,
   ];
-  return all.filter(Boolean).join(" ");
+  return lines.filter(Boolean).join(" ");
 }

@@ -1,9 +1,9 @@
 /** The whole page. */
 
 import { FolderOpen } from "lucide-react";
-import { useCallback, useEffect, useRef } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { Button } from "react-aria-components";
-import { canPickFolder, listenToPaste, pickFolder, takeInFrom, takeInLabels } from "../view/intake.ts";
+import { canPickFolder, listenToDrops, listenToPaste, pickFolder, takeInFrom, takeInLabels } from "../view/intake.ts";
 import { usePicture } from "../view/picture.ts";
 import { Stage } from "../view/stage.tsx";
 import { useWorkspace } from "../view/viewed.ts";
@@ -49,8 +49,10 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
   const dialog = useShell((state) => state.dialog);
   const isOpen = useWorkspace(({ current }) => current !== null);
   const isEmpty = useWorkspace(({ project }) => project.images.length === 0);
+  const [isDropping, setDropping] = useState(false);
 
   useEffect(() => listenToPaste(workspace), [workspace]);
+  useEffect(() => listenToDrops(workspace, setDropping), [workspace]);
   useEffect(
     () => listenToKeys(commands, workspace, (target) => view.current?.element.contains(target) ?? false),
     [commands, workspace, view],
@@ -59,7 +61,9 @@ export function App({ openers }: { readonly openers: { current: Openers | null }
   // the same one each time: what a dialog opens, such as the camera, lasts as long as the dialog
   const close = useCallback(() => shell.update({ dialog: null }), [shell]);
   return (
-    <div className={`app${isOpen ? "" : " is-welcome"}${isEmpty ? " is-empty" : ""}`}>
+    <div
+      className={`app${isOpen ? "" : " is-welcome"}${isEmpty ? " is-empty" : ""}${isDropping ? " is-dropping" : ""}`}
+    >
       <TopBar />
       <Rail />
       <Stage decoded={decoded}>

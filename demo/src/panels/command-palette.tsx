@@ -34,7 +34,7 @@ export function CommandPalette({ close }: { readonly close: () => void }) {
     close();
     const command = possible.find((each) => each.id === id);
     if (command) command.run();
-    else workspace.set.chooseClass(id.slice("class ".length));
+    else workspace.chooseClass(state.project.classes.findIndex(({ name }) => `class ${name}` === id));
   };
   /** A quick typist's Enter comes before the list has followed: the first match runs, unless one of them is active. */
   const runFirst = (): void => {

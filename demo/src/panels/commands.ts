@@ -56,6 +56,7 @@ import {
   ZoomOut,
 } from "lucide-react";
 import type { PictureView } from "sam2-canvas";
+import { counted } from "../labels/counted.ts";
 import { saveCutOut, saveJson, saveMask } from "../view/downloads.ts";
 import type { Observable } from "../workspace/observable.ts";
 import { isEmpty } from "../workspace/prompt.ts";
@@ -131,8 +132,10 @@ export function commandsOf(
   const resizeBrush = (by: number) => () => {
     const brush = Math.min(Math.max(Math.round(workspace.state.get().options.brush * by), 1), LARGEST_BRUSH);
     workspace.setOptions({ brush });
-    workspace.notices.say(`Brush of ${brush} pixels.`);
+    workspace.notices.say(`Brush of ${counted(brush, "pixel")}.`);
   };
+  const tellUnsaved = (error: unknown): void =>
+    workspace.notices.fail(error, "nothing was saved; the mask is still here.");
   const shape = (
     id: string,
     name: string,
@@ -266,7 +269,7 @@ export function commandsOf(
       run: () =>
         workspace.withAnswer((answer) => {
           const { picture } = workspace.state.get();
-          if (picture) void saveCutOut(answer, picture);
+          if (picture) saveCutOut(answer, picture).catch(tellUnsaved);
         }),
     },
     {
@@ -275,7 +278,7 @@ export function commandsOf(
       group: "Mask",
       icon: Image,
       isEnabled: hasAnswer,
-      run: () => workspace.withAnswer((answer) => void saveMask(answer)),
+      run: () => workspace.withAnswer((answer) => void saveMask(answer).catch(tellUnsaved)),
     },
     {
       id: "save rle",

@@ -2,6 +2,7 @@
 import { FolderOpen } from "lucide-react";
 import { useMemo, useState } from "react";
 import { Button } from "react-aria-components";
+import { counted } from "../labels/counted.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { useCommand, usePage } from "./page.ts";
 import { Sheet } from "./sheet.tsx";
@@ -32,8 +33,8 @@ export function EmbeddingsDialog({ close }: { readonly close: () => void }) {
         A picture with its embedding opens without being encoded. They are made by <code>sam2 embed</code>.
       </p>
       <p role="status" aria-label="Embeddings">
-        <b>{has}</b> of {project.images.length} pictures have theirs; {embeddings.files}{" "}
-        {embeddings.files === 1 ? "file is" : "files are"} here.
+        <b>{has}</b> of {project.images.length} pictures have theirs;{" "}
+        {counted(embeddings.files, "file is", "files are")} here.
       </p>
       <Button
         onPress={() => {

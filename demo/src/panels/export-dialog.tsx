@@ -3,6 +3,7 @@ import { Download } from "lucide-react";
 import { useState } from "react";
 import { Button, Label, Radio, RadioGroup } from "react-aria-components";
 import { FORMATS, type Format } from "../formats/archive.ts";
+import { counted } from "../labels/counted.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import type { Scope } from "../workspace/transfer.ts";
 import { usePage } from "./page.ts";
@@ -11,17 +12,14 @@ import { Sheet } from "./sheet.tsx";
 /** What was chosen last. */
 let last: { format: Format; scope: Scope } = { format: "coco", scope: "all" };
 
-/** A number of things, in words. */
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
-}
-
 /** See the file. */
 export function ExportDialog({ close }: { readonly close: () => void }) {
   const { workspace } = usePage();
   const images = useWorkspace(({ project }) => project.images);
   const [format, setFormat] = useState(last.format);
-  const [scope, setScope] = useState(last.scope);
+  const isOpen = useWorkspace(({ current }) => current !== null);
+  const [chosen, setScope] = useState(last.scope);
+  const scope = isOpen ? chosen : "all";
   const count = images.reduce((sum, { objects }) => sum + objects.length, 0);
   return (
     <Sheet title="Export labels" close={close}>
@@ -38,7 +36,9 @@ export function ExportDialog({ close }: { readonly close: () => void }) {
         <Radio value="all">
           All: {counted(images.length, "picture")}, {counted(count, "object")}
         </Radio>
-        <Radio value="one">This picture</Radio>
+        <Radio value="one" isDisabled={!isOpen}>
+          This picture
+        </Radio>
       </RadioGroup>
       <footer>
         <Button

@@ -3,6 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { Check, Eye, Zap } from "lucide-react";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { type LabeledImage, placeOf } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import { reviewOf } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { usePage, useShell } from "./page.ts";
@@ -93,7 +94,7 @@ const Frame = memo(function Frame({
       type="button"
       className="frame"
       aria-current={isCurrent}
-      aria-label={`${name}, ${count} ${count === 1 ? "object" : "objects"}${state === "to do" ? "" : `, ${state}`}${isEmbedded ? ", has its embedding" : ""}`}
+      aria-label={`${name}, ${counted(count, "object")}${state === "to do" ? "" : `, ${state}`}${isEmbedded ? ", has its embedding" : ""}`}
       title={name}
       onClick={() => workspace.open(id)}
     >

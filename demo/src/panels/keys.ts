@@ -62,8 +62,9 @@ export function listenToKeys(
     const command = commands.find((each) => each.keys?.includes(key) && isEnabled(each, state));
     const isTyping = target.matches(TYPING) || target.closest("[role=menu], [role=listbox]") !== null;
     if (event.defaultPrevented || target.closest("[role=dialog], [role=alertdialog]")) return;
-    if (isTyping && !/^ctrl\+[koz]$/.test(key)) return;
-    if (isTyping && key === "ctrl+z") return;
+    if (isTyping && !/^ctrl\+[kos]$/.test(key)) return;
+    // a slider goes by them in large steps
+    if (/^page/.test(key) && target.matches("input[type=range]")) return;
     // a button that has the focus is pressed by these
     if (/^(enter| )$/.test(key) && target.closest("button, a, summary, input, [role=radio]")) return;
     if (key === "escape") workspace.escape();

@@ -1,11 +1,19 @@
 /** Beside the mask: its candidates, and what can be done with it. */
 import { Ellipsis, GripVertical } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { Button, Menu, MenuTrigger, Popover } from "react-aria-components";
+import {
+  Button,
+  Menu,
+  MenuTrigger,
+  Popover,
+  ToggleButton,
+  ToggleButtonGroup,
+  TooltipTrigger,
+} from "react-aria-components";
 import { toView } from "sam2-canvas";
 import { useWorkspace } from "../view/viewed.ts";
 import { type Answer, boxOf, candidateCount, logitsOf, scoreOf } from "../workspace/answer.ts";
-import { commandItem, IconButton, KeyHint } from "./icon-button.tsx";
+import { commandItem, IconButton, KeyHint, Tip } from "./icon-button.tsx";
 import { useCommand, useEnabled, usePage } from "./page.ts";
 
 /** CSS pixels between the mask and the bar, and between the bar and the picture's frame. */
@@ -78,11 +86,18 @@ function Bar({ answer }: { readonly answer: Answer }) {
   return (
     <section ref={bar} className="mask-bar" aria-label="Mask">
       <Grip put={put} setPut={setPut} />
-      <div className="candidates" role="radiogroup" aria-label="Candidates">
+      <ToggleButtonGroup
+        className="candidates"
+        aria-label="Candidates"
+        selectionMode="single"
+        disallowEmptySelection
+        selectedKeys={[answer.chosen]}
+        onSelectionChange={([index]) => workspace.choose(index as number)}
+      >
         {Array.from({ length: candidateCount(answer) }, (_, index) => index).map((index) => (
           <Candidate key={index} answer={answer} index={index} color={color} />
         ))}
-      </div>
+      </ToggleButtonGroup>
       <Button
         className="keep"
         onPress={() => {
@@ -172,7 +187,6 @@ function Candidate({
   readonly index: number;
   readonly color: string;
 }) {
-  const { workspace } = usePage();
   const canvas = useRef<HTMLCanvasElement>(null);
   const { result } = answer;
   useEffect(() => {
@@ -193,18 +207,14 @@ function Candidate({
     context.putImageData(pixels, 0, 0);
   }, [result, index, color]);
   const score = scoreOf(answer, index).toFixed(2);
+  const name = `Candidate ${index + 1}, score ${score}`;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: it holds a drawing
-    <button
-      type="button"
-      role="radio"
-      aria-checked={index === answer.chosen}
-      aria-label={`Candidate ${index + 1}, score ${score}`}
-      title={`Candidate ${index + 1}, score ${score}`}
-      onClick={() => workspace.choose(index)}
-    >
-      <canvas ref={canvas} />
-      <span>{score}</span>
-    </button>
+    <TooltipTrigger delay={500}>
+      <ToggleButton id={index} aria-label={name}>
+        <canvas ref={canvas} />
+        <span>{score}</span>
+      </ToggleButton>
+      <Tip name={name} placement="top" />
+    </TooltipTrigger>
   );
 }

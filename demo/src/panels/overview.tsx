@@ -1,6 +1,7 @@
 /** What the set holds, in numbers and bars; its states choose what the strip shows. */
 import { useEffect, useMemo } from "react";
 import { Button, ToggleButton, ToggleButtonGroup } from "react-aria-components";
+import { counted } from "../labels/counted.ts";
 import { overviewOf, type ReviewState } from "../labels/review.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import { usePage, useShell } from "./page.ts";
@@ -41,7 +42,7 @@ export function Overview({ close }: { readonly close: () => void }) {
         ))}
       </ToggleButtonGroup>
       <div className="charts">
-        <Bars title={`${objects} objects, by class`} bars={classes} />
+        <Bars title={`${counted(objects, "object")}, by class`} bars={classes} />
         <Bars title="By size, shares of the picture" bars={sizes} />
         <section>
           <h3>Time spent</h3>

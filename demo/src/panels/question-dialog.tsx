@@ -1,5 +1,6 @@
 /** What the person has to decide before work goes on. */
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { counted } from "../labels/counted.ts";
 import { useWorkspace } from "../view/viewed.ts";
 import type { Question } from "../workspace/state.ts";
 import { usePage } from "./page.ts";
@@ -79,19 +80,17 @@ const MOST_LINES = 200;
 /** What an import will do, before it does it. */
 function importInWords({ name, replacing, adding, boxes, leftOut }: Extract<Question, { kind: "import" }>): Words {
   const { changed, added, same, classes } = replacing;
-  const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
-  const labeled = changed.length === 1 ? (changed[0]?.name ?? "") : plural(changed.length, "picture");
+  const labeled = changed.length === 1 ? (changed[0]?.name ?? "") : counted(changed.length, "picture");
   const hasObjects = replacing.objects.added + adding.objects.alike > 0;
   const lines = [
     changed.length > 0 &&
-      `Replace: ${plural(replacing.objects.added, "object")} added, ${replacing.objects.gone} removed.`,
+      `Replace: ${counted(replacing.objects.added, "object")} added, ${replacing.objects.gone} removed.`,
     changed.length > 0 &&
-      `Merge: ${plural(adding.objects.added, "object")} added to those that are there, ${adding.objects.alike} left out as like one of them.`,
-    changed.length === 0 && hasObjects && `${plural(replacing.objects.added, "object")} added.`,
-    boxes > 0 &&
-      `${boxes === 1 ? "1 box becomes a mask" : `${boxes} boxes become masks`}, which then wait for your look.`,
-    added.length > 0 && `Not here yet: ${plural(added.length, "picture")}. The labels are kept until you open them.`,
-    same > 0 && hasObjects && `Unchanged: ${plural(same, "picture")}. The file has nothing else for them.`,
+      `Merge: ${counted(adding.objects.added, "object")} added to those that are there, ${adding.objects.alike} left out, since the same object is there already.`,
+    changed.length === 0 && hasObjects && `${counted(replacing.objects.added, "object")} added.`,
+    boxes > 0 && `${counted(boxes, "box becomes a mask", "boxes become masks")}, which then wait for your look.`,
+    added.length > 0 && `Not here yet: ${counted(added.length, "picture")}. The labels are kept until you open them.`,
+    same > 0 && hasObjects && `Unchanged: ${counted(same, "picture")}. The file has nothing else for them.`,
     classes.length > 0 && `New classes: ${classes.slice(0, 12).join(", ")}${classes.length > 12 ? ", …" : ""}.`,
     ...leftOut.slice(0, MOST_LINES).map((line) => `Left out: ${line}.`),
     leftOut.length > MOST_LINES && `Left out: ${leftOut.length - MOST_LINES} more like these.`,

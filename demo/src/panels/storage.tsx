@@ -55,6 +55,8 @@ function inWords(trouble: Trouble): string {
       return "Another window has an older version of this page open. Close it, and what you label is kept; until then it is in this window only.";
     case "newer window":
       return "A newer version of this page was opened. What was kept is safe; what you label from now on is in this window only. Export it, then reload the page.";
+    case "closed":
+      return "The browser closed this page's storage, as it does when this site's data is deleted. What is in this window may be all that is left: export your labels, then reload the page.";
     case "full":
       return "There is no more room on this device. What was kept is safe; the rest is in this window only. Delete pictures, or export your labels.";
     case "failed":

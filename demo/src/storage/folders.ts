@@ -105,7 +105,9 @@ export class Folders {
   /** Asks the person for the folders that may not be read; to be called when a button is pressed. */
   async ask(): Promise<void> {
     for (const { handle } of this.#folders.values()) {
-      if ((await stateOf(handle)) !== "granted") await handle.requestPermission?.();
+      if ((await stateOf(handle)) === "granted") continue;
+      // a browser that may not ask now, such as a second time for one press, leaves the folder closed
+      await handle.requestPermission?.().catch(() => undefined);
     }
   }
 
@@ -115,7 +117,11 @@ export class Folders {
     const found: FoundFile[] = [];
     for (const { handle, hasEmbeddings } of this.#folders.values()) {
       if (!hasEmbeddings || (await stateOf(handle)) !== "granted") continue;
-      for await (const file of filesIn(handle)) if (isEmbedding(file.name)) found.push(file);
+      try {
+        for await (const file of filesIn(handle)) if (isEmbedding(file.name)) found.push(file);
+      } catch {
+        // a folder that is gone has none
+      }
     }
     return found;
   }

@@ -85,8 +85,8 @@ export const NOTHING_KEPT: Kept = { project: EMPTY_PROJECT, at: -1 };
 export interface LogEvents {
   /** The log can only open once a window with an older version of the page is closed. */
   blocked(): void;
-  /** The log was closed: a newer version of the page was opened in another window, or the browser closed the database. */
-  closed(): void;
+  /** The log was closed for a newer version of the page in another window, or by the browser, as when it deletes the site's data. */
+  closed(why: "newer window" | "closed"): void;
 }
 
 /** The log. */
@@ -107,11 +107,11 @@ export class LabelLog {
     const database = await openDB<Schema>(LABELS, 3, {
       upgrade,
       blocked,
-      blocking(_, __, event) {
+      blocking(_, newVersion, event) {
         (event.target as IDBDatabase).close();
-        closed();
+        closed(newVersion === null ? "closed" : "newer window");
       },
-      terminated: closed,
+      terminated: () => closed("closed"),
     });
     return new LabelLog(database);
   }

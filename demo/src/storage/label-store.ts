@@ -25,8 +25,10 @@ export type Trouble =
   | { readonly kind: "no storage"; readonly error: unknown }
   /** A window with an older version of the page has to be closed first. */
   | { readonly kind: "older window" }
-  /** A newer version of the page was opened, or the browser closed the database; reloading the page helps. */
+  /** A newer version of the page was opened; reloading the page helps. */
   | { readonly kind: "newer window" }
+  /** The browser closed the database, as it does when the site's data is deleted. */
+  | { readonly kind: "closed" }
   /** There is no more room on the device; what was kept before is safe. */
   | { readonly kind: "full"; readonly error: unknown }
   /** Keeping failed for another reason; what was kept before is safe. */
@@ -84,7 +86,7 @@ export class LabelStore {
     const store = new LabelStore(folders);
     const opening = LabelLog.open({
       blocked: () => store.#setTrouble({ kind: "older window" }),
-      closed: () => store.#lose(),
+      closed: (why) => store.#lose(why),
     })
       .then((log) => store.#attach(log))
       .catch((error: unknown) => {
@@ -261,9 +263,9 @@ export class LabelStore {
   }
 
   /** Called when the database was closed; see `LogEvents.closed`. */
-  #lose(): void {
+  #lose(kind: "newer window" | "closed"): void {
     this.#log = null;
-    this.#setTrouble({ kind: "newer window" });
+    this.#setTrouble({ kind });
   }
 
   #setTrouble(trouble: Trouble | null): void {

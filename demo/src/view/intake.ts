@@ -1,5 +1,6 @@
 /** Where pictures and checkpoints come from: files, folders, the clipboard, samples, what is dropped. */
 import { type FileWithPath, fromEvent } from "file-selector";
+import { counted } from "../labels/counted.ts";
 import { type FolderHandle, filesIn, isEmbedding } from "../storage/folders.ts";
 import type { NamedFile } from "../workspace/picture-set.ts";
 import type { Workspace } from "../workspace/workspace.ts";
@@ -138,6 +139,37 @@ export function takeInDrop(workspace: Workspace, event: DragEvent): void {
   }
 }
 
+/**
+ * Listens to files that are dropped anywhere on the page; the browser would open them in its place.
+ *
+ * @param hover told whether files are over the page
+ * @returns a function that ends that
+ */
+export function listenToDrops(workspace: Workspace, hover: (isOver: boolean) => void): () => void {
+  const ending = new AbortController();
+  const { signal } = ending;
+  // text that is dragged is none of the page's
+  const hasFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes("Files") ?? false;
+  const over = (event: DragEvent): void => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    hover(true);
+  };
+  const leave = ({ relatedTarget }: DragEvent): void => {
+    if (relatedTarget === null) hover(false);
+  };
+  const drop = (event: DragEvent): void => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    hover(false);
+    takeInDrop(workspace, event);
+  };
+  addEventListener("dragover", over, { signal });
+  addEventListener("dragleave", leave, { signal });
+  addEventListener("drop", drop, { signal });
+  return () => ending.abort();
+}
+
 /** Takes in the files of a folder. Its pictures are read where they are, on later visits too. */
 async function takeInFolder(workspace: Workspace, handle: FolderHandle): Promise<void> {
   const files: NamedFile[] = [];
@@ -149,7 +181,7 @@ async function takeInFolder(workspace: Workspace, handle: FolderHandle): Promise
       files.push(file);
       if (performance.now() - shown < PATIENCE) continue;
       shown = performance.now();
-      show(`Reading the folder ${handle.name}: ${files.length} files`);
+      show(`Reading the folder ${handle.name}: ${counted(files.length, "file")}`);
     }
     isRead = true;
   }, "choose the pictures one by one.");

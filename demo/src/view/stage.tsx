@@ -1,19 +1,22 @@
 /** The picture with what lies over it; what is pointed at becomes prompts and strokes. */
 
-import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef } from "react";
 import { type ImageDrag, PictureView } from "sam2-canvas";
 import { shapeOf } from "../workspace/answer.ts";
 import { NO_MARKS } from "../workspace/prompt.ts";
 import { HAND_TOOLS, imageOf, objectsOf, type State } from "../workspace/state.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { colorOf, listenByHand } from "./by-hand.ts";
-import { takeInDrop } from "./intake.ts";
 import type { DecodedPicture } from "./picture.ts";
 import { seenIn } from "./seen.ts";
 import { type Shades, shadeOf, shadesOf } from "./shades.ts";
 import { useViewed, useWorkspace } from "./viewed.ts";
 
 const LABEL = "Picture to segment";
+
+/** The keys, for screen readers. */
+const KEYS =
+  "Arrow keys move the crosshair. A period marks what belongs to the object, a comma what does not. Enter keeps the mask; without one, it marks. B begins and ends a box at the crosshair, plus and minus zoom, 0 fits the picture, Escape clears.";
 
 /** What keeps the focus when another picture comes: what is typed, and what is open over the page. */
 const KEEPS_FOCUS =
@@ -126,7 +129,6 @@ export function Stage({
 }) {
   const { workspace, view } = useViewed();
   const host = useRef<HTMLDivElement>(null);
-  const [isDropping, setDropping] = useState(false);
   const { state } = workspace;
   /** The file of the picture in the view. */
   const file = useRef<Blob | null>(null);
@@ -140,7 +142,7 @@ export function Stage({
   );
 
   useEffect(() => {
-    const made = new PictureView(host.current as HTMLDivElement, { label: LABEL });
+    const made = new PictureView(host.current as HTMLDivElement, { label: LABEL, description: KEYS });
     listen(made, workspace, () => file.current === state.get().picture);
     view.current = made;
     show(made);
@@ -171,20 +173,7 @@ export function Stage({
   }, [name, view]);
 
   return (
-    <main
-      className={isDropping ? "stage is-dropping" : "stage"}
-      aria-label="Picture"
-      onDragOver={(event) => {
-        event.preventDefault();
-        setDropping(true);
-      }}
-      onDragLeave={() => setDropping(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setDropping(false);
-        takeInDrop(workspace, event.nativeEvent);
-      }}
-    >
+    <main className="stage" aria-label="Picture">
       <div ref={host} className="picture" />
       {children}
     </main>

@@ -313,9 +313,11 @@ export class Asking {
     this.#rest = undefined;
     const asked = this.#asked;
     const { answer } = this.#state.get();
-    if (!asked || answer?.chosen !== 0) return;
+    // a step that nobody asked for would take away what can be redone
+    const isInTheWay = (): boolean => this.#state.get().redoable !== null;
+    if (!asked || answer?.chosen !== 0 || isInTheWay()) return;
     const { marks } = asked;
-    const isWanted = (): boolean => asked === this.#asked && this.#state.get().answer === answer;
+    const isWanted = (): boolean => asked === this.#asked && this.#state.get().answer === answer && !isInTheWay();
     this.#looked.add(marks);
     this.#state.update({ isLookingCloser: true });
     try {

@@ -1,7 +1,8 @@
 /** Makes masks of what detectors found: each box is asked of the model, picture by picture. */
 import { type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import type { Detection, PlacedDetections } from "../labels/detections.ts";
-import { ruled } from "../labels/overlap.ts";
+import { ruled, rulesInWords } from "../labels/overlap.ts";
 import { areaOf, turnsOf } from "../masks/turns.ts";
 import type { ShowProgress } from "./notices.ts";
 import { OfTheSet } from "./of-the-set.ts";
@@ -10,9 +11,7 @@ import type { Model } from "./sight.ts";
 /** So many boxes are asked at once. */
 const BATCH = 16;
 
-const boxCount = (count: number): string => `${count} ${count === 1 ? "box" : "boxes"}`;
-
-const NO_MODEL = "no model is ready";
+const NO_MODEL = "These boxes need a model, and none is ready yet: import them again once it is";
 
 /** How far a run came: boxes asked, boxes in all, and names of pictures that are not here. */
 interface Progress {
@@ -68,28 +67,32 @@ export class Boxes extends OfTheSet {
     const { project: before } = this.set;
     const { marks } = this.state.get();
     const count = [...made.values()].reduce((sum, { length }) => sum + length, 0);
-    if (count === 0) {
-      const none = done > 0 ? "The model found nothing in these boxes." : "No picture of these boxes is here.";
-      this.notices.say(isStopped ? "Stopped: no mask was made." : none);
+    const all = before.images.flatMap((image) => {
+      const objects = made.get(image.id);
+      if (!objects) return [];
+      return [{ image, objects, rules: ruled([...image.objects, ...objects], image.objects, before.classes) }];
+    });
+    const words = rulesInWords(...all.map(({ rules }) => rules));
+    const isMore = all.filter(({ objects, rules }) => objects.length > rules.refused);
+    if (isMore.length === 0) {
+      const isNoneHere = done === 0 || count > 0;
+      const none = isNoneHere ? "No picture of these boxes is here." : "The model found nothing in these boxes.";
+      const nothing = isStopped ? "Stopped: no mask was made." : none;
+      this.notices.say(words === "" ? nothing : `Nothing is changed: ${words}`);
       return;
     }
-    const project = before.images.reduce((sum, image) => {
-      const objects = made.get(image.id);
-      if (!objects) return sum;
-      const all = ruled([...image.objects, ...objects], image.objects, before.classes).objects;
-      return withImage(withClassesOf(sum, objects), { ...image, objects: all, review: "needs a look" });
+    const project = isMore.reduce((sum, { image, objects, rules }) => {
+      return withImage(withClassesOf(sum, objects), { ...image, objects: rules.objects, review: "needs a look" });
     }, before);
+    const kept = all.reduce((sum, { objects, rules }) => sum + objects.length - rules.refused, 0);
     const left = missing.length > 0 ? ` Not here: ${missing.slice(0, 3).join(", ")}.` : "";
-    const empty = done > count ? ` In ${boxCount(done - count)} the model found nothing.` : "";
+    const empty = done > count ? ` In ${counted(done - count, "box", "boxes")} the model found nothing.` : "";
     const what = isStopped
-      ? `Stopped after ${done} of ${boxCount(total)}`
-      : `${boxCount(count)} ${count === 1 ? "is a mask" : "are masks"} now`;
-    this.set.edit(
-      project,
-      "Boxes to masks",
-      `${what}; Next to look at goes to the most doubtful.${empty}${left}`,
-      marks,
-    );
+      ? `Stopped after ${done} of ${counted(total, "box", "boxes")}`
+      : `${counted(kept, "box is a mask", "boxes are masks")} now`;
+    const rules = words === "" ? "" : ` ${words}`;
+    const said = `${what}. “Next to look at” opens the most doubtful one.${empty}${rules}${left}`;
+    this.set.edit(project, "Boxes to masks", said, marks);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Changes the shape of objects by hand: strokes, outlines, corners, and what is done to a mask as a whole. */
 import { decodeRle, encodeRle, type Mask, maskParts, type Rle } from "sam2-web";
 import { type LabeledObject, newObject } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import { feathered, type Pixels, seenBy } from "../masks/feather.ts";
 import { joined } from "../masks/magnet.ts";
 import {
@@ -295,7 +296,7 @@ export class Editing {
       this.#notices.say(`${name}: there is nothing to change.`);
       return;
     }
-    this.#setMask(edited, rle, name, `${name}: ${changed} ${changed === 1 ? "pixel" : "pixels"} changed.`);
+    this.#setMask(edited, rle, name, `${name}: ${counted(changed, "pixel")} changed.`);
   }
 
   /** Makes each connected part of the edited object an object; the largest stays what it was. */
@@ -344,11 +345,17 @@ export class Editing {
     const { images } = state.project;
     const next = image && images[images.indexOf(image) + 1];
     if (!edited || !next) return;
-    const copies = [edited, ...othersOf(state)].map(({ className, name, rle }) => ({
-      ...newObject(className, resized(rle, next.width, next.height)),
-      name,
-    }));
+    const selected = [edited, ...othersOf(state)];
+    const copies = selected
+      .map(({ className, name, rle }) => ({ ...newObject(className, resized(rle, next.width, next.height)), name }))
+      .filter(({ rle }) => areaOf(turnsOf(rle)) > 0);
+    const lost = selected.length - copies.length;
+    const left = lost > 0 ? ` ${lost} left out: nothing would be left at its size.` : "";
+    if (copies.length === 0) {
+      this.#notices.say(`Nothing is copied to ${next.name}.${left}`);
+      return;
+    }
     const name = copies.length === 1 ? `Copy ${edited.className}` : `Copy ${copies.length} objects`;
-    this.#set.addTo(next, copies, name, `Copied to ${next.name}.`);
+    this.#set.addTo(next, copies, name, `Copied to ${next.name}.${left}`);
   }
 }

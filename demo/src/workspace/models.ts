@@ -3,6 +3,7 @@
  * new one is open, and stays if opening fails.
  */
 import type { ModelProgress, ModelSource } from "sam2-web";
+import { counted } from "../labels/counted.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
 import type { Model } from "./sight.ts";
@@ -100,7 +101,7 @@ export class Models {
 
 /** Where a model runs: `WASM, 2 threads`. */
 export function placeOf({ device }: Model): string {
-  const threads = `${device.threads} ${device.threads === 1 ? "thread" : "threads"}`;
+  const threads = counted(device.threads, "thread");
   return device.encoder === "webgpu" ? "WebGPU" : `WASM, ${threads}`;
 }
 

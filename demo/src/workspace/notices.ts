@@ -25,7 +25,9 @@ export class Notices {
 
   /** Shows a message; what is to be said later still is. */
   mention(said: string): void {
-    this.#state.update({ said });
+    // a screen reader reads what changes: the same message again differs by a blank that nobody sees
+    const isAgain = said !== "" && said === this.#state.get().said;
+    this.#state.update({ said: isAgain ? `${said}\u00a0` : said });
   }
 
   /** Lets what was to be said later go unsaid. */

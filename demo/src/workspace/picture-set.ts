@@ -16,6 +16,7 @@ import {
   withOverlap,
   withoutClass,
 } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import { ruled, rulesInWords } from "../labels/overlap.ts";
 import { isSame } from "../labels/same.ts";
 import type { FolderHandle, Place } from "../storage/folders.ts";
@@ -111,10 +112,10 @@ export class PictureSet {
     this.#missed = null;
     const closedFolders = await this.#store.closedFolders();
     this.#state.update({ closedFolders });
-    if (closedFolders.length > 0)
-      this.#notices.say("The folder is still closed: the browser was not allowed to read it.");
     const { current } = this.#state.get();
     if (current === null) await this.resume();
+    if (closedFolders.length > 0)
+      this.#notices.say("The folder is still closed: the browser was not allowed to read it.");
   }
 
   /** Keeps a folder. @returns its id, for the places of its files; null when it cannot be kept */
@@ -338,6 +339,7 @@ export class PictureSet {
       }
       void this.#store.change(this.#store.project);
       this.#showArrivals();
+      if (signal?.aborted) this.#notices.say("Stopped: what was added by then is here.");
       if (refused.length > 0) this.#notices.fail(notOpened(refused), "the other pictures are not affected.");
     };
     if (isLong) {
@@ -640,7 +642,7 @@ export class PictureSet {
     const objects = project.images.flatMap((image) => image.objects);
     const count = objects.filter(({ className }) => className === name).length;
     if (count > 0) {
-      const what = `${count} ${count === 1 ? "object is" : "objects are"} of the class ${name}`;
+      const what = `${counted(count, "object is", "objects are")} of the class ${name}`;
       this.#notices.fail(what, "rename it to the class that they are to have, or delete them first.");
       return;
     }

@@ -1,13 +1,11 @@
 /** Several objects at once: selected by a lasso or by keys, and then deleted, agreed to, hidden, or made another class. */
 import type { LabeledObject } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import { isUnchecked } from "../labels/review.ts";
 import { filled, type Place } from "../masks/outline.ts";
 import { areaOf, intersection, turnsOf } from "../masks/turns.ts";
 import { OfTheSet } from "./of-the-set.ts";
 import { objectsOf, selectedOf } from "./state.ts";
-
-const count = (objects: readonly LabeledObject[]): string =>
-  objects.length === 1 ? `1 object` : `${objects.length} objects`;
 
 /** The selected objects; what is done to them is one step. */
 export class Selection extends OfTheSet {
@@ -46,7 +44,7 @@ export class Selection extends OfTheSet {
       return false;
     }
     const objects = objectsOf(state).flatMap((each) => (changed.includes(each) ? (change(each) ?? []) : [each]));
-    const what = count(changed);
+    const what = counted(changed.length, "object");
     const words = (text: string): string => text.replace("#", what);
     this.set.setObjects(objects, words(name), words(said));
     return true;
@@ -62,7 +60,7 @@ export class Selection extends OfTheSet {
 
   /** Makes them objects of a class. */
   setClass(className: string): void {
-    this.#change((each) => ({ ...each, className }), `Make # ${className}`, `# of the class ${className}.`);
+    this.#change((each) => ({ ...each, className }), `Make # ${className}`, `The class of # is now ${className}.`);
   }
 
   /** Agrees to them. */
@@ -71,9 +69,9 @@ export class Selection extends OfTheSet {
     this.#change(agreed, "Agree to #", "Agreed to #.");
   }
 
-  /** Hides them; shows them again if all are hidden. */
+  /** Hides them; shows them again if all that can be changed are hidden. */
   hide(): void {
-    const hidden = selectedOf(this.state.get()).some((each) => !each.hidden);
+    const hidden = selectedOf(this.state.get()).some((each) => !each.hidden && !each.locked);
     const name = hidden ? "Hide" : "Show";
     this.#change((each) => ({ ...each, hidden }), `${name} #`, hidden ? "# hidden." : "# shown.");
   }

@@ -4,6 +4,7 @@
  */
 import { type EmbeddingInfo, readEmbeddingInfo } from "sam2-web";
 import type { LabeledImage, Project } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import type { Notices } from "./notices.ts";
 import type { Observable } from "./observable.ts";
 import type { NamedFile } from "./picture-set.ts";
@@ -95,7 +96,7 @@ export class StoredEmbeddings {
     // a checkpoint's weights are no embeddings that fail
     if (found === 0) for (const { name } of files) this.#refused.delete(name);
     this.#show();
-    if (found > 0) this.#notices.say(`${found} ${found === 1 ? "embedding" : "embeddings"} added.`);
+    if (found > 0) this.#notices.say(`${counted(found, "embedding")} added.`);
     return found;
   }
 

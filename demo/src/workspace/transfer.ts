@@ -8,6 +8,7 @@ import type {
   writeProjectFile,
 } from "../formats/off-thread.ts";
 import type { LabeledImage, NamedImage, Project } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import { type PlacedDetections, placed } from "../labels/detections.ts";
 import { type ImportHow, type Merged, merge, withOutlines } from "../labels/importing.ts";
 import type { Boxes } from "./boxes.ts";
@@ -50,6 +51,7 @@ export class Transfer {
   async export(format: Format, scope: Scope): Promise<void> {
     const { project } = this.#state.get();
     const image = imageOf(this.#state.get());
+    if (scope === "one" && !image) return this.#notices.fail("No picture is open", "open one, or export all.");
     const only = scope === "one" ? image?.id : undefined;
     // the others are there for their names: of a picture that is written alone, the file is called as among all
     const without = (each: LabeledImage): LabeledImage => (each.id === only ? each : { ...each, objects: [] });
@@ -76,7 +78,7 @@ export class Transfer {
   async import(files: readonly NamedFile[]): Promise<void> {
     const [first] = files;
     if (!first) return;
-    const name = files.length === 1 ? first.name : `${files.length} files`;
+    const name = files.length === 1 ? first.name : counted(files.length, "file");
     await this.#notices.run(async (signal, show) => {
       const text = `Reading ${name}`;
       show(text, 0);
@@ -84,8 +86,8 @@ export class Transfer {
       const { project: read, boxes, leftOut: unread } = await this.#files.readLabels(files, { signal, onProgress });
       const { project: before } = this.#state.get();
       const { placed: all, leftOut: unplaced } = placed(before.images, boxes);
-      const { found, boxes: detections } = withOutlines(read, all);
-      const leftOut = [...unread, ...unplaced];
+      const { found, boxes: detections, leftOut: empty } = withOutlines(read, all);
+      const leftOut = [...unread, ...unplaced, ...empty];
       if (!(await this.#takeIn(found, name, detections, leftOut))) return;
       try {
         await this.#boxes.toMasks(detections, signal, show);
@@ -142,6 +144,7 @@ export class Transfer {
       const { project } = this.#set;
       const { missing, ...file } = await this.#files.writeProjectFile(project, pictureOf, { signal, onProgress });
       this.#files.save(file);
+      this.#notices.say(`Saved ${file.name}.`);
       if (missing.length === 0) return;
       const what = `${file.name} is saved without pictures that are not here: ${few(missing)}`;
       const advice = "their labels are in it; open their folder, or the pictures themselves, and save again.";
@@ -177,7 +180,7 @@ export class Transfer {
       const unfiled = project.images.filter(({ sha256 }) => sha256 === null || !filed.has(sha256));
       const missing = [...unfiled.map((each) => each.name), ...damaged];
       const left = missing.length > 0 ? ` Missing or damaged in it: ${few(missing)}.` : "";
-      this.#notices.say(`Opened ${name}: ${project.images.length} pictures.${left}`);
+      this.#notices.say(`Opened ${name}: ${counted(project.images.length, "picture")}.${left}`);
       if (refused.length > 0) this.#notices.fail(notOpened(refused), "their labels are here, and wait for them.");
     }, "nothing that was here is lost.");
     if (!isProject) await this.import([{ name, blob }]);
@@ -187,9 +190,8 @@ export class Transfer {
 /** What is said of an import. */
 function inWords(name: string, found: Project, { added, objects }: Merged): string {
   const count = found.images.reduce((sum, image) => sum + image.objects.length, 0);
-  const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
   const waiting =
-    added.length > 0 ? ` Not here yet: ${plural(added.length, "picture")}. Open them to see their labels.` : "";
-  const alike = objects.alike > 0 ? ` There already: ${plural(objects.alike, "object")}.` : "";
-  return `Imported ${name}: ${plural(count, "object")} of ${plural(found.images.length, "picture")}.${waiting}${alike}`;
+    added.length > 0 ? ` Not here yet: ${counted(added.length, "picture")}. Open them to see their labels.` : "";
+  const alike = objects.alike > 0 ? ` There already: ${counted(objects.alike, "object")}.` : "";
+  return `Imported ${name}: ${counted(count, "object")} of ${counted(found.images.length, "picture")}.${waiting}${alike}`;
 }

@@ -1,6 +1,7 @@
 /** What a person can do: everything that a button, a key or the pointer asks for. */
 import { type Rle, rleArea } from "sam2-web";
 import { type LabeledObject, nameAfter, newObject } from "../labels/annotations.ts";
+import { counted } from "../labels/counted.ts";
 import type { LabelStore } from "../storage/label-store.ts";
 import { type Answer, candidateCount, rleOfAnswer } from "./answer.ts";
 import { Asking, type Surroundings } from "./asking.ts";
@@ -263,7 +264,7 @@ export class Workspace {
         return;
       }
       this.set.setObjects([...objectsOf(this.state.get()), object], `Keep ${className}`, (isKept) =>
-        isKept ? `Kept as ${className}.` : `${className}, in this window only.`,
+        isKept ? `Kept as ${className}.` : `Kept as ${className}, in this window only.`,
       );
     });
   }
@@ -329,7 +330,7 @@ export class Workspace {
         stability_score_thresh: leastStability,
         min_mask_region_area: smallestRegion,
         signal: AbortSignal.any([signal, sight.signal]),
-        onProgress: ({ done, total, masks }) => show(`Everything: ${masks.length} masks`, done / total),
+        onProgress: ({ done, total, masks }) => show(`Everything: ${counted(masks.length, "mask")}`, done / total),
       });
       const { className } = this.state.get();
       const made = found
@@ -340,7 +341,7 @@ export class Workspace {
         });
       const objects = objectsOf(this.state.get());
       const review = made.length > 0 ? "needs a look" : undefined;
-      this.set.setObjects([...objects, ...made], "Find everything", `${made.length} objects found.`, review);
+      this.set.setObjects([...objects, ...made], "Find everything", `${counted(made.length, "object")} found.`, review);
     }, "the picture is still there; try other numbers.");
   }
 

@@ -47,11 +47,6 @@ export class History<T> {
     this.#at++;
   }
 
-  /** Changes every state, also the undone ones. */
-  change(how: (state: T) => T): void {
-    this.#states = this.#states.map(how);
-  }
-
   /** Goes back by one state; false where there is none. */
   undo(): boolean {
     const can = this.canUndo;

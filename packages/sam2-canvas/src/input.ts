@@ -12,7 +12,10 @@ export interface Commands {
   boxAtCrosshair(): void;
   zoomBy(factor: number): void;
   fit(): void;
-  escape(): void;
+  /** Cancels a drag, or clears. Returns whether there was something to cancel or clear. */
+  escape(): boolean;
+  /** Whether there is a picture to zoom. */
+  canZoom(): boolean;
 }
 
 /** CSS pixels that an arrow key moves the crosshair by; one with Shift. */
@@ -54,8 +57,7 @@ function command({ key, shiftKey }: KeyboardEvent, commands: Commands): boolean 
       commands.fit();
       return true;
     case "Escape":
-      commands.escape();
-      return true;
+      return commands.escape();
     default:
       return false;
   }
@@ -116,6 +118,7 @@ export function listen(element: HTMLElement, sink: GestureSink, commands: Comman
   on(
     "wheel",
     (event) => {
+      if (!commands.canZoom()) return;
       event.preventDefault();
       const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
       // a pinch on a trackpad comes as a wheel with the control key, in small steps

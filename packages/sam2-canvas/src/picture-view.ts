@@ -94,6 +94,8 @@ export interface PictureViewEvents {
 export interface PictureViewOptions {
   /** What a screen reader calls the picture; "Picture" by default. */
   readonly label?: string | undefined;
+  /** What a screen reader says of the keys; that of the view's own by default. For pages that give keys another meaning. */
+  readonly description?: string | undefined;
 }
 
 /** Draws on top of everything else, on a context that counts screen pixels. */
@@ -166,7 +168,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
   #pressed: ImagePointer | null = null;
 
   /** @param host an empty element with a size of its own; the canvas fills it */
-  constructor(host: HTMLElement, { label = "Picture" }: PictureViewOptions = {}) {
+  constructor(host: HTMLElement, { label = "Picture", description = HINT }: PictureViewOptions = {}) {
     super();
     const make = <Name extends "div" | "canvas">(
       name: Name,
@@ -185,7 +187,7 @@ export class PictureView extends Emitter<PictureViewEvents> {
     this.element.role = "application";
     this.element.ariaLabel = label;
     this.element.ariaRoleDescription = "picture to mark";
-    this.element.ariaDescription = HINT;
+    this.element.ariaDescription = description;
     const entries = LAYERS.map((layer) => {
       const canvas = make("canvas", {
         position: "absolute",
@@ -388,9 +390,14 @@ export class PictureView extends Emitter<PictureViewEvents> {
       zoomBy: (factor: number) => this.zoomBy(factor, this.#crosshairInView()),
       fit: () => this.fit(),
       escape: () => {
-        if (this.#pressed) this.#cancelDrag();
+        const { prompts, mask, isPreview } = this.#scene;
+        const isMarked = !isEmptyPrompt(prompts) || (mask !== null && !isPreview);
+        const isDragging = this.#pressed !== null;
+        if (isDragging) this.#cancelDrag();
         else this.emit("escape", undefined);
+        return isDragging || isMarked;
       },
+      canZoom: () => this.#pyramid !== null,
     };
     return listen(this.element, sink, commands, this.#ended.signal);
   }

@@ -233,6 +233,7 @@ export class Sam2CanvasElement extends Base {
     if (this.#session) this.#session.savedMask = this.#savedMask;
     this.prompts = NO_PROMPTS;
     this.#value = value;
+    this.#refreshToolbar?.();
     void this.#writeValue();
   }
 
@@ -329,6 +330,7 @@ export class Sam2CanvasElement extends Base {
     if (this.#image !== null) void session.open(this.#image);
     session.prompts = prompts;
     session.savedMask = this.#savedMask;
+    this.#refreshToolbar?.();
   }
 
   disconnectedCallback(): void {

@@ -253,7 +253,13 @@ export class SegmentSession extends Emitter<SegmentSessionEvents> {
 
   /** Takes all prompts away, which undo brings back, and the saved mask. */
   clear(): void {
-    if (isEmptyPrompt(this.prompts)) return;
+    if (isEmptyPrompt(this.prompts)) {
+      // no prompts change, so there is nothing that a listener may refuse
+      if (this.#isDisabled) return;
+      this.#savedMask = null;
+      this.#show(null);
+      return;
+    }
     this.#propose(NO_PROMPTS, () => {
       this.#savedMask = null;
       this.#refine(NO_PROMPTS);

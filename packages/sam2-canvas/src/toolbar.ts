@@ -1,4 +1,5 @@
 /** The buttons beside a picture: tools, undo, zoom. */
+import { isEmptyPrompt } from "./prompts.ts";
 import type { SegmentSession, Tool } from "./session.ts";
 
 interface Action {
@@ -45,7 +46,7 @@ const ACTIONS: readonly Action[] = [
     label: "Clear",
     icon: "M6 6l12 12M18 6L6 18",
     run: (session) => session.clear(),
-    isEnabled: ({ prompts, isDisabled }) => (prompts.points.length > 0 || prompts.box !== null) && !isDisabled,
+    isEnabled: ({ prompts, savedMask, isDisabled }) => !isDisabled && (!isEmptyPrompt(prompts) || savedMask !== null),
   },
   {
     label: "Zoom out",

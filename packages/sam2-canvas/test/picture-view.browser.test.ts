@@ -60,8 +60,9 @@ function point(type: string, x: number, y: number, more: PointerEventInit = {}):
   view.element.dispatchEvent(new PointerEvent(type, init));
 }
 
-function press(key: string, more: KeyboardEventInit = {}): void {
-  view.element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+/** @returns whether the key is left to the page */
+function press(key: string, more: KeyboardEventInit = {}): boolean {
+  return view.element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
 }
 
 /** What the view says from now on. */
@@ -215,6 +216,42 @@ test("the wheel zooms about the pointer; zoom and pan have limits", () => {
   expect(view.viewport.left).toBe(400 - 48);
   view.fit();
   expect(view.viewport).toEqual({ scale: 1.96, left: 4, top: 52 });
+});
+
+test.each<[string, () => void, boolean]>([
+  ["without a picture", () => view.show(null), true],
+  ["with nothing marked", () => undefined, true],
+  ["over a preview", () => view.update({ mask: rectangle([0, 0, 9, 9]), isPreview: true }), true],
+  ["with a point", () => view.update({ prompts: { points: [{ x: 1, y: 1, positive: true }], box: null } }), false],
+  ["with a mask", () => view.update({ mask: rectangle([0, 0, 9, 9]) }), false],
+  [
+    "in a drag",
+    () => {
+      point("pointerdown", 20, 60, { buttons: 1 });
+      point("pointermove", 60, 80, { buttons: 1 });
+    },
+    false,
+  ],
+])("Escape is left to the page, as to close a dialog, where it clears nothing: %s", (_, begin, isLeft) => {
+  begin();
+  expect(press("Escape")).toBe(isLeft);
+});
+
+test("without a picture, the wheel scrolls the page", () => {
+  const turn = (): boolean =>
+    view.element.dispatchEvent(new WheelEvent("wheel", { deltaY: 100, bubbles: true, cancelable: true }));
+  expect(turn()).toBe(false);
+  view.show(null);
+  expect(turn()).toBe(true);
+});
+
+test.each([
+  [{}, /^Arrow keys move the crosshair, Enter marks/],
+  [{ description: "K keeps the mask." }, /^K keeps the mask\.$/],
+])("the keys are described to screen readers, as %o has it", (options, expected) => {
+  const other = new PictureView(document.createElement("div"), options);
+  expect(other.element.ariaDescription).toMatch(expected);
+  other.dispose();
 });
 
 test("the keyboard: crosshair, points, and a box", async () => {

@@ -56,6 +56,10 @@ function sent(): FormDataEntryValue | null {
   return new FormData(document.querySelector("form") as HTMLFormElement).get("object");
 }
 
+function clearButton(canvas: Sam2CanvasElement): HTMLButtonElement {
+  return canvas.shadowRoot?.querySelector('[aria-label="Clear"]') ?? expect.fail("no button");
+}
+
 /** Moves the mouse over the middle of the picture, and leaves it once there is a preview. */
 async function hoverAndLeave(canvas: Sam2CanvasElement): Promise<void> {
   const target = canvas.view?.element ?? expect.fail("no view");
@@ -193,6 +197,31 @@ test("clearing takes a value that was set away with the prompts, before there is
     canvas.session?.undo();
     expect(canvas.prompts.points).toHaveLength(1);
   }
+});
+
+test.each<[string, (canvas: Sam2CanvasElement) => void]>([
+  ["the button", (canvas) => clearButton(canvas).click()],
+  ["Escape", ({ view }) => void view?.element.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }))],
+  ["clear", ({ session }) => session?.clear()],
+])("a value that was set is taken away without prompts: %s", async (_, clear) => {
+  const canvas = show('<form><sam2-canvas name="object" controls></sam2-canvas></form>');
+  canvas.image = photo;
+  canvas.value = await savedMask();
+  await ready(canvas);
+  canvas.disabled = true;
+  clear(canvas);
+  expect([canvas.view?.scene.mask === null, canvas.value === "", clearButton(canvas).disabled]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  canvas.disabled = false;
+  expect(clearButton(canvas).disabled).toBe(false);
+  let changes = 0;
+  canvas.addEventListener("change", () => changes++);
+  clear(canvas);
+  await expect.poll(() => changes).toBe(1);
+  expect([canvas.view?.scene.mask, canvas.value, sent(), clearButton(canvas).disabled]).toEqual([null, "", null, true]);
 });
 
 test("value-as png: a value that was set is sent as a picture", async () => {

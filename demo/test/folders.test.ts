@@ -174,7 +174,7 @@ test("with no picture open, the open one is not exported: it is not all of them"
   await label(folder);
   folder.permission = "prompt";
   const { workspace } = await visit(shelf, 10_000, {
-    writeProject: async () => ({ name: "all.json", blob: new Blob() }),
+    writeProject: async () => ({ name: "all.json", blob: new Blob(), missing: [] }),
     save: () => undefined,
   });
   await workspace.transfer.export("coco", "one");

@@ -39,7 +39,19 @@ export interface ExportedFile {
   readonly blob: Blob;
 }
 
+/** A file to save, and what is not in it. */
+export interface WrittenFile extends ExportedFile {
+  /** Names of the images whose pictures are not here: what takes their pixels is not in the file. */
+  readonly missing: readonly string[];
+}
+
 const text = (value: unknown): Uint8Array => strToU8(typeof value === "string" ? value : `${JSON.stringify(value)}\n`);
+
+const json = (name: string, content: object): WrittenFile => ({
+  name,
+  blob: new Blob([text(content) as Uint8Array<ArrayBuffer>], { type: "application/json" }),
+  missing: [],
+});
 
 const eachObject = (
   image: LabeledImage,
@@ -64,17 +76,17 @@ function pixelsOf(picture: ImageBitmap): ImageData {
 /**
  * Writes a project.
  *
- * @param pictureOf the picture of an image, for cut-outs and layers
+ * @param pictureOf the picture of an image, for cut-outs and layers; without it, the file is written without them
  * @param only the id of the one image to write, by the name that it has among all: that finds it again
- * @throws ExportError when the format cannot hold it
+ * @throws ExportError when the format cannot hold it, or takes pictures of which none is here
  */
 export async function exportProject(
   all: Project,
   format: Format,
-  pictureOf: (id: string) => Promise<ImageBitmap>,
+  pictureOf: (id: string) => Promise<ImageBitmap | undefined>,
   onProgress?: Progress,
   only?: string,
-): Promise<ExportedFile> {
+): Promise<WrittenFile> {
   const names = distinct(all.images.map(({ name }) => name));
   const stems = distinctStems(names);
   const named = all.images
@@ -83,19 +95,28 @@ export async function exportProject(
   const project = { ...all, images: named.map(({ image }) => image) };
   if (format === "coco" || format === "coco-polygons") {
     const coco = toCoco(project, format === "coco" ? "rle" : "polygons", onProgress);
-    return { name: "annotations.json", blob: new Blob([`${JSON.stringify(coco)}\n`], { type: "application/json" }) };
+    return json("annotations.json", coco);
   }
-  const json = (name: string, content: object): ExportedFile => ({
-    name,
-    blob: new Blob([text(content) as Uint8Array<ArrayBuffer>], { type: "application/json" }),
-  });
   if (format === "datumaro") return json("default.json", toDatumaro(project));
   if (format === "label-studio") return json("tasks.json", toLabelStudio(project));
   if (format === "cvat") {
     const { toCvat } = await import("./cvat.ts");
-    return { name: "annotations.xml", blob: new Blob([toCvat(project)], { type: "application/xml" }) };
+    return { name: "annotations.xml", blob: new Blob([toCvat(project)], { type: "application/xml" }), missing: [] };
   }
   const files: Zippable = {};
+  const missing: string[] = [];
+  const withPicture = async ({ id, name }: LabeledImage, use: (picture: ImageBitmap) => unknown): Promise<void> => {
+    const picture = await pictureOf(id);
+    if (!picture) {
+      missing.push(name);
+      return;
+    }
+    try {
+      await use(picture);
+    } finally {
+      picture.close();
+    }
+  };
   if (format === "voc") files["labelmap.txt"] = text(toVocLabelMap(project.classes));
   const { classes } = project;
   for (const [index, { image, name }] of named.entries()) {
@@ -109,29 +130,34 @@ export async function exportProject(
         files,
         Object.fromEntries(await eachObject(image, name, (object) => toMaskPng(object, image.name))),
       );
-    if (format === "cutouts") {
-      const picture = await pictureOf(image.id);
-      const write = async ({ rle }: LabeledObject): Promise<Uint8Array> => {
-        const blob = await exportCanvas(cutOut(picture, decodeRle(rle)), "blob");
-        return new Uint8Array(await blob.arrayBuffer());
-      };
-      Object.assign(files, Object.fromEntries(await eachObject(image, name, write)));
-      picture.close();
+    if (format === "cutouts" && image.objects.length > 0) {
+      await withPicture(image, async (picture) => {
+        const write = async ({ rle }: LabeledObject): Promise<Uint8Array> => {
+          const blob = await exportCanvas(cutOut(picture, decodeRle(rle)), "blob");
+          return new Uint8Array(await blob.arrayBuffer());
+        };
+        Object.assign(files, Object.fromEntries(await eachObject(image, name, write)));
+      });
     }
     if (format === "psd") {
       const { toPsd } = await import("./psd.ts");
-      const picture = await pictureOf(image.id);
-      files[`${name}.psd`] = toPsd(image, pixelsOf(picture));
-      picture.close();
+      await withPicture(image, (picture) => {
+        files[`${name}.psd`] = toPsd(image, pixelsOf(picture));
+      });
     }
     onProgress?.(index + 1, project.images.length);
   }
   if (format === "yolo") files["data.yaml"] = text(toYoloDataset(project));
   const [first, ...more] = Object.entries(files);
+  if (!first && missing.length > 0) {
+    throw new ExportError(
+      `expected pictures that are here, got none of ${missing.length}; open their folder, or choose a format without pixels`,
+    );
+  }
   if (first && more.length === 0) {
     const [path, bytes] = first;
-    return { name: path.split("/").at(-1) as string, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) };
+    return { name: path.split("/").at(-1) as string, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]), missing };
   }
   const zipped = zipSync(files, { level: 6 }) as Uint8Array<ArrayBuffer>;
-  return { name: `${format}.zip`, blob: new Blob([zipped], { type: "application/zip" }) };
+  return { name: `${format}.zip`, blob: new Blob([zipped], { type: "application/zip" }), missing };
 }

@@ -1,12 +1,12 @@
 /** The worker that reads and writes files: large sets would block the page. */
 import { expose } from "comlink";
 import type { Project } from "../labels/annotations.ts";
-import { type ExportedFile, exportProject, type Format } from "./archive.ts";
+import { exportProject, type Format, type WrittenFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import type { ReadLabels } from "./labels-file.ts";
 import { fromLargeCoco, LARGE } from "./large-coco.ts";
 import { decodePicture } from "./picture.ts";
-import type { FiledPicture, ProjectFile, WrittenProject } from "./project-file.ts";
+import type { FiledPicture, ProjectFile } from "./project-file.ts";
 import { IS_BYTES, readLabels } from "./read.ts";
 
 /** Shortest time between two progress reports, in milliseconds. */
@@ -41,11 +41,14 @@ const formats = {
   async exportProject(
     project: Project,
     format: Format,
-    pictureOf: (id: string) => Promise<Blob>,
+    pictureOf: (id: string) => Promise<Blob | undefined>,
     onProgress: Progress,
     only?: string,
-  ): Promise<ExportedFile> {
-    const bitmapOf = async (id: string): Promise<ImageBitmap> => decodePicture(await pictureOf(id));
+  ): Promise<WrittenFile> {
+    const bitmapOf = async (id: string): Promise<ImageBitmap | undefined> => {
+      const picture = await pictureOf(id);
+      return picture && decodePicture(picture);
+    };
     return exportProject(project, format, bitmapOf, nowAndThen(onProgress), only);
   },
 
@@ -53,7 +56,7 @@ const formats = {
     project: Project,
     pictureOf: (id: string) => Promise<Blob | undefined>,
     onProgress: Progress,
-  ): Promise<WrittenProject> {
+  ): Promise<WrittenFile> {
     const { writeProjectFile } = await import("./project-file.ts");
     return writeProjectFile(project, pictureOf, nowAndThen(onProgress));
   },

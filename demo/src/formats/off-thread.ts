@@ -1,11 +1,11 @@
 /** Reads and writes files in a worker, which is ended when the work is done or canceled. */
 import { proxy, type Remote, wrap } from "comlink";
 import type { Project } from "../labels/annotations.ts";
-import type { ExportedFile, Format } from "./archive.ts";
+import type { Format, WrittenFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import type { FormatsWorker } from "./formats.worker.ts";
 import type { ReadLabels } from "./labels-file.ts";
-import type { FiledPicture, ProjectFile, WrittenProject } from "./project-file.ts";
+import type { FiledPicture, ProjectFile } from "./project-file.ts";
 
 /** Progress and canceling. */
 export interface WorkOptions {
@@ -41,9 +41,9 @@ export async function readLabels(
 export async function writeProject(
   project: Project,
   format: Format,
-  pictureOf: (id: string) => Promise<Blob>,
+  pictureOf: (id: string) => Promise<Blob | undefined>,
   { signal, onProgress, only }: WorkOptions & { readonly only?: string | undefined },
-): Promise<ExportedFile> {
+): Promise<WrittenFile> {
   return inWorker(signal, (formats) =>
     formats.exportProject(project, format, proxy(pictureOf), proxy(onProgress), only),
   );
@@ -54,7 +54,7 @@ export async function writeProjectFile(
   project: Project,
   pictureOf: (id: string) => Promise<Blob | undefined>,
   { signal, onProgress }: WorkOptions,
-): Promise<WrittenProject> {
+): Promise<WrittenFile> {
   return inWorker(signal, (formats) => formats.writeProjectFile(project, proxy(pictureOf), proxy(onProgress)));
 }
 

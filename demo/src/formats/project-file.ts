@@ -18,7 +18,7 @@ import {
   withClassesOf,
 } from "../labels/annotations.ts";
 import { distinct } from "../labels/names.ts";
-import type { ExportedFile } from "./archive.ts";
+import type { WrittenFile } from "./archive.ts";
 import type { Progress } from "./coco.ts";
 import { ImportError, NoProjectError, shown } from "./errors.ts";
 import { readPieces } from "./json-pieces.ts";
@@ -104,12 +104,6 @@ export interface ProjectFile {
   readonly pictures: readonly FiledPicture[];
 }
 
-/** A project file that was written. */
-export interface WrittenProject extends ExportedFile {
-  /** Names of the images that are in it without their pictures. */
-  readonly missing: readonly string[];
-}
-
 /** A relative path that does not lead out of the folder. */
 const safePath = (path: string): string =>
   path
@@ -126,7 +120,7 @@ export async function writeProjectFile(
   { classes, images, foreign }: Project,
   pictureOf: (id: string) => Promise<Blob | undefined>,
   onProgress?: Progress,
-): Promise<WrittenProject> {
+): Promise<WrittenFile> {
   const zip = new ZipWriter(new BlobWriter("application/zip"));
   const paths = distinct(images.map((image) => `pictures/${safePath(image.name)}`));
   const written: v.InferOutput<typeof Labels>["images"] = [];

@@ -1,5 +1,5 @@
 /** Labels and sets as files: what is read, and what is written. */
-import type { ExportedFile, Format } from "../formats/archive.ts";
+import type { ExportedFile, Format, WrittenFile } from "../formats/archive.ts";
 import type {
   readLabels,
   readPictures,
@@ -56,18 +56,13 @@ export class Transfer {
     // the others are there for their names: of a picture that is written alone, the file is called as among all
     const without = (each: LabeledImage): LabeledImage => (each.id === only ? each : { ...each, objects: [] });
     const written = only === undefined ? project : { ...project, images: project.images.map(without) };
-    const pictureOf = async (id: string): Promise<Blob> => {
-      const picture = await this.#set.pictureOf(id);
-      if (!picture) throw new Error(`${written.images.find((each) => each.id === id)?.name} is not here`);
-      return picture;
-    };
+    const pictureOf = (id: string): Promise<Blob | undefined> => this.#set.pictureOf(id);
     await this.#notices.run(async (signal, show) => {
       const text = "Writing the file";
       show(text, 0);
       const onProgress = (done: number, total: number): void => show(text, done / total);
       const file = await this.#files.writeProject(written, format, pictureOf, { signal, onProgress, only });
-      this.#files.save(file);
-      this.#notices.say(`Saved ${file.name}.`);
+      this.#save(file, "open their folder, or the pictures themselves, and export again.");
     }, "nothing was saved; the labels are still here.");
   }
 
@@ -142,14 +137,17 @@ export class Transfer {
       const onProgress = (done: number, total: number): void => show(text, done / total);
       const pictureOf = (id: string): Promise<Blob | undefined> => this.#set.pictureOf(id);
       const { project } = this.#set;
-      const { missing, ...file } = await this.#files.writeProjectFile(project, pictureOf, { signal, onProgress });
-      this.#files.save(file);
-      this.#notices.say(`Saved ${file.name}.`);
-      if (missing.length === 0) return;
-      const what = `${file.name} is saved without pictures that are not here: ${few(missing)}`;
-      const advice = "their labels are in it; open their folder, or the pictures themselves, and save again.";
-      this.#notices.fail(what, advice);
+      const file = await this.#files.writeProjectFile(project, pictureOf, { signal, onProgress });
+      this.#save(file, "their labels are in it; open their folder, or the pictures themselves, and save again.");
     }, "nothing was saved; the labels are still here.");
+  }
+
+  /** Gives a file to the person, and says what is not in it. */
+  #save({ missing, ...file }: WrittenFile, advice: string): void {
+    this.#files.save(file);
+    this.#notices.say(`Saved ${file.name}.`);
+    if (missing.length === 0) return;
+    this.#notices.fail(`${file.name} is saved without pictures that are not here: ${few(missing)}`, advice);
   }
 
   /** Adds the pictures and labels of a project file to the set. A zip that is none may hold files of labels, as an export does. */

@@ -89,6 +89,8 @@ export async function drawn(page: Page): Promise<void> {
 
 /** Where the picture's frame is in the window, in CSS pixels. */
 export async function canvasBox(page: Page): Promise<{ x: number; y: number; width: number; height: number }> {
+  // until the open picture is drawn, nothing that is pointed at is in it
+  await page.locator(`${NAMED.picture}[aria-busy=false]`).waitFor();
   const box = await page.locator(NAMED.picture).boundingBox();
   if (!box) throw new Error("the picture's frame is not shown");
   return box;

@@ -136,7 +136,9 @@ export function Stage({
   const show = useCallback(
     (view: PictureView): void => {
       const now = state.get();
-      draw(view, file.current === now.picture ? now : { ...now, ...NOTHING });
+      const isShown = file.current === now.picture;
+      view.element.ariaBusy = String(!isShown);
+      draw(view, isShown ? now : { ...now, ...NOTHING });
     },
     [state],
   );

@@ -8,7 +8,7 @@ import { launchBrowser } from "headless/browser";
 import { ISOLATION } from "headless/pages";
 import { serve } from "headless/server";
 import type { Browser, Page } from "playwright-core";
-import { type Length, type Row, repeatsIn } from "./measure.ts";
+import { type Length, quantile, type Row, repeatsIn } from "./measure.ts";
 import { absent, MINI, PHOTOS, peered } from "./models.ts";
 
 /** Default threads of the WASM provider: as many as there are cores, up to four. */
@@ -174,7 +174,7 @@ export async function draft(length: Length): Promise<Row[]> {
 /** Everything mode with its usual grid. */
 export async function everything(): Promise<Row[]> {
   const { seconds, masks, batches } = await inPage((page) => page.evaluate(() => window.bench.everything(32)));
-  const steps = batches.map((time, i) => time - (batches[i - 1] ?? 0)).sort((a, b) => a - b);
+  const steps = batches.map((time, i) => time - (batches[i - 1] ?? 0));
   const work = "32×32 points, sam2-mini, 2 MP";
   const note = `${masks} masks; ${((3 * 1024) / seconds).toFixed(0)} candidates a second`;
   const row = { bench: "everything", device: "wasm", threads: THREADS };
@@ -183,7 +183,7 @@ export async function everything(): Promise<Row[]> {
     {
       ...row,
       work: "one batch of 16 points",
-      ours_ms: steps[Math.floor(steps.length / 2)],
+      ours_ms: quantile(steps, 0.5),
       note: "an abort waits for it",
     },
   ];

@@ -72,7 +72,11 @@ const program = new Command("bench")
   )
   .option("--megapixels <number>", "for detail: all photographs on one picture of that size", megapixels)
   .option("--every <n>", "for detail: every Nth region of a picture", every, 1)
-  .option("--short", "a third of the repeats, without gpu and serve: about ten minutes for all others", false)
+  .option(
+    "--short",
+    "a third of the repeats but at least three, without gpu and serve: about twelve minutes for all others",
+    false,
+  )
   .option("--json <file>", "rows as JSON; for quality, detail and embeddings their report")
   .option(
     "--markdown <file>",

@@ -8,6 +8,7 @@ import { launchBrowser } from "headless/browser";
 import { ISOLATION } from "headless/pages";
 import { serve } from "headless/server";
 import type { Browser, Page } from "playwright-core";
+import type { Dtype } from "sam2-contract";
 import { type Length, quantile, type Row, repeatsIn } from "./measure.ts";
 import { absent, MINI, PHOTOS, peered } from "./models.ts";
 
@@ -100,12 +101,12 @@ export async function int8(length: Length): Promise<Row[]> {
 /** Opening a checkpoint again: its converted form is kept. */
 export async function kept(length: Length): Promise<Row[]> {
   const models = [
-    ["sam2-mini", "mini-checkpoint/", "mini/model.json"],
-    ...((await peered("tiny")) ? [["SAM 2.1 tiny", "checkpoint/", "ours/model.json"]] : []),
-  ] as [string, string, string][];
+    ["sam2-mini", "mini-checkpoint/", "mini/model.json", "fp16"],
+    ...((await peered("tiny")) ? [["SAM 2.1 tiny", "checkpoint/", "ours/model.json", "fp32"]] : []),
+  ] as [string, string, string, Dtype][];
   const rows: Row[] = [];
-  for (const [name, checkpoint, onnx] of models) {
-    const args = [checkpoint, onnx, repeatsIn(length, 9)] as const;
+  for (const [name, checkpoint, onnx, dtype] of models) {
+    const args = [checkpoint, onnx, dtype, repeatsIn(length, 9)] as const;
     const found = await inPage((page) => page.evaluate((given) => window.bench.kept(...given), args));
     const work = `${name}: open a checkpoint that was converted before`;
     rows.push({ bench: "kept", work, device: "wasm", threads: THREADS, peer: "ready ONNX files", aim: 1.2, ...found });

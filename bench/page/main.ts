@@ -2,6 +2,7 @@
 import { AutoProcessor, EdgeTamModel, env, RawImage, Sam2Model, Tensor } from "@huggingface/transformers";
 import { contours } from "d3-contour";
 import createPica from "pica";
+import type { Dtype } from "sam2-contract";
 import { nonMaximumSuppression, normalize, stretch } from "sam2-core";
 import {
   createSegmenter,
@@ -191,11 +192,11 @@ const bench = {
     return { fp32: beside(times.ours, times.fp32), peer: beside(times.ours, times.peer) };
   },
 
-  /** Opening a checkpoint whose converted form is kept, beside opening ready ONNX files that are cached; milliseconds. */
-  async kept(checkpoint: string, onnx: string, repeats: number): Promise<Comparison> {
+  /** Opening a checkpoint whose converted form is kept, beside opening ready ONNX files of a dtype, cached; milliseconds. */
+  async kept(checkpoint: string, onnx: string, dtype: Dtype, repeats: number): Promise<Comparison> {
     const opening = (model: ModelSource) => async (): Promise<number> => {
       const start = performance.now();
-      const segmenter = await open(model, undefined, false, "fp32");
+      const segmenter = await open(model, undefined, false, dtype);
       const taken = performance.now() - start;
       await segmenter.dispose();
       return taken;

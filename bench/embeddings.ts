@@ -12,7 +12,7 @@ import {
   type Segmenter,
   type SegmenterImage,
 } from "sam2-node";
-import { compare, mean, quantile, type Row } from "./measure.ts";
+import { compare, mean, quantile, type Row, rounded } from "./measure.ts";
 import { absent, MINI, PHOTOS, peered } from "./models.ts";
 import { type Prompt, readPrompts, readTruth } from "./regions.ts";
 
@@ -109,19 +109,23 @@ export async function embeddings(set: string, model: string): Promise<Embeddings
   const reportOf = (dtype: EmbeddingDtype): DtypeReport => {
     const { bytes, ready, click, box, clickOverlap, boxOverlap } = found[dtype];
     const change = (ours: readonly number[], theirs: readonly number[]): number =>
-      mean(ours.map((value, i) => value - (theirs[i] as number)));
+      rounded(mean(ours.map((value, i) => value - (theirs[i] as number))));
     return {
       bytes,
       ready_ms: Math.round(quantile(ready, 0.5)),
       change: { click: change(click, exact.click), box: change(box, exact.box) },
-      overlap: { click: mean(clickOverlap), box: mean(boxOverlap) },
+      overlap: { click: rounded(mean(clickOverlap)), box: rounded(mean(boxOverlap)) },
     };
   };
   return {
     model: segmenter.model.id,
     prompts: prompts.length,
     pictures: names.length,
-    exact: { click: mean(exact.click), box: mean(exact.box), ready_ms: Math.round(quantile(exact.ready, 0.5)) },
+    exact: {
+      click: rounded(mean(exact.click)),
+      box: rounded(mean(exact.box)),
+      ready_ms: Math.round(quantile(exact.ready, 0.5)),
+    },
     dtypes: { fp16: reportOf("fp16"), int8: reportOf("int8") },
   };
 }

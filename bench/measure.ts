@@ -36,9 +36,19 @@ export function repeatsIn(length: Length, full: number): number {
   return length === "full" ? full : Math.max(3, Math.round(full / 3));
 }
 
-/** The mean, to four places. */
 export function mean(values: readonly number[]): number {
-  return Number((values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)).toFixed(4));
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
+}
+
+/** The standard error of a mean of these values. */
+export function standardError(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(mean(values.map((value) => (value - middle) ** 2)) / values.length);
+}
+
+/** A share as reports have it: to four places. */
+export function rounded(share: number): number {
+  return Number(share.toFixed(4));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What is made of measured times. */
 import { expect, test } from "vitest";
-import { beside, quantile, repeatsIn } from "../measure.ts";
+import { beside, quantile, repeatsIn, standardError } from "../measure.ts";
 
 test.each([
   ["full", 2, 2],
@@ -30,4 +30,13 @@ test.each<[times: number[], share: number, value: number]>([
 
 test("one slow run of two counts half, on either side", () => {
   expect(beside([100, 300], [900, 100])).toMatchObject({ ours_ms: 200, theirs_ms: 500, ratio: 0.4 });
+});
+
+test.each([
+  [0.006, 178, 0.00045],
+  [0.012, 178, 0.0009],
+  [0.5, 100, 0.05],
+])("gains that spread by %d, of %d regions, have a mean known to %d", (spread, regions, error) => {
+  const gains = Array.from({ length: regions }, (_, i) => 0.1 + (i % 2 === 0 ? spread : -spread));
+  expect(standardError(gains)).toBeCloseTo(error, 5);
 });

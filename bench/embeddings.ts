@@ -52,9 +52,9 @@ async function shown(segmenter: Segmenter, image: SegmenterImage, prompt: Prompt
 }
 
 /** An image, and how long it took until prompts could be answered. */
-async function timed(call: Promise<SegmenterImage>): Promise<[SegmenterImage, number]> {
+async function timed(open: () => Promise<SegmenterImage>): Promise<[SegmenterImage, number]> {
   const start = performance.now();
-  return [await call, performance.now() - start];
+  return [await open(), performance.now() - start];
 }
 
 /** Measures a model on a set; `model` is what `createSegmenter` of sam2-node takes. */
@@ -79,12 +79,12 @@ export async function embeddings(set: string, model: string): Promise<Embeddings
   try {
     for (const name of names) {
       const photo = new Blob([await readFile(join(set, name))]);
-      const [image, ready] = await timed(segmenter.setImage(photo));
+      const [image, ready] = await timed(() => segmenter.setImage(photo));
       exact.ready.push(ready);
       const kept = new Map<EmbeddingDtype, SegmenterImage>();
       for (const dtype of DTYPES) {
         const embedding = await segmenter.saveEmbedding(image, { dtype });
-        const [given, ready] = await timed(segmenter.setImage(photo, { embedding }));
+        const [given, ready] = await timed(() => segmenter.setImage(photo, { embedding }));
         found[dtype].bytes = embedding.length;
         found[dtype].ready.push(ready);
         kept.set(dtype, given);
@@ -135,12 +135,14 @@ const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
 /** How often opening an embedding is repeated. */
 const REPEATS = 5;
 
+const THREADS = 2;
+
 /** Clicks on a photograph, as shares of its width and height. */
 const CLICKS = [0.2, 0.35, 0.5, 0.65, 0.8].flatMap((x) => [0.3, 0.5, 0.7].map((y) => [x, y] as const));
 
 /** One row for each dtype: what a file takes, and how alike masks are to those on the exact embedding. */
 async function sizesOf(work: string, folder: string, isTrained: boolean): Promise<Row[]> {
-  const segmenter = await createSegmenter({ model: folder, device: "cpu", dtype: "fp32" });
+  const segmenter = await createSegmenter({ model: folder, device: "cpu", dtype: "fp32", threads: THREADS });
   try {
     const photo = new Blob([await readFile(join(PHOTOS, "truck.jpg"))]);
     const image = await segmenter.setImage(photo);
@@ -172,7 +174,7 @@ async function sizesOf(work: string, folder: string, isTrained: boolean): Promis
         bench: "embeddings",
         work: `${work}: a file in ${dtype}, opened`,
         device: "cpu",
-        threads: 2,
+        threads: THREADS,
         ...timed,
         note,
       });

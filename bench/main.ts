@@ -59,7 +59,7 @@ function every(text: string): number {
 
 const program = new Command("bench")
   .description(
-    "Measures this machine. Figures are medians of repeats, but load, everything and memory run once; comparisons are paired in one run",
+    "Measures this machine. Figures are medians of repeats, but load, everything, memory, serve and the adding of page run once; comparisons are paired in one run",
   )
   .argument(
     "[names...]",

@@ -205,13 +205,20 @@ export async function memory(length: Length): Promise<Row[]> {
     const before = await resident();
     let peak = 0;
     const timer = setInterval(() => {
-      resident().then((now) => {
-        peak = Math.max(peak, now);
-      });
+      resident().then(
+        (now) => {
+          peak = Math.max(peak, now);
+        },
+        // a browser that has ended fails the work, which says more
+        () => undefined,
+      );
     }, 100);
-    await page.evaluate((count) => window.bench.work(count), images);
+    try {
+      await page.evaluate((count) => window.bench.work(count), images);
+    } finally {
+      clearInterval(timer);
+    }
     const during = await resident();
-    clearInterval(timer);
     await page.evaluate(() => window.disposeOfIt());
     await page.requestGC();
     await page.waitForTimeout(3000);

@@ -76,12 +76,13 @@ function compile() {
   quietly(tool("tsc"), ["--build"]);
 }
 
-/** The ONNX files of the built-in model, made from its checkpoint; anew when that or the exporter has changed. */
+/** The ONNX files of the built-in model, made from its checkpoint; anew when that, the exporter or the contract has changed. */
 function exportBuiltInModel() {
-  const exporter = join(ROOT, "packages", "sam2-export", "src");
-  const sources = readdirSync(exporter, { recursive: true }).map((file) => join(exporter, file));
+  const folders = ["sam2-export", "sam2-contract"].map((name) => join(ROOT, "packages", name, "src"));
+  const code = folders.flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, file)));
+  const checkpoint = ["config.json", "model.safetensors"].map((name) => join(MINI, name));
   const made = join(MINI, "onnx", "model.json");
-  if ([join(MINI, "model.safetensors"), ...sources].every((source) => isNewer(made, source))) return;
+  if ([...checkpoint, ...code].every((source) => isNewer(made, source))) return;
   // an export goes nowhere near its checkpoint
   const aside = join(ROOT, ".cache", "sam2-mini");
   const args = [MINI, "--out", aside, "--id", "sam2-mini", "--dtype", "fp16", "--canary"];

@@ -57,10 +57,10 @@ export function writtenBenchmarks({ run, isWhole, rows }: Measured, before: Benc
   return `# Benchmarks
 
 Written by ${fileRun}.
-Figures are medians of repeats, but \`load\`, \`everything\` and \`memory\` run once; the spread is half the distance between the
-quartiles; comparisons run in turns in one process, on the same weights and picture; a ratio is ours over theirs. Where an aim
-is missed, the last column says so, and why where that is known. What each one is, and how to make the peer's files:
-[bench/README.md](bench/README.md).
+Figures are medians of repeats, but \`load\`, \`everything\`, \`memory\`, \`serve\` and the adding of \`page\` run once; the spread is
+half the distance between the quartiles; comparisons run in turns in one process, on the same weights and picture; a ratio is
+ours over theirs. Where an aim is missed, the last column says so, and why where that is known. What each one is, and how to
+make the peer's files: [bench/README.md](bench/README.md).
 ${ofOthers}
 ${TABLE}
 ${table.map((row) => `${row}\n`).join("")}${before?.rest ?? ""}`;

@@ -5,7 +5,7 @@
  * the clicks, so a look that they had made is used again where it fits.
  */
 import { createSegmenter, type Mask, maskIou, type Segmenter, type SegmenterImage } from "sam2-node";
-import { mean, quantile } from "./measure.ts";
+import { mean, quantile, rounded, standardError } from "./measure.ts";
 import { boundaryF, innerPoint, photosOf, type Region, sheetOf } from "./regions.ts";
 
 /** How well the mask shown meets the regions, and the median time until it is there at the picture's size. */
@@ -86,16 +86,15 @@ async function ask(
 }
 
 function lookOf({ iou, boundary, ms }: Found[Step]): Look {
-  return { iou: mean(iou), boundary: mean(boundary), ms: Math.round(quantile(ms, 0.5)) };
+  return { iou: rounded(mean(iou)), boundary: rounded(mean(boundary)), ms: Math.round(quantile(ms, 0.5)) };
 }
 
 function looksOf(off: Found[Step], auto: Found[Step]): Looks {
   const gains = auto.iou.map((value, i) => value - (off.iou[i] as number));
-  const variance = mean(gains.map((gain) => (gain - mean(gains)) ** 2));
   return {
     off: lookOf(off),
     auto: lookOf(auto),
-    gain: [mean(gains), Number(Math.sqrt(variance / gains.length).toFixed(4))],
+    gain: [rounded(mean(gains)), rounded(standardError(gains))],
   };
 }
 

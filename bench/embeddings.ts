@@ -12,7 +12,7 @@ import {
   type Segmenter,
   type SegmenterImage,
 } from "sam2-node";
-import { compare, mean, quantile, type Row } from "./measure.ts";
+import { compare, mean, quantile, type Row, rounded } from "./measure.ts";
 import { absent, MINI, PHOTOS, peered } from "./models.ts";
 import { type Prompt, readPrompts, readTruth } from "./regions.ts";
 
@@ -52,9 +52,9 @@ async function shown(segmenter: Segmenter, image: SegmenterImage, prompt: Prompt
 }
 
 /** An image, and how long it took until prompts could be answered. */
-async function timed(call: Promise<SegmenterImage>): Promise<[SegmenterImage, number]> {
+async function timed(open: () => Promise<SegmenterImage>): Promise<[SegmenterImage, number]> {
   const start = performance.now();
-  return [await call, performance.now() - start];
+  return [await open(), performance.now() - start];
 }
 
 /** Measures a model on a set; `model` is what `createSegmenter` of sam2-node takes. */
@@ -79,12 +79,12 @@ export async function embeddings(set: string, model: string): Promise<Embeddings
   try {
     for (const name of names) {
       const photo = new Blob([await readFile(join(set, name))]);
-      const [image, ready] = await timed(segmenter.setImage(photo));
+      const [image, ready] = await timed(() => segmenter.setImage(photo));
       exact.ready.push(ready);
       const kept = new Map<EmbeddingDtype, SegmenterImage>();
       for (const dtype of DTYPES) {
         const embedding = await segmenter.saveEmbedding(image, { dtype });
-        const [given, ready] = await timed(segmenter.setImage(photo, { embedding }));
+        const [given, ready] = await timed(() => segmenter.setImage(photo, { embedding }));
         found[dtype].bytes = embedding.length;
         found[dtype].ready.push(ready);
         kept.set(dtype, given);
@@ -109,19 +109,23 @@ export async function embeddings(set: string, model: string): Promise<Embeddings
   const reportOf = (dtype: EmbeddingDtype): DtypeReport => {
     const { bytes, ready, click, box, clickOverlap, boxOverlap } = found[dtype];
     const change = (ours: readonly number[], theirs: readonly number[]): number =>
-      mean(ours.map((value, i) => value - (theirs[i] as number)));
+      rounded(mean(ours.map((value, i) => value - (theirs[i] as number))));
     return {
       bytes,
       ready_ms: Math.round(quantile(ready, 0.5)),
       change: { click: change(click, exact.click), box: change(box, exact.box) },
-      overlap: { click: mean(clickOverlap), box: mean(boxOverlap) },
+      overlap: { click: rounded(mean(clickOverlap)), box: rounded(mean(boxOverlap)) },
     };
   };
   return {
     model: segmenter.model.id,
     prompts: prompts.length,
     pictures: names.length,
-    exact: { click: mean(exact.click), box: mean(exact.box), ready_ms: Math.round(quantile(exact.ready, 0.5)) },
+    exact: {
+      click: rounded(mean(exact.click)),
+      box: rounded(mean(exact.box)),
+      ready_ms: Math.round(quantile(exact.ready, 0.5)),
+    },
     dtypes: { fp16: reportOf("fp16"), int8: reportOf("int8") },
   };
 }
@@ -131,12 +135,14 @@ const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
 /** How often opening an embedding is repeated. */
 const REPEATS = 5;
 
+const THREADS = 2;
+
 /** Clicks on a photograph, as shares of its width and height. */
 const CLICKS = [0.2, 0.35, 0.5, 0.65, 0.8].flatMap((x) => [0.3, 0.5, 0.7].map((y) => [x, y] as const));
 
 /** One row for each dtype: what a file takes, and how alike masks are to those on the exact embedding. */
 async function sizesOf(work: string, folder: string, isTrained: boolean): Promise<Row[]> {
-  const segmenter = await createSegmenter({ model: folder, device: "cpu", dtype: "fp32" });
+  const segmenter = await createSegmenter({ model: folder, device: "cpu", dtype: "fp32", threads: THREADS });
   try {
     const photo = new Blob([await readFile(join(PHOTOS, "truck.jpg"))]);
     const image = await segmenter.setImage(photo);
@@ -168,7 +174,7 @@ async function sizesOf(work: string, folder: string, isTrained: boolean): Promis
         bench: "embeddings",
         work: `${work}: a file in ${dtype}, opened`,
         device: "cpu",
-        threads: 2,
+        threads: THREADS,
         ...timed,
         note,
       });

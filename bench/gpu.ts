@@ -116,7 +116,10 @@ async function openPage(
     const browser = await engine.launch();
     const tab = await browser.newTab();
     await tab.goto(url);
-    while (!(await tab.evaluate(() => "benchGpu" in window))) await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const start = performance.now(); !(await tab.evaluate(() => "benchGpu" in window)); ) {
+      if (performance.now() - start > LATEST) throw new Error(`${engine.name}: no page in ${LATEST / 1000} s`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     const adapter = await inPage<[], Adapter | null>(tab, "adapterHere");
     // lavapipe is emulated, and there to be measured
     const isTaken = adapter && (!adapter.isEmulated || engine === LAVAPIPE);

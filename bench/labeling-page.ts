@@ -14,7 +14,7 @@ const FRAMES = 240;
 /** Milliseconds after which a frame was left out. */
 const DROPPED = 25;
 const HOVERS = 40;
-/** Milliseconds after which no mask is waited for any more. */
+/** Milliseconds after which no mask is waited for any more; a preview that does not come counts as this long. */
 const HOPELESS = 3000;
 
 /** Has the page's dialog for folders give one of the browser's own, which is what a picked folder looks like to the page. */
@@ -152,7 +152,7 @@ async function hover(page: Page): Promise<number[]> {
     await page.mouse.move(x + width * (0.2 + 0.6 * ((i * 0.618) % 1)), y + height * (0.3 + 0.4 * ((i * 0.414) % 1)));
     const answered = page.waitForFunction(took, null, { timeout: HOPELESS, polling: 20 });
     const handle = await answered.catch(() => null);
-    if (handle) times.push((await handle.jsonValue()) as number);
+    times.push(handle ? ((await handle.jsonValue()) as number) : HOPELESS);
     // the answer of the place before is no answer of the next
     await page.waitForTimeout(150);
   }

@@ -28,23 +28,38 @@ export interface Comparison {
   readonly spread: number;
 }
 
-/** How long to measure: `short` takes a third of the repeats, so that the whole table fits into twelve minutes. */
+/** How long to measure: `short` takes a third of the repeats, so that the whole table takes about twelve minutes. */
 export type Length = "full" | "short";
 
-/** How often to repeat; at least twice, so that one disturbance is not the figure. */
+/** How often to repeat; at least three times, so that one disturbance is not the figure. */
 export function repeatsIn(length: Length, full: number): number {
-  return length === "full" ? full : Math.max(2, Math.round(full / 3));
+  return length === "full" ? full : Math.max(3, Math.round(full / 3));
 }
 
-/** The mean, to four places. */
 export function mean(values: readonly number[]): number {
-  return Number((values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)).toFixed(4));
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
 }
 
-/** The value a share of the way through the sorted list. */
+/** The standard error of a mean of these values. */
+export function standardError(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(mean(values.map((value) => (value - middle) ** 2)) / values.length);
+}
+
+/** A share as reports have it: to four places. */
+export function rounded(share: number): number {
+  return Number(share.toFixed(4));
+}
+
+/**
+ * The value a share of the way through the sorted list, where each value stands in the middle of its part: between two of
+ * them in proportion, so that the median of an even count is the mean of the middle two.
+ */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
+  const at = Math.min(Math.max(share * sorted.length - 0.5, 0), sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]] as [number, number];
+  return below + (at % 1) * (above - below);
 }
 
 /** Median and spread of times in milliseconds. */

@@ -8,7 +8,7 @@ import { launchBrowser } from "headless/browser";
 import type { Question } from "headless/segment-job";
 import { serve } from "headless/server";
 import { type Detail, decodeRle, type Mask, maskIou } from "sam2-web";
-import { mean } from "./measure.ts";
+import { mean, rounded } from "./measure.ts";
 import { innerPoint, type Prompt, readPrompts, readTruth } from "./regions.ts";
 
 /** mIoU of the mask shown first, and of the best of three. */
@@ -99,13 +99,16 @@ export async function quality(set: string, model: string, detail: Detail): Promi
       (x, y) => x >= Math.floor(box[0]) && x < Math.ceil(box[2]) && y >= Math.floor(box[1]) && y < Math.ceil(box[3]),
     ),
   );
-  const summary = (name: keyof typeof found): Quality => ({ top: mean(found[name].top), best: mean(found[name].best) });
+  const summary = (name: keyof typeof found): Quality => ({
+    top: rounded(mean(found[name].top)),
+    best: rounded(mean(found[name].best)),
+  });
   return {
     prompts: prompts.length,
     click1: summary("click1"),
     click3: summary("click3"),
     click5: summary("click5"),
     box: summary("box"),
-    baselines: { disc: mean(discs), box: mean(boxes) },
+    baselines: { disc: rounded(mean(discs)), box: rounded(mean(boxes)) },
   };
 }

@@ -1,6 +1,7 @@
 /** `sam2 serve` under load: how long answers take, whose they are, and what the server's memory does. */
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import autocannon from "autocannon";
 import sharp from "sharp";
@@ -12,7 +13,7 @@ const THREADS = 2;
 const CLIENTS = [1, 8, 64];
 /** Seconds that each number of clients asks for. */
 const DURATION = 20;
-/** As many as there may be inside. */
+/** Different pictures: as many as there are clients at most. */
 const PICTURES = 64;
 
 /** A request, and what it must be answered with. */
@@ -95,13 +96,27 @@ async function load(url: string, asked: readonly Asked[], connections: number) {
   return { ...result, mixed };
 }
 
+/** The address that a server tells in its log; if it ends before, an error with what it said. */
+function addressOf(server: ChildProcessByStdio<null, null, Readable>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    // read to the end: a full pipe would stop the server
+    server.stderr.on("data", (part) => {
+      said += part;
+      const [, url] = /"url":"([^"]+)"/.exec(said) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+    server.once("close", (code) => reject(new Error(`sam2 serve ended with ${code}: ${said}`)));
+  });
+}
+
 /** Two rows for each number of clients. */
 export async function serve(): Promise<Row[]> {
   const args = ["serve", "--port", "0", "--device", "cpu", "--workers", "1", "--dtype", "fp32"];
   const server = spawn(process.execPath, [SAM2, ...args], { stdio: ["ignore", "inherit", "pipe"] });
+  const closed = once(server, "close");
   try {
-    const [line] = await once(server.stderr, "data");
-    const { url } = JSON.parse(String(line)) as { url: string };
+    const url = await addressOf(server);
     const memory = async (): Promise<number> => {
       const text = await (await fetch(`${url}/metrics`)).text();
       return Number(/^process_resident_memory_bytes (\S+)$/m.exec(text)?.[1]) / 1e6;
@@ -131,6 +146,6 @@ export async function serve(): Promise<Row[]> {
     return rows;
   } finally {
     server.kill();
-    await once(server, "exit");
+    await closed;
   }
 }

@@ -2,7 +2,7 @@
  * Builds an ONNX graph node by node. Every value has a known shape, so mismatches are found at export, not when
  * the graph is run. Sizes that are free at run time are strings ("B", "T").
  */
-import type { AttentionForm } from "sam2-contract";
+import { type AttentionForm, Sam2Error } from "sam2-contract";
 import { elements, type Linear, misfit, quantized, type Storage, type Weight } from "./weights.ts";
 
 /** A size: known at export, or the name of a free one. */
@@ -174,7 +174,10 @@ export class Graph {
     domain: Node["domain"],
     element: Element,
   ): Value {
-    if (this.nodes.length >= MAX_NODES) throw misfit(`${this.name} takes over ${MAX_NODES} operations`);
+    if (this.nodes.length >= MAX_NODES) {
+      const most = `expected a model of at most ${MAX_NODES} operations a graph`;
+      throw new Sam2Error("InvalidConfigError", `config.json: ${most}, ${this.name} takes more`);
+    }
     const value: Value = { name: `${type}_${this.#counter++}`, dims, element };
     this.nodes.push({ type, domain, inputs, outputs: [value], attributes });
     return value;

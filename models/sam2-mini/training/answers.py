@@ -28,7 +28,7 @@ import architecture
 from photographs import files_of, held_out_people, parts_of, read_labels, read_picture
 from predict import decode, encode
 from prompts import inner_point
-from scores import store
+from stored import store
 
 SEED = 4
 SIZE, SMALLER = 512, 384

@@ -25,6 +25,7 @@ from losses import CHOICE_TEMPERATURE, overlap
 from mixture import SECOND_LOOKS, Mixture, odds_of
 from predict import decode, encode
 from prompts import corrective_clicks, first_look, inner_point, jittered_box
+from stored import store
 
 SEED = 3
 PROMPTS = 12
@@ -159,14 +160,6 @@ def unseen(head: torch.nn.Module, answers: dict[str, torch.Tensor], pull: float,
         seen = {name: rows[~held] for name, rows in answers.items()}
         scores[held] = fitted(head, seen, pull, order)(answers["tokens"][held])
     return scores
-
-
-def store(target: Path, **arrays: np.ndarray) -> None:
-    """Writes beside the file, then renames, so that what is there is whole."""
-    partial = target.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    partial.rename(target)
 
 
 def main() -> None:

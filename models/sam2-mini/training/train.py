@@ -43,6 +43,7 @@ from losses import Grouping, Seeing, edge_losses, mask_losses, overlap, shown_lo
 from mixture import SECOND_LOOKS, Mixture, odds_of
 from predict import decode, encode
 from prompts import corrective_clicks, first_look, inner_point, jittered_box
+from stored import whole
 
 TRAINING_SEED = 2
 BOXES = 0.4
@@ -363,13 +364,12 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
 
 
 def save(file: Path, model, average, heads, optimizers, step: int) -> None:
-    """Writes the state to resume from beside `file`, then renames, and the averaged weights as a checkpoint."""
-    aside = file.with_suffix(".tmp")
+    """Writes the state to resume from, and the averaged weights as a checkpoint."""
     states = [optimizer.state_dict() for optimizer, _ in optimizers]
     modules = dict(model=model, average=average, heads=heads)
     weights = {name: module.state_dict() for name, module in modules.items()}
-    torch.save(dict(**weights, optimizers=states, step=step), aside)
-    aside.rename(file)
+    with whole(file) as aside:
+        torch.save(dict(**weights, optimizers=states, step=step), aside)
     copy.deepcopy(average).half().save_pretrained(file.parent / "checkpoint")
 
 

@@ -1,5 +1,6 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and answers that say which checkpoint they are of."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,3 +20,16 @@ def store(target: Path, compressed: bool = False, **arrays: np.ndarray) -> None:
     """Writes arrays as .npz."""
     with whole(target) as aside, aside.open("wb") as file:
         (np.savez_compressed if compressed else np.savez)(file, **arrays)
+
+
+def digest_of(checkpoint: Path) -> str:
+    """The SHA-256 of a checkpoint's weights, which is stored with its answers as `checkpoint`."""
+    return hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
+
+
+def check_origin(file: Path, digest: str) -> None:
+    """Raises ValueError where stored answers are not of the checkpoint with that digest."""
+    with np.load(file) as stored:
+        origin = str(stored["checkpoint"]) if "checkpoint" in stored else "one that is not noted"
+    if origin != digest:
+        raise ValueError(f"{file}: expected answers of the checkpoint {digest}, got those of {origin}")

@@ -7,7 +7,8 @@ with `[--checkpoint FOLDER]`. The head is a small network that reads one token o
 of the four masks. Nothing else depends on it, so masks stay as they are. `ask` puts prompts to the model once and stores
 the token, and how right each mask was: each picture is one draw of the mixture that train.py sees, from seeds that it
 does not use. What exists is not asked again, so processes can share the work (`--first 0 --step 2`, `--first 1 --step
-2`); another checkpoint's answers are refused. `fit` takes seconds, and prints the figures of heads that did not see the picture, before and after.
+2`); another checkpoint's answers are refused. `fit` takes seconds, and prints figures, before and after. Those after are of
+heads that did not see the draw; another draw of the same photograph they may have seen, which flatters them a little.
 """
 
 import argparse
@@ -154,7 +155,7 @@ def fitted(head: torch.nn.Module, answers: dict[str, torch.Tensor], pull: float,
 
 
 def unseen(head: torch.nn.Module, answers: dict[str, torch.Tensor], pull: float, order: float) -> torch.Tensor:
-    """Scores of each answer by a head that was fitted without the answer's picture."""
+    """Scores of each answer by a head that was fitted without the answer's draw. Other draws may hold the same photograph."""
     scores = torch.zeros_like(answers["truth"])
     for fold in range(FOLDS):
         held = answers["picture"] % FOLDS == fold

@@ -9,7 +9,8 @@ alone, `Grouping` and `Seeing`.
     python train.py CACHE PICTURES OUT --hours 2 [--size 512] [--batch 6] [--compile]
 
 `CACHE` is filled by sources.py, hierarchy.py, teacher.py and answers.py; `PICTURES` holds the folders that
-photographs.py reads. Stops at the given time with the learning rate brought down; `OUT/state.pt` resumes, and
+photographs.py reads. Stops at the given time with the learning rate brought down. `OUT/state.pt` resumes: `--hours` counts
+from the first start, and pictures go on with those that come next, whatever `--processes` and `--batch` are now.
 `--weights FOLDER` starts from a checkpoint (the optimizers and the heads for training alone start anew). Without either
 the trunk starts from ImageNet's weights, and with `--decoder FOLDER` what comes behind the encoder from that
 checkpoint's.
@@ -292,18 +293,18 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     heads = torch.nn.ModuleDict(dict(grouping=Grouping(widths), seeing=Seeing(widths[-1]))).to(device)
     average = copy.deepcopy(model).eval()
     optimizers = optimizers_of(model, heads)
-    step = 0
+    step, place, spent = 0, 0, 0.0
     state_file = arguments.out / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, map_location=device)
         model.load_state_dict(state["model"])
-        if "heads" not in state:
+        if "spent" not in state:
             raise ValueError(f"{state_file} is of an earlier train.py: go on from its checkpoint with --weights, in another OUT")
         heads.load_state_dict(state["heads"])
         average.load_state_dict(state["average"])
         for (optimizer, _), kept in zip(optimizers, state["optimizers"]):
             optimizer.load_state_dict(kept)
-        step = state["step"]
+        step, place, spent = (state[name] for name in ("step", "place", "spent"))
     if device.type == "cpu":
         quicken(model)
     else:
@@ -315,7 +316,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         batch = batch_that_fits(model, heads, {name: value.to(device) for name, value in trial.items()})
     made = Batches(arguments.cache, arguments.pictures, arguments.size, batch // arguments.processes, arguments.prompts)
     # the batches of the steps to come, each process its own, never one twice
-    places = range(step * arguments.processes + rank, LAST_STEP, arguments.processes)
+    places = range(place + rank, LAST_STEP, arguments.processes)
     loader = DataLoader(
         made, batch_size=None, sampler=places, num_workers=arguments.workers, pin_memory=device.type == "cuda"
     )
@@ -323,11 +324,11 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     begin, saved, first, shown = time.time(), time.time(), step, []
     share = torch.zeros(1)
     for batch_of_step in loader:
-        share[0] = (time.time() - begin) / (3600 * arguments.hours)
+        share[0] = (spent + time.time() - begin) / (3600 * arguments.hours)
         distributed.broadcast(share, 0)
         if share >= 1:
             break
-        rate = learning_rate(arguments, step - first, share.item())
+        rate = learning_rate(arguments, step, share.item())
         for optimizer, part in optimizers:
             optimizer.param_groups[0]["lr"] = rate * part
         rng = np.random.default_rng((TRAINING_SEED, step, 99))
@@ -342,7 +343,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         for optimizer, _ in optimizers:
             optimizer.step()
-        step += 1
+        step, place = step + 1, place + arguments.processes
         if rank:
             continue
         decay = min(arguments.decay, (1 + step) / (10 + step))
@@ -357,19 +358,22 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
             print(f"step {step} loss/top/best/edges/grouping/seeing {means} rate {rate:.1e} {speed:.2f} pictures/s", flush=True)
             shown = []
         if time.time() - saved > arguments.save_every:
-            save(state_file, model, average, heads, optimizers, step)
+            save(state_file, model, average, heads, optimizers, step=step, place=place, spent=spent + time.time() - begin)
             saved = time.time()
     if rank == 0:
-        save(state_file, model, average, heads, optimizers, step)
+        save(state_file, model, average, heads, optimizers, step=step, place=place, spent=spent + time.time() - begin)
 
 
-def save(file: Path, model, average, heads, optimizers, step: int) -> None:
-    """Writes the state to resume from, and the averaged weights as a checkpoint."""
+def save(file: Path, model, average, heads, optimizers, **progress: float) -> None:
+    """Writes the state to resume from, and the averaged weights as a checkpoint.
+
+    `progress`: how many steps were made, the `place` of the next pictures, and how many seconds were `spent`.
+    """
     states = [optimizer.state_dict() for optimizer, _ in optimizers]
     modules = dict(model=model, average=average, heads=heads)
     weights = {name: module.state_dict() for name, module in modules.items()}
     with whole(file) as aside:
-        torch.save(dict(**weights, optimizers=states, step=step), aside)
+        torch.save(dict(**weights, optimizers=states, **progress), aside)
     copy.deepcopy(average).half().save_pretrained(file.parent / "checkpoint")
 
 

@@ -4,7 +4,8 @@
 
 Writes OUT_FOLDER/tiny/checkpoint (SAM 2.1 tiny with random weights: config.json, model.safetensors), OUT_FOLDER/tiny/transformers.js
 (the same weights, traced by `torch.onnx.export`), the same for edgetam, and OUT_FOLDER/mini/transformers.js (the built-in model,
-traced). Of the other models it writes only a checkpoint, for GPUs. Weights are random: their values do not change the timings.
+traced; once more where its weights are newer). Of the other models it writes only a checkpoint, for GPUs. Weights are random:
+their values do not change the timings.
 """
 
 import json
@@ -55,7 +56,8 @@ def main(out: Path, others: list[str]) -> None:
     for name in others:
         save(checkpoints.published_config(name), out / name / "checkpoint")
     mini = out / "mini" / "transformers.js" / "onnx"
-    if not mini.exists():
+    last_made = mini / "prompt_encoder_mask_decoder.onnx"
+    if not last_made.exists() or last_made.stat().st_mtime < (MINI / "model.safetensors").stat().st_mtime:
         traced.trace(EdgeTamModel.from_pretrained(MINI).float().eval(), mini)
     save_both(Sam2Model, checkpoints.published_config("tiny"), out / "tiny")
     # the trunk is named: that of a plain EdgeTamConfig changes with the version of transformers

@@ -8,7 +8,7 @@ with `[--checkpoint FOLDER]`. As in the third stage of SAM's data engine (Kirill
 to the model, and an answer is kept where it is sure and where other looks agree: the picture mirrored and smaller, asked
 with the answer's innermost point, with another point of it and with its box. What is kept is the mean of these answers,
 as `CACHE/answers/NAME.npz`; where they differ it is unknown. What exists is not asked again, so that one can stop, go on
-and share the work (`--first 0 --step 2`, `--first 1 --step 2`).
+and share the work (`--first 0 --step 2`, `--first 1 --step 2`); another checkpoint's answers are refused.
 
 `--check` compares what would be kept with the labels of pictures that have some; `--sheet` draws what was kept.
 """
@@ -28,7 +28,7 @@ import architecture
 from photographs import files_of, held_out_people, parts_of, read_labels, read_picture
 from predict import decode, encode
 from prompts import inner_point
-from scores import store
+from stored import check_origin, digest_of, store
 
 SEED = 4
 SIZE, SMALLER = 512, 384
@@ -278,16 +278,19 @@ def main() -> None:
     if arguments.sheet or arguments.check:
         return
     folder.mkdir(exist_ok=True)
+    digest = digest_of(arguments.checkpoint)
     begin, found = time.time(), 0
     for count, file in enumerate(files[arguments.first :: arguments.step]):
         target = folder / f"{file.stem}.npz"
         if time.time() - begin > 3600 * arguments.hours:
             break
-        if not target.exists():
+        if target.exists():
+            check_origin(target, digest)
+        else:
             picture = square(file)
             kept = ask(model, picture)
             found += len(kept.logits)
-            store(target, picture=picture, logits=kept.logits, agreement=kept.agreement)
+            store(target, checkpoint=np.array(digest), picture=picture, logits=kept.logits, agreement=kept.agreement)
             if count % 25 == 0:
                 print(f"{count + 1} pictures, {found} regions, {time.time() - begin:.0f} s", flush=True)
 

@@ -20,7 +20,6 @@ STD = (0.229, 0.224, 0.225)
 
 TRUNK_CHANNELS = {
     "lite0": [320, 112, 40, 24],
-    "lite1": [320, 112, 40, 24],
     "lite2": [352, 120, 48, 24],
 }
 """Channels of the trunk's feature maps at strides 32, 16, 8 and 4."""

@@ -18,6 +18,7 @@ from skimage.segmentation import slic
 
 import sources
 from photographs import read_picture
+from stored import store
 
 CROP = 400
 SUPERPIXELS = 350
@@ -102,14 +103,14 @@ def salient_nodes(labels: np.ndarray, parent: np.ndarray, cost: np.ndarray) -> t
     return member[keep], persistence[keep] * share[keep] ** 0.3
 
 
-def store(target: Path, picture: np.ndarray) -> None:
+def store_tree(target: Path, picture: np.ndarray) -> None:
     """Stores the tree of a square of `CROP` pixels; what exists is not made again."""
     if target.exists():
         return
     labels, parent, cost = merge_tree(picture)
     member, weight = salient_nodes(labels, parent, cost)
     if len(weight) >= 3:
-        np.savez_compressed(target, picture=picture, labels=labels, member=member, weight=weight)
+        store(target, compressed=True, picture=picture, labels=labels, member=member, weight=weight)
 
 
 def build(cache: Path, pictures: Path | None, seed: int = 0, crops_per_photo: int = 10) -> None:
@@ -124,9 +125,9 @@ def build(cache: Path, pictures: Path | None, seed: int = 0, crops_per_photo: in
             side = int(rng.uniform(0.35, 1.0) * min(height, width))
             top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
             crop = cv2.resize(picture[top : top + side, left : left + side], (CROP, CROP), interpolation=cv2.INTER_AREA)
-            store(folder / f"{turn:02d}_{index:03d}.npz", crop)
+            store_tree(folder / f"{turn:02d}_{index:03d}.npz", crop)
     for file in sorted((pictures / "unlabeled").glob("*.jpg")) if pictures else []:
-        store(folder / f"{file.stem}.npz", cv2.resize(read_picture(file), (CROP, CROP)))
+        store_tree(folder / f"{file.stem}.npz", cv2.resize(read_picture(file), (CROP, CROP)))
 
 
 if __name__ == "__main__":

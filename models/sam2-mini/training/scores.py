@@ -7,7 +7,8 @@ with `[--checkpoint FOLDER]`. The head is a small network that reads one token o
 of the four masks. Nothing else depends on it, so masks stay as they are. `ask` puts prompts to the model once and stores
 the token, and how right each mask was: each picture is one draw of the mixture that train.py sees, from seeds that it
 does not use. What exists is not asked again, so processes can share the work (`--first 0 --step 2`, `--first 1 --step
-2`). `fit` takes seconds, and prints the figures of heads that did not see the picture, before and after.
+2`); another checkpoint's answers are refused. `fit` takes seconds, and prints figures, before and after. Those after are of
+heads that did not see the draw; another draw of the same photograph they may have seen, which flatters them a little.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from losses import CHOICE_TEMPERATURE, overlap
 from mixture import SECOND_LOOKS, Mixture, odds_of
 from predict import decode, encode
 from prompts import corrective_clicks, first_look, inner_point, jittered_box
+from stored import check_origin, digest_of, store
 
 SEED = 3
 PROMPTS = 12
@@ -91,13 +93,14 @@ def ask(model: EdgeTamModel, mixture: Mixture, index: int) -> dict[str, np.ndarr
     )
 
 
-def answers_of(folder: Path) -> dict[str, torch.Tensor]:
-    """All stored answers, one row a prompt; `picture` tells which belong together."""
+def answers_of(folder: Path, digest: str) -> dict[str, torch.Tensor]:
+    """All stored answers, one row a prompt; `picture` tells which belong together. All are of the checkpoint with that digest."""
     files = sorted(folder.glob("*.npz"))
     if not files:
         raise FileNotFoundError(f"expected answers (scores.py ask) in {folder}, found none")
     parts: dict[str, list[np.ndarray]] = {}
     for file in files:
+        check_origin(file, digest)
         with np.load(file) as stored:
             for name in ("tokens", "truth", "kind", "weight"):
                 parts.setdefault(name, []).append(stored[name])
@@ -152,21 +155,13 @@ def fitted(head: torch.nn.Module, answers: dict[str, torch.Tensor], pull: float,
 
 
 def unseen(head: torch.nn.Module, answers: dict[str, torch.Tensor], pull: float, order: float) -> torch.Tensor:
-    """Scores of each answer by a head that was fitted without the answer's picture."""
+    """Scores of each answer by a head that was fitted without the answer's draw. Other draws may hold the same photograph."""
     scores = torch.zeros_like(answers["truth"])
     for fold in range(FOLDS):
         held = answers["picture"] % FOLDS == fold
         seen = {name: rows[~held] for name, rows in answers.items()}
         scores[held] = fitted(head, seen, pull, order)(answers["tokens"][held])
     return scores
-
-
-def store(target: Path, **arrays: np.ndarray) -> None:
-    """Writes beside the file, then renames, so that what is there is whole."""
-    partial = target.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    partial.rename(target)
 
 
 def main() -> None:
@@ -189,15 +184,18 @@ def main() -> None:
     torch.compiler.set_stance("force_eager")
     cv2.setNumThreads(1)
     model = EdgeTamModel.from_pretrained(arguments.checkpoint, dtype=torch.float32).eval()
+    digest = digest_of(arguments.checkpoint)
     if arguments.command == "ask":
         arguments.answers.mkdir(parents=True, exist_ok=True)
         mixture = Mixture(arguments.cache, arguments.photographs)
         for index in range(arguments.first, arguments.pictures, arguments.step):
             target = arguments.answers / f"{index:06d}.npz"
-            if not target.exists():
-                store(target, **ask(model, mixture, index))
+            if target.exists():
+                check_origin(target, digest)
+            else:
+                store(target, checkpoint=np.array(digest), **ask(model, mixture, index))
         return
-    head, answers = model.mask_decoder.iou_prediction_head, answers_of(arguments.answers)
+    head, answers = model.mask_decoder.iou_prediction_head, answers_of(arguments.answers, digest)
     with torch.no_grad():
         print("before", figures(head(answers["tokens"]), answers))
     print("after", figures(unseen(head, answers, arguments.pull, arguments.order), answers))

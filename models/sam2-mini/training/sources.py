@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from stored import store, whole
+
 Image.MAX_IMAGE_PIXELS = None
 
 PACKAGES = [
@@ -40,8 +42,9 @@ def fetch_packages(cache: Path) -> Path:
         archives = cache / "archives"
         archives.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "download", "-q", *PACKAGES], cwd=archives, check=True)
-        for archive in archives.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", archive, root], check=True)
+        with whole(root) as aside:
+            for archive in archives.glob("*.deb"):
+                subprocess.run(["dpkg", "-x", archive, aside], check=True)
     return root
 
 
@@ -129,7 +132,7 @@ def load(cache: Path) -> dict[str, list[np.ndarray]]:
         root = fetch_packages(cache)
         kinds = {"photo": photos(root), "stamp": stamps(root), "emoji": emoji(root), "glyph": glyphs(root)}
         arrays = {f"{kind}_{i:04d}": a for kind, found in kinds.items() for i, a in enumerate(found)}
-        np.savez(stored, **arrays)
+        store(stored, **arrays)
     material: dict[str, list[np.ndarray]] = {}
     with np.load(stored) as arrays:
         for name in sorted(arrays.files):

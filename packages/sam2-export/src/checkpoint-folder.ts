@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { Sam2Error } from "sam2-contract";
 import type { CheckpointFiles } from "./convert.ts";
 import type { ByteSource } from "./safetensors.ts";
+import { invalid } from "./section.ts";
 
 const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
@@ -48,11 +49,14 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** The files that an index names; only those in the folder itself are opened. */
-function weightNames(index: unknown): readonly string[] {
-  const map = (index as { weight_map?: unknown } | null | undefined)?.weight_map;
-  if (typeof map !== "object" || map === null) return [WEIGHTS];
-  return [...new Set(Object.values(map))].map((name) => basename(String(name)));
+/** The files that the index at `path` names; only those in the folder itself are opened. */
+function weightNames(index: unknown, path: string): readonly string[] {
+  const map = (index as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== "object" || map === null) throw invalid(path, "an object weight_map", map);
+  return [...new Set<unknown>(Object.values(map))].map((name) => {
+    if (typeof name !== "string" || name === "") throw invalid(`${path}: weight_map`, "the name of a file", name);
+    return basename(name);
+  });
 }
 
 function unreadable(path: string, cause: Error): Sam2Error {
@@ -89,11 +93,12 @@ export async function withCheckpoint<T>(folder: string, use: (files: CheckpointF
   }
   const config = await readJson(join(folder, CONFIG));
   // as in transformers, which may leave an old index beside a new file
-  const index = names.includes(INDEX) && !names.includes(WEIGHTS) ? { index: await readJson(join(folder, INDEX)) } : {};
+  const indexPath = names.includes(INDEX) && !names.includes(WEIGHTS) ? join(folder, INDEX) : undefined;
+  const index = indexPath === undefined ? {} : { index: await readJson(indexPath) };
   const handles: FileHandle[] = [];
   const weights: ByteSource[] = [];
   try {
-    for (const name of weightNames(index.index)) {
+    for (const name of indexPath === undefined ? [WEIGHTS] : weightNames(index.index, indexPath)) {
       const path = join(folder, name);
       const handle = await openFile(path).catch((cause: Error) => {
         throw unreadable(path, cause);

@@ -99,8 +99,8 @@ export function parseConfig(json: unknown, imageSize?: number): Sam2Config {
   return config;
 }
 
-function checkedImageSize(size: number): number {
-  if (!(size > 0 && size % IMAGE_SIZE_MULTIPLE === 0)) {
+function checkedImageSize(size: unknown): number {
+  if (typeof size !== "number" || !(size > 0 && size % IMAGE_SIZE_MULTIPLE === 0)) {
     throw invalid("image size", `a multiple of ${IMAGE_SIZE_MULTIPLE}`, size);
   }
   if (size > MAX_IMAGE_SIZE) throw invalid("image size", `at most ${MAX_IMAGE_SIZE}`, size);

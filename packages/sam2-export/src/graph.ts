@@ -2,7 +2,7 @@
  * Builds an ONNX graph node by node. Every value has a known shape, so mismatches are found at export, not when
  * the graph is run. Sizes that are free at run time are strings ("B", "T").
  */
-import type { AttentionForm } from "sam2-contract";
+import { type AttentionForm, Sam2Error } from "sam2-contract";
 import { elements, type Linear, misfit, quantized, type Storage, type Weight } from "./weights.ts";
 
 /** A size: known at export, or the name of a free one. */
@@ -61,10 +61,6 @@ const MAX_NODES = 100_000;
 /** Version of ONNX's operator set; 20 is the first with Gelu. */
 export const OPSET = 20;
 
-function sameDim(a: Dim | undefined, b: Dim | undefined): boolean {
-  return a === b;
-}
-
 /**
  * A graph under construction.
  *
@@ -78,7 +74,7 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly initializers: Initializer[] = [];
   readonly #named = new Map<string, Value>();
-  /** Values that are the same in both precisions. */
+  /** For each value that was cast, its counterpart in the other precision. */
   readonly #casts = new WeakMap<Value, Value>();
   #counter = 0;
 
@@ -174,7 +170,10 @@ export class Graph {
     domain: Node["domain"],
     element: Element,
   ): Value {
-    if (this.nodes.length >= MAX_NODES) throw misfit(`${this.name} takes over ${MAX_NODES} operations`);
+    if (this.nodes.length >= MAX_NODES) {
+      const most = `expected a model of at most ${MAX_NODES} operations a graph`;
+      throw new Sam2Error("InvalidConfigError", `config.json: ${most}, ${this.name} takes more`);
+    }
     const value: Value = { name: `${type}_${this.#counter++}`, dims, element };
     this.nodes.push({ type, domain, inputs, outputs: [value], attributes });
     return value;
@@ -212,7 +211,7 @@ export class Graph {
    * `dims` itself where all are known.
    */
   reshape(value: Value, dims: readonly Dim[], pattern?: readonly number[]): Value {
-    if (dims.length === value.dims.length && dims.every((dim, i) => sameDim(dim, value.dims[i]))) return value;
+    if (dims.length === value.dims.length && dims.every((dim, i) => dim === value.dims[i])) return value;
     const target =
       pattern ??
       dims.map((dim) => {
@@ -240,7 +239,7 @@ export class Graph {
   /** Matrix product over the last two axes; leading axes broadcast as NumPy's. */
   matmul(left: Value, right: Value): Value {
     const [a, b] = [left.dims, right.dims];
-    if (!sameDim(a.at(-1), b.at(-2))) throw misfit(`matmul [${a}] by [${b}]`);
+    if (a.at(-1) !== b.at(-2)) throw misfit(`matmul [${a}] by [${b}]`);
     const batch = a.length >= b.length ? a.slice(0, -2) : b.slice(0, -2);
     return this.uniform("MatMul", [left, right], [...batch, a.at(-2) as Dim, b.at(-1) as Dim]);
   }
@@ -251,8 +250,7 @@ export class Graph {
    */
   linear(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
-    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
-      throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+    if (x.dims.length !== 2 || x.dims[1] !== inputs) throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
     if (this.options.products === "int8") {
       const { weight: whole, scale } = quantized(weight);
       const operands = [x, this.constant(whole, "int8"), this.constant(scale), null, this.constant(bias)];
@@ -266,8 +264,7 @@ export class Graph {
   /** A linear layer with a transposed result, `x` [n,in] → [out,n]; saves a Transpose where channels come first. */
   linearChannelsFirst(x: Value, { weight, bias }: Linear): Value {
     const [outputs = 0, inputs] = weight.dims;
-    if (x.dims.length !== 2 || !sameDim(x.dims[1], inputs))
-      throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
+    if (x.dims.length !== 2 || x.dims[1] !== inputs) throw misfit(`${weight.name}: [${x.dims}] by [${weight.dims}]`);
     const column = this.constant({ name: bias.name, dims: [outputs, 1], load: () => bias.load() });
     const matrix = this.cast(this.matrix(weight), x.element);
     return this.uniform("Gemm", [matrix, x, column], [outputs, x.dims[0] as Dim], { transB: 1 });

@@ -103,7 +103,7 @@ function removeEmpty(folders: readonly string[]): void {
 /** The names of temporary folders. */
 const ASIDE = /^[.]sam2-export-[\da-f-]{36}[.]aside$/;
 
-/** A temporary folder is older than this, in milliseconds, only if its process has ended: a day. */
+/** In milliseconds. A temporary folder that is older was left by a killed process: no export takes a day. */
 const FORSAKEN = 24 * 3600 * 1000;
 
 /** Deletes the temporary folders that killed processes left in `target`. */

@@ -88,7 +88,8 @@ function layout(item: Initializer): { type: keyof typeof ELEMENT_TYPE; dims: rea
 /** Refuses a graph over the limit. */
 function checkSize(graph: Graph, bytes: number): void {
   if (bytes <= MAX_MODEL_BYTES) return;
-  throw new Sam2Error("OutputError", `${graph.name}: ${bytes} bytes are over ONNX's limit of 2 GB; export as fp16`);
+  const advice = graph.options.storage === "float" ? "; export as fp16" : "";
+  throw new Sam2Error("OutputError", `${graph.name}: ${bytes} bytes are over ONNX's limit of 2 GB${advice}`);
 }
 
 /** TensorProto up to its raw data, and the size of that data. */

@@ -167,10 +167,17 @@ describe("bad checkpoints leave the model that was there", () => {
     });
   });
 
-  test.each([100, 0, 1.5])("image size %s", async (imageSize) => {
-    await expect(exportFolder(checkpoint(), out(), { imageSize })).rejects.toMatchObject({
+  test.each<[string, unknown]>([
+    ["100", 100],
+    ["0", 0],
+    ["1.5", 1.5],
+    ['"64"', "64"],
+    ["a bigint", 64n],
+    ["[64]", [64]],
+  ])("image size %s", async (came, imageSize) => {
+    await expect(exportFolder(checkpoint(), out(), { imageSize: imageSize as number })).rejects.toMatchObject({
       name: "InvalidConfigError",
-      message: expect.stringContaining(`a multiple of 32, got ${imageSize}`),
+      message: `image size: expected a multiple of 32, got ${came}`,
     });
   });
 });

@@ -117,6 +117,21 @@ test("of several files of weights, the message names the one that is wrong", asy
   });
 });
 
+test.each<[string, unknown, RegExp]>([
+  ["no map", { metadata: {} }, /index.json: expected an object weight_map, got undefined$/],
+  ["no object", null, /index.json: expected an object weight_map, got undefined$/],
+  ["a text as map", { weight_map: "model.safetensors" }, /expected an object weight_map, got "model.safetensors"$/],
+  ["no text", { weight_map: { a: { toString: 1 } } }, /weight_map: expected the name of a file, got an object$/],
+  ["an empty name", { weight_map: { a: "" } }, /weight_map: expected the name of a file, got ""$/],
+])("an index that names no files: %s", async (_, index, message) => {
+  await rm(checkpoint("model.safetensors"));
+  await writeFile(checkpoint("model.safetensors.index.json"), JSON.stringify(index));
+  await expect(exportFolder(checkpoint(), out())).rejects.toMatchObject({
+    name: "InvalidConfigError",
+    message: expect.stringMatching(message),
+  });
+});
+
 test("an index beside model.safetensors is not looked at: the file holds all", async () => {
   const { files } = await exportFolder(checkpoint(), out());
   for (const name of ["model.safetensors.index.json", "model-00001-of-00003.safetensors"])

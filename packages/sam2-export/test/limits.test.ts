@@ -1,4 +1,4 @@
-/** The published configurations at full size: every tensor fits a common GPU buffer binding. */
+/** Full size: every tensor of the published configurations fits a common GPU buffer binding, and larger ones are split into parts. */
 import { expect, test } from "vitest";
 import { parseConfig } from "../src/config.ts";
 import { MAX_TENSOR_BYTES } from "../src/graph.ts";
@@ -48,11 +48,12 @@ const CONFIGS: [string, unknown][] = [
   ["Lite4", edgeTamConfig("tf_efficientnet_lite4", [1, 2, 3, 4], [448, 160, 56, 32])],
 ];
 
+const OPTIONS = { attention: "decomposed", storage: "float", products: "float" } as const;
+
 test.each(CONFIGS)("%s", (_, json) => {
   const config = parseConfig(json);
-  const options = { attention: "decomposed", storage: "float", products: "float" } as const;
   for (const build of [buildImageEncoder, buildMaskDecoder]) {
-    const graph = build(new AnyCheckpoint(), config, options);
+    const graph = build(new AnyCheckpoint(), config, OPTIONS);
     for (const { type, outputs } of graph.nodes) {
       // one object, one point
       const sizes = outputs.map(({ dims }) =>
@@ -61,4 +62,14 @@ test.each(CONFIGS)("%s", (_, json) => {
       expect(Math.max(...sizes), `${type} [${outputs[0]?.dims}]`).toBeLessThanOrEqual(MAX_TENSOR_BYTES);
     }
   }
+});
+
+test.each([
+  ["efficientnet_lite3", [384, 136, 48, 32], 3904],
+  ["tf_efficientnet_lite4", [448, 160, 56, 32], 3392],
+])("%s at %j channels and %i px: no part of its channels is empty", (architecture, channels, imageSize) => {
+  const config = parseConfig(edgeTamConfig(architecture, [1, 2, 3, 4], channels), imageSize);
+  const { nodes } = buildImageEncoder(new AnyCheckpoint(), config, OPTIONS);
+  const groups = nodes.filter(({ type }) => type === "Conv").map(({ attributes }) => attributes.group as number);
+  expect(Math.min(...groups)).toBe(1);
 });

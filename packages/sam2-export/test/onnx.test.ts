@@ -105,10 +105,30 @@ test.each([[[2 ** 30]], [[2 ** 16, 2 ** 16]], [[2 ** 29 - 1]]])(
     graph.output("y", graph.constant({ name: "w", dims, load: async () => expect.unreachable() }));
     await expect(bytesOf(graph)).rejects.toMatchObject({
       name: "OutputError",
-      message: expect.stringMatching(/^g: \d+ bytes are over ONNX's limit of 2 GB/),
+      message: expect.stringMatching(/^g: \d+ bytes are over ONNX's limit of 2 GB; export as fp16$/),
     });
   },
 );
+
+test("a file that is over the limit in half precision, too", async () => {
+  const graph = new Graph("g", { ...OPTIONS, storage: "half" });
+  graph.output("y", graph.matrix({ name: "w", dims: [2 ** 16, 2 ** 15], load: async () => expect.unreachable() }));
+  await expect(bytesOf(graph)).rejects.toThrow(/over ONNX's limit of 2 GB$/);
+});
+
+test("a graph of too many operations", () => {
+  const graph = new Graph("g", OPTIONS);
+  let x = graph.input("x", [1]);
+  const build = (): void => {
+    for (let i = 0; i <= 100_000; i++) x = graph.unary("Identity", x);
+  };
+  expect(build).toThrow(
+    expect.objectContaining({
+      name: "InvalidConfigError",
+      message: "config.json: expected a model of at most 100000 operations a graph, g takes more",
+    }),
+  );
+});
 
 describe("mistakes of a graph's author are found at export", () => {
   const graph = (): Graph => new Graph("g", OPTIONS);

@@ -114,9 +114,8 @@ export function buildEfficientNetLite(
     const widening = read(`${name}.conv_pw`, `${name}.bn1`, [wide, inputs, 1, 1]);
     const depthwise = read(`${name}.conv_dw`, `${name}.bn2`, [wide, 1, kernel, kernel]);
     // each wide channel is computed alone up to here, so where all together are too large, do some at a time
-    const parts = Math.ceil((4 * wide * height * width) / MAX_TENSOR_BYTES);
-    const step = Math.ceil(wide / parts);
-    const mixed = Array.from({ length: parts }, (_, part) => {
+    const step = Math.ceil(wide / Math.ceil((4 * wide * height * width) / MAX_TENSOR_BYTES));
+    const mixed = Array.from({ length: Math.ceil(wide / step) }, (_, part) => {
       const [start, end] = [part * step, Math.min((part + 1) * step, wide)];
       const some = graph.relu6(convNorm(graph, x, channelRange(widening, start, end)));
       const options = { ...walk(kernel, stride), groups: end - start };

@@ -276,7 +276,7 @@ function tokenLevel(graph: Graph, { value, grid, window }: Tokens): Level {
     const windows = graph.reshape(flat, [channels * count, count, window, window]);
     return graph.reshape(graph.transpose(windows, [0, 2, 1, 3]), [1, channels, grid, grid]);
   };
-  return { channels: value.dims[1] as number, project };
+  return { project };
 }
 
 /** Builds the trunk over `image` [1,3,S,S]; its tensors are named from `prefix`. */

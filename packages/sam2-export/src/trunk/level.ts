@@ -4,7 +4,6 @@ import { type Linear, reshaped } from "../weights.ts";
 
 /** One level of the pyramid. Trunks keep levels in different layouts; `project` hides that. */
 export interface Level {
-  readonly channels: number;
   /** Applies a linear layer [out,channels] at every place, as a 1×1 convolution; returns [1,out,side,side]. */
   project(layer: Linear): Value;
 }
@@ -13,7 +12,6 @@ export interface Level {
 export function mapLevel(graph: Graph, map: Value): Level {
   const channels = map.dims[1] as number;
   return {
-    channels,
     project: ({ weight, bias }) => {
       const outputs = weight.dims[0] as number;
       return graph.conv(map, graph.matrix(reshaped(weight, [outputs, channels, 1, 1])), graph.constant(bias));

@@ -155,7 +155,7 @@ function rowsOf(work: string, device: string, aim: number | undefined, found: Gp
 async function inBrowser(length: Length): Promise<Row[]> {
   const tiny = await peered("tiny");
   const traced = join(CACHE, "mini", "transformers.js", "onnx");
-  if (!tiny || !existsSync(traced)) return [absent(BENCH)];
+  if (!tiny || !existsSync(join(traced, "prompt_encoder_mask_decoder.onnx"))) return [absent(BENCH)];
   const made = (name: string): string => join(CACHE, name, "fp16-compute");
   await exportFolder(tiny.checkpoint, made("tiny"), { id: "tiny", dtype: "fp16-compute" });
   await exportFolder(MINI.checkpoint, made("mini"), { id: "mini", dtype: "fp16-compute" });

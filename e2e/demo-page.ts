@@ -87,10 +87,17 @@ export async function drawn(page: Page): Promise<void> {
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
 }
 
-/** Where the picture's frame is in the window, in CSS pixels. */
-export async function canvasBox(page: Page): Promise<{ x: number; y: number; width: number; height: number }> {
-  // until the open picture is drawn, nothing that is pointed at is in it
+/** A place in the window, in CSS pixels. */
+type WindowBox = Readonly<Record<"x" | "y" | "width" | "height", number>>;
+
+/** Where the open picture's frame is, once that picture is drawn: until then, nothing that is pointed at is in it. */
+export async function canvasBox(page: Page): Promise<WindowBox> {
   await page.locator(`${NAMED.picture}[aria-busy=false]`).waitFor();
+  return frameBox(page);
+}
+
+/** Where the picture's frame is, whatever is in it. */
+export async function frameBox(page: Page): Promise<WindowBox> {
   const box = await page.locator(NAMED.picture).boundingBox();
   if (!box) throw new Error("the picture's frame is not shown");
   return box;

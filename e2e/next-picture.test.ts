@@ -3,7 +3,7 @@ import { encode as encodePng } from "fast-png";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { newContext } from "./browser.ts";
-import { canvasBox, type DemoServer, NAMED, objectCount, pixels, says, serveDemo } from "./demo-page.ts";
+import { type DemoServer, frameBox, NAMED, objectCount, pixels, says, serveDemo } from "./demo-page.ts";
 
 let server: DemoServer;
 let context: BrowserContext;
@@ -46,9 +46,10 @@ async function seen(x: number, y: number): Promise<number[]> {
 }
 
 const to = async (x: number, y: number): Promise<void> => {
-  const box = await canvasBox(page);
+  const box = await frameBox(page);
   await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
 };
+const isBusy = (): Promise<string | null> => page.locator(NAMED.picture).getAttribute("aria-busy");
 const press = (key: string): Promise<void> => page.locator(NAMED.picture).press(key);
 async function click(): Promise<void> {
   await page.mouse.down();
@@ -112,10 +113,11 @@ test.each<[string, string, Acts]>([
   await press("PageDown");
   await page.locator('[aria-label="Picture to segment: 2.png"]').waitFor();
   // what is known of the next one is not drawn over this one
-  expect(await seen(0.5, 0.5)).toEqual(RED);
+  expect([await seen(0.5, 0.5), await isBusy()]).toEqual([RED, "true"]);
   await meanwhile?.();
   await release();
   await expect.poll(() => seen(0.3, 0.6)).toEqual(BLUE);
+  expect(await isBusy()).toBe("false");
   await after?.();
   expect(await seen(0.35, 0.4)).toEqual(BLUE);
   // the step that is undone is the one from before

@@ -35,7 +35,11 @@ export function readBenchmarksFile(content: string): BenchmarksFile | null {
   const after = content.slice(head.length + TABLE.length + 1 + table.length);
   return {
     run: run.replaceAll("\n", " "),
-    runs: new Map([...head.matchAll(/^- `([^`]+)`: (.*)$/gm)].map(([, bench = "", run = ""]) => [bench, run])),
+    runs: new Map(
+      [...head.matchAll(/^- (`.*?`): (.*)$/gm)].flatMap(([, benches = "", run = ""]) =>
+        [...benches.matchAll(/`([^`]+)`/g)].map(([, bench = ""]) => [bench, run]),
+      ),
+    ),
     rows: [...table.matchAll(/^\| (\S*) \|.*$/gm)].map(([row, bench = ""]) => [bench, row]),
     rest: after,
   };
@@ -52,7 +56,11 @@ export function writtenBenchmarks({ run, isWhole, rows }: Measured, before: Benc
   const fileRun = before === null || isWhole ? run : before.run;
   const runOf = (bench: string): string | undefined =>
     measured.has(bench) ? run : (before?.runs.get(bench) ?? before?.run);
-  const others = order.filter((bench) => runOf(bench) !== fileRun).map((bench) => `- \`${bench}\`: ${runOf(bench)}`);
+  const otherRuns = [...new Set(order.map(runOf))].filter((other) => other !== fileRun);
+  const others = otherRuns.map((other) => {
+    const benches = order.filter((bench) => runOf(bench) === other).map((bench) => `\`${bench}\``);
+    return `- ${benches.join(", ")}: ${other}`;
+  });
   const ofOthers = others.length === 0 ? "" : `\nRows of other runs:\n\n${others.join("\n")}\n`;
   return `# Benchmarks
 

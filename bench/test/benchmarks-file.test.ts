@@ -44,6 +44,16 @@ test.each<[string, Measured[], ReturnType<typeof found>]>([
     { run: "run 1", others: ["- `load`: run 3"], figures: ["size 1.00", "load 9.00", "gpu 1.00"], below: ELSEWHERE },
   ],
   [
+    "two of one run, then one of them again",
+    [measured("run 2", false, row("size", 9), row("load", 9), row("gpu", 9)), measured("run 3", false, row("load", 8))],
+    {
+      run: "run 1",
+      others: ["- `size`, `gpu`: run 2", "- `load`: run 3"],
+      figures: ["size 9.00", "load 8.00", "gpu 9.00"],
+      below: ELSEWHERE,
+    },
+  ],
+  [
     "a new one",
     [measured("run 2", false, row("kept", 9))],
     {
@@ -71,7 +81,7 @@ test("BENCHMARKS.md is such a file; what it says of other computers stays", asyn
   const file = await readFile(new URL("../../BENCHMARKS.md", import.meta.url), "utf8");
   const again = after(file, measured("a run", false, row("size", 1)));
   const [, below] = file.split("\n## ");
-  expect(below).toContain("edgetam");
+  expect(below).toContain("gpu");
   expect(again.endsWith(`\n## ${below}`)).toBe(true);
   expect(again.split("\n").filter((line) => line.startsWith("| click"))).toEqual(
     file.split("\n").filter((line) => line.startsWith("| click")),

@@ -167,6 +167,12 @@ export async function classNames(page: Page): Promise<string[]> {
   return page.locator(`${NAMED.classes} .class-name`).allTextContents();
 }
 
+/** Gives the page a file of labels, as its button for imports does. */
+export async function giveLabels(page: Page, name: string, content: object): Promise<void> {
+  const buffer = Buffer.from(JSON.stringify(content));
+  await page.locator(NAMED.annotations).setInputFiles({ name, mimeType: "application/json", buffer });
+}
+
 /** Drops files, by name and content, on the picture. */
 export async function drop(page: Page, files: Readonly<Record<string, Buffer>>): Promise<void> {
   const given = Object.entries(files).map(([name, bytes]) => ({ name, content: bytes.toString("base64") }));

@@ -17,6 +17,7 @@ import {
   classNames,
   DEMO,
   exported as exportedFrom,
+  giveLabels,
   isReady,
   keep as keepOn,
   menu,
@@ -446,11 +447,7 @@ test("boxes of a detector become masks, which are looked at one by one; the over
       { id: 4, image_id: 2, category_id: 3, bbox: [0, 0, 9, 9] },
     ],
   };
-  await page.locator(NAMED.annotations).setInputFiles({
-    name: "boxes.json",
-    mimeType: "application/json",
-    buffer: Buffer.from(JSON.stringify(file)),
-  });
+  await giveLabels(page, "boxes.json", file);
   const dialog = page.getByRole("alertdialog");
   await expect.poll(() => dialog.textContent()).toContain("2 boxes become masks");
   expect(await dialog.textContent()).toContain(
@@ -591,11 +588,7 @@ test("what is typed to search the objects is shown as long as it counts; numbers
     categories: ["cat", "dog"].map((name, i) => ({ id: i + 1, name })),
     annotations: [...Array.from({ length: 9 }, (_, i) => square(i, 1, 1)), square(9, 2, 2), square(10, 2, 2)],
   };
-  await page.locator(NAMED.annotations).setInputFiles({
-    name: "squares.json",
-    mimeType: "application/json",
-    buffer: Buffer.from(JSON.stringify(file)),
-  });
+  await giveLabels(page, "squares.json", file);
   await status(/^Imported squares.json: 11 objects of 2 pictures\.$/);
   const search = page.getByLabel("Search the objects");
   await search.fill("cat");
@@ -768,11 +761,7 @@ test("keys that delete a row leave the focus on the row beside it, and after the
     categories: [{ id: 1, name: "sign" }],
     annotations,
   };
-  await page.locator(NAMED.annotations).setInputFiles({
-    name: "signs.json",
-    mimeType: "application/json",
-    buffer: Buffer.from(JSON.stringify(file)),
-  });
+  await giveLabels(page, "signs.json", file);
   await expect.poll(objects).toBe(3);
   const focused = (): Promise<string> =>
     page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "nothing");

@@ -2,7 +2,7 @@
 import { encode as encodePng } from "fast-png";
 import { expect, test } from "vitest";
 import { newContext } from "./browser.ts";
-import { addClass, canvasBox, keep as keepOn, menu, NAMED, pixels } from "./demo-page.ts";
+import { addClass, canvasBox, giveLabels, keep as keepOn, menu, NAMED, pixels } from "./demo-page.ts";
 import { click, openSample, page, serveVisits, status, visit } from "./demo-visits.ts";
 
 serveVisits();
@@ -48,11 +48,7 @@ async function importSquares(): Promise<void> {
       segmentation: [square(id)],
     })),
   };
-  await page.locator(NAMED.annotations).setInputFiles({
-    name: "squares.json",
-    mimeType: "application/json",
-    buffer: Buffer.from(JSON.stringify(file)),
-  });
+  await giveLabels(page, "squares.json", file);
   await status(/^Imported squares.json: 30 objects/);
 }
 
@@ -124,11 +120,7 @@ test("a picture that is not here has its name in the strip", async () => {
     categories: [{ id: 1, name: "person" }],
     annotations: [{ id: 1, image_id: 1, category_id: 1, segmentation: [[0, 0, 99, 0, 99, 99]] }],
   };
-  await page.locator(NAMED.annotations).setInputFiles({
-    name: "labels.json",
-    mimeType: "application/json",
-    buffer: Buffer.from(JSON.stringify(file)),
-  });
+  await giveLabels(page, "labels.json", file);
   await status(/Not here yet: 1 picture/);
   const words = (): Promise<string> =>
     page.locator(NAMED.frames).evaluate((frame) => getComputedStyle(frame, "::before").content);

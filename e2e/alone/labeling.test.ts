@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   clickCanvas,
   type DemoServer,
+  giveLabels,
   isReady,
   NAMED,
   objectCount,
@@ -47,11 +48,7 @@ test("500 objects on a picture, 200 pictures: a click takes no 100 ms more than 
     categories: [{ id: 1, name: "object" }],
     annotations,
   };
-  await page.locator(NAMED.annotations).setInputFiles({
-    name: "many.json",
-    mimeType: "application/json",
-    buffer: Buffer.from(JSON.stringify(coco)),
-  });
+  await giveLabels(page, "many.json", coco);
   await expect.poll(() => objectCount(page), { timeout: 30_000 }).toBe(500);
   // only rows in view are in the document
   expect(await page.locator(NAMED.objects).count()).toBeLessThan(50);

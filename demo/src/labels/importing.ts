@@ -1,4 +1,5 @@
 /** Merges labels of a file into a project, and says beforehand what that will do. */
+import { rleArea } from "sam2-web";
 import { filled } from "../masks/outline.ts";
 import { areaOf, iouOf, type Turns, turnsOf } from "../masks/turns.ts";
 import {
@@ -106,7 +107,7 @@ export function withOutlines(
       const object = newObject(className, filled([ring], width, height));
       return { ...object, ...(score !== null && { score }), ...(foreign && { foreign }) };
     });
-    const objects = outlines.filter(({ rle }) => areaOf(turnsOf(rle)) > 0);
+    const objects = outlines.filter(({ rle }) => rleArea(rle) > 0);
     const empty = outlines.length - objects.length;
     if (empty > 0) leftOut.push(`${empty} of ${name}: there is no pixel inside`);
     return objects.length === 0 ? [] : [{ id, sha256, name, width, height, objects }];

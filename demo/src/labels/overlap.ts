@@ -1,4 +1,5 @@
 /** Rules by class for objects that would overlap. */
+import { rleArea } from "sam2-web";
 import { areaOf, difference, intersection, rleOf, turnsOf } from "../masks/turns.ts";
 import type { LabeledObject, ObjectClass, Overlap } from "./annotations.ts";
 import { counted } from "./counted.ts";
@@ -68,13 +69,13 @@ export function ruled(
     if (rle.counts !== object.rle.counts) left.set(id, { ...object, rle });
   }
   if (cut + taken === 0) return nothing;
-  const isEmpty = ({ rle }: LabeledObject): boolean => areaOf(turnsOf(rle)) === 0;
+  const isEmpty = ({ rle }: LabeledObject): boolean => rleArea(rle) === 0;
   const lost = objects.filter((each) => !isEmpty(each) && isEmpty(left.get(each.id) as LabeledObject));
   const staying = lost.filter((each) => isChanged(each) && were.has(each.id));
   if (staying.length > 0) {
     const asTheyWere = objects.map((each) => (staying.includes(each) ? (were.get(each.id) as LabeledObject) : each));
     const beside = ruled(asTheyWere, before, classes);
-    const more = staying.reduce((sum, { rle }) => sum + areaOf(turnsOf(rle)), 0);
+    const more = staying.reduce((sum, { rle }) => sum + rleArea(rle), 0);
     return { ...beside, cut: beside.cut + more, refused: beside.refused + staying.length };
   }
   const refused = lost.filter(isChanged).length;

@@ -1,9 +1,9 @@
 /** Makes masks of what detectors found: each box is asked of the model, picture by picture. */
+import { rleArea } from "sam2-web";
 import { type LabeledObject, newObject, withClassesOf, withImage } from "../labels/annotations.ts";
 import { counted } from "../labels/counted.ts";
 import type { Detection, PlacedDetections } from "../labels/detections.ts";
 import { ruled, rulesInWords } from "../labels/overlap.ts";
-import { areaOf, turnsOf } from "../masks/turns.ts";
 import type { ShowProgress } from "./notices.ts";
 import { OfTheSet } from "./of-the-set.ts";
 import type { Model } from "./sight.ts";
@@ -49,7 +49,7 @@ export class Boxes extends OfTheSet {
         }
         show(`Boxes to masks: ${done} of ${total}`, done / total);
         for await (const more of masksOf(model, picture, detections, signal)) {
-          made.set(image.id, [...(made.get(image.id) ?? []), ...more.filter(({ rle }) => areaOf(turnsOf(rle)) > 0)]);
+          made.set(image.id, [...(made.get(image.id) ?? []), ...more.filter(({ rle }) => rleArea(rle) > 0)]);
           done += more.length;
           show(`Boxes to masks: ${done} of ${total}`, done / total);
         }

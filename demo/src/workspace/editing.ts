@@ -1,5 +1,5 @@
 /** Changes the shape of objects by hand: strokes, outlines, corners, and what is done to a mask as a whole. */
-import { decodeRle, encodeRle, type Mask, maskParts, type Rle } from "sam2-web";
+import { decodeRle, encodeRle, type Mask, maskParts, type Rle, rleArea } from "sam2-web";
 import { type LabeledObject, newObject } from "../labels/annotations.ts";
 import { counted } from "../labels/counted.ts";
 import { feathered, type Pixels, seenBy } from "../masks/feather.ts";
@@ -101,7 +101,7 @@ export class Editing {
 
   /** Says that nothing would be left. @returns whether that is so */
   #isEmpty(rle: Rle): boolean {
-    const isEmpty = areaOf(turnsOf(rle)) === 0;
+    const isEmpty = rleArea(rle) === 0;
     if (isEmpty) this.#notices.say("Nothing would be left of the object.");
     return isEmpty;
   }
@@ -207,7 +207,7 @@ export class Editing {
     const { size } = this.#state.get();
     if (!size || ring.length < 3 || this.#isLocked()) return;
     const inside = filled([ring], size.width, size.height);
-    if (areaOf(turnsOf(inside)) === 0) {
+    if (rleArea(inside) === 0) {
       this.#notices.say("There is no pixel inside this outline.");
       return;
     }
@@ -348,7 +348,7 @@ export class Editing {
     const selected = [edited, ...othersOf(state)];
     const copies = selected
       .map(({ className, name, rle }) => ({ ...newObject(className, resized(rle, next.width, next.height)), name }))
-      .filter(({ rle }) => areaOf(turnsOf(rle)) > 0);
+      .filter(({ rle }) => rleArea(rle) > 0);
     const lost = selected.length - copies.length;
     const left = lost > 0 ? ` ${lost} left out: nothing would be left at its size.` : "";
     if (copies.length === 0) {
